@@ -1,0 +1,38 @@
+/** What a caller may do. Each role may do all that those after it may: admin > operator > developer > viewer. */
+export type Role = 'admin' | 'operator' | 'developer' | 'viewer';
+
+/** Who is calling, as the door established it. */
+export interface Principal {
+  name: string;
+  role: Role;
+  /** Resource ids (or patterns ending in `*`) that the caller is confined to; absent means all. */
+  resources?: readonly string[];
+}
+
+/** An API token as it is kept: the token itself is shown once and stored as SHA-256 only. */
+export interface ApiToken {
+  id: string;
+  name: string;
+  role: Role;
+  resources?: readonly string[];
+  /** Hex SHA-256 of the token. */
+  hash: string;
+  createdAt: string;
+  expiresAt?: string;
+  lastUsedAt?: string;
+}
+
+/** One entry of the audit log; `hash` covers the entry and the hash before it, so that removal or change shows. */
+export interface AuditEvent {
+  sequence: number;
+  time: string;
+  actor: string;
+  action: string;
+  /** What was acted on, for example `backup-01J…`. */
+  subject?: string;
+  outcome: 'success' | 'failure' | 'denied';
+  address?: string;
+  details: Readonly<Record<string, unknown>>;
+  previousHash: string;
+  hash: string;
+}

@@ -1,0 +1,278 @@
+import type { ApiToken, AuditEvent, Principal, Role } from './access.ts';
+import type { Backup, BackupMetadata, BackupType } from './backup.ts';
+import type { Operation, OperationKind, OperationStatus, Progress } from './operation.ts';
+import type { Policy, RetentionRules } from './policy.ts';
+import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
+import type { KeyProvider } from './ports/key-provider.ts';
+import type { CheckLevel, CheckReport, KeySlot, Repository, RepositoryStatistics } from './ports/repository.ts';
+import type { Resource } from './resource.ts';
+import type { Schedule } from './schedule.ts';
+import type { TreeEntry } from './tree-entry.ts';
+import type { ValidationResult } from './validator.ts';
+
+/**
+ * All that Holdfast can do, as the HTTP API and the CLI see it: the managers of the core, joined in `main.ts`. Methods throw
+ * `HoldfastError`s; they do not check roles (the door does) but they do honour `Principal.resources` where one is passed.
+ */
+export interface Application {
+  readonly version: string;
+  readonly backups: BackupManager;
+  readonly restores: RestoreManager;
+  readonly resources: ResourceManager;
+  readonly operations: OperationManager;
+  readonly policies: PolicyManager;
+  readonly schedules: ScheduleManager;
+  readonly repositories: StorageManager;
+  readonly access: AccessManager;
+  readonly audit: AuditLog;
+  readonly idempotency: import('./ports/catalogue.ts').IdempotencyTable;
+  /** `document`, `stream`, `files` … */
+  readonly services: readonly {
+    name: string;
+    description: string;
+    source: 'posted' | 'fetched';
+    backupTypes: readonly BackupType[];
+  }[];
+  health(): Promise<Health>;
+  /** Starts the queue, the scheduler and the cleanup; the CLI's own commands run without. */
+  startBackground(): Promise<void>;
+  /** Ends cleanly: background work stops, what runs is finished or cancelled, everything is closed. */
+  close(graceMilliseconds?: number): Promise<void>;
+}
+
+export interface Health {
+  status: 'ok' | 'degraded';
+  version: string;
+  uptimeSeconds: number;
+  checks: readonly { name: string; status: 'ok' | 'failing'; message?: string }[];
+}
+
+export interface PostedBackupRequest {
+  resourceId: string;
+  /** Default: the resource's, or `document` / `stream`. */
+  resourceType?: string;
+  /** Default: `full`. */
+  type?: BackupType;
+  metadata?: Partial<BackupMetadata>;
+  /** Default true. */
+  encrypt?: boolean;
+  /** `document`: `input` is JSON text; `stream`: any bytes. */
+  service: 'document' | 'stream';
+  input: AsyncIterable<Uint8Array>;
+  createdBy: string;
+  signal?: AbortSignal;
+}
+
+export interface BackupManager {
+  /** Stores posted content and returns the finished backup. A broken input leaves no backup. */
+  createPosted(request: PostedBackupRequest): Promise<Backup>;
+  /** Starts a backup of a resource that Holdfast fetches itself; ends as an operation. */
+  start(request: {
+    resourceId: string;
+    type?: BackupType;
+    metadata?: Partial<BackupMetadata>;
+    encrypt?: boolean;
+    createdBy: string;
+  }): Promise<Operation>;
+  get(id: string): Promise<Backup>;
+  list(filter: BackupFilter, page: PageRequest): Promise<Page<Backup>>;
+  /**
+   * Forgets a backup (7 days in the repository's trash). @throws `backup-has-dependants` (conflict) naming them unless
+   * `cascade`; `backup-held` (conflict). @returns ids of all that went
+   */
+  delete(id: string, options: { cascade: boolean; reason: string; by: string }): Promise<readonly string[]>;
+  /** Changes hold, expiry or tags. */
+  update(
+    id: string,
+    change: { held?: boolean; retentionDays?: number | null; tags?: Record<string, string> },
+  ): Promise<Backup>;
+  /** The restored content as a stream, for services that have one. @throws `content-is-a-tree` (unsupported) */
+  content(
+    id: string,
+    signal: AbortSignal,
+  ): Promise<{ backup: Backup; mediaType: string; bytes: AsyncIterable<Uint8Array> }>;
+  /** A tree backup's entries. @throws `content-is-no-tree` (unsupported) */
+  entries(id: string, paths?: readonly string[]): AsyncIterable<TreeEntry>;
+  /** Restores nothing, checks everything: chain, checksums, structure, expiry. */
+  validate(id: string): Promise<ValidationResult>;
+}
+
+export interface RestoreRequest {
+  backupId: string;
+  targetResourceId?: string;
+  createdBy: string;
+  /** Default true. */
+  validate?: boolean;
+  /** For the service: `target`, `paths`, `conflict`, `dryRun` … (files). */
+  options?: Readonly<Record<string, unknown>>;
+}
+
+/** A restore operation in the shape of the seed's examples. */
+export interface RestoreOperation {
+  id: string;
+  backupId: string;
+  resourceId?: string;
+  targetResourceId?: string;
+  type: BackupType;
+  status: OperationStatus;
+  validated: boolean;
+  validationErrors: readonly string[];
+  validation?: ValidationResult;
+  progress: number;
+  detail?: Progress;
+  result?: Readonly<Record<string, unknown>>;
+  error?: { code: string; message: string };
+  warnings: readonly string[];
+  createdAt: string;
+  completedAt?: string;
+  createdBy: string;
+}
+
+export interface RestoreManager {
+  /**
+   * Documents are restored at once: the answer holds the finished operation and `data` as canonical JSON text. Other
+   * contents become an operation that runs by itself; `data` is then absent and `operation.status` is `queued`.
+   */
+  restore(request: RestoreRequest, signal?: AbortSignal): Promise<{ operation: RestoreOperation; data?: Uint8Array }>;
+  /** @throws `no-backup-at-time` (not-found) */
+  restorePointInTime(
+    request: Omit<RestoreRequest, 'backupId'> & { resourceId: string; timestamp: string },
+    signal?: AbortSignal,
+  ): Promise<{ operation: RestoreOperation; data?: Uint8Array }>;
+  list(
+    filter: { status?: OperationStatus; resources?: readonly string[] },
+    page: PageRequest,
+  ): Promise<Page<RestoreOperation>>;
+  get(id: string): Promise<RestoreOperation>;
+}
+
+export interface ResourceManager {
+  get(id: string): Promise<Resource>;
+  list(page: PageRequest): Promise<Page<Resource>>;
+  /** Creates or replaces. The service validates the configuration. */
+  put(resource: {
+    id: string;
+    type?: string;
+    service: string;
+    configuration?: unknown;
+    policyId?: string;
+    metadata?: Partial<BackupMetadata>;
+  }): Promise<Resource>;
+  /** @throws `resource-has-backups` (conflict) unless `cascade` */
+  delete(id: string, options: { cascade: boolean; by: string }): Promise<void>;
+}
+
+export interface OperationEvent {
+  operation: Operation;
+}
+
+export interface OperationManager {
+  get(id: string): Promise<Operation>;
+  list(
+    filter: { kind?: OperationKind; status?: OperationStatus; resourceId?: string; resources?: readonly string[] },
+    page: PageRequest,
+  ): Promise<Page<Operation>>;
+  /** @throws `operation-ended` (conflict) */
+  cancel(id: string): Promise<Operation>;
+  /** The operation as it changes, the present state first; ends with the operation or the signal. */
+  watch(id: string, signal: AbortSignal): AsyncIterable<Operation>;
+  /** Resolves with the operation when it has ended or the time is over. */
+  wait(id: string, milliseconds: number, signal?: AbortSignal): Promise<Operation>;
+}
+
+export interface PolicyManager {
+  get(id: string): Promise<Policy>;
+  list(): Promise<readonly Policy[]>;
+  put(policy: { id?: string; name: string; rules: RetentionRules; timeZone?: string }): Promise<Policy>;
+  delete(id: string): Promise<void>;
+  /** What a policy would keep and forget of a resource's backups, with the reasons. */
+  preview(resourceId: string, rules: RetentionRules, timeZone?: string): Promise<RetentionPlan>;
+  /** Forgets what the resource's policy (or `rules`) no longer wants. @throws `policy-keeps-nothing` (conflict) */
+  apply(resourceId: string, by: string, rules?: RetentionRules): Promise<RetentionPlan>;
+  /** One round of cleanup: what has expired and what policies no longer want, of all resources. */
+  cleanUp(by: string): Promise<{ forgotten: readonly string[]; kept: number; errors: readonly string[] }>;
+}
+
+export interface RetentionPlan {
+  keep: readonly { backup: Backup; reasons: readonly string[] }[];
+  forget: readonly Backup[];
+}
+
+export interface ScheduleManager {
+  get(id: string): Promise<Schedule>;
+  list(): Promise<readonly Schedule[]>;
+  put(schedule: {
+    id?: string;
+    resourceId: string;
+    cron: string;
+    timeZone?: string;
+    type?: BackupType;
+    enabled?: boolean;
+  }): Promise<Schedule>;
+  delete(id: string): Promise<void>;
+}
+
+export interface RepositoryOverview extends RepositoryStatistics {
+  id: string;
+  location: string;
+}
+
+/** The repositories that are open and what is kept of them. */
+export interface StorageManager {
+  list(): Promise<readonly RepositoryOverview[]>;
+  get(id: string): Promise<RepositoryOverview>;
+  /** The default repository, for new backups. */
+  readonly default: Repository;
+  repository(id: string): Repository;
+  keys(id: string): Promise<readonly KeySlot[]>;
+  addKey(id: string, provider: KeyProvider, label: string): Promise<KeySlot>;
+  /** Starts a check as an operation (HTTP). */
+  startVerify(
+    id: string,
+    options: { level: CheckLevel; backupIds?: readonly string[]; createdBy: string },
+  ): Promise<Operation>;
+  /** Runs a check here and now (CLI). */
+  verify(
+    id: string,
+    options: {
+      level: CheckLevel;
+      backupIds?: readonly string[];
+      signal?: AbortSignal;
+      report?: (progress: Progress) => void;
+    },
+  ): Promise<CheckReport>;
+  /** Brings the catalogue in line with a repository: adds what it does not know, drops what is gone. */
+  reconcile(
+    id: string,
+    report?: (progress: Progress) => void,
+  ): Promise<{ added: number; removed: number; unreadable: readonly string[] }>;
+}
+
+export interface AccessManager {
+  /** False while no credentials exist: then only loopback may call, as admin. */
+  credentialsExist(): Promise<boolean>;
+  /** @returns undefined for an unknown, expired or malformed token; takes the same time for each */
+  authenticate(token: string): Promise<Principal | undefined>;
+  /** The token is returned once and never again. */
+  createToken(request: {
+    name: string;
+    role: Role;
+    resources?: readonly string[];
+    expiresInDays?: number;
+  }): Promise<{ token: string; record: Omit<ApiToken, 'hash'> }>;
+  listTokens(): Promise<readonly Omit<ApiToken, 'hash'>[]>;
+  revokeToken(id: string): Promise<void>;
+}
+
+export interface AuditLog {
+  record(event: {
+    actor: string;
+    action: string;
+    subject?: string;
+    outcome: AuditEvent['outcome'];
+    address?: string;
+    details?: Record<string, unknown>;
+  }): Promise<void>;
+  page(filter: { actor?: string; action?: string; subject?: string }, page: PageRequest): Promise<Page<AuditEvent>>;
+  verify(): Promise<{ events: number; brokenAt?: number }>;
+}

@@ -1,0 +1,67 @@
+/** How a backup found what changed: everything read, since the latest backup, or since the latest full one. */
+export type BackupType = 'full' | 'incremental' | 'differential';
+
+export type BackupStatus = 'completed' | 'damaged';
+
+/** The labels that the one who made the backup gave it. */
+export interface BackupMetadata {
+  version?: string;
+  source?: string;
+  tags: Readonly<Record<string, string>>;
+  /** Days until the backup expires; absent means it never expires by age. */
+  retentionDays?: number;
+}
+
+/** How the bytes can be given back: a JSON document, one stream of bytes, or a tree of files. */
+export type ContentKind = 'document' | 'stream' | 'tree';
+
+/** What a backup read and what it had to store. All sizes in bytes. */
+export interface BackupStatistics {
+  /** Bytes of the source, whether they had to be read or not. */
+  sourceBytes: number;
+  /** Bytes that were really read and hashed. */
+  readBytes: number;
+  /** Plain bytes that no earlier backup had. */
+  newBytes: number;
+  /** Bytes that were written to the repository for this backup, compressed and sealed. */
+  storedBytes: number;
+  durationMilliseconds: number;
+  files?: { total: number; new: number; changed: number; unmodified: number; directories: number; other: number };
+}
+
+/** One recovery point of a resource. `id` is `backup-` and a ULID: opaque, sortable by time. */
+export interface Backup {
+  id: string;
+  resourceId: string;
+  resourceType: string;
+  /** The registered service that made it and can restore it: `document`, `stream`, `files` … */
+  service: string;
+  type: BackupType;
+  /** Present where something else was asked for than was made, for example an incremental without a base. */
+  requestedType?: BackupType;
+  status: BackupStatus;
+  contentKind: ContentKind;
+  /** Bytes of the whole content as it would be restored. For an incremental document: bytes of its delta. */
+  size: number;
+  /** Bytes of `size` after compression and deduplication, before encryption's overhead. */
+  compressedSize: number;
+  encrypted: boolean;
+  /** `sha256:` and hex: of the canonical document, of the stream's bytes; for trees, of the root's list of chunks. */
+  checksum: string;
+  parentId?: string;
+  baseFullId?: string;
+  /** Deltas between this backup and its full one; 0 for backups that restore by themselves. */
+  chainLength: number;
+  metadata: BackupMetadata;
+  warnings: readonly string[];
+  /** How many warnings there were; `warnings` holds the first 100. */
+  warningCount: number;
+  statistics: BackupStatistics;
+  repositoryId: string;
+  /** RFC 3339, UTC, milliseconds. `createdAt` is when the backup began and what point in time looks at. */
+  createdAt: string;
+  completedAt: string;
+  expiresAt?: string;
+  /** A held backup is deleted by nobody until the hold is lifted. */
+  held: boolean;
+}

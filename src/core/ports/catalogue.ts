@@ -1,0 +1,125 @@
+import type { ApiToken, AuditEvent } from '../access.ts';
+import type { Backup, BackupType } from '../backup.ts';
+import type { Operation, OperationKind, OperationStatus } from '../operation.ts';
+import type { Policy } from '../policy.ts';
+import type { Resource } from '../resource.ts';
+import type { Schedule } from '../schedule.ts';
+
+/**
+ * The database of what exists and what was done. Of backups it is only a fast copy: the truth lies in the repositories'
+ * snapshots, and `recover` rebuilds it from there.
+ */
+export interface Catalogue {
+  readonly resources: ResourceTable;
+  readonly backups: BackupTable;
+  readonly operations: OperationTable;
+  readonly policies: DocumentTable<Policy>;
+  readonly schedules: DocumentTable<Schedule>;
+  readonly tokens: DocumentTable<ApiToken>;
+  readonly audit: AuditTable;
+  readonly idempotency: IdempotencyTable;
+  close(): Promise<void>;
+}
+
+/** Newest first unless said otherwise. `cursor` is the `nextCursor` of the page before. */
+export interface PageRequest {
+  limit: number;
+  cursor?: string;
+}
+export interface Page<Item> {
+  items: readonly Item[];
+  nextCursor?: string;
+}
+
+/** Small tables whose rows are read and written whole, oldest first. */
+export interface DocumentTable<Item extends { id: string }> {
+  get(id: string): Promise<Item | undefined>;
+  list(): Promise<readonly Item[]>;
+  put(item: Item): Promise<void>;
+  /** @returns false if it was not there */
+  delete(id: string): Promise<boolean>;
+}
+
+export interface ResourceTable extends DocumentTable<Resource> {
+  page(request: PageRequest): Promise<Page<Resource>>;
+  /** Inserts unless the id exists. @returns the row that is there now */
+  ensure(resource: Resource): Promise<Resource>;
+}
+
+export interface BackupFilter {
+  resourceId?: string;
+  resourceType?: string;
+  type?: BackupType;
+  service?: string;
+  /** `name` or `name=value` */
+  tag?: string;
+  /** RFC 3339; inclusive and exclusive bound of `createdAt` */
+  from?: string;
+  until?: string;
+  /** Ids or patterns ending in `*` that the caller may see. */
+  resources?: readonly string[];
+}
+
+export interface BackupTable {
+  insert(backup: Backup): Promise<void>;
+  /** Inserts or replaces (recovery, changes of hold and expiry). */
+  put(backup: Backup): Promise<void>;
+  get(id: string): Promise<Backup | undefined>;
+  page(filter: BackupFilter, request: PageRequest): Promise<Page<Backup>>;
+  count(filter: BackupFilter): Promise<number>;
+  /** The newest completed backup of a resource, of `type` if given. */
+  latest(resourceId: string, type?: BackupType): Promise<Backup | undefined>;
+  /** The newest completed backup created at or before `time`, among the newest `maxSnapshots` of the resource. */
+  atOrBefore(resourceId: string, time: string, maxSnapshots: number): Promise<Backup | undefined>;
+  /** Backups whose chain goes through `id`, nearest first: direct and indirect. */
+  dependants(id: string): Promise<readonly Backup[]>;
+  /** All backups of a resource, newest first. */
+  allOf(resourceId: string): Promise<readonly Backup[]>;
+  /** Backups with `expiresAt` ≤ `time`, oldest first. */
+  expired(time: string): Promise<readonly Backup[]>;
+  /** Ids of all backups of a repository. */
+  idsOf(repositoryId: string): Promise<ReadonlySet<string>>;
+  delete(id: string): Promise<boolean>;
+  totals(): Promise<{ backups: number; bytes: number; storedBytes: number; resources: number; newest?: string }>;
+}
+
+export interface OperationFilter {
+  kind?: OperationKind;
+  status?: OperationStatus;
+  resourceId?: string;
+  resources?: readonly string[];
+}
+
+export interface OperationTable {
+  insert(operation: Operation): Promise<void>;
+  get(id: string): Promise<Operation | undefined>;
+  update(id: string, change: Partial<Operation>): Promise<void>;
+  page(filter: OperationFilter, request: PageRequest): Promise<Page<Operation>>;
+  withStatus(status: OperationStatus): Promise<readonly Operation[]>;
+  /** Takes the oldest queued operation for this process, atomically among processes; undefined if there is none. */
+  claim(owner: string): Promise<Operation | undefined>;
+  /** Running operations whose owner is not in `owners`. */
+  orphaned(owners: readonly string[]): Promise<readonly Operation[]>;
+}
+
+export interface AuditTable {
+  /** Appends with the next sequence number and the chain's hash. */
+  append(event: Omit<AuditEvent, 'sequence' | 'previousHash' | 'hash'>): Promise<AuditEvent>;
+  page(filter: { actor?: string; action?: string; subject?: string }, request: PageRequest): Promise<Page<AuditEvent>>;
+  /** Recomputes the chain. @returns the first sequence number that does not fit, if any */
+  verify(): Promise<{ events: number; brokenAt?: number }>;
+}
+
+/** Answers kept for repeated requests with the same `Idempotency-Key`. */
+export interface IdempotencyTable {
+  /** Claims a key for a request. `fingerprint` is a hash of actor, route and body. */
+  begin(
+    key: string,
+    fingerprint: string,
+    now: string,
+  ): Promise<{ state: 'new' | 'in-progress' | 'mismatch' } | { state: 'done'; status: number; body: string }>;
+  finish(key: string, status: number, body: string): Promise<void>;
+  /** Frees a key whose request failed without effect. */
+  abandon(key: string): Promise<void>;
+  expire(before: string): Promise<void>;
+}

@@ -1,0 +1,17 @@
+/** Tells people what happened. Must not throw: a lost message never fails a backup. */
+export interface Notifier {
+  notify(event: Notification): Promise<void>;
+}
+
+export interface Notification {
+  type:
+    | 'backup-completed'
+    | 'backup-failed'
+    | 'restore-completed'
+    | 'restore-failed'
+    | 'damage-found'
+    | 'cleanup-failed';
+  subject: string;
+  message: string;
+  details: Readonly<Record<string, unknown>>;
+}

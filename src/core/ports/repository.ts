@@ -1,0 +1,264 @@
+import type { Backup } from '../backup.ts';
+import type { SnapshotRecord, SnapshotRoot } from '../snapshot-record.ts';
+import type { ByteString, Content, ContentSegment, TreeEntry } from '../tree-entry.ts';
+
+/** The encrypted, compressed, deduplicated store of backups' bytes, as the managers and services see it. */
+export interface Repository {
+  readonly id: string;
+  /** Where it lies, for a person to read; no secret. */
+  readonly location: string;
+
+  beginSnapshot(options: { encrypt: boolean; signal?: AbortSignal }): Promise<SnapshotWriter>;
+  /** @throws HoldfastError `snapshot-missing` (not-found), `snapshot-damaged` (damaged), `format-newer` (unsupported) */
+  openSnapshot(id: string): Promise<SnapshotReader>;
+  /** Ids of all valid snapshots, oldest first. */
+  listSnapshots(): Promise<readonly string[]>;
+  /** Changes what a snapshot says of its backup (hold, expiry, tags); its bytes stay. */
+  updateSnapshot(id: string, change: (backup: Backup) => Backup): Promise<void>;
+  /** Moves a snapshot to the trash, from which it can be brought back until `trashDays` are over. */
+  forgetSnapshot(id: string, options: { trashDays: number; reason: string }): Promise<void>;
+
+  check(options: CheckOptions): Promise<CheckReport>;
+  /** Writes index segments anew from the footers (or, where a footer is lost, the frames) of all packs. */
+  rebuildIndex(options: {
+    signal?: AbortSignal;
+    report?: (progress: StepProgress) => void;
+  }): Promise<IndexRebuildReport>;
+  statistics(): Promise<RepositoryStatistics>;
+
+  readonly keys: RepositoryKeys;
+  close(): Promise<void>;
+}
+
+export interface StepProgress {
+  phase: string;
+  done: number;
+  total: number;
+  doneBytes?: number;
+  totalBytes?: number;
+}
+
+/** Makes one snapshot. Nothing that it writes is visible as a backup until `commit` resolves. */
+export interface SnapshotWriter {
+  readonly snapshotId: string;
+  /** How many tasks run at once; keep about twice as many submitted. */
+  readonly concurrency: number;
+  /** Cuts and stores a stream of bytes in constant memory. `sha256` is hex, of the plain bytes. */
+  writeStream(source: AsyncIterable<Uint8Array>, options?: WriteStreamOptions): Promise<StoredStream>;
+  /** Loads a task module in the worker threads and returns what runs its tasks there. */
+  tasks<Task, Result>(module: TaskModuleReference): TaskRunner<Task, Result>;
+  /** The tree being built; entries must come in the order of `comparePaths`. */
+  beginTree(): TreeWriter;
+  /** Turns a long list of segments into pages of it, a short one into `{ segments }`. */
+  storeSegments(segments: readonly ContentSegment[]): Promise<Content>;
+  /** What has been stored so far. */
+  counts(): WrittenCounts;
+  /** Seals, uploads and publishes; when it resolves, the backup is safe. `complete` fills in the final record. */
+  commit(complete: (counts: WrittenCounts) => SnapshotRecord): Promise<SnapshotRecord>;
+  /** Gives up; whatever was written is left to collection. Safe to call twice or after a failed commit. */
+  abort(): Promise<void>;
+}
+
+export interface WriteStreamOptions {
+  /** Called with the bytes taken so far. */
+  onBytes?: (bytes: number) => void;
+  /** Content up to this many bytes goes into the snapshot object itself; default: the repository's. */
+  inlineLimit?: number;
+}
+
+export interface StoredStream {
+  length: number;
+  sha256: string;
+  root: Extract<SnapshotRoot, { kind: 'stream' }>;
+}
+
+/** All sizes in bytes. */
+export interface WrittenCounts {
+  /** Plain bytes handed in as content. */
+  contentBytes: number;
+  /** Plain bytes that were in no earlier pack. */
+  newBytes: number;
+  /** The same after compression (before encryption's overhead). */
+  newCompressedBytes: number;
+  /** Estimated compressed size of all content, the deduplicated part included at its own compressed size. */
+  compressedBytes: number;
+  /** Bytes of the objects written. */
+  storedBytes: number;
+}
+
+export interface TreeWriter {
+  append(entries: EncodedEntries): Promise<void>;
+  finish(): Promise<Extract<SnapshotRoot, { kind: 'tree' }>>;
+}
+
+/** Entries as `TaskContext.encodeEntry` made them: entry i is `bytes.subarray(ends[i - 1] ?? 0, ends[i])`, its path `paths[i]`. */
+export interface EncodedEntries {
+  bytes: Uint8Array;
+  ends: Uint32Array;
+  paths: readonly ByteString[];
+}
+
+/** Runs tasks in worker threads; they start in the order of submission. Rejects with the task's error. */
+export interface TaskRunner<Task, Result> {
+  run(task: Task, transfer?: readonly ArrayBuffer[]): Promise<Result>;
+}
+
+/** A module that exports `createTaskHandler(context, options): TaskHandler`. */
+export interface TaskModuleReference {
+  /** file: URL of the module */
+  module: string;
+  /** structured-cloneable */
+  options: Readonly<Record<string, unknown>>;
+}
+
+/** One handler lives in each worker thread for the time of one snapshot written or read. */
+export interface TaskHandler<Task, Result> {
+  handle(task: Task): Result | Promise<Result>;
+  close?(): void;
+}
+
+/** What a task has at hand in its worker thread. Everything is synchronous: the thread has nothing else to do. */
+export interface TaskContext {
+  readonly inlineLimit: number;
+  /** Only while writing. */
+  readonly sink: ChunkSink;
+  /** Reads chunks that packs hold; while writing too (parents' pages). */
+  readonly source: ChunkSource;
+  encodeEntry(entry: TreeEntry): Uint8Array;
+  /** Reads and decodes one page of a tree. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are. */
+  readPage(page: ContentSegment): { entries: TreeEntry[]; encoded: Uint8Array[] };
+}
+
+/** Cuts content into chunks, stores those that are new. */
+export interface ChunkSink {
+  /** Stores up to one whole small content; cut where it is longer than a chunk may be. */
+  store(bytes: Uint8Array): ContentSegment[];
+  /** Begins a content whose bytes come piece by piece. One at a time in a thread. */
+  beginContent(): ContentBuilder;
+}
+
+export interface ContentBuilder {
+  /** Free room of the cutter's own buffer, never empty: read into it, then tell how much with `advance`. */
+  room(): Uint8Array;
+  advance(bytes: number): void;
+  /** A run of zero bytes that is not stored. */
+  hole(length: number): void;
+  finish(): ContentSegment[];
+  /** Forgets what was given and not stored yet. */
+  abandon(): void;
+}
+
+export interface ChunkSource {
+  /** Reads a planned range and gives each wanted chunk's verified bytes (valid during the call only) with its tag. */
+  read(range: PlannedRange, take: (tag: number, bytes: Uint8Array) => void): void;
+}
+
+/** One contiguous range of one pack and the chunks wanted from it; made by `SnapshotReader.plan`, opaque to services. */
+export interface PlannedRange {
+  readonly packKey: string;
+  readonly offset: number;
+  /** bytes of the pack to read */
+  readonly length: number;
+  /** Sum of the wanted chunks' plain lengths. */
+  readonly plainLength: number;
+  readonly pack: unknown;
+  readonly wanted: unknown;
+  /** The tags in this range, in order of offset. */
+  readonly tags: readonly number[];
+}
+
+/** Reads one snapshot. Every byte that it gives was authenticated and verified. */
+export interface SnapshotReader {
+  readonly record: SnapshotRecord;
+  /** The bytes of a content (default: the root's, for streams), in order; memory stays bounded. */
+  read(content?: Content, range?: { offset: number; length: number }): AsyncIterable<Uint8Array>;
+  /** A tree's entries in order, those at or below one of `paths` if given. */
+  entries(options?: { paths?: readonly ByteString[] }): AsyncIterable<TreeEntry>;
+  /** A tree's pages with the path of each one's first entry, in order. */
+  pages(): Promise<readonly { firstPath: ByteString; page: ContentSegment }[]>;
+  /** The segments of a content, its pages resolved. */
+  segments(content: Content): AsyncIterable<ContentSegment>;
+  /**
+   * Finds where chunks lie and makes few, long, ordered reads of them (gap ≤ 256 KiB, range ≤ 16 MiB). A chunk may be wanted
+   * under several tags. @throws HoldfastError `chunk-missing` (damaged)
+   */
+  plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]>;
+  tasks<Task, Result>(module: TaskModuleReference): TaskRunner<Task, Result>;
+  readonly concurrency: number;
+  close(): Promise<void>;
+}
+
+/** 0 settings and snapshots decode; 1 packs are there; 2 all trees resolve; 3 packs' SHA-256; 4 every chunk decodes. */
+export type CheckLevel = 0 | 1 | 2 | 3 | 4;
+
+export interface CheckOptions {
+  level: CheckLevel;
+  /** Only what these snapshots need; default: everything. */
+  snapshotIds?: readonly string[];
+  signal?: AbortSignal;
+  report?: (progress: StepProgress) => void;
+}
+
+export interface CheckFinding {
+  severity: 'damage' | 'warning' | 'unsupported';
+  /** Stable, kebab-case: `pack-missing`, `pack-hash-differs`, `chunk-undecodable` … */
+  code: string;
+  /** Key of the object in the storage. */
+  object: string;
+  message: string;
+  /** Snapshots known to be hit. */
+  snapshotIds?: readonly string[];
+}
+
+export interface CheckReport {
+  level: CheckLevel;
+  findings: readonly CheckFinding[];
+  checked: { snapshots: number; packs: number; chunks: number; bytes: number };
+  durationMilliseconds: number;
+}
+
+export interface IndexRebuildReport {
+  packs: number;
+  chunks: number;
+  segments: number;
+  findings: readonly CheckFinding[];
+}
+
+export interface RepositoryStatistics {
+  formatVersion: number;
+  snapshots: number;
+  packs: number;
+  packBytes: number;
+  indexSegments: number;
+  chunks: number;
+  totalBytes: number;
+  cipher: string;
+  codec: string;
+  keyEpoch: number;
+}
+
+export interface KeySlot {
+  id: string;
+  /** `passphrase`, `keyfile` … */
+  kind: string;
+  label: string;
+  createdAt: string;
+  /** This process opened the repository with it. */
+  current: boolean;
+}
+
+export interface RepositoryKeys {
+  list(): Promise<readonly KeySlot[]>;
+  /** Wraps the master key once more; `provider` makes the wrapping key. */
+  add(provider: import('./key-provider.ts').KeyProvider, label: string): Promise<KeySlot>;
+  /** @throws HoldfastError `last-key-slot` (conflict): the last one stays */
+  remove(slotId: string): Promise<void>;
+  /**
+   * Begins a new key epoch under a new master key. Only the slots that `providers` can open are carried over.
+   * @throws HoldfastError `key-slots-would-be-lost` (conflict) naming them, unless `dropOthers`
+   */
+  rotate(
+    providers: readonly import('./key-provider.ts').KeyProvider[],
+    options: { dropOthers: boolean },
+  ): Promise<{ epoch: number; slots: readonly KeySlot[] }>;
+}

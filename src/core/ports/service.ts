@@ -1,0 +1,89 @@
+import type { Backup, BackupStatistics, BackupType, ContentKind } from '../backup.ts';
+import type { Progress } from '../operation.ts';
+import type { Resource } from '../resource.ts';
+import type { SnapshotRoot } from '../snapshot-record.ts';
+import type { SnapshotReader, SnapshotWriter } from './repository.ts';
+
+/** The code for one kind of resource: exports it, imports it, checks it. One folder under `services/`. */
+export interface Service {
+  /** The registered name: `document`, `stream`, `files` … */
+  readonly name: string;
+  /** One sentence for the documentation and `GET /services`. */
+  readonly description: string;
+  readonly contentKind: ContentKind;
+  readonly backupTypes: readonly BackupType[];
+  /** `posted`: content arrives with the request. `fetched`: the service gets it by the resource's configuration. */
+  readonly source: 'posted' | 'fetched';
+
+  /** Validates a resource's configuration and fills in defaults. @throws HoldfastError `configuration-invalid` naming the field */
+  parseConfiguration(configuration: unknown): Readonly<Record<string, unknown>>;
+
+  backup(context: BackupContext): Promise<ServiceBackup>;
+  restore(context: RestoreContext): Promise<ServiceRestore>;
+  /** The restored content as one stream, verified to the end; absent where the content is no stream (trees). */
+  read?(chain: readonly ChainLink[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Media type of `read`. */
+  readonly mediaType?: string;
+}
+
+/** A backup together with an open reader of its snapshot. */
+export interface ChainLink {
+  backup: Backup;
+  reader: SnapshotReader;
+}
+
+export interface BackupContext {
+  resource: Resource;
+  /** What to make; a service that must make a full one after all says so in its result. */
+  type: BackupType;
+  /**
+   * What `type` builds on, from a full backup to the base: empty for full ones. A document needs the whole chain; for
+   * services whose every snapshot is complete (files) only the last link counts.
+   */
+  chain: readonly ChainLink[];
+  /** Posted content; present exactly if the service's source is `posted`. */
+  input?: AsyncIterable<Uint8Array>;
+  writer: SnapshotWriter;
+  signal: AbortSignal;
+  report(progress: Progress): void;
+  /** Tells something that the user must know although the backup goes on. */
+  warn(message: string): void;
+}
+
+export interface ServiceBackup {
+  /** What was made; `full` with a warning where the asked type was not worth it. */
+  type: BackupType;
+  root: SnapshotRoot;
+  /** Bytes of the whole content (of the delta, where one was stored). */
+  size: number;
+  /** `sha256:` + hex; of the whole restored content for documents and streams. */
+  checksum: string;
+  /** True where the stored content is a delta that needs its chain to restore. */
+  isDelta: boolean;
+  readBytes: number;
+  sourceBytes: number;
+  files?: BackupStatistics['files'];
+  serviceData: Readonly<Record<string, unknown>>;
+}
+
+export interface RestoreContext {
+  backup: Backup;
+  /** From a full backup to `backup` itself (which is last); one link where the backup is complete by itself. */
+  chain: readonly ChainLink[];
+  /** The restore's options, as the caller gave them; the service validates them. */
+  options: Readonly<Record<string, unknown>>;
+  /** The backed-up resource, where it still exists. */
+  resource?: Resource;
+  signal: AbortSignal;
+  report(progress: Progress): void;
+  warn(message: string): void;
+}
+
+export interface ServiceRestore {
+  /** For documents: the canonical JSON text, to be put into the answer as it is. */
+  data?: Uint8Array;
+  /** `sha256:` + hex of what was restored, where the content is a document or stream. */
+  checksum?: string;
+  /** Counts and places, for the operation's result. */
+  report: Readonly<Record<string, unknown>>;
+}

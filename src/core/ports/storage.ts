@@ -1,0 +1,66 @@
+/**
+ * The dumb bytes under a repository: a local folder, an S3 bucket. The engine's safety rests on the promises below, so an
+ * implementation that cannot keep one must refuse to open instead.
+ *
+ * Keys are relative, `/`-separated, of `[a-z0-9A-Z._-]`; they never begin with `/` or hold `..`.
+ */
+export interface Storage {
+  /** `local`, `s3` … */
+  readonly kind: string;
+  /** Where it is, for a person to read; holds no secret. */
+  readonly location: string;
+  /** How a worker thread opens the same storage again; structured-cloneable. */
+  readonly reopen: StorageModuleReference;
+
+  /**
+   * Creates an object that was not there: atomically (whole or not at all), durably (survives power loss once this
+   * resolves), and never over an existing one. `exists` means that somebody made it before; its bytes are untouched.
+   */
+  putNew(key: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<'created' | 'exists'>;
+
+  /** Begins an object whose key is known only at its end. Nothing is visible until `commit`. */
+  beginNew(): Promise<PendingObject>;
+
+  /** Replaces an object or makes it. Only for objects that nobody's safety depends on (session heartbeats, ledgers). */
+  replace(key: string, bytes: Uint8Array): Promise<void>;
+
+  /** @throws HoldfastError `object-missing` (kind not-found) */
+  get(key: string): Promise<Buffer>;
+
+  /** Reads exactly `length` bytes from `offset`. @throws HoldfastError `object-missing`, or `object-truncated` (kind damaged) */
+  getRange(key: string, offset: number, length: number): Promise<Buffer>;
+
+  /** All objects whose key begins with `prefix` (a folder such as `packs/`), or an error: never a part of them. */
+  list(prefix: string): Promise<readonly StoredObject[]>;
+
+  /** Removes an object; no error if it is gone already. Callers must not need it to succeed. */
+  delete(key: string): Promise<void>;
+
+  /** The storage's clock, for efficiency and for people; nothing's safety depends on it. */
+  serverTime(): Promise<Date>;
+
+  close(): Promise<void>;
+}
+
+export interface StoredObject {
+  key: string;
+  /** bytes */
+  size: number;
+}
+
+export interface PendingObject {
+  /** Appends; the buffer may be reused when the promise resolves. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Appends without giving up the thread, where the storage can; worker threads use it on their hot path. */
+  writeSync?(bytes: Uint8Array): void;
+  /** Makes all that was written durable under `key`, as `putNew` does. */
+  commit(key: string): Promise<'created' | 'exists'>;
+  abort(): Promise<void>;
+}
+
+/** A module that exports `openStorage(options): Promise<Storage>`. */
+export interface StorageModuleReference {
+  /** file: URL of the module */
+  module: string;
+  options: Readonly<Record<string, unknown>>;
+}
