@@ -117,7 +117,7 @@ export interface TaskHandler<Task, Result> {
   close?(): void;
 }
 
-/** What a task has at hand in its worker thread. Everything is synchronous: the thread has nothing else to do. */
+/** What a task has at hand in its worker thread. Writing is synchronous (the thread has nothing else to do); reading from the storage is not. */
 export interface TaskContext {
   readonly inlineLimit: number;
   /** Only while writing. */
@@ -126,7 +126,7 @@ export interface TaskContext {
   readonly source: ChunkSource;
   encodeEntry(entry: TreeEntry): Uint8Array;
   /** Reads and decodes one page of a tree. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are. */
-  readPage(page: ContentSegment): { entries: TreeEntry[]; encoded: Uint8Array[] };
+  readPage(page: ContentSegment): Promise<{ entries: TreeEntry[]; encoded: Uint8Array[] }>;
 }
 
 /** Cuts content into chunks, stores those that are new. */
@@ -150,7 +150,7 @@ export interface ContentBuilder {
 
 export interface ChunkSource {
   /** Reads a planned range and gives each wanted chunk's verified bytes (valid during the call only) with its tag. */
-  read(range: PlannedRange, take: (tag: number, bytes: Uint8Array) => void): void;
+  read(range: PlannedRange, take: (tag: number, bytes: Uint8Array) => void): Promise<void>;
 }
 
 /** One contiguous range of one pack and the chunks wanted from it; made by `SnapshotReader.plan`, opaque to services. */

@@ -19,7 +19,7 @@ export interface Storage {
   putNew(key: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<'created' | 'exists'>;
 
   /** Begins an object whose key is known only at its end. Nothing is visible until `commit`. */
-  beginNew(): Promise<PendingObject>;
+  beginNew(): PendingObject;
 
   /** Replaces an object or makes it. Only for objects that nobody's safety depends on (session heartbeats, ledgers). */
   replace(key: string, bytes: Uint8Array): Promise<void>;
@@ -31,7 +31,7 @@ export interface Storage {
   getRange(key: string, offset: number, length: number): Promise<Buffer>;
 
   /** All objects whose key begins with `prefix` (a folder such as `packs/`), or an error: never a part of them. */
-  list(prefix: string): Promise<readonly StoredObject[]>;
+  list(prefix: string, options?: { sizes: boolean }): Promise<readonly StoredObject[]>;
 
   /** Removes an object; no error if it is gone already. Callers must not need it to succeed. */
   delete(key: string): Promise<void>;
@@ -44,15 +44,13 @@ export interface Storage {
 
 export interface StoredObject {
   key: string;
-  /** bytes */
+  /** bytes; 0 where the listing was asked to do without sizes */
   size: number;
 }
 
 export interface PendingObject {
-  /** Appends; the buffer may be reused when the promise resolves. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Appends without giving up the thread, where the storage can; worker threads use it on their hot path. */
-  writeSync?(bytes: Uint8Array): void;
+  /** Appends without giving up the thread; the buffer may be reused as soon as it returns. */
+  write(bytes: Uint8Array): void;
   /** Makes all that was written durable under `key`, as `putNew` does. */
   commit(key: string): Promise<'created' | 'exists'>;
   abort(): Promise<void>;
