@@ -1,0 +1,303 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { type FileHandle, link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import type { PendingObject, Storage, StorageModuleReference, StoredObject } from '../../core/ports/storage.ts';
+import { DurableFolders } from './durable-folders.ts';
+
+export interface LocalStorageOptions {
+  /** Absolute path of the repository's folder; made if it is missing. */
+  folder: string;
+}
+
+/**
+ * A repository in a folder of a local file system.
+ *
+ * A new object is written to `tmp/`, fsynced, given its name with `link` (which, unlike `rename`, never replaces), and then
+ * the folder is fsynced. Needs a file system with hard links; `openStorage` finds out. Network file systems with stale
+ * listings (NFS attribute caches) are not safe with writers on several machines.
+ */
+export async function openStorage(options: Readonly<Record<string, unknown>>): Promise<Storage> {
+  const folder = options.folder;
+  if (typeof folder !== 'string' || !path.isAbsolute(folder)) {
+    throw new HoldfastError('invalid', 'storage-options-invalid', 'The local storage needs `folder`, an absolute path.');
+  }
+  return new LocalStorage(path.resolve(folder));
+}
+
+class LocalStorage implements Storage {
+  readonly kind = 'local';
+  readonly location: string;
+  readonly reopen: StorageModuleReference;
+  readonly #folders = new DurableFolders();
+
+  constructor(folder: string) {
+    this.location = folder;
+    this.reopen = { module: import.meta.url, options: { folder } };
+  }
+
+  async putNew(key: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<'created' | 'exists'> {
+    const temporary = await this.#temporaryPath();
+    await writeDurably(temporary, bytes instanceof Uint8Array ? [bytes] : bytes);
+    return this.#publish(temporary, key);
+  }
+
+  beginNew(): PendingObject {
+    return new PendingFile(
+      () => path.join(this.location, 'tmp', temporaryName()),
+      () => this.#folders.ensure(path.join(this.location, 'tmp')),
+      (temporary, key) => this.#publish(temporary, key),
+    );
+  }
+
+  async replace(key: string, bytes: Uint8Array): Promise<void> {
+    const temporary = await this.#temporaryPath();
+    const final = this.#pathOf(key);
+    await writeDurably(temporary, [bytes]);
+    await this.#folders.ensure(path.dirname(final));
+    await rename(temporary, final);
+    await this.#folders.sync(path.dirname(final));
+  }
+
+  async get(key: string): Promise<Buffer> {
+    const handle = await this.#openObject(key);
+    try {
+      return await handle.readFile();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async getRange(key: string, offset: number, length: number): Promise<Buffer> {
+    const handle = await this.#openObject(key);
+    try {
+      const bytes = Buffer.allocUnsafe(length);
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+        if (bytesRead === 0) {
+          throw new HoldfastError(
+            'damaged',
+            'object-truncated',
+            `${key} ends after ${offset + done} bytes where at least ${offset + length} are needed. Run \`holdfast verify\` to see what is hit.`,
+            { details: { object: key } },
+          );
+        }
+        done += bytesRead;
+      }
+      return bytes;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async list(prefix: string, options: { sizes: boolean } = { sizes: true }): Promise<readonly StoredObject[]> {
+    const found: StoredObject[] = [];
+    await this.#listFolder(prefix.replace(/\/$/, ''), options.sizes, found);
+    return found;
+  }
+
+  async delete(key: string): Promise<void> {
+    try {
+      await unlink(this.#pathOf(key));
+    } catch (error) {
+      if (systemErrorCode(error) !== 'ENOENT') throw storageFault(error, key);
+    }
+  }
+
+  async serverTime(): Promise<Date> {
+    return new Date();
+  }
+
+  async close(): Promise<void> {
+    this.#folders.forget();
+  }
+
+  #pathOf(key: string): string {
+    return path.join(this.location, key);
+  }
+
+  async #temporaryPath(): Promise<string> {
+    const folder = path.join(this.location, 'tmp');
+    await this.#folders.ensure(folder);
+    return path.join(folder, temporaryName());
+  }
+
+  async #publish(temporary: string, key: string): Promise<'created' | 'exists'> {
+    const final = this.#pathOf(key);
+    let outcome: 'created' | 'exists' = 'created';
+    try {
+      await this.#folders.ensure(path.dirname(final));
+      await link(temporary, final);
+    } catch (error) {
+      if (systemErrorCode(error) !== 'EEXIST') throw storageFault(error, key);
+      outcome = 'exists';
+    } finally {
+      await unlink(temporary);
+    }
+    // Also where it existed: whoever made it may not have come to this line yet.
+    await this.#folders.sync(path.dirname(final));
+    return outcome;
+  }
+
+  async #openObject(key: string): Promise<FileHandle> {
+    try {
+      return await open(this.#pathOf(key), 'r');
+    } catch (error) {
+      throw storageFault(error, key);
+    }
+  }
+
+  async #listFolder(folder: string, sizes: boolean, found: StoredObject[]): Promise<void> {
+    const names = await readdir(this.#pathOf(folder), { withFileTypes: true }).catch(async (error: unknown) => {
+      // A folder that nobody has written to yet is empty; a repository that has gone (unmounted disk) is an error.
+      if (systemErrorCode(error) !== 'ENOENT') throw storageFault(error, folder);
+      await stat(this.location).catch((cause: unknown) => {
+        throw storageFault(cause, folder);
+      });
+      return [];
+    });
+    for (const name of names) {
+      const key = `${folder}/${name.name}`;
+      if (name.isDirectory()) await this.#listFolder(key, sizes, found);
+      else if (!sizes) found.push({ key, size: 0 });
+      else {
+        const status = await stat(this.#pathOf(key)).catch((error: unknown) => {
+          if (systemErrorCode(error) === 'ENOENT') return undefined;
+          throw storageFault(error, key);
+        });
+        if (status !== undefined) found.push({ key, size: status.size });
+      }
+    }
+  }
+}
+
+/** An object that grows in `tmp/`. Any failed write or fsync makes it unusable: a retried fsync may lie. */
+class PendingFile implements PendingObject {
+  readonly #makePath: () => string;
+  readonly #ensureFolder: () => Promise<void>;
+  readonly #publish: (temporary: string, key: string) => Promise<'created' | 'exists'>;
+  #file: { descriptor: number; path: string } | undefined;
+  #done = false;
+
+  constructor(
+    makePath: () => string,
+    ensureFolder: () => Promise<void>,
+    publish: (temporary: string, key: string) => Promise<'created' | 'exists'>,
+  ) {
+    this.#makePath = makePath;
+    this.#ensureFolder = ensureFolder;
+    this.#publish = publish;
+  }
+
+  write(bytes: Uint8Array): void {
+    const { descriptor, path: file } = this.#open();
+    try {
+      let done = 0;
+      while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done);
+    } catch (error) {
+      this.#discard();
+      throw storageFault(error, file);
+    }
+  }
+
+  async commit(key: string): Promise<'created' | 'exists'> {
+    const { descriptor, path: file } = this.#open();
+    try {
+      await syncDescriptor(descriptor);
+    } catch (error) {
+      this.#discard();
+      throw storageFault(error, key);
+    }
+    this.#done = true;
+    closeSync(descriptor);
+    await this.#ensureFolder();
+    return this.#publish(file, key);
+  }
+
+  async abort(): Promise<void> {
+    if (!this.#done) this.#discard();
+  }
+
+  #open(): { descriptor: number; path: string } {
+    if (this.#done) throw new HoldfastError('internal', 'pending-object-closed', 'This object was finished or given up already.');
+    if (this.#file === undefined) {
+      const file = this.#makePath();
+      try {
+        mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+        this.#file = { descriptor: openSync(file, 'wx', 0o400), path: file };
+      } catch (error) {
+        throw storageFault(error, file);
+      }
+    }
+    return this.#file;
+  }
+
+  #discard(): void {
+    this.#done = true;
+    if (this.#file === undefined) return;
+    closeSync(this.#file.descriptor);
+    unlinkSync(this.#file.path);
+    this.#file = undefined;
+  }
+}
+
+const syncDescriptor = promisify(fsync);
+
+function temporaryName(): string {
+  return `${process.pid}-${randomBytes(12).toString('hex')}`;
+}
+
+async function writeDurably(file: string, parts: readonly Uint8Array[]): Promise<void> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file, 'wx', 0o400);
+    for (const part of parts) await handle.writeFile(part);
+    await handle.sync();
+  } catch (error) {
+    if (handle !== undefined) await unlink(file);
+    throw storageFault(error, path.basename(file));
+  } finally {
+    await handle?.close();
+  }
+}
+
+function storageFault(error: unknown, key: string): Error {
+  const details = { object: key };
+  switch (systemErrorCode(error)) {
+    case 'ENOENT':
+      return new HoldfastError('not-found', 'object-missing', `${key} is not in the storage.`, { cause: error, details });
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new HoldfastError(
+        'unavailable',
+        'storage-full',
+        'The storage is full. Nothing was lost; free some space, then try again.',
+        { cause: error, details },
+      );
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new HoldfastError(
+        'denied',
+        'storage-denied',
+        `The storage refused access to ${key}. Check the owner and permissions of the repository's folder.`,
+        { cause: error, details },
+      );
+    case 'ENOTSUP':
+    case 'EOPNOTSUPP':
+    case 'EMLINK':
+      return new HoldfastError(
+        'unsupported',
+        'storage-without-links',
+        "This file system cannot make hard links, without which a commit cannot be atomic. Put the repository on another one.",
+        { cause: error, details },
+      );
+    case 'EIO':
+      return new HoldfastError('damaged', 'storage-broken', `The disk reported an error at ${key}. Check the disk.`, { cause: error, details });
+    default:
+      return error instanceof Error ? error : new Error(String(error));
+  }
+}
