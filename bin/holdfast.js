@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+import { realpathSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { compileCache, packageRoot, prepareCheckout, runAsChild } from './checkout.js';
+
+const node = prepareCheckout({ development: false });
+const main = join(packageRoot, 'src', 'main.ts');
+
+if (realpathSync(node) === realpathSync(process.execPath)) {
+  // Under `npm start` the pinned Node.js is first on PATH: no second process is needed.
+  enableCompileCache(compileCache);
+  process.argv[1] = main;
+  await import(main);
+} else {
+  runAsChild(node, [main, ...process.argv.slice(2)], { channel: true });
+}

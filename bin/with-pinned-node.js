@@ -1,0 +1,9 @@
+import { resolve } from 'node:path';
+import { prepareCheckout, runAsChild } from './checkout.js';
+
+const [script, ...rest] = process.argv.slice(2);
+if (script === undefined) {
+  process.stderr.write('Use: node bin/with-pinned-node.js SCRIPT [ARGUMENT...]\n');
+  process.exit(2);
+}
+runAsChild(prepareCheckout({ development: true }), [resolve(script), ...rest]);
