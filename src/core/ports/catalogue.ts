@@ -92,6 +92,8 @@ export interface OperationFilter {
 
 export interface OperationTable {
   insert(operation: Operation): Promise<void>;
+  /** Stores an operation that its own process runs at once (the command line's): no queue may claim it. */
+  insertRunning(operation: Operation, owner: string): Promise<void>;
   get(id: string): Promise<Operation | undefined>;
   update(id: string, change: Partial<Operation>): Promise<void>;
   page(filter: OperationFilter, request: PageRequest): Promise<Page<Operation>>;
@@ -100,6 +102,8 @@ export interface OperationTable {
   claim(owner: string): Promise<Operation | undefined>;
   /** Running operations whose owner is not in `owners`. */
   orphaned(owners: readonly string[]): Promise<readonly Operation[]>;
+  /** The distinct owners of all running operations. */
+  owners(): Promise<readonly string[]>;
 }
 
 export interface AuditTable {

@@ -1,0 +1,109 @@
+import type { Application } from './application.ts';
+import type { Configuration, KeyConfiguration } from './configuration.ts';
+import type { KeyProvider } from './ports/key-provider.ts';
+
+/**
+ * What `main.ts` hands to the command line: every adapter, joined, behind the names that a command needs. Nothing is opened
+ * before a command asks for it.
+ */
+export interface Composition {
+  readonly version: string;
+
+  /** Reads `holdfast.yaml` and the environment. @throws HoldfastError `configuration-…` (invalid) naming the field */
+  loadConfiguration(options: LoadConfigurationOptions): Promise<Configuration>;
+
+  /**
+   * Opens catalogue, repositories and services.
+   *
+   * `serve` makes what is missing (data folder, key file, repository); its operations wait for `startBackground`.
+   * `command` works beside a running service: an operation that it starts (`backups.start`, `restores.restore`,
+   * `repositories.startVerify`) begins to run at once in this very process, nobody else's does; follow it with
+   * `operations.watch(id, signal)`, stop it with `operations.cancel(id)`. Where a repository does not exist,
+   * `command` fails unless `initialise` is set.
+   *
+   * @throws HoldfastError `repository-missing` (no-repository), `key-file-missing` (wrong-key), `wrong-key`,
+   * `catalogue-damaged` (damaged)
+   */
+  openApplication(
+    configuration: Configuration,
+    mode: ApplicationMode,
+    options?: OpenApplicationOptions,
+  ): Promise<Application>;
+
+  /** Starts HTTP for an application and waits until it listens. `startBackground` is the caller's business. */
+  serve(application: Application, configuration: Configuration): Promise<RunningServer>;
+
+  /** @throws HoldfastError `key-kind-unknown` (invalid) */
+  keyProvider(configuration: KeyConfiguration): KeyProvider;
+
+  /** Makes a new key file, readable by its owner only. @throws HoldfastError `key-file-exists` (conflict) */
+  createKeyFile(path: string): Promise<void>;
+
+  /** Held by `serve` for its whole life; ends with the process, however that ends. @throws `data-folder-in-use` (locked) */
+  acquireServiceLock(dataFolder: string): Promise<ServiceLock>;
+
+  /** Who serves the data folder now, or undefined. For `doctor` and messages; nothing's safety depends on it. */
+  runningService(dataFolder: string): Promise<RunningService | undefined>;
+
+  /** For `doctor`: looks at a configured repository's storage without a key and without making anything. */
+  inspectRepository(configuration: Configuration, repositoryId: string): Promise<RepositoryInspection>;
+
+  /**
+   * For `recover`: moves a catalogue that does not open out of the way, so that `openApplication` begins an empty one.
+   * @returns where it lies now; undefined where there was none
+   */
+  setCatalogueAside(dataFolder: string): Promise<string | undefined>;
+}
+
+export type ApplicationMode = 'serve' | 'command';
+
+export interface OpenApplicationOptions {
+  /** Makes repositories that do not exist yet, and the default key file. Default: true for `serve`, false for `command`. */
+  initialise?: boolean;
+  /** Told once with the path when a key file was made: it must be copied elsewhere. Default: the log and stderr. */
+  onKeyFileMade?: (path: string) => void;
+}
+
+export interface LoadConfigurationOptions {
+  /** Path of `holdfast.yaml`; default: where the environment or custom says. */
+  file?: string;
+  /** From the command line; these win over file and environment. */
+  overrides?: ConfigurationOverrides;
+}
+
+export interface ConfigurationOverrides {
+  dataFolder?: string;
+  host?: string;
+  port?: number;
+  logLevel?: Configuration['logLevel'];
+  /** Folder of the default repository. */
+  repository?: string;
+  /** Tried first, before configured keys. */
+  keyFile?: string;
+  /** A reference: `env:NAME` or `file:/path`. */
+  passphrase?: string;
+}
+
+export interface RunningServer {
+  url: string;
+  /** Takes no more requests and waits for those under way. */
+  close(): Promise<void>;
+}
+
+export interface ServiceLock {
+  release(): Promise<void>;
+  /** Tells other processes where the service answers. */
+  announce(url: string): Promise<void>;
+}
+
+export interface RunningService {
+  pid: number;
+  url?: string;
+  startedAt: string;
+}
+
+export interface RepositoryInspection {
+  id: string;
+  location: string;
+  exists: boolean;
+}
