@@ -34,6 +34,10 @@ export interface Application {
     backupTypes: readonly BackupType[];
   }[];
   health(): Promise<Health>;
+  /** What the catalogue holds, for metrics. */
+  totals?(): Promise<{ backups: number; bytes: number; storedBytes: number; resources: number; newest?: string }>;
+  /** Tells of each backup that ends, whoever started it; `backup` is absent where it failed. For metrics. */
+  onBackupEnd?(listener: (end: { type: BackupType; backup?: Backup }) => void): void;
   /** Starts the queue, the scheduler and the cleanup; the CLI's own commands run without. */
   startBackground(): Promise<void>;
   /** Ends cleanly: background work stops, what runs is finished or cancelled, everything is closed. */
