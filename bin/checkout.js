@@ -123,22 +123,26 @@ function takeLock(lock) {
 function install(development) {
   process.stderr.write('Holdfast: installing what package-lock.json names (once, some seconds) …\n');
   const omit = development || existsSync(join(packageRoot, '.git')) ? [] : ['--omit=dev'];
-  npm(['ci', '--no-audit', '--no-fund', '--loglevel=error', ...omit]);
+  const quietly = ['--no-audit', '--no-fund', '--loglevel=error', ...omit];
+  // `npm ci` refuses a lock file that was made where some other platform's optional package was not to be had.
+  const failure = npm(['ci', ...quietly]) && npm(['install', '--no-save', ...quietly]);
+  if (failure) {
+    fail(`${failure}\nHoldfast's dependencies are not installed. Run "npm ci" in ${packageRoot}, then start again.`);
+  }
   if (pinnedNode() === undefined) npm(['rebuild', 'node', '--ignore-scripts=false', '--loglevel=error']);
 }
 
+/** @returns {string | undefined} what npm said, where it failed */
 function npm(commandLine) {
   const result = spawnSync('npm', commandLine, {
     cwd: packageRoot,
-    stdio: ['ignore', 2, 'inherit'],
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
     shell: process.platform === 'win32',
   });
-  if (result.status === 0) return;
-  const cause = result.error === undefined ? `ended with ${result.signal ?? result.status}` : result.error.message;
-  fail(
-    `"npm ${commandLine.join(' ')}" ${cause}. Holdfast's dependencies are not installed. ` +
-      `See npm's message above, then run "npm ci" in ${packageRoot} and start again.`,
-  );
+  if (result.status === 0) return undefined;
+  const cause = result.error?.message ?? `ended with ${result.signal ?? result.status}`;
+  return `"npm ${commandLine.join(' ')}" ${cause}.\n${result.stderr ?? ''}`;
 }
 
 function fail(message) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { realpathSync } from 'node:fs';
-import { enableCompileCache } from 'node:module';
+import nodeModule from 'node:module';
 import { join } from 'node:path';
 import { compileCache, packageRoot, prepareCheckout, runAsChild } from './checkout.js';
 
@@ -9,7 +9,7 @@ const main = join(packageRoot, 'src', 'main.ts');
 
 if (realpathSync(node) === realpathSync(process.execPath)) {
   // Under `npm start` the pinned Node.js is first on PATH: no second process is needed.
-  enableCompileCache(compileCache);
+  nodeModule.enableCompileCache(compileCache);
   process.argv[1] = main;
   await import(main);
 } else {
