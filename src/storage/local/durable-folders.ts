@@ -17,7 +17,8 @@ export class DurableFolders {
     if (this.#known.has(folder)) return;
     const firstMade = await mkdir(folder, { recursive: true, mode: 0o700 });
     if (firstMade !== undefined) {
-      for (let made = folder; made.length >= firstMade.length; made = path.dirname(made)) await this.sync(path.dirname(made));
+      for (let made = folder; made.length >= firstMade.length; made = path.dirname(made))
+        await this.sync(path.dirname(made));
     }
     this.#known.add(folder);
   }

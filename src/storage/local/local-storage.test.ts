@@ -21,7 +21,9 @@ test('an object is made once and never replaced', async () => {
 });
 
 test('of many that make one object at once, exactly one creates it', async () => {
-  const outcomes = await Promise.all(Array.from({ length: 20 }, (_, n) => storage.putNew('gc/1/condemned', Buffer.from(`${n}`))));
+  const outcomes = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => storage.putNew('gc/1/condemned', Buffer.from(`${n}`))),
+  );
   assert.equal(outcomes.filter((outcome) => outcome === 'created').length, 1);
 });
 

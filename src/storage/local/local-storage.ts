@@ -22,7 +22,11 @@ export interface LocalStorageOptions {
 export async function openStorage(options: Readonly<Record<string, unknown>>): Promise<Storage> {
   const folder = options.folder;
   if (typeof folder !== 'string' || !path.isAbsolute(folder)) {
-    throw new HoldfastError('invalid', 'storage-options-invalid', 'The local storage needs `folder`, an absolute path.');
+    throw new HoldfastError(
+      'invalid',
+      'storage-options-invalid',
+      'The local storage needs `folder`, an absolute path.',
+    );
   }
   return new LocalStorage(path.resolve(folder));
 }
@@ -222,7 +226,8 @@ class PendingFile implements PendingObject {
   }
 
   #open(): { descriptor: number; path: string } {
-    if (this.#done) throw new HoldfastError('internal', 'pending-object-closed', 'This object was finished or given up already.');
+    if (this.#done)
+      throw new HoldfastError('internal', 'pending-object-closed', 'This object was finished or given up already.');
     if (this.#file === undefined) {
       const file = this.#makePath();
       try {
@@ -268,7 +273,10 @@ function storageFault(error: unknown, key: string): Error {
   const details = { object: key };
   switch (systemErrorCode(error)) {
     case 'ENOENT':
-      return new HoldfastError('not-found', 'object-missing', `${key} is not in the storage.`, { cause: error, details });
+      return new HoldfastError('not-found', 'object-missing', `${key} is not in the storage.`, {
+        cause: error,
+        details,
+      });
     case 'ENOSPC':
     case 'EDQUOT':
       return new HoldfastError(
@@ -292,11 +300,14 @@ function storageFault(error: unknown, key: string): Error {
       return new HoldfastError(
         'unsupported',
         'storage-without-links',
-        "This file system cannot make hard links, without which a commit cannot be atomic. Put the repository on another one.",
+        'This file system cannot make hard links, without which a commit cannot be atomic. Put the repository on another one.',
         { cause: error, details },
       );
     case 'EIO':
-      return new HoldfastError('damaged', 'storage-broken', `The disk reported an error at ${key}. Check the disk.`, { cause: error, details });
+      return new HoldfastError('damaged', 'storage-broken', `The disk reported an error at ${key}. Check the disk.`, {
+        cause: error,
+        details,
+      });
     default:
       return error instanceof Error ? error : new Error(String(error));
   }

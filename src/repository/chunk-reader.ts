@@ -1,0 +1,54 @@
+import type { Storage } from '../core/ports/storage.ts';
+import type { IndexStore } from './index-store.ts';
+import type { Keyring } from './keyring.ts';
+import { packKey } from './pack-format.ts';
+import type { OpenedFrame } from './pack-reader.ts';
+import { RangeSource } from './pipeline/range-source.ts';
+import { chunkMissing } from './pipeline/worker-session.ts';
+
+/** Reads single chunks (pages of trees and lists, small contents) in the main thread and keeps the last frames decoded. */
+export class ChunkReader {
+  readonly #storage: Storage;
+  readonly #keyring: () => Keyring;
+  readonly #index: IndexStore;
+  readonly #frames = new Map<string, OpenedFrame>();
+  #source: { keyring: Keyring; ranges: RangeSource } | undefined;
+
+  constructor(storage: Storage, keyring: () => Keyring, index: IndexStore) {
+    this.#storage = storage;
+    this.#keyring = keyring;
+    this.#index = index;
+  }
+
+  /** @throws HoldfastError `chunk-missing`, `pack-damaged`, `object-missing` */
+  async read(id: Uint8Array): Promise<Uint8Array> {
+    let location = this.#index.find(id);
+    if (location === undefined) {
+      await this.#index.refresh();
+      location = this.#index.find(id);
+    }
+    if (location === undefined) throw chunkMissing(id);
+    const pack = this.#index.pack(location.pack);
+    const name = `${pack.idHex}:${location.frameOffset}`;
+    const opener = this.#ranges().opener(pack);
+    let frame = this.#frames.get(name);
+    if (frame === undefined) {
+      frame = opener.openFrame(
+        await this.#storage.getRange(packKey(pack.idHex), location.frameOffset, location.frameLength),
+      );
+      if (this.#frames.size >= FRAMES_KEPT) this.#frames.delete(this.#frames.keys().next().value ?? '');
+      this.#frames.set(name, frame);
+    }
+    const plain = frame.body.subarray(location.bodyOffset, location.bodyOffset + location.length);
+    opener.verifyChunk(id, plain);
+    return plain;
+  }
+
+  #ranges(): RangeSource {
+    const keyring = this.#keyring();
+    if (this.#source?.keyring !== keyring) this.#source = { keyring, ranges: new RangeSource(this.#storage, keyring) };
+    return this.#source.ranges;
+  }
+}
+
+const FRAMES_KEPT = 16;

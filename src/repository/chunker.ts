@@ -1,0 +1,64 @@
+import type { KeyObject } from 'node:crypto';
+import { derive } from './record-cipher.ts';
+
+export interface ChunkSizes {
+  minimum: number;
+  average: number;
+  maximum: number;
+}
+
+/**
+ * Cuts bytes into chunks where their content says so: FastCDC (Xia et al., USENIX ATC 2016) with normalised chunking of
+ * level 2, a 32-bit gear hash and no scan of a chunk's first `minimum` bytes. The gear table is derived from a secret of the
+ * repository, so that chunk sizes say less of the content to whoever sees them (algorithm `fastcdc-k1`).
+ */
+export class Chunker {
+  readonly sizes: ChunkSizes;
+  readonly #gear: Int32Array;
+  readonly #maskBefore: number;
+  readonly #maskAfter: number;
+
+  constructor(secret: KeyObject | Uint8Array, sizes: ChunkSizes) {
+    this.sizes = sizes;
+    this.#gear = gearTable(secret);
+    const bits = Math.round(Math.log2(sizes.average));
+    this.#maskBefore = highBits(bits + 2);
+    this.#maskAfter = highBits(bits - 2);
+  }
+
+  /**
+   * Where the chunk that begins at `start` ends, given bytes up to `end`. A result equal to `end` is a true cut only if
+   * `end - start` reaches the maximum or no more bytes follow.
+   */
+  cut(bytes: Uint8Array, start: number, end: number): number {
+    const { minimum, average, maximum } = this.sizes;
+    const limit = Math.min(end, start + maximum);
+    let at = start + minimum;
+    if (at >= limit) return limit;
+    const gear = this.#gear;
+    const middle = Math.min(limit, start + average);
+    let hash = 0;
+    const before = this.#maskBefore;
+    for (; at < middle; at++) {
+      hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
+      if ((hash & before) === 0) return at + 1;
+    }
+    const after = this.#maskAfter;
+    for (; at < limit; at++) {
+      hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
+      if ((hash & after) === 0) return at + 1;
+    }
+    return limit;
+  }
+}
+
+/** 256 words of 32 bits: HKDF-SHA-256 of the chunker's secret, read big-endian. */
+export function gearTable(secret: KeyObject | Uint8Array): Int32Array {
+  const bytes = derive(secret, new Uint8Array(0), 'holdfast fastcdc-k1 gear table', 1024);
+  return Int32Array.from({ length: 256 }, (_, index) => bytes.readInt32BE(index * 4));
+}
+
+/** The oldest history of a gear hash is in its high bits. */
+function highBits(count: number): number {
+  return (0xffffffff << (32 - count)) | 0;
+}

@@ -1,0 +1,107 @@
+import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { HoldfastError } from '../core/errors.ts';
+
+/** Codec bytes as they stand in frames and sealed objects. */
+export const RAW = 0;
+export const GZIP = 1;
+export const ZSTD = 2;
+export type CodecId = typeof RAW | typeof GZIP | typeof ZSTD;
+
+export interface CodecChoice {
+  name: 'raw' | 'gzip' | 'zstd';
+  level: number;
+}
+
+export interface Encoded {
+  codec: CodecId;
+  bytes: Uint8Array;
+}
+
+/** Compressed bytes are kept only if they are at most this part of the plain ones. */
+const WORTH_IT = 0.97;
+const PROBE_BYTES = 65_536;
+
+/**
+ * Compresses, or gives the bytes back raw where that gains less than 3 %. Of long inputs the first 64 KiB are tried at the
+ * fastest level first, so that what does not compress costs little (the `auto` of borg; research: engines.md 6.1).
+ */
+export function encode(plain: Uint8Array, choice: CodecChoice): Encoded {
+  if (choice.name === 'raw' || plain.length === 0) return { codec: RAW, bytes: plain };
+  if (plain.length > 2 * PROBE_BYTES) {
+    const probe = zstdCompressSync(plain.subarray(0, PROBE_BYTES), { chunkSize: PROBE_BYTES, params: FASTEST });
+    if (probe.length > PROBE_BYTES * WORTH_IT) return { codec: RAW, bytes: plain };
+  }
+  const bytes =
+    choice.name === 'gzip'
+      ? gzipSync(plain, { level: choice.level })
+      : zstdCompressSync(plain, {
+          chunkSize: outputBlock(plain.length),
+          params: zstdParameters(choice.level),
+          pledgedSrcSize: plain.length,
+        });
+  if (bytes.length > plain.length * WORTH_IT) return { codec: RAW, bytes: plain };
+  return { codec: choice.name === 'gzip' ? GZIP : ZSTD, bytes };
+}
+
+/**
+ * @param plainLength what the result must measure; the decoder never makes more
+ * @throws HoldfastError `codec-damaged` (damaged), `codec-unknown` (unsupported)
+ */
+export function decode(codec: number, bytes: Uint8Array, plainLength: number): Uint8Array {
+  const plain = decompress(codec, bytes, plainLength);
+  if (plain.length !== plainLength) {
+    throw new HoldfastError(
+      'damaged',
+      'codec-damaged',
+      `Decompression gave ${plain.length} bytes where ${plainLength} were recorded.`,
+    );
+  }
+  return plain;
+}
+
+function decompress(codec: number, bytes: Uint8Array, plainLength: number): Uint8Array {
+  const options = { maxOutputLength: Math.max(plainLength, 1), chunkSize: Math.max(plainLength, 64) };
+  try {
+    switch (codec) {
+      case RAW:
+        return bytes;
+      case GZIP:
+        return gunzipSync(bytes, options);
+      case ZSTD:
+        return zstdDecompressSync(bytes, options);
+    }
+  } catch (cause) {
+    throw new HoldfastError(
+      'damaged',
+      'codec-damaged',
+      'Decompression failed: the compressed bytes are not what was stored.',
+      { cause },
+    );
+  }
+  throw new HoldfastError(
+    'unsupported',
+    'codec-unknown',
+    `Codec ${codec} is not known to this version of Holdfast. Use a newer one.`,
+  );
+}
+
+const FASTEST = { [constants.ZSTD_c_compressionLevel]: 1 };
+
+const parametersOfLevel = new Map<number, Record<number, number>>();
+function zstdParameters(level: number): Record<number, number> {
+  let parameters = parametersOfLevel.get(level);
+  if (parameters === undefined) {
+    parameters = {
+      [constants.ZSTD_c_compressionLevel]: level,
+      [constants.ZSTD_c_contentSizeFlag]: 1,
+      [constants.ZSTD_c_checksumFlag]: 0,
+    };
+    parametersOfLevel.set(level, parameters);
+  }
+  return parameters;
+}
+
+/** Node.js collects output in blocks of this size; one or two of them per input cost least. */
+function outputBlock(plainLength: number): number {
+  return Math.max(1024, Math.min(plainLength, 262_144));
+}

@@ -1,0 +1,122 @@
+import { monotonicFactory } from 'ulid';
+import type { Backup } from '../core/backup.ts';
+import type {
+  CheckOptions,
+  CheckReport,
+  IndexRebuildReport,
+  Repository,
+  RepositoryKeys,
+  RepositoryStatistics,
+  SnapshotReader,
+  SnapshotWriter,
+  StepProgress,
+} from '../core/ports/repository.ts';
+import { checkRepository } from './check.ts';
+import { newestRound } from './collection-state.ts';
+import { rebuildIndex } from './index-rebuild.ts';
+import type { OpenKeys, RepositoryParts } from './open-repository.ts';
+import { EngineKeys } from './repository-keys.ts';
+import { EngineSnapshotReader } from './snapshot-reader.ts';
+import { EngineSnapshotWriter } from './snapshot-writer.ts';
+
+/** An open repository: the engine's face to the managers. */
+export class EngineRepository implements Repository {
+  readonly keys: RepositoryKeys;
+  readonly #parts: RepositoryParts;
+  #indexLoaded: Promise<void> | undefined;
+
+  constructor(parts: RepositoryParts, keys: { current: OpenKeys }) {
+    this.#parts = parts;
+    this.keys = new EngineKeys(parts, keys);
+  }
+
+  get id(): string {
+    return this.#parts.settings.repositoryId;
+  }
+  get location(): string {
+    return this.#parts.storage.location;
+  }
+
+  async beginSnapshot(options: { encrypt: boolean; signal?: AbortSignal }): Promise<SnapshotWriter> {
+    const base = await newestRound(this.#parts.storage);
+    return new EngineSnapshotWriter(this.#parts, {
+      snapshotId: nextSnapshotId(this.#parts.clock.now()),
+      base,
+      ...options,
+    });
+  }
+
+  async openSnapshot(id: string): Promise<SnapshotReader> {
+    const { record } = await this.#parts.snapshots.read(id);
+    if (!('inline' in record.root.content) || record.root.kind === 'tree') await this.#loadIndex();
+    return new EngineSnapshotReader(this.#parts, record);
+  }
+
+  async listSnapshots(): Promise<readonly string[]> {
+    return this.#parts.snapshots.list();
+  }
+
+  async updateSnapshot(id: string, change: (backup: Backup) => Backup): Promise<void> {
+    const { record } = await this.#parts.snapshots.read(id);
+    await this.#parts.snapshots.update(change(record.backup));
+  }
+
+  async forgetSnapshot(id: string, options: { trashDays: number; reason: string }): Promise<void> {
+    await this.#parts.snapshots.forget(id, { ...options, now: this.#parts.clock.now() });
+  }
+
+  check(options: CheckOptions): Promise<CheckReport> {
+    return checkRepository(this.#parts, options);
+  }
+
+  rebuildIndex(options: {
+    signal?: AbortSignal;
+    report?: (progress: StepProgress) => void;
+  }): Promise<IndexRebuildReport> {
+    return rebuildIndex(this.#parts, options);
+  }
+
+  async statistics(): Promise<RepositoryStatistics> {
+    const { storage, index, settings, keyring } = this.#parts;
+    await index.refresh();
+    const [packs, segments, snapshots] = await Promise.all([
+      storage.list('packs/'),
+      storage.list('index/'),
+      storage.list('snapshots/'),
+    ]);
+    const sum = (objects: readonly { size: number }[]): number =>
+      objects.reduce((total, object) => total + object.size, 0);
+    return {
+      formatVersion: settings.formatVersion,
+      snapshots: snapshots.length,
+      packs: packs.length,
+      packBytes: sum(packs),
+      indexSegments: segments.length,
+      chunks: index.chunkCount,
+      totalBytes: sum(packs) + sum(segments) + sum(snapshots),
+      cipher: settings.cipher,
+      codec: settings.codec.name,
+      keyEpoch: keyring().currentEpoch,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.pool.close();
+    await this.#parts.storage.close();
+  }
+
+  #loadIndex(): Promise<void> {
+    this.#indexLoaded ??= this.#parts.index.refresh().catch((error: unknown) => {
+      this.#indexLoaded = undefined;
+      throw error;
+    });
+    return this.#indexLoaded;
+  }
+}
+
+const nextUlid = monotonicFactory();
+
+/** `backup-` and a monotonic ULID: ids sort as they were made. */
+function nextSnapshotId(now: Date): string {
+  return `backup-${nextUlid(now.getTime())}`;
+}

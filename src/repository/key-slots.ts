@@ -1,0 +1,130 @@
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { ulid } from 'ulid';
+import { z } from 'zod';
+import { HoldfastError } from '../core/errors.ts';
+import type { KeyProvider } from '../core/ports/key-provider.ts';
+import type { Storage } from '../core/ports/storage.ts';
+
+const slotSchema = z.object({
+  version: z.literal(1),
+  id: z.string(),
+  kind: z.string(),
+  label: z.string(),
+  createdAt: z.string(),
+  /** Generation of the master key, and so of the keyring object, that this slot opens. */
+  generation: z.number().int().min(0),
+  parameters: z.record(z.string(), z.unknown()),
+  /** base64: nonce (12), the master key sealed with AES-256-GCM under the wrapping key (32), tag (16) */
+  wrapped: z.string(),
+});
+
+/** One way to open a repository: its master key, wrapped by a passphrase, a key file or a key service. Lies at `keys/<id>`. */
+export type KeySlotObject = z.infer<typeof slotSchema>;
+
+export interface OpenedSlot {
+  slot: KeySlotObject;
+  masterKey: KeyObject;
+}
+
+/** Wraps the master key in a new slot and stores it. */
+export async function addSlot(
+  storage: Storage,
+  repositoryId: string,
+  masterKey: KeyObject,
+  generation: number,
+  provider: KeyProvider,
+  label: string,
+  now: Date,
+): Promise<KeySlotObject> {
+  const { parameters, wrappingKey } = await provider.createWrappingKey();
+  const open = {
+    version: 1 as const,
+    id: ulid(now.getTime()),
+    kind: provider.kind,
+    label,
+    createdAt: now.toISOString(),
+    generation,
+    parameters: { ...parameters },
+  };
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', wrappingKey, nonce);
+  cipher.setAAD(associatedData(open, repositoryId));
+  const sealed = Buffer.concat([nonce, cipher.update(masterKey.export()), cipher.final(), cipher.getAuthTag()]);
+  const slot = { ...open, wrapped: sealed.toString('base64') };
+  await storage.putNew(slotName(slot.id), Buffer.from(`${JSON.stringify(slot, null, 2)}\n`));
+  return slot;
+}
+
+/** All slots; those that cannot be read apart, because one damaged slot must not keep the others from opening. */
+export async function listSlots(
+  storage: Storage,
+): Promise<{ slots: KeySlotObject[]; damaged: { key: string; error: unknown }[] }> {
+  const slots: KeySlotObject[] = [];
+  const damaged: { key: string; error: unknown }[] = [];
+  for (const key of (await storage.list('keys/', { sizes: false })).map((object) => object.key).sort()) {
+    try {
+      slots.push(await readSlot(storage, key));
+    } catch (error) {
+      damaged.push({ key, error });
+    }
+  }
+  return { slots, damaged };
+}
+
+/** Tries every provider on every slot, newest generation first. @returns undefined where none opens */
+export async function openWithAny(
+  slots: readonly KeySlotObject[],
+  repositoryId: string,
+  providers: readonly KeyProvider[],
+): Promise<OpenedSlot | undefined> {
+  for (const slot of slots.toSorted((a, b) => b.generation - a.generation)) {
+    for (const provider of providers) {
+      const wrappingKey = await provider.wrappingKeyFor(slot);
+      if (wrappingKey === undefined) continue;
+      const masterKey = unwrap(slot, repositoryId, wrappingKey);
+      if (masterKey !== undefined) return { slot, masterKey };
+    }
+  }
+  return undefined;
+}
+
+export function slotName(id: string): string {
+  return `keys/${id}`;
+}
+
+function unwrap(slot: KeySlotObject, repositoryId: string, wrappingKey: Uint8Array): KeyObject | undefined {
+  const sealed = Buffer.from(slot.wrapped, 'base64');
+  if (sealed.length !== 60) return undefined;
+  const decipher = createDecipheriv('aes-256-gcm', wrappingKey, sealed.subarray(0, 12), { authTagLength: 16 });
+  decipher.setAAD(associatedData(slot, repositoryId));
+  decipher.setAuthTag(sealed.subarray(44));
+  const plain = decipher.update(sealed.subarray(12, 44));
+  try {
+    decipher.final();
+  } catch {
+    // Not this key: the caller goes on to the next one.
+    return undefined;
+  }
+  return createSecretKey(plain);
+}
+
+async function readSlot(storage: Storage, key: string): Promise<KeySlotObject> {
+  const bytes = await storage.get(key);
+  try {
+    return slotSchema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch (cause) {
+    throw new HoldfastError(
+      'damaged',
+      'key-slot-damaged',
+      `The key slot ${key} is damaged. Move it away, or restore it from a copy; other slots still open the repository.`,
+      { cause, details: { object: key } },
+    );
+  }
+}
+
+/** The slot's readable fields in a fixed order, and the repository: a slot cannot be altered or moved to another one. */
+function associatedData(slot: Omit<KeySlotObject, 'wrapped'>, repositoryId: string): Buffer {
+  const { version, id, kind, label, createdAt, generation, parameters } = slot;
+  const sorted = Object.fromEntries(Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Buffer.from(JSON.stringify([repositoryId, version, id, kind, label, createdAt, generation, sorted]));
+}

@@ -1,0 +1,151 @@
+import { createHash, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { HoldfastError } from '../core/errors.ts';
+import type { Storage } from '../core/ports/storage.ts';
+import { decodeMetadata, encodeMetadata } from './metadata-encoding.ts';
+import { type EpochKeys, KEYRING_SEAL, openObject, SEALED_KIND, sealObject, singleKey } from './sealed-object.ts';
+
+const secretBytes = z.custom<Uint8Array>(
+  (bytes) => bytes instanceof Uint8Array && bytes.length === 32,
+  'must be 32 bytes',
+);
+
+const keyringSchema = z.object({
+  version: z.literal(1),
+  /** SHA-256 of the `config` object's bytes: a changed config is noticed. */
+  configHash: secretBytes,
+  /** Key of the HMAC that names chunks. */
+  idKey: secretBytes,
+  /** Secret from which the chunker's gear table is derived. */
+  chunkerKey: secretBytes,
+  epochs: z
+    .array(z.object({ epoch: z.number().int().min(0).max(255), dataKey: secretBytes, createdAt: z.string() }))
+    .min(1),
+});
+
+type KeyringContent = z.infer<typeof keyringSchema>;
+
+/** Plain secrets, to be handed to worker threads of this process and nowhere else. */
+export interface KeyringSecrets {
+  repositoryId: string;
+  idKey: Uint8Array;
+  chunkerKey: Uint8Array;
+  epochs: readonly { epoch: number; dataKey: Uint8Array }[];
+}
+
+/** All secrets of a repository: the ids' key, the chunker's key and the data key of each epoch. Lies at `keyring/<generation>`. */
+export class Keyring implements EpochKeys {
+  readonly repositoryId: string;
+  readonly currentEpoch: number;
+  readonly idKey: KeyObject;
+  readonly chunkerKey: KeyObject;
+  readonly #content: Omit<KeyringContent, 'version' | 'configHash'>;
+  readonly #dataKeys = new Map<number, KeyObject>();
+
+  constructor(repositoryId: string, content: Omit<KeyringContent, 'version' | 'configHash'>) {
+    this.repositoryId = repositoryId;
+    this.#content = content;
+    for (const { epoch, dataKey } of content.epochs) this.#dataKeys.set(epoch, createSecretKey(dataKey));
+    this.currentEpoch = Math.max(...this.#dataKeys.keys());
+    this.idKey = createSecretKey(content.idKey);
+    this.chunkerKey = createSecretKey(content.chunkerKey);
+  }
+
+  static create(repositoryId: string, now: Date): Keyring {
+    return new Keyring(repositoryId, {
+      idKey: randomBytes(32),
+      chunkerKey: randomBytes(32),
+      epochs: [{ epoch: 0, dataKey: randomBytes(32), createdAt: now.toISOString() }],
+    });
+  }
+
+  static fromSecrets(secrets: KeyringSecrets): Keyring {
+    return new Keyring(secrets.repositoryId, {
+      ...secrets,
+      epochs: secrets.epochs.map((epoch) => ({ ...epoch, createdAt: '' })),
+    });
+  }
+
+  dataKey(epoch: number): KeyObject {
+    const key = this.#dataKeys.get(epoch);
+    if (key === undefined) {
+      throw new HoldfastError(
+        'wrong-key',
+        'key-epoch-unknown',
+        `This needs the key of epoch ${epoch}, which the opened keyring lacks: the key was rotated meanwhile. Open the repository again.`,
+      );
+    }
+    return key;
+  }
+
+  withNewEpoch(now: Date): Keyring {
+    if (this.currentEpoch >= 255)
+      throw new HoldfastError(
+        'unsupported',
+        'key-epochs-exhausted',
+        'The key was rotated 255 times, which is the most this format can count. Copy the backups into a new repository.',
+      );
+    const epochs = [
+      ...this.#content.epochs,
+      { epoch: this.currentEpoch + 1, dataKey: randomBytes(32), createdAt: now.toISOString() },
+    ];
+    return new Keyring(this.repositoryId, { ...this.#content, epochs });
+  }
+
+  secrets(): KeyringSecrets {
+    const { idKey, chunkerKey, epochs } = this.#content;
+    return {
+      repositoryId: this.repositoryId,
+      idKey,
+      chunkerKey,
+      epochs: epochs.map(({ epoch, dataKey }) => ({ epoch, dataKey })),
+    };
+  }
+
+  seal(masterKey: KeyObject, generation: number, config: Uint8Array): Buffer {
+    const content: KeyringContent = { version: 1, configHash: sha256(config), ...this.#content };
+    return sealObject(singleKey(this.repositoryId, masterKey), encodeMetadata(content), {
+      ...KEYRING_SEAL,
+      name: keyringName(generation),
+    });
+  }
+}
+
+export function keyringName(generation: number): string {
+  return `keyring/${String(generation).padStart(8, '0')}`;
+}
+
+/** @throws HoldfastError `config-changed` (damaged) where `config` is not the one that the keyring was made for */
+export async function readKeyring(
+  storage: Storage,
+  repositoryId: string,
+  masterKey: KeyObject,
+  generation: number,
+  config: Uint8Array,
+): Promise<Keyring> {
+  const name = keyringName(generation);
+  const plain = openObject(singleKey(repositoryId, masterKey), await storage.get(name), {
+    kind: SEALED_KIND.keyring,
+    name,
+  });
+  const parsed = keyringSchema.safeParse(decodeMetadata(plain));
+  if (!parsed.success)
+    throw new HoldfastError('damaged', 'object-damaged', `${name} does not hold a keyring.`, {
+      cause: parsed.error,
+      details: { object: name },
+    });
+  const { version: _version, configHash, ...content } = parsed.data;
+  if (!sha256(config).equals(configHash)) {
+    throw new HoldfastError(
+      'damaged',
+      'config-changed',
+      "The repository's `config` is not the one it was made with. Restore that one file from a copy of the repository.",
+      { details: { object: 'config' } },
+    );
+  }
+  return new Keyring(repositoryId, content);
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}

@@ -1,0 +1,50 @@
+import { decode, decodeFirst, encode } from 'cborg';
+import { HoldfastError } from '../core/errors.ts';
+
+/**
+ * The engine's metadata is CBOR (RFC 8949): maps with text keys, so that a field can be added without a new format and an
+ * outsider can read it with any CBOR library. Absent fields are left out, never null or undefined.
+ */
+export function encodeMetadata(value: unknown): Uint8Array {
+  return encode(value, ENCODING);
+}
+
+/** @throws HoldfastError `metadata-damaged` (damaged) */
+export function decodeMetadata(bytes: Uint8Array): unknown {
+  try {
+    return decode(bytes, DECODING);
+  } catch (cause) {
+    throw damaged(cause);
+  }
+}
+
+/** Decodes a CBOR sequence (RFC 8742). @returns each item with the bytes it was decoded from */
+export function* decodeMetadataSequence(bytes: Uint8Array): Generator<{ value: unknown; encoded: Uint8Array }> {
+  let rest = bytes;
+  while (rest.length > 0) {
+    let value: unknown;
+    let after: Uint8Array;
+    try {
+      [value, after] = decodeFirst(rest, DECODING);
+    } catch (cause) {
+      throw damaged(cause);
+    }
+    yield { value, encoded: rest.subarray(0, rest.length - after.length) };
+    rest = after;
+  }
+}
+
+const ENCODING = { ignoreUndefinedProperties: true };
+const DECODING = {
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowNaN: false,
+  allowInfinity: false,
+  rejectDuplicateMapKeys: true,
+};
+
+function damaged(cause: unknown): HoldfastError {
+  return new HoldfastError('damaged', 'metadata-damaged', 'Stored metadata is not the CBOR that was written.', {
+    cause,
+  });
+}

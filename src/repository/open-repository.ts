@@ -1,0 +1,177 @@
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { HoldfastError } from '../core/errors.ts';
+import type { Clock } from '../core/ports/clock.ts';
+import type { KeyProvider } from '../core/ports/key-provider.ts';
+import type { Repository } from '../core/ports/repository.ts';
+import type { Storage } from '../core/ports/storage.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import { EngineRepository } from './engine-repository.ts';
+import { IndexStore } from './index-store.ts';
+import { addSlot, listSlots, openWithAny } from './key-slots.ts';
+import { Keyring, keyringName, readKeyring } from './keyring.ts';
+import { WorkerPool } from './pipeline/worker-pool.ts';
+import {
+  decodeSettings,
+  encodeSettings,
+  newSettings,
+  type RepositorySettings,
+  type SettingsChoice,
+} from './settings.ts';
+import { SnapshotStore } from './snapshot-store.ts';
+
+/** What the parts of an open repository share. */
+export interface RepositoryParts {
+  readonly storage: Storage;
+  readonly settings: RepositorySettings;
+  readonly index: IndexStore;
+  readonly snapshots: SnapshotStore;
+  readonly pool: WorkerPool;
+  readonly clock: Clock;
+  /** The keyring as it is now; rotation replaces it. */
+  keyring(): Keyring;
+  /** One chunk's verified bytes, valid until the next call; finds it anew if the index has moved on. */
+  readChunk(id: Uint8Array): Promise<Uint8Array>;
+  /** Packs known to be bad, which writers treat as absent. */
+  badPacks(): Promise<ReadonlySet<string>>;
+}
+
+/** The master key in use and the slot that opened it. */
+export interface OpenKeys {
+  keyring: Keyring;
+  masterKey: KeyObject;
+  generation: number;
+  slotId: string;
+  config: Buffer;
+}
+
+export async function repositoryExists(storage: Storage): Promise<boolean> {
+  try {
+    await storage.get('config');
+    return true;
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === 'object-missing') return false;
+    throw error;
+  }
+}
+
+/**
+ * Makes a repository: probes the storage, then writes keyring, first key slot and, last, `config`.
+ * @throws HoldfastError `repository-exists` (conflict), `storage-not-exclusive` (unsupported)
+ */
+export async function initialiseRepository(options: {
+  storage: Storage;
+  provider: KeyProvider;
+  label: string;
+  settings?: SettingsChoice;
+  clock?: Clock;
+}): Promise<void> {
+  const { storage, provider, label } = options;
+  if (await repositoryExists(storage))
+    throw new HoldfastError('conflict', 'repository-exists', `There is a repository at ${storage.location} already.`);
+  const now = options.clock?.now() ?? new Date();
+  await probeStorage(storage);
+  const settings = newSettings(options.settings ?? {}, now);
+  const config = encodeSettings(settings);
+  const masterKey = createSecretKey(randomBytes(32));
+  const keyring = Keyring.create(settings.repositoryId, now);
+  await storage.putNew(keyringName(0), keyring.seal(masterKey, 0, config));
+  await addSlot(storage, settings.repositoryId, masterKey, 0, provider, label, now);
+  if ((await storage.putNew('config', config)) === 'exists') {
+    throw new HoldfastError(
+      'conflict',
+      'repository-exists',
+      `Another process made a repository at ${storage.location} at this moment. Use that one.`,
+    );
+  }
+}
+
+/**
+ * @param providers tried in order on every key slot
+ * @throws HoldfastError `repository-missing` (no-repository), `key-does-not-open` (wrong-key), `format-newer`, `config-damaged`
+ */
+export async function openRepository(options: {
+  storage: Storage;
+  providers: readonly KeyProvider[];
+  workers?: number;
+  clock?: Clock;
+}): Promise<Repository> {
+  const { storage, providers } = options;
+  const config = await readConfig(storage);
+  const settings = decodeSettings(config);
+  const opened = await openKeys(storage, settings, config, providers);
+  const keys: { current: OpenKeys } = { current: opened };
+  const keyring = (): Keyring => keys.current.keyring;
+  const index = new IndexStore(storage, keyring);
+  const chunkReader = new ChunkReader(storage, keyring, index);
+  const parts: RepositoryParts = {
+    storage,
+    settings,
+    index,
+    snapshots: new SnapshotStore(storage, keyring, settings),
+    pool: new WorkerPool({ storage: storage.reopen, settings }, options.workers ?? 2),
+    clock: options.clock ?? { now: () => new Date() },
+    keyring,
+    readChunk: (id) => chunkReader.read(id),
+    badPacks: async () =>
+      new Set((await storage.list('bad/', { sizes: false })).map((object) => object.key.slice('bad/'.length))),
+  };
+  return new EngineRepository(parts, keys);
+}
+
+export async function openKeys(
+  storage: Storage,
+  settings: RepositorySettings,
+  config: Buffer,
+  providers: readonly KeyProvider[],
+): Promise<OpenKeys> {
+  const { slots, damaged } = await listSlots(storage);
+  const opened = await openWithAny(slots, settings.repositoryId, providers);
+  if (opened === undefined) {
+    if (slots.length === 0 && damaged[0] !== undefined) throw damaged[0].error;
+    const kinds = slots.map((slot) => `${slot.label} (${slot.kind})`).join(', ');
+    throw new HoldfastError(
+      'wrong-key',
+      'key-does-not-open',
+      `None of the repository's ${slots.length} key slots opens with the key given: ${kinds || 'there are none'}. Give the passphrase or key file of one of them.`,
+    );
+  }
+  const { slot, masterKey } = opened;
+  return {
+    keyring: await readKeyring(storage, settings.repositoryId, masterKey, slot.generation, config),
+    masterKey,
+    generation: slot.generation,
+    slotId: slot.id,
+    config,
+  };
+}
+
+async function readConfig(storage: Storage): Promise<Buffer> {
+  try {
+    return await storage.get('config');
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === 'object-missing') {
+      throw new HoldfastError(
+        'no-repository',
+        'repository-missing',
+        `There is no repository at ${storage.location}. Check the path, or make one with \`holdfast serve\` or the first \`holdfast backup\`.`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+/** Commits rest on create-only writes: better to learn at once that a storage does not keep that promise. */
+async function probeStorage(storage: Storage): Promise<void> {
+  const key = `probe/${randomBytes(8).toString('hex')}`;
+  const outcomes = await Promise.all([storage.putNew(key, Buffer.from('a')), storage.putNew(key, Buffer.from('b'))]);
+  const again = await storage.putNew(key, Buffer.from('c'));
+  await storage.delete(key);
+  if (outcomes.filter((outcome) => outcome === 'created').length !== 1 || again !== 'exists') {
+    throw new HoldfastError(
+      'unsupported',
+      'storage-not-exclusive',
+      `The storage at ${storage.location} lets one object be created twice, so that commits would not be safe on it. Use another one.`,
+    );
+  }
+}

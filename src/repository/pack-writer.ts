@@ -1,0 +1,255 @@
+import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { HoldfastError } from '../core/errors.ts';
+import type { PendingObject, Storage } from '../core/ports/storage.ts';
+import { ChunkIdentifier } from './chunk-identifier.ts';
+import { type CodecChoice, decode, encode } from './codec.ts';
+import type { Keyring } from './keyring.ts';
+import {
+  decodeFrameTable,
+  encodeFooter,
+  encodeFrameTable,
+  encodePackHeader,
+  encodeRecordHeader,
+  encodeTrailer,
+  FOOTER_MAGIC,
+  FOOTER_ORDINAL,
+  type FooterFrame,
+  FRAME_MAGIC,
+  type FrameChunk,
+  type PackKind,
+  packKey,
+  RECORD_HEADER_LENGTH,
+  recordAssociatedData,
+} from './pack-format.ts';
+import { createRecordCipher, type RecordCipher } from './record-cipher.ts';
+
+export interface PackWriterOptions {
+  kind: PackKind;
+  cipher: number;
+  codec: CodecChoice;
+  /** bytes at which a pack is closed */
+  packSize: number;
+  /** plain bytes up to which small chunks are gathered in one frame */
+  frameTarget: number;
+  verify: boolean;
+}
+
+/** A pack that is durable in the storage, with the frames it holds. */
+export interface WrittenPack {
+  idHex: string;
+  header: Buffer;
+  size: number;
+  frames: FooterFrame[];
+}
+
+export const PACK_PURPOSE = 'holdfast pack';
+
+/**
+ * Appends chunks to packs. Chunks much smaller than `frameTarget` are gathered and share a frame (one compression, one seal);
+ * larger ones get a frame each. Every frame is opened again, decoded and its chunks' ids compared before its bytes leave
+ * (restic learnt that from a faulty compressor: its issue 4523). Packs are closed at `packSize` and made durable while the
+ * next one fills.
+ */
+export class PackWriter {
+  readonly #storage: Storage;
+  readonly #keyring: Keyring;
+  readonly #identifier: ChunkIdentifier;
+  readonly #options: PackWriterOptions;
+  readonly #onPack: (pack: WrittenPack) => void;
+  readonly #gathered: Buffer;
+  readonly #commits = new Set<Promise<void>>();
+  #gatheredLength = 0;
+  #gatheredChunks: FrameChunk[] = [];
+  #open: OpenPack | undefined;
+  #buffer: Buffer;
+  #failure: unknown;
+  /** bytes of encoded bodies so far, before sealing */
+  encodedBytes = 0;
+
+  constructor(storage: Storage, keyring: Keyring, options: PackWriterOptions, onPack: (pack: WrittenPack) => void) {
+    this.#storage = storage;
+    this.#keyring = keyring;
+    this.#identifier = new ChunkIdentifier(keyring.idKey);
+    this.#options = options;
+    this.#onPack = onPack;
+    this.#gathered = Buffer.allocUnsafeSlow(options.frameTarget);
+    this.#buffer = Buffer.allocUnsafeSlow(WRITE_BLOCK * 2);
+  }
+
+  /** Takes a new chunk; its bytes may be reused as soon as this returns. */
+  append(id: Uint8Array, plain: Uint8Array): void {
+    if (plain.length > this.#options.frameTarget / 2) {
+      this.#writeFrame([{ id, length: plain.length }], plain);
+      return;
+    }
+    if (
+      this.#gatheredLength + plain.length > this.#options.frameTarget ||
+      this.#gatheredChunks.length >= MOST_CHUNKS_IN_A_FRAME
+    )
+      this.#writeGathered();
+    this.#gathered.set(plain, this.#gatheredLength);
+    this.#gatheredLength += plain.length;
+    this.#gatheredChunks.push({ id, length: plain.length });
+  }
+
+  /** Lets commits that run behind catch up, so that no more than `limit` are under way. */
+  async drain(limit: number): Promise<void> {
+    while (this.#commits.size > limit) await Promise.race(this.#commits);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Closes the open pack; resolves when all packs are durable. */
+  async finish(): Promise<void> {
+    this.#writeGathered();
+    this.#closePack();
+    await this.drain(0);
+  }
+
+  async abort(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.object.abort();
+    await Promise.allSettled(this.#commits);
+  }
+
+  #writeGathered(): void {
+    if (this.#gatheredChunks.length === 0) return;
+    const chunks = this.#gatheredChunks;
+    const length = this.#gatheredLength;
+    this.#gatheredChunks = [];
+    this.#gatheredLength = 0;
+    this.#writeFrame(chunks, this.#gathered.subarray(0, length));
+  }
+
+  #writeFrame(chunks: FrameChunk[], plain: Uint8Array): void {
+    const open = this.#openPack();
+    const { codec, bytes } = encode(plain, this.#options.codec);
+    this.encodedBytes += bytes.length;
+    const table = encodeFrameTable(codec, plain.length, chunks);
+    const sealedLength = open.records.sealedLength(table.length + bytes.length);
+    const at = this.#reserve(open, RECORD_HEADER_LENGTH + sealedLength);
+    const ordinal = open.frames.length;
+    const associated = recordAssociatedData(open.header, FRAME_MAGIC, ordinal);
+    encodeRecordHeader(this.#buffer, at, FRAME_MAGIC, ordinal, sealedLength);
+    open.records.seal(ordinal, associated, [table, bytes], this.#buffer, at + RECORD_HEADER_LENGTH);
+    const sealed = this.#buffer.subarray(at + RECORD_HEADER_LENGTH, at + RECORD_HEADER_LENGTH + sealedLength);
+    if (this.#options.verify) this.#verify(open, ordinal, associated, sealed);
+    open.frames.push({ offset: open.length, length: RECORD_HEADER_LENGTH + sealedLength, chunks });
+    this.#advance(open, RECORD_HEADER_LENGTH + sealedLength);
+    if (open.length >= this.#options.packSize) this.#closePack();
+  }
+
+  #verify(open: OpenPack, ordinal: number, associated: Buffer, sealed: Buffer): void {
+    const plain = open.records.open(ordinal, associated, sealed);
+    const table = decodeFrameTable(plain, 'a new frame');
+    const body = decode(table.codec, plain.subarray(table.bodyOffset), table.bodyLength);
+    let at = 0;
+    for (const { id, length } of table.chunks) {
+      if (!this.#identifier.matches(id, body.subarray(at, at + length))) {
+        throw new HoldfastError(
+          'internal',
+          'verify-before-commit-failed',
+          'A chunk did not survive compression and encryption in memory; nothing of it was stored. Suspect faulty memory or a faulty processor: test this machine before you rely on its backups.',
+        );
+      }
+      at += length;
+    }
+  }
+
+  #openPack(): OpenPack {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#open === undefined) {
+      const { kind, cipher } = this.#options;
+      const salt = randomBytes(32);
+      const epoch = this.#keyring.currentEpoch;
+      const header = encodePackHeader({ kind, cipher, epoch, repositoryId: this.#keyring.repositoryId, salt });
+      const records = createRecordCipher(cipher, this.#keyring.dataKey(epoch), salt, PACK_PURPOSE);
+      this.#open = {
+        object: this.#storage.beginNew(),
+        hash: createHash('sha256'),
+        header,
+        records,
+        frames: [],
+        length: 0,
+        buffered: 0,
+      };
+      const at = this.#reserve(this.#open, header.length);
+      header.copy(this.#buffer, at);
+      this.#advance(this.#open, header.length);
+    }
+    return this.#open;
+  }
+
+  /** Makes room for `length` bytes in the write buffer. @returns where they begin */
+  #reserve(open: OpenPack, length: number): number {
+    if (open.buffered + length > this.#buffer.length) {
+      this.#write(open);
+      if (length > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(length + WRITE_BLOCK);
+    }
+    return open.buffered;
+  }
+
+  #advance(open: OpenPack, length: number): void {
+    open.buffered += length;
+    open.length += length;
+    if (open.buffered >= WRITE_BLOCK) this.#write(open);
+  }
+
+  #write(open: OpenPack): void {
+    const bytes = this.#buffer.subarray(0, open.buffered);
+    open.hash.update(bytes);
+    open.object.write(bytes);
+    open.buffered = 0;
+  }
+
+  #closePack(): void {
+    const open = this.#open;
+    if (open === undefined) return;
+    this.#open = undefined;
+    const footer = encodeFooter(open.frames);
+    const sealedLength = open.records.sealedLength(footer.length);
+    const at = this.#reserve(open, RECORD_HEADER_LENGTH + sealedLength);
+    encodeRecordHeader(this.#buffer, at, FOOTER_MAGIC, FOOTER_ORDINAL, sealedLength);
+    open.records.seal(
+      FOOTER_ORDINAL,
+      recordAssociatedData(open.header, FOOTER_MAGIC, FOOTER_ORDINAL),
+      [footer],
+      this.#buffer,
+      at + RECORD_HEADER_LENGTH,
+    );
+    open.buffered += RECORD_HEADER_LENGTH + sealedLength;
+    open.length += RECORD_HEADER_LENGTH + sealedLength;
+    const trailer = encodeTrailer(RECORD_HEADER_LENGTH + sealedLength, open.frames.length);
+    trailer.copy(this.#buffer, this.#reserve(open, trailer.length));
+    this.#advance(open, trailer.length);
+    this.#write(open);
+    this.#commit(open);
+  }
+
+  #commit(open: OpenPack): void {
+    const idHex = open.hash.digest('hex');
+    const commit = open.object.commit(packKey(idHex)).then(
+      () => this.#onPack({ idHex, header: open.header, size: open.length, frames: open.frames }),
+      (error: unknown) => {
+        this.#failure ??= error;
+      },
+    );
+    this.#commits.add(commit);
+    void commit.finally(() => this.#commits.delete(commit));
+  }
+}
+
+interface OpenPack {
+  object: PendingObject;
+  hash: Hash;
+  header: Buffer;
+  records: RecordCipher;
+  frames: FooterFrame[];
+  /** bytes of the pack so far, those still in the write buffer included */
+  length: number;
+  buffered: number;
+}
+
+const MOST_CHUNKS_IN_A_FRAME = 4096;
+/** The write buffer is flushed once it holds this much. */
+const WRITE_BLOCK = 2 * 1024 * 1024;

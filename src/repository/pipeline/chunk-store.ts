@@ -1,0 +1,201 @@
+import type { ChunkSink, ContentBuilder } from '../../core/ports/repository.ts';
+import type { Storage } from '../../core/ports/storage.ts';
+import type { ContentSegment } from '../../core/tree-entry.ts';
+import { ChunkIdentifier } from '../chunk-identifier.ts';
+import { ChunkTable } from '../chunk-table.ts';
+import { Chunker } from '../chunker.ts';
+import { PACK_PLAIN, PACK_UNUSABLE, type SharedIndex } from '../index-store.ts';
+import type { Keyring } from '../keyring.ts';
+import { PACK_KIND, type PackKind } from '../pack-format.ts';
+import { PackWriter, type WrittenPack } from '../pack-writer.ts';
+import { CIPHER_NONE, cipherIdOf } from '../record-cipher.ts';
+import type { RepositorySettings } from '../settings.ts';
+import { ChunkClaims } from './chunk-claims.ts';
+import type { SessionCounts } from './messages.ts';
+
+export interface ChunkStoreOptions {
+  storage: Storage;
+  settings: RepositorySettings;
+  keyring: Keyring;
+  index: SharedIndex;
+  claims: SharedArrayBuffer;
+  encrypt: boolean;
+  onPack: (pack: WrittenPack) => void;
+}
+
+/** The writing end of one session in one worker thread: cut → hash → look up → compress → seal → append. */
+export class ChunkStore implements ChunkSink {
+  readonly counts: SessionCounts = {
+    contentBytes: 0,
+    newBytes: 0,
+    newEncodedBytes: 0,
+    knownStoredBytes: 0,
+    knownSharedBytes: 0,
+  };
+  readonly #chunker: Chunker;
+  readonly #identifier: ChunkIdentifier;
+  readonly #table: ChunkTable;
+  readonly #packFlags: Uint8Array;
+  readonly #claims: ChunkClaims;
+  readonly #unwanted: number;
+  readonly #options: ChunkStoreOptions;
+  readonly #writers = new Map<PackKind, PackWriter>();
+  #buffer: Buffer | undefined;
+
+  constructor(options: ChunkStoreOptions) {
+    this.#options = options;
+    this.#chunker = new Chunker(options.keyring.chunkerKey, options.settings.chunker);
+    this.#identifier = new ChunkIdentifier(options.keyring.idKey);
+    this.#table = new ChunkTable({ shared: options.index.table });
+    this.#packFlags = new Uint8Array(options.index.packFlags);
+    this.#claims = new ChunkClaims(options.claims);
+    this.#unwanted = options.encrypt ? PACK_UNUSABLE | PACK_PLAIN : PACK_UNUSABLE;
+  }
+
+  /** Stores one chunk, unless it is known or some thread has taken it on. */
+  put(kind: PackKind, plain: Uint8Array): ContentSegment {
+    const id = this.#identifier.identify(plain);
+    this.counts.contentBytes += plain.length;
+    if (!this.#isKnown(id, plain.length) && this.#claims.claim(id)) {
+      this.counts.newBytes += plain.length;
+      this.#writer(kind).append(id, plain);
+    }
+    return { id, length: plain.length };
+  }
+
+  store(bytes: Uint8Array): ContentSegment[] {
+    const segments: ContentSegment[] = [];
+    for (let start = 0; start < bytes.length; ) {
+      const end = this.#chunker.cut(bytes, start, bytes.length);
+      segments.push(this.put(PACK_KIND.data, bytes.subarray(start, end)));
+      start = end;
+    }
+    return segments;
+  }
+
+  beginContent(): ContentBuilder {
+    this.#buffer ??= Buffer.allocUnsafeSlow(this.#chunker.sizes.maximum * 2 + READ_BLOCK);
+    return new CutContent(this, this.#chunker, this.#buffer);
+  }
+
+  /** Waits until few packs are still on their way to the disk. */
+  async drain(): Promise<void> {
+    for (const writer of this.#writers.values()) await writer.drain(COMMITS_BEHIND);
+    this.#sumEncoded();
+  }
+
+  async finish(): Promise<void> {
+    for (const writer of this.#writers.values()) await writer.finish();
+    this.#sumEncoded();
+  }
+
+  async abort(): Promise<void> {
+    for (const writer of this.#writers.values()) await writer.abort();
+  }
+
+  #isKnown(id: Uint8Array, length: number): boolean {
+    return this.#table.find(id, (location) => {
+      // A pack whose number this session's flags do not reach came after its start.
+      const flags = this.#packFlags[location.pack];
+      if (flags === undefined || (flags & this.#unwanted) !== 0) return false;
+      if (length > this.#options.settings.frameTarget / 2)
+        this.counts.knownStoredBytes += Math.min(length, location.frameLength);
+      else this.counts.knownSharedBytes += length;
+      return true;
+    });
+  }
+
+  #sumEncoded(): void {
+    let sum = 0;
+    for (const writer of this.#writers.values()) sum += writer.encodedBytes;
+    this.counts.newEncodedBytes = sum;
+  }
+
+  #writer(kind: PackKind): PackWriter {
+    let writer = this.#writers.get(kind);
+    if (writer === undefined) {
+      const { storage, settings, keyring, encrypt, onPack } = this.#options;
+      writer = new PackWriter(
+        storage,
+        keyring,
+        {
+          kind,
+          cipher: encrypt ? cipherIdOf(settings.cipher) : CIPHER_NONE,
+          codec: settings.codec,
+          packSize: kind === PACK_KIND.data ? settings.packs.data : settings.packs.metadata,
+          frameTarget: settings.frameTarget,
+          verify: settings.verifyBeforeCommit,
+        },
+        onPack,
+      );
+      this.#writers.set(kind, writer);
+    }
+    return writer;
+  }
+}
+
+/** Cuts one content in a buffer that the source reads into directly. */
+class CutContent implements ContentBuilder {
+  readonly #store: ChunkStore;
+  readonly #chunker: Chunker;
+  readonly #buffer: Buffer;
+  #start = 0;
+  #end = 0;
+  #segments: ContentSegment[] = [];
+
+  constructor(store: ChunkStore, chunker: Chunker, buffer: Buffer) {
+    this.#store = store;
+    this.#chunker = chunker;
+    this.#buffer = buffer;
+  }
+
+  room(): Uint8Array {
+    if (this.#buffer.length - this.#end < READ_BLOCK) {
+      this.#buffer.copyWithin(0, this.#start, this.#end);
+      this.#end -= this.#start;
+      this.#start = 0;
+    }
+    return this.#buffer.subarray(this.#end, this.#end + READ_BLOCK);
+  }
+
+  advance(bytes: number): void {
+    this.#end += bytes;
+    while (this.#end - this.#start >= this.#chunker.sizes.maximum) this.#cut();
+  }
+
+  hole(length: number): void {
+    this.#cutAll();
+    const last = this.#segments.at(-1);
+    if (last !== undefined && last.id === null) last.length += length;
+    else if (length > 0) this.#segments.push({ id: null, length });
+  }
+
+  finish(): ContentSegment[] {
+    this.#cutAll();
+    const segments = this.#segments;
+    this.abandon();
+    return segments;
+  }
+
+  abandon(): void {
+    this.#start = 0;
+    this.#end = 0;
+    this.#segments = [];
+  }
+
+  #cutAll(): void {
+    while (this.#end > this.#start) this.#cut();
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  #cut(): void {
+    const end = this.#chunker.cut(this.#buffer, this.#start, this.#end);
+    this.#segments.push(this.#store.put(PACK_KIND.data, this.#buffer.subarray(this.#start, end)));
+    this.#start = end;
+  }
+}
+
+const READ_BLOCK = 1024 * 1024;
+/** Packs per kind that may still be on their way to the disk while the next one fills. */
+const COMMITS_BEHIND = 2;

@@ -1,0 +1,158 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { TaskContext, TaskHandler } from '../../core/ports/repository.ts';
+import type { Storage } from '../../core/ports/storage.ts';
+import type { ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
+import { type ChunkLocation, ChunkTable } from '../chunk-table.ts';
+import type { IndexedPack } from '../index-segment.ts';
+import { PACK_UNUSABLE } from '../index-store.ts';
+import { Keyring } from '../keyring.ts';
+import { packKey } from '../pack-format.ts';
+import type { OpenedFrame } from '../pack-reader.ts';
+import type { WrittenPack } from '../pack-writer.ts';
+import type { RepositorySettings } from '../settings.ts';
+import { decodeTreePage, encodeTreeEntry } from '../tree-entry-codec.ts';
+import { ChunkStore } from './chunk-store.ts';
+import { createEngineTasks } from './engine-tasks.ts';
+import { ENGINE_MODULE, type OpenSession, type SessionCounts } from './messages.ts';
+import { RangeSource } from './range-source.ts';
+
+export interface SessionEnvironment {
+  storage: Storage;
+  settings: RepositorySettings;
+  onPack: (pack: WrittenPack) => void;
+  /** Asks the main thread which pack a number of the shared table means. */
+  packOf: (number: number) => Promise<IndexedPack>;
+}
+
+/** One snapshot being written or read, as one worker thread sees it. */
+export class WorkerSession implements TaskContext {
+  readonly inlineLimit: number;
+  readonly source: RangeSource;
+  readonly storage: Storage;
+  readonly #environment: SessionEnvironment;
+  readonly #store: ChunkStore | undefined;
+  readonly #table: ChunkTable;
+  readonly #packFlags: Uint8Array;
+  readonly #handlers = new Map<string, Promise<TaskHandler<unknown, unknown>>>();
+  readonly #packs = new Map<number, Promise<IndexedPack>>();
+  #lastFrame: { pack: number; offset: number; frame: OpenedFrame } | undefined;
+
+  constructor(environment: SessionEnvironment, open: OpenSession) {
+    const keyring = Keyring.fromSecrets(open.keyring);
+    const { storage, settings } = environment;
+    this.#environment = environment;
+    this.storage = storage;
+    this.inlineLimit = settings.inlineFileLimit;
+    this.source = new RangeSource(storage, keyring);
+    this.#table = new ChunkTable({ shared: open.index.table });
+    this.#packFlags = new Uint8Array(open.index.packFlags);
+    if (open.writing !== undefined)
+      this.#store = new ChunkStore({
+        storage,
+        settings,
+        keyring,
+        index: open.index,
+        ...open.writing,
+        onPack: environment.onPack,
+      });
+  }
+
+  get sink(): ChunkStore {
+    if (this.#store === undefined)
+      throw new HoldfastError('internal', 'session-reads-only', 'This session reads; it cannot store chunks.');
+    return this.#store;
+  }
+
+  get counts(): SessionCounts | undefined {
+    return this.#store?.counts;
+  }
+
+  encodeEntry(entry: TreeEntry): Uint8Array {
+    return encodeTreeEntry(entry);
+  }
+
+  async readPage(page: ContentSegment): Promise<{ entries: TreeEntry[]; encoded: Uint8Array[] }> {
+    return decodeTreePage(await this.#readChunk(page));
+  }
+
+  async run(module: string, options: Readonly<Record<string, unknown>>, payload: unknown): Promise<unknown> {
+    let handler = this.#handlers.get(module);
+    if (handler === undefined) {
+      handler = this.#load(module, options);
+      this.#handlers.set(module, handler);
+    }
+    const result = await (await handler).handle(payload);
+    await this.#store?.drain();
+    return result;
+  }
+
+  async flush(): Promise<void> {
+    await this.#store?.finish();
+  }
+
+  async close(abort: boolean): Promise<void> {
+    for (const handler of this.#handlers.values()) (await handler.catch(() => undefined))?.close?.();
+    if (abort) await this.#store?.abort();
+  }
+
+  async #load(module: string, options: Readonly<Record<string, unknown>>): Promise<TaskHandler<unknown, unknown>> {
+    if (module === ENGINE_MODULE) return createEngineTasks(this);
+    const loaded: {
+      createTaskHandler(
+        context: TaskContext,
+        options: Readonly<Record<string, unknown>>,
+      ): TaskHandler<unknown, unknown>;
+    } = await import(module);
+    return loaded.createTaskHandler(this, options);
+  }
+
+  async #readChunk(segment: ContentSegment): Promise<Uint8Array> {
+    const { id, length } = segment;
+    if (id === null)
+      throw new HoldfastError('damaged', 'metadata-damaged', 'A page of metadata is recorded as a hole.');
+    const location = this.#locate(id);
+    const pack = await this.#pack(location.pack);
+    if (this.#lastFrame?.pack !== location.pack || this.#lastFrame.offset !== location.frameOffset) {
+      const bytes = await this.storage.getRange(packKey(pack.idHex), location.frameOffset, location.frameLength);
+      this.#lastFrame = {
+        pack: location.pack,
+        offset: location.frameOffset,
+        frame: this.source.opener(pack).openFrame(bytes),
+      };
+    }
+    const plain = this.#lastFrame.frame.body.subarray(location.bodyOffset, location.bodyOffset + length);
+    this.source.opener(pack).verifyChunk(id, plain);
+    return plain;
+  }
+
+  #locate(id: Uint8Array): ChunkLocation {
+    let found: ChunkLocation | undefined;
+    this.#table.find(id, (location) => {
+      found = location;
+      return ((this.#packFlags[location.pack] ?? 0) & PACK_UNUSABLE) === 0;
+    });
+    if (found === undefined) throw chunkMissing(id);
+    return found;
+  }
+
+  #pack(number: number): Promise<IndexedPack> {
+    let pack = this.#packs.get(number);
+    if (pack === undefined) {
+      pack = this.#environment.packOf(number);
+      this.#packs.set(number, pack);
+    }
+    return pack;
+  }
+}
+
+export function chunkMissing(id: Uint8Array): HoldfastError {
+  const hex = Buffer.from(id).toString('hex');
+  return new HoldfastError(
+    'damaged',
+    'chunk-missing',
+    `Chunk ${hex} is in no pack that the index knows. Run \`holdfast verify --rebuild-index\`; if it stays missing, \`holdfast verify\` names the backups that are hit.`,
+    {
+      details: { chunk: hex },
+    },
+  );
+}

@@ -1,0 +1,75 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Storage } from '../../core/ports/storage.ts';
+import type { IndexedPack } from '../index-segment.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+import { toTransferredError } from './transferred-error.ts';
+import { WorkerSession } from './worker-session.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('This module runs in a worker thread of the pipeline only.');
+const { storage: reference, settings }: WorkerStart = workerData;
+const module: { openStorage(options: Readonly<Record<string, unknown>>): Promise<Storage> } = await import(
+  reference.module
+);
+const storage = await module.openStorage(reference.options);
+
+const sessions = new Map<number, WorkerSession>();
+const packRequests = new Map<number, (pack: IndexedPack) => void>();
+let requests = 0;
+
+port.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'open':
+      sessions.set(message.session, openSession(message.session, message.open));
+      return;
+    case 'pack-information':
+      packRequests.get(message.request)?.(message.pack);
+      packRequests.delete(message.request);
+      return;
+    case 'task':
+      void answer(message.task, message.session, (session) =>
+        session.run(message.module, message.options, message.payload),
+      );
+      return;
+    case 'flush':
+      void answer(message.task, message.session, (session) => session.flush());
+      return;
+    case 'close':
+      void answer(message.task, message.session, async (session) => {
+        await session.close(message.abort);
+        sessions.delete(message.session);
+      });
+  }
+});
+
+function openSession(number: number, open: Extract<ToWorker, { type: 'open' }>['open']): WorkerSession {
+  return new WorkerSession(
+    {
+      storage,
+      settings,
+      onPack: (pack) => send({ type: 'pack', session: number, pack }),
+      packOf: (pack) =>
+        new Promise((resolve) => {
+          const request = requests++;
+          packRequests.set(request, resolve);
+          send({ type: 'pack-wanted', request, session: number, pack });
+        }),
+    },
+    open,
+  );
+}
+
+async function answer(task: number, number: number, work: (session: WorkerSession) => Promise<unknown>): Promise<void> {
+  const session = sessions.get(number);
+  try {
+    if (session === undefined) throw new Error(`No session ${number} is open in this thread.`);
+    const value = await work(session);
+    send({ type: 'result', task, value, counts: session.counts });
+  } catch (error) {
+    send({ type: 'error', task, error: toTransferredError(error) });
+  }
+}
+
+function send(message: FromWorker): void {
+  port?.postMessage(message);
+}

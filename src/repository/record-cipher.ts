@@ -1,0 +1,197 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
+import { HoldfastError } from '../core/errors.ts';
+
+/** Cipher bytes as they stand in the headers of packs and sealed objects. */
+export const CIPHER_NONE = 0;
+export const CIPHER_GCM = 1;
+export const CIPHER_CBC_HMAC = 2;
+export type CipherId = typeof CIPHER_NONE | typeof CIPHER_GCM | typeof CIPHER_CBC_HMAC;
+
+/** Seals and opens the records of one pack or object, which has a key of its own. A record's ordinal is used once. */
+export interface RecordCipher {
+  /** Bytes that a record of `plainLength` takes. */
+  sealedLength(plainLength: number): number;
+  /** Writes the sealed record of the joined parts at `offset`. @returns its length */
+  seal(ordinal: number, associated: Uint8Array, parts: readonly Uint8Array[], output: Buffer, offset: number): number;
+  /** @throws HoldfastError `record-forged` (damaged) where the record is not what was sealed under this key and place */
+  open(ordinal: number, associated: Uint8Array, sealed: Uint8Array): Buffer;
+}
+
+export function cipherIdOf(name: 'aes-256-gcm' | 'aes-256-cbc'): CipherId {
+  return name === 'aes-256-gcm' ? CIPHER_GCM : CIPHER_CBC_HMAC;
+}
+
+/**
+ * @param secret the data key of the epoch, 32 bytes
+ * @param salt 32 random bytes, never used twice
+ * @param purpose separates the keys of packs from those of other objects
+ */
+export function createRecordCipher(cipher: number, secret: KeyObject, salt: Uint8Array, purpose: string): RecordCipher {
+  switch (cipher) {
+    case CIPHER_NONE:
+      return new PlainRecords();
+    case CIPHER_GCM:
+      return new GcmRecords(derive(secret, salt, `${purpose} aes-256-gcm`, 32));
+    case CIPHER_CBC_HMAC:
+      return new CbcHmacRecords(
+        derive(secret, salt, `${purpose} aes-256-cbc`, 32),
+        derive(secret, salt, `${purpose} aes-256-cbc hmac-sha-256`, 32),
+      );
+  }
+  throw new HoldfastError(
+    'unsupported',
+    'cipher-unknown',
+    `Cipher ${cipher} is not known to this version of Holdfast. Use a newer one.`,
+  );
+}
+
+/** HKDF-SHA-256 (RFC 5869). */
+export function derive(secret: KeyObject | Uint8Array, salt: Uint8Array, info: string, length: number): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, salt, info, length));
+}
+
+const TAG = 16;
+const IV = 16;
+const MAC = 32;
+/** Ciphers are fed in slices of this size: their outputs then come from memory that is warm in the cache. */
+const SLICE = 65_536;
+
+/** No secrecy and no tag: for `"encrypt": false`. Chunk ids (HMAC) and the pack's SHA-256 still tell any change. */
+class PlainRecords implements RecordCipher {
+  sealedLength(plainLength: number): number {
+    return plainLength;
+  }
+  seal(
+    _ordinal: number,
+    _associated: Uint8Array,
+    parts: readonly Uint8Array[],
+    output: Buffer,
+    offset: number,
+  ): number {
+    let end = offset;
+    for (const part of parts) {
+      output.set(part, end);
+      end += part.length;
+    }
+    return end - offset;
+  }
+  open(_ordinal: number, _associated: Uint8Array, sealed: Uint8Array): Buffer {
+    return Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length);
+  }
+}
+
+/** AES-256-GCM (NIST SP 800-38D); the nonce is the ordinal, which under a key made for one pack repeats never. */
+class GcmRecords implements RecordCipher {
+  readonly #key: KeyObject;
+
+  constructor(key: Buffer) {
+    this.#key = createSecretKey(key);
+  }
+
+  sealedLength(plainLength: number): number {
+    return plainLength + TAG;
+  }
+
+  seal(ordinal: number, associated: Uint8Array, parts: readonly Uint8Array[], output: Buffer, offset: number): number {
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonceOf(ordinal));
+    cipher.setAAD(associated);
+    let end = offset;
+    for (const part of parts) {
+      for (let at = 0; at < part.length; at += SLICE) {
+        const piece = cipher.update(part.subarray(at, at + SLICE));
+        output.set(piece, end);
+        end += piece.length;
+      }
+    }
+    cipher.final();
+    output.set(cipher.getAuthTag(), end);
+    return end + TAG - offset;
+  }
+
+  open(ordinal: number, associated: Uint8Array, sealed: Uint8Array): Buffer {
+    if (sealed.length < TAG) throw forged();
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, nonceOf(ordinal), { authTagLength: TAG });
+    decipher.setAAD(associated);
+    decipher.setAuthTag(sealed.subarray(sealed.length - TAG));
+    const plain = decipher.update(sealed.subarray(0, sealed.length - TAG));
+    try {
+      decipher.final();
+    } catch (cause) {
+      throw forged(cause);
+    }
+    return plain;
+  }
+}
+
+/** AES-256-CBC with PKCS #7 padding under a random IV, then HMAC-SHA-256 over associated data, ordinal, IV and ciphertext. */
+class CbcHmacRecords implements RecordCipher {
+  readonly #key: KeyObject;
+  readonly #macKey: KeyObject;
+
+  constructor(key: Buffer, macKey: Buffer) {
+    this.#key = createSecretKey(key);
+    this.#macKey = createSecretKey(macKey);
+  }
+
+  sealedLength(plainLength: number): number {
+    return IV + (Math.floor(plainLength / 16) + 1) * 16 + MAC;
+  }
+
+  seal(ordinal: number, associated: Uint8Array, parts: readonly Uint8Array[], output: Buffer, offset: number): number {
+    const iv = randomBytes(IV);
+    const cipher = createCipheriv('aes-256-cbc', this.#key, iv);
+    output.set(iv, offset);
+    let end = offset + IV;
+    const append = (piece: Buffer): void => {
+      output.set(piece, end);
+      end += piece.length;
+    };
+    for (const part of parts) {
+      for (let at = 0; at < part.length; at += SLICE) append(cipher.update(part.subarray(at, at + SLICE)));
+    }
+    append(cipher.final());
+    append(this.#mac(ordinal, associated, output.subarray(offset, end)));
+    return end - offset;
+  }
+
+  open(ordinal: number, associated: Uint8Array, sealed: Uint8Array): Buffer {
+    if (sealed.length < IV + 16 + MAC) throw forged();
+    const body = sealed.subarray(0, sealed.length - MAC);
+    if (!timingSafeEqual(this.#mac(ordinal, associated, body), sealed.subarray(sealed.length - MAC))) throw forged();
+    const decipher = createDecipheriv('aes-256-cbc', this.#key, body.subarray(0, IV));
+    try {
+      return Buffer.concat([decipher.update(body.subarray(IV)), decipher.final()]);
+    } catch (cause) {
+      throw forged(cause);
+    }
+  }
+
+  #mac(ordinal: number, associated: Uint8Array, body: Uint8Array): Buffer {
+    return createHmac('sha256', this.#macKey).update(associated).update(nonceOf(ordinal)).update(body).digest();
+  }
+}
+
+/** 12 bytes: eight zero bytes and the ordinal, big-endian. */
+function nonceOf(ordinal: number): Buffer {
+  const nonce = Buffer.alloc(12);
+  nonce.writeUInt32BE(ordinal, 8);
+  return nonce;
+}
+
+function forged(cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'damaged',
+    'record-forged',
+    'A sealed record does not open: its bytes, its place or its key are not those it was sealed with.',
+    { cause },
+  );
+}

@@ -1,0 +1,46 @@
+import { hostname } from 'node:os';
+import { encodeMetadata } from './metadata-encoding.ts';
+import type { RepositoryParts } from './open-repository.ts';
+import { cipherIdOf } from './record-cipher.ts';
+import { SEALED_KIND, sealObject } from './sealed-object.ts';
+
+/**
+ * Tells collectors that a writer is at work: `sessions/<id>`, so that they can wait for it and spare each other work. Nothing's
+ * safety depends on it: a mark that is missing, old or left behind costs a writer one more commit at worst.
+ */
+export class WriterSessionMark {
+  readonly #parts: RepositoryParts;
+  readonly #name: string;
+  #written = false;
+
+  constructor(parts: RepositoryParts, id: string) {
+    this.#parts = parts;
+    this.#name = `sessions/${id}`;
+  }
+
+  async write(): Promise<void> {
+    const { storage, keyring, settings, clock } = this.#parts;
+    const content = encodeMetadata({
+      version: 1,
+      host: hostname(),
+      process: process.pid,
+      time: clock.now().toISOString(),
+    });
+    await storage.replace(
+      this.#name,
+      sealObject(keyring(), content, {
+        kind: SEALED_KIND.session,
+        name: this.#name,
+        cipher: cipherIdOf(settings.cipher),
+        codec: { name: 'raw', level: 0 },
+      }),
+    );
+    this.#written = true;
+  }
+
+  async remove(): Promise<void> {
+    if (!this.#written) return;
+    this.#written = false;
+    await this.#parts.storage.delete(this.#name);
+  }
+}

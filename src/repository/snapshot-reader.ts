@@ -1,0 +1,236 @@
+import { HoldfastError } from '../core/errors.ts';
+import type { PlannedRange, SnapshotReader, TaskModuleReference, TaskRunner } from '../core/ports/repository.ts';
+import type { SnapshotRecord } from '../core/snapshot-record.ts';
+import type { ByteString, Content, ContentSegment, TreeEntry } from '../core/tree-entry.ts';
+import { type LocatedChunk, planRanges } from './chunk-planner.ts';
+import { contentSegments } from './content-list.ts';
+import type { RepositoryParts } from './open-repository.ts';
+import type { ReadChunks } from './pipeline/engine-tasks.ts';
+import { ENGINE_MODULE } from './pipeline/messages.ts';
+import type { PoolSession } from './pipeline/worker-pool.ts';
+import { chunkMissing } from './pipeline/worker-session.ts';
+import { decodeTreePage } from './tree-entry-codec.ts';
+import { decodeTreeIndex, isBelow, pagesHolding, type TreePage } from './tree-index.ts';
+
+/** Content is read ahead in windows of this many plain bytes, two of them at a time. */
+const WINDOW_BYTES = 16 * 1024 * 1024;
+/** Content up to this length is read without worker threads. */
+const SMALL_CONTENT = 1024 * 1024;
+const ZEROS = new Uint8Array(65_536);
+
+export class EngineSnapshotReader implements SnapshotReader {
+  readonly record: SnapshotRecord;
+  readonly #parts: RepositoryParts;
+  #session: PoolSession | undefined;
+  #index: Promise<readonly TreePage[]> | undefined;
+  #refreshed = false;
+
+  constructor(parts: RepositoryParts, record: SnapshotRecord) {
+    this.#parts = parts;
+    this.record = record;
+  }
+
+  get concurrency(): number {
+    return this.#parts.pool.size;
+  }
+
+  async *read(
+    content: Content = this.record.root.content,
+    range?: { offset: number; length: number },
+  ): AsyncGenerator<Uint8Array> {
+    const from = range?.offset ?? 0;
+    const until = range === undefined ? Number.POSITIVE_INFINITY : range.offset + range.length;
+    if ('inline' in content) {
+      yield content.inline.subarray(from, Math.min(until, content.inline.length));
+      return;
+    }
+    let position = 0;
+    for await (const piece of this.#pieces(content, from, until)) {
+      const begin = Math.max(0, from - position);
+      const end = Math.min(piece.length, until - position);
+      position += piece.length;
+      if (begin < end) yield* piece.bytes(begin, end);
+    }
+  }
+
+  async *entries(options: { paths?: readonly ByteString[] } = {}): AsyncGenerator<TreeEntry> {
+    const { paths } = options;
+    let next: Promise<TreeEntry[]> | undefined;
+    const pages = pagesHolding(await this.#treeIndex(), paths);
+    for (const [index] of pages.entries()) {
+      const entries = await (next ?? this.#page(pages[index] as TreePage));
+      const following = pages[index + 1];
+      next = following === undefined ? undefined : this.#page(following);
+      // It is awaited on the next turn, or never if the consumer stops early.
+      next?.catch(() => undefined);
+      for (const entry of entries)
+        if (paths === undefined || paths.some((path) => isBelow(entry.path, path))) yield entry;
+    }
+  }
+
+  async pages(): Promise<readonly { firstPath: ByteString; page: ContentSegment }[]> {
+    return this.#treeIndex();
+  }
+
+  segments(content: Content): AsyncIterable<ContentSegment> {
+    return contentSegments(content, (id) => this.#parts.readChunk(id));
+  }
+
+  async plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]> {
+    const located = new Map<string, LocatedChunk>();
+    for (const { id, tag } of wanted) {
+      const name = Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
+      const known = located.get(name);
+      if (known !== undefined) known.tags.push(tag);
+      else
+        located.set(name, { id, tags: [tag], location: this.#parts.index.find(id) ?? (await this.#locateAgain(id)) });
+    }
+    return planRanges([...located.values()], (number) => this.#parts.index.pack(number));
+  }
+
+  tasks<Task, Result>(module: TaskModuleReference): TaskRunner<Task, Result> {
+    return {
+      run: async (task, transfer) => (await this.#open().run(module.module, module.options, task, transfer)) as Result,
+    };
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.close(false);
+  }
+
+  #treeIndex(): Promise<readonly TreePage[]> {
+    this.#index ??= this.#readTreeIndex();
+    return this.#index;
+  }
+
+  async #readTreeIndex(): Promise<readonly TreePage[]> {
+    if (this.record.root.kind !== 'tree')
+      throw new HoldfastError(
+        'unsupported',
+        'content-is-no-tree',
+        `${this.record.backup.id} holds a ${this.record.backup.contentKind}, not a tree of files.`,
+      );
+    const parts: Uint8Array[] = [];
+    for await (const bytes of this.read()) parts.push(Uint8Array.from(bytes));
+    return decodeTreeIndex(Buffer.concat(parts));
+  }
+
+  async #page(page: TreePage): Promise<TreeEntry[]> {
+    if (page.page.id === null)
+      throw new HoldfastError('damaged', 'metadata-damaged', 'A page of the tree is recorded as a hole.');
+    return decodeTreePage(await this.#parts.readChunk(page.page.id)).entries;
+  }
+
+  /** Pieces of a content in order, holes and unwanted parts included but not read. */
+  async *#pieces(content: Content, from: number, until: number): AsyncGenerator<Piece> {
+    let ahead: Promise<Piece[]> | undefined;
+    for await (const window of this.#windows(content, from, until)) {
+      const current = this.#readWindow(window);
+      // It is awaited one turn later; until then an error must not count as unhandled.
+      current.catch(() => undefined);
+      if (ahead !== undefined) yield* await ahead;
+      ahead = current;
+    }
+    if (ahead !== undefined) yield* await ahead;
+  }
+
+  async *#windows(content: Content, from: number, until: number): AsyncGenerator<WindowPart[]> {
+    let window: WindowPart[] = [];
+    let bytes = 0;
+    let position = 0;
+    const unwanted = (start: number, length: number): boolean => start + length <= from || start >= until;
+    for await (const { id, length } of contentSegments(content, (page) => this.#parts.readChunk(page), unwanted)) {
+      const wanted = id !== null && !unwanted(position, length);
+      window.push({ id: wanted ? id : null, length });
+      if (wanted) bytes += length;
+      position += length;
+      if (bytes >= WINDOW_BYTES) {
+        yield window;
+        window = [];
+        bytes = 0;
+      }
+      if (position >= until) break;
+    }
+    if (window.length > 0) yield window;
+  }
+
+  async #readWindow(window: readonly WindowPart[]): Promise<Piece[]> {
+    const wanted = window.flatMap(({ id }, tag) => (id === null ? [] : [{ id, tag }]));
+    const total = window.reduce((sum, part) => sum + (part.id === null ? 0 : part.length), 0);
+    const found =
+      total <= SMALL_CONTENT && this.#session === undefined
+        ? await this.#readHere(wanted)
+        : await this.#readInThreads(wanted);
+    return window.map(({ id, length }, tag) => {
+      if (id === null) return new Piece(length, undefined);
+      const bytes = found.get(tag);
+      if (bytes === undefined || bytes.length !== length)
+        throw new HoldfastError(
+          'damaged',
+          'metadata-damaged',
+          `A list of chunks records another length than its chunk ${Buffer.from(id).toString('hex')} has.`,
+        );
+      return new Piece(length, bytes);
+    });
+  }
+
+  async #readHere(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<Map<number, Uint8Array>> {
+    const found = new Map<number, Uint8Array>();
+    for (const { id, tag } of wanted) found.set(tag, Uint8Array.from(await this.#parts.readChunk(id)));
+    return found;
+  }
+
+  async #readInThreads(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<Map<number, Uint8Array>> {
+    const found = new Map<number, Uint8Array>();
+    const session = this.#open();
+    const results = await Promise.all(
+      (await this.plan(wanted)).map((range) => session.run(ENGINE_MODULE, {}, { kind: 'read-chunks', range })),
+    );
+    for (const { bytes, tags, ends } of results as ReadChunks[]) {
+      for (const [index, tag] of tags.entries()) found.set(tag, bytes.subarray(ends[index - 1] ?? 0, ends[index]));
+    }
+    return found;
+  }
+
+  async #locateAgain(id: Uint8Array): Promise<import('./chunk-table.ts').ChunkLocation> {
+    if (!this.#refreshed) {
+      this.#refreshed = true;
+      await this.#parts.index.refresh();
+    }
+    const location = this.#parts.index.find(id);
+    if (location === undefined) throw chunkMissing(id);
+    return location;
+  }
+
+  #open(): PoolSession {
+    const { pool, keyring, index } = this.#parts;
+    this.#session ??= pool.openSession(
+      { keyring: keyring().secrets(), index: index.shared },
+      { packOf: (number) => index.pack(number) },
+    );
+    return this.#session;
+  }
+}
+
+interface WindowPart {
+  id: Uint8Array | null;
+  length: number;
+}
+
+/** A run of bytes, or of zeros. */
+class Piece {
+  readonly length: number;
+  readonly #bytes: Uint8Array | undefined;
+
+  constructor(length: number, bytes: Uint8Array | undefined) {
+    this.length = length;
+    this.#bytes = bytes;
+  }
+
+  *bytes(begin: number, end: number): Generator<Uint8Array> {
+    if (this.#bytes !== undefined) yield this.#bytes.subarray(begin, end);
+    else for (let at = begin; at < end; at += ZEROS.length) yield ZEROS.subarray(0, Math.min(ZEROS.length, end - at));
+  }
+}

@@ -1,0 +1,265 @@
+import { z } from 'zod';
+import type { Backup } from '../core/backup.ts';
+import { HoldfastError } from '../core/errors.ts';
+import type { Storage } from '../core/ports/storage.ts';
+import type { SnapshotRecord, SnapshotRoot } from '../core/snapshot-record.ts';
+import { isValidSnapshot, readCollectionState } from './collection-state.ts';
+import type { Keyring } from './keyring.ts';
+import { decodeMetadata, encodeMetadata } from './metadata-encoding.ts';
+import { CIPHER_NONE, cipherIdOf } from './record-cipher.ts';
+import { openObject, SEALED_KIND, type SealedKind, sealObject } from './sealed-object.ts';
+import type { RepositorySettings } from './settings.ts';
+import { decodeContent, encodeContent } from './tree-entry-codec.ts';
+
+const tags = z.record(z.string(), z.string());
+const backupSchema = z.object({
+  id: z.string(),
+  resourceId: z.string(),
+  resourceType: z.string(),
+  service: z.string(),
+  type: z.enum(['full', 'incremental', 'differential']),
+  requestedType: z.enum(['full', 'incremental', 'differential']).optional(),
+  status: z.enum(['completed', 'damaged']),
+  contentKind: z.enum(['document', 'stream', 'tree']),
+  size: z.number(),
+  compressedSize: z.number(),
+  encrypted: z.boolean(),
+  checksum: z.string(),
+  parentId: z.string().optional(),
+  baseFullId: z.string().optional(),
+  chainLength: z.number(),
+  metadata: z.object({
+    version: z.string().optional(),
+    source: z.string().optional(),
+    tags,
+    retentionDays: z.number().optional(),
+  }),
+  warnings: z.array(z.string()),
+  warningCount: z.number(),
+  statistics: z.object({
+    sourceBytes: z.number(),
+    readBytes: z.number(),
+    newBytes: z.number(),
+    storedBytes: z.number(),
+    durationMilliseconds: z.number(),
+    files: z
+      .object({
+        total: z.number(),
+        new: z.number(),
+        changed: z.number(),
+        unmodified: z.number(),
+        directories: z.number(),
+        other: z.number(),
+      })
+      .optional(),
+  }),
+  repositoryId: z.string(),
+  createdAt: z.string(),
+  completedAt: z.string(),
+  expiresAt: z.string().optional(),
+  held: z.boolean(),
+});
+
+const snapshotSchema = z.object({
+  version: z.literal(1),
+  /** Round of collection that the writer had seen; see `CollectionState.base`. */
+  base: z.number().int().min(0),
+  backup: backupSchema,
+  root: z.record(z.string(), z.unknown()),
+  serviceData: z.record(z.string(), z.unknown()),
+});
+
+export interface StoredSnapshot {
+  record: SnapshotRecord;
+  base: number;
+}
+
+/** The objects under `snapshots/`, `updates/` and `trash/`. */
+export class SnapshotStore {
+  readonly #storage: Storage;
+  readonly #keyring: () => Keyring;
+  readonly #settings: RepositorySettings;
+
+  constructor(storage: Storage, keyring: () => Keyring, settings: RepositorySettings) {
+    this.#storage = storage;
+    this.#keyring = keyring;
+    this.#settings = settings;
+  }
+
+  /** Publishes a snapshot; the one act that makes a backup exist. @returns bytes written */
+  async create(record: SnapshotRecord, base: number): Promise<number> {
+    const name = snapshotName(record.backup.id);
+    const bytes = this.#seal(SEALED_KIND.snapshot, name, encodeSnapshot(record, base), record.backup.encrypted);
+    const outcome = await this.#storage.putNew(name, bytes);
+    if (outcome === 'exists' && !(await this.#storage.get(name)).equals(bytes)) {
+      throw new HoldfastError('conflict', 'snapshot-exists', `There is a snapshot named ${record.backup.id} already.`, {
+        details: { object: name },
+      });
+    }
+    return bytes.length;
+  }
+
+  /** @throws HoldfastError `snapshot-missing` (not-found), `object-damaged` */
+  async read(id: string): Promise<StoredSnapshot> {
+    const stored = await this.#readAt(snapshotName(id), id);
+    const newest = (await this.#storage.list(`updates/${id}/`, { sizes: false }))
+      .map((object) => object.key)
+      .sort()
+      .at(-1);
+    if (newest === undefined) return stored;
+    const update = updateSchema.safeParse(
+      decodeMetadata(
+        openObject(this.#keyring(), await this.#storage.get(newest), { kind: SEALED_KIND.update, name: newest }),
+      ),
+    );
+    if (!update.success) throw malformed(newest, update.error);
+    const { held, expiresAt, metadata, status } = update.data;
+    const { expiresAt: _old, ...backup } = stored.record.backup;
+    const updated: Backup = { ...backup, held, metadata, status, ...(expiresAt === undefined ? {} : { expiresAt }) };
+    return { ...stored, record: { ...stored.record, backup: updated } };
+  }
+
+  /** Writes what may change of a backup (hold, expiry, metadata) beside its snapshot; the newest one counts. */
+  async update(backup: Backup): Promise<void> {
+    const earlier = (await this.#storage.list(`updates/${backup.id}/`, { sizes: false }))
+      .map((object) => object.key)
+      .sort();
+    const last = /(\d+)$/.exec(earlier.at(-1) ?? '')?.[1] ?? '0';
+    const name = `updates/${backup.id}/${String(Number(last) + 1).padStart(8, '0')}`;
+    const { held, expiresAt, metadata, status } = backup;
+    const outcome = await this.#storage.putNew(
+      name,
+      this.#seal(
+        SEALED_KIND.update,
+        name,
+        encodeMetadata({ version: 1, held, expiresAt, metadata, status }),
+        backup.encrypted,
+      ),
+    );
+    if (outcome === 'exists')
+      throw new HoldfastError(
+        'conflict',
+        'snapshot-changed',
+        `${backup.id} was changed by somebody else at this moment. Try again.`,
+      );
+    for (const key of earlier) await this.#storage.delete(key);
+  }
+
+  /** Ids of the snapshots that count, oldest first. */
+  async list(): Promise<string[]> {
+    const state = await readCollectionState(this.#storage, this.#keyring());
+    const [snapshots, trash] = await Promise.all([
+      this.#storage.list('snapshots/', { sizes: false }),
+      this.#storage.list('trash/', { sizes: false }),
+    ]);
+    const forgotten = new Set(trash.map((object) => object.key.slice('trash/'.length)));
+    const ids = snapshots.map((object) => object.key.slice('snapshots/'.length)).filter((id) => !forgotten.has(id));
+    if (state.seal === undefined) return ids.sort();
+    const valid: string[] = [];
+    for (const id of ids) {
+      if (state.seal.snapshotIds.has(id) || isValidSnapshot(state, id, (await this.#readAt(snapshotName(id), id)).base))
+        valid.push(id);
+    }
+    return valid.sort();
+  }
+
+  /** Moves a snapshot to the trash. Crash-safe: once the trash holds it, it counts as forgotten. */
+  async forget(id: string, options: { now: Date; trashDays: number; reason: string }): Promise<void> {
+    const name = snapshotName(id);
+    const snapshot = await this.#storage.get(name).catch((error: unknown) => {
+      if (error instanceof HoldfastError && error.code === 'object-missing') throw missing(id);
+      throw error;
+    });
+    const expiresAt = new Date(options.now.getTime() + options.trashDays * 86_400_000).toISOString();
+    const trashName = `trash/${id}`;
+    const content = encodeMetadata({
+      version: 1,
+      id,
+      forgottenAt: options.now.toISOString(),
+      expiresAt,
+      reason: options.reason,
+      snapshot,
+    });
+    await this.#storage.putNew(trashName, this.#seal(SEALED_KIND.trash, trashName, content, true));
+    await this.#storage.delete(name);
+  }
+
+  /** Takes back a snapshot that this writer published and must not stand. */
+  async withdraw(id: string): Promise<void> {
+    await this.#storage.delete(snapshotName(id));
+  }
+
+  async #readAt(name: string, id: string): Promise<StoredSnapshot> {
+    let bytes: Buffer;
+    try {
+      bytes = await this.#storage.get(name);
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'object-missing') throw missing(id);
+      throw error;
+    }
+    const stored = decodeSnapshot(openObject(this.#keyring(), bytes, { kind: SEALED_KIND.snapshot, name }), name);
+    if (stored.record.backup.id !== id) throw malformed(name);
+    return stored;
+  }
+
+  #seal(kind: SealedKind, name: string, plain: Uint8Array, encrypt: boolean): Buffer {
+    const cipher = encrypt ? cipherIdOf(this.#settings.cipher) : CIPHER_NONE;
+    return sealObject(this.#keyring(), plain, { kind, name, cipher, codec: this.#settings.codec });
+  }
+}
+
+const updateSchema = z.object({
+  version: z.literal(1),
+  held: z.boolean(),
+  expiresAt: z.string().optional(),
+  metadata: backupSchema.shape.metadata,
+  status: backupSchema.shape.status,
+});
+
+export function snapshotName(id: string): string {
+  return `snapshots/${id}`;
+}
+
+export function encodeSnapshot(record: SnapshotRecord, base: number): Uint8Array {
+  const { kind, length, content } = record.root;
+  const entries = record.root.kind === 'tree' ? record.root.entries : undefined;
+  return encodeMetadata({
+    version: 1,
+    base,
+    backup: record.backup,
+    root: { kind, length, entries, ...encodeContent(content) },
+    serviceData: record.serviceData,
+  });
+}
+
+/** @throws HoldfastError `object-damaged` */
+export function decodeSnapshot(plain: Uint8Array, name: string): StoredSnapshot {
+  const parsed = snapshotSchema.safeParse(decodeMetadata(plain));
+  if (!parsed.success) throw malformed(name, parsed.error);
+  const { base, backup, root, serviceData } = parsed.data;
+  return { base, record: { backup: backup as Backup, root: toRoot(root, name), serviceData } };
+}
+
+function toRoot(map: Readonly<Record<string, unknown>>, name: string): SnapshotRoot {
+  const content = decodeContent(map);
+  const { kind, length, entries } = map;
+  if (content === undefined || typeof length !== 'number') throw malformed(name);
+  if (kind === 'stream') return { kind, length, content };
+  if (kind === 'tree' && typeof entries === 'number') return { kind, length, entries, content };
+  throw malformed(name);
+}
+
+function missing(id: string): HoldfastError {
+  return new HoldfastError('not-found', 'snapshot-missing', `The repository has no snapshot ${id}.`, {
+    details: { backupId: id },
+  });
+}
+
+function malformed(name: string, cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'damaged',
+    'object-damaged',
+    `${name} does not hold a snapshot's record. Run \`holdfast verify\`.`,
+    { cause, details: { object: name } },
+  );
+}

@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import type { StoredStream, WriteStreamOptions } from '../core/ports/repository.ts';
+import type { ContentSegment } from '../core/tree-entry.ts';
+import type { Chunker } from './chunker.ts';
+import { buildContent, type StorePages } from './content-list.ts';
+
+export interface StreamWriterOptions {
+  chunker: Chunker;
+  inlineLimit: number;
+  /** Stores chunks, given one after another with their ends; resolves with their segments. */
+  storeChunks: (bytes: Uint8Array, ends: readonly number[]) => Promise<ContentSegment[]>;
+  storePages: StorePages;
+  /** Told of content that stays in the snapshot object. */
+  onInline: (bytes: Uint8Array) => void;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * Cuts a stream where its content says so and hands the chunks to the worker threads in batches, a bounded number of which
+ * are under way: memory stays constant whatever the length. Content up to the inline limit stays where it is.
+ */
+export async function writeStream(
+  source: AsyncIterable<Uint8Array>,
+  options: StreamWriterOptions,
+  caller: WriteStreamOptions,
+): Promise<StoredStream> {
+  const hash = createHash('sha256');
+  const cutter = new StreamCutter(options);
+  const inlineLimit = Math.min(caller.inlineLimit ?? options.inlineLimit, options.inlineLimit);
+  let held: Uint8Array[] | undefined = [];
+  let length = 0;
+  for await (const bytes of source) {
+    options.signal?.throwIfAborted();
+    hash.update(bytes);
+    length += bytes.length;
+    if (held !== undefined && length <= inlineLimit) held.push(Uint8Array.from(bytes));
+    else {
+      for (const earlier of held ?? []) await cutter.add(earlier);
+      held = undefined;
+      await cutter.add(bytes);
+    }
+    caller.onBytes?.(length);
+  }
+  const sha256 = hash.digest('hex');
+  if (held !== undefined) {
+    const inline = Buffer.concat(held);
+    options.onInline(inline);
+    return { length, sha256, root: { kind: 'stream', length, content: { inline } } };
+  }
+  const content = await buildContent(await cutter.finish(), options.storePages);
+  return { length, sha256, root: { kind: 'stream', length, content } };
+}
+
+class StreamCutter {
+  readonly #options: StreamWriterOptions;
+  readonly #segments: Promise<ContentSegment[]>[] = [];
+  readonly #inFlight = new Set<Promise<unknown>>();
+  /** Buffers that worker threads have done with: memory that was touched before is much faster than fresh one. */
+  readonly #free: Buffer[] = [];
+  #buffer = sharedBuffer();
+  #filled = 0;
+  #failure: unknown;
+
+  constructor(options: StreamWriterOptions) {
+    this.#options = options;
+  }
+
+  async add(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const piece = bytes.subarray(at, at + this.#buffer.length - this.#filled);
+      this.#buffer.set(piece, this.#filled);
+      this.#filled += piece.length;
+      at += piece.length;
+      if (this.#filled === this.#buffer.length) await this.#send(false);
+    }
+  }
+
+  async finish(): Promise<ContentSegment[]> {
+    await this.#send(true);
+    const segments: ContentSegment[] = [];
+    for (const batch of this.#segments) for (const segment of await batch) segments.push(segment);
+    return segments;
+  }
+
+  /** Sends all chunks that are surely complete; the rest begins the next buffer. */
+  async #send(last: boolean): Promise<void> {
+    const { chunker, storeChunks, signal } = this.#options;
+    const ends: number[] = [];
+    let start = 0;
+    while (start < this.#filled && (last || this.#filled - start >= chunker.sizes.maximum)) {
+      start = chunker.cut(this.#buffer, start, this.#filled);
+      ends.push(start);
+    }
+    const full = this.#buffer;
+    const rest = full.subarray(start, this.#filled);
+    if (ends.length === 0) return;
+    this.#buffer = this.#free.pop() ?? sharedBuffer();
+    this.#buffer.set(rest);
+    this.#filled = rest.length;
+    const stored = storeChunks(full.subarray(0, start), ends).finally(() => this.#free.push(full));
+    this.#segments.push(stored);
+    const settled = stored.catch((error: unknown) => {
+      this.#failure ??= error;
+    });
+    this.#inFlight.add(settled);
+    void settled.finally(() => this.#inFlight.delete(settled));
+    while (this.#inFlight.size > BATCHES_IN_FLIGHT) await Promise.race(this.#inFlight);
+    signal?.throwIfAborted();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
+
+const BATCH_BYTES = 8 * 1024 * 1024;
+const BATCHES_IN_FLIGHT = 3;
+
+function sharedBuffer(): Buffer {
+  return Buffer.from(new SharedArrayBuffer(BATCH_BYTES));
+}

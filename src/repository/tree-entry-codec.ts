@@ -1,0 +1,137 @@
+import { HoldfastError } from '../core/errors.ts';
+import type { Content, ContentSegment, EntryType, TreeEntry } from '../core/tree-entry.ts';
+import { decodeMetadataSequence, encodeMetadata } from './metadata-encoding.ts';
+
+/** A tree entry as one CBOR map; pages of a tree are sequences of them (RFC 8742). See docs/repository-format.md. */
+export function encodeTreeEntry(entry: TreeEntry): Uint8Array {
+  return encodeMetadata({
+    path: byteString(entry.path),
+    type: entry.type,
+    mode: entry.mode,
+    uid: entry.uid,
+    gid: entry.gid,
+    user: entry.user,
+    group: entry.group,
+    mtime: entry.modifiedAt,
+    ctime: entry.changedAt,
+    inode: entry.inode,
+    device: entry.device,
+    size: entry.size,
+    ...(entry.content === undefined ? {} : encodeContent(entry.content)),
+    target: entry.target === undefined ? undefined : byteString(entry.target),
+    link: entry.hardLinkGroup,
+    major: entry.deviceMajor,
+    minor: entry.deviceMinor,
+    xattrs: entry.extendedAttributes?.map(({ name, value }) => [byteString(name), value]),
+  });
+}
+
+/** @throws HoldfastError `metadata-damaged` */
+export function decodeTreePage(bytes: Uint8Array): { entries: TreeEntry[]; encoded: Uint8Array[] } {
+  const entries: TreeEntry[] = [];
+  const encoded: Uint8Array[] = [];
+  for (const item of decodeMetadataSequence(bytes)) {
+    entries.push(toTreeEntry(item.value));
+    encoded.push(item.encoded);
+  }
+  return { entries, encoded };
+}
+
+/** The fields that stand for a content in an entry's or a snapshot root's map. */
+export function encodeContent(content: Content): Record<string, unknown> {
+  if ('inline' in content) return { inline: content.inline };
+  if ('segments' in content) return { segments: content.segments.map(encodeSegment) };
+  return { pages: content.pages.map(encodeSegment), depth: content.depth };
+}
+
+export function decodeContent(map: Readonly<Record<string, unknown>>): Content | undefined {
+  if (map.inline instanceof Uint8Array) return { inline: map.inline };
+  if (Array.isArray(map.segments)) return { segments: map.segments.map(toSegment) };
+  if (Array.isArray(map.pages)) return { depth: requiredNumber(map.depth), pages: map.pages.map(toSegment) };
+  return undefined;
+}
+
+export function encodeSegment(segment: ContentSegment): [Uint8Array | null, number] {
+  return [segment.id, segment.length];
+}
+
+export function toSegment(value: unknown): ContentSegment {
+  if (!Array.isArray(value) || value.length !== 2) throw malformed();
+  const [id, length] = value as [unknown, unknown];
+  if (id !== null && !(id instanceof Uint8Array && id.length === 32)) throw malformed();
+  return { id, length: requiredNumber(length) };
+}
+
+const TYPES: ReadonlySet<unknown> = new Set<EntryType>([
+  'file',
+  'directory',
+  'symlink',
+  'fifo',
+  'character-device',
+  'block-device',
+  'socket',
+]);
+
+function toTreeEntry(value: unknown): TreeEntry {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
+  const map = value as Readonly<Record<string, unknown>>;
+  if (!(map.path instanceof Uint8Array) || !TYPES.has(map.type)) throw malformed();
+  const entry: TreeEntry = {
+    path: latin1(map.path),
+    type: map.type as EntryType,
+    mode: requiredNumber(map.mode),
+    uid: requiredNumber(map.uid),
+    gid: requiredNumber(map.gid),
+    modifiedAt: toBigInt(map.mtime) ?? 0n,
+  };
+  if (typeof map.user === 'string') entry.user = map.user;
+  if (typeof map.group === 'string') entry.group = map.group;
+  if (map.size !== undefined) entry.size = requiredNumber(map.size);
+  if (map.target instanceof Uint8Array) entry.target = latin1(map.target);
+  if (typeof map.link === 'string') entry.hardLinkGroup = map.link;
+  if (map.major !== undefined) entry.deviceMajor = requiredNumber(map.major);
+  if (map.minor !== undefined) entry.deviceMinor = requiredNumber(map.minor);
+  const changedAt = toBigInt(map.ctime);
+  if (changedAt !== undefined) entry.changedAt = changedAt;
+  const inode = toBigInt(map.inode);
+  if (inode !== undefined) entry.inode = inode;
+  const device = toBigInt(map.device);
+  if (device !== undefined) entry.device = device;
+  const content = decodeContent(map);
+  if (content !== undefined) entry.content = content;
+  if (Array.isArray(map.xattrs)) entry.extendedAttributes = map.xattrs.map(toAttribute);
+  return entry;
+}
+
+function toAttribute(value: unknown): { name: string; value: Uint8Array } {
+  if (!Array.isArray(value) || !(value[0] instanceof Uint8Array) || !(value[1] instanceof Uint8Array))
+    throw malformed();
+  return { name: latin1(value[0]), value: value[1] };
+}
+
+function requiredNumber(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw malformed();
+  return value;
+}
+
+function toBigInt(value: unknown): bigint | undefined {
+  if (typeof value === 'bigint') return value;
+  if (typeof value === 'number') return BigInt(value);
+  return undefined;
+}
+
+function byteString(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1');
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}
+
+function malformed(): HoldfastError {
+  return new HoldfastError(
+    'damaged',
+    'metadata-damaged',
+    'A tree entry in the repository is malformed. Run `holdfast verify` to see which backups are hit.',
+  );
+}
