@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Application } from '../../core/application.ts';
+import type { Configuration } from '../../core/configuration.ts';
+import { keepAuditTrail } from './audit-trail.ts';
+import { guardDoor } from './authentication.ts';
+import { collectDocumentation, documentationRoutes } from './documentation.ts';
+import { HttpMetrics } from './http-metrics.ts';
+import type { HttpContext, HttpServer } from './http-server.ts';
+import { honourIdempotencyKeys } from './idempotency.ts';
+import { readJsonBodies } from './json-body.ts';
+import { sendProblem } from './problem.ts';
+import { limitRequestRate } from './request-rate.ts';
+import { validateByZod } from './request-validation.ts';
+import { auditRoutes } from './routes/audit.ts';
+import { backupContentRoutes } from './routes/backup-content.ts';
+import { backupCreationRoutes } from './routes/backup-creation.ts';
+import { backupRoutes } from './routes/backups.ts';
+import { metricsRoutes } from './routes/metrics.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { policyRoutes } from './routes/policies.ts';
+import { repositoryRoutes } from './routes/repositories.ts';
+import { resourceRoutes } from './routes/resources.ts';
+import { restoreRoutes } from './routes/restore.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
+import { serviceInformationRoutes } from './routes/service-information.ts';
+import { tokenRoutes } from './routes/tokens.ts';
+import { uploadRoutes } from './routes/uploads.ts';
+import { limitTransfers } from './transfer-places.ts';
+import { answerUnknownRoutes } from './unknown-routes.ts';
+
+const HEADERS_TIMEOUT_MILLISECONDS = 30_000;
+const KEEP_ALIVE_MILLISECONDS = 72_000;
+
+/**
+ * The HTTP API over an application, ready but not listening yet. Whoever listens must see to it that nobody but this machine
+ * reaches it while no credentials exist; `serve` does.
+ */
+export async function createHttpServer(options: {
+  application: Application;
+  configuration: Configuration;
+  logger: FastifyBaseLogger;
+}): Promise<FastifyInstance> {
+  const { application, configuration, logger } = options;
+  const server = newServer(configuration, logger);
+  const shutdown = new AbortController();
+  const context: HttpContext = {
+    application,
+    configuration,
+    metrics: new HttpMetrics(application),
+    shutdown: shutdown.signal,
+  };
+  server.addHook('preClose', async () => shutdown.abort());
+
+  await collectDocumentation(server, application.version);
+  addDoor(server, context);
+  await addRoutes(server, context);
+  await server.ready();
+  return server as unknown as FastifyInstance;
+}
+
+function newServer(configuration: Configuration, logger: FastifyBaseLogger): HttpServer {
+  return fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: configuration.server.bodyLimitBytes,
+    // A whole request may take as long as an upload takes; who sends nothing for a minute is given up by `receivedBytes`.
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MILLISECONDS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MILLISECONDS },
+    forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 400 },
+    genReqId: requestId,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+  }).withTypeProvider<ZodTypeProvider>();
+}
+
+/** All that happens to a request before its route sees it, in this order, and what is done with errors. */
+function addDoor(server: HttpServer, { application, configuration, metrics }: HttpContext): void {
+  server.setValidatorCompiler(validateByZod);
+  server.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  server.setErrorHandler(sendProblem);
+  answerUnknownRoutes(server);
+  server.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'x-request-id': request.id, ...HEADERS_OF_ANSWERS });
+  });
+  limitRequestRate(server, configuration.server.requestsPerMinute);
+  guardDoor(server, application, configuration.server.allowedHosts);
+  limitTransfers(server, configuration.server.maxConcurrentTransfers);
+  honourIdempotencyKeys(server, application);
+  keepAuditTrail(server, application);
+  metrics.observeRequests(server);
+  readJsonBodies(server);
+}
+
+async function addRoutes(server: HttpServer, context: HttpContext): Promise<void> {
+  serviceInformationRoutes(server, context);
+  await server.register(async (scope) => backupCreationRoutes(scope.withTypeProvider<ZodTypeProvider>(), context));
+  await server.register(async (scope) => uploadRoutes(scope.withTypeProvider<ZodTypeProvider>(), context));
+  backupRoutes(server, context);
+  backupContentRoutes(server, context);
+  restoreRoutes(server, context);
+  resourceRoutes(server, context);
+  operationRoutes(server, context);
+  policyRoutes(server, context);
+  scheduleRoutes(server, context);
+  repositoryRoutes(server, context);
+  tokenRoutes(server, context);
+  auditRoutes(server, context);
+  metricsRoutes(server, context);
+  await documentationRoutes(server);
+}
+
+/** No browser may guess a media type, run what a backup holds, show it inside another page, or keep it. */
+const HEADERS_OF_ANSWERS = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
+
+/** The caller's `x-request-id`, where it is a decent one, so that its log and ours can be brought together. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  if (typeof given === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(given)) return given;
+  return `request-${randomUUID()}`;
+}

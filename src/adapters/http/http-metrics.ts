@@ -1,0 +1,106 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Application } from '../../core/application.ts';
+import type { Backup, BackupType } from '../../core/backup.ts';
+import type { HttpServer } from './http-server.ts';
+
+const KIB = 1024;
+
+/** The metrics of one server, in names and units as Prometheus wants them. */
+export class HttpMetrics {
+  readonly registry = new Registry();
+  readonly #backups = new Counter({
+    name: 'holdfast_backups_total',
+    help: 'Backups that ended, by type and by how they ended.',
+    labelNames: ['type', 'status'] as const,
+    registers: [this.registry],
+  });
+  readonly #sizes = new Histogram({
+    name: 'holdfast_backup_size_bytes',
+    help: 'Content of finished backups.',
+    labelNames: ['type'] as const,
+    buckets: [KIB, 16 * KIB, 256 * KIB, 4 * KIB ** 2, 64 * KIB ** 2, KIB ** 3, 16 * KIB ** 3, 256 * KIB ** 3],
+    registers: [this.registry],
+  });
+  readonly #durations = new Histogram({
+    name: 'holdfast_backup_duration_seconds',
+    help: 'How long finished backups took.',
+    labelNames: ['type'] as const,
+    buckets: [0.01, 0.1, 1, 10, 60, 600, 3600, 21_600],
+    registers: [this.registry],
+  });
+  readonly #requests = new Histogram({
+    name: 'holdfast_http_request_duration_seconds',
+    help: 'How long requests took until their answer was sent.',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    registers: [this.registry],
+  });
+  readonly #observesAll: boolean;
+  readonly #application: Application;
+  #gauges: CatalogueGauges | undefined;
+
+  constructor(application: Application) {
+    collectDefaultMetrics({ register: this.registry });
+    this.#observesAll = application.onBackupEnd !== undefined;
+    application.onBackupEnd?.((end) => this.#observe(end.type, end.backup));
+    this.#application = application;
+    if (application.totals !== undefined) this.#gauges = this.#totalsGauges();
+  }
+
+  /** All metrics in the text format of Prometheus; asks the catalogue for its totals. */
+  async text(): Promise<string> {
+    const totals = await this.#application.totals?.();
+    if (totals !== undefined && this.#gauges !== undefined) {
+      this.#gauges.backups.set(totals.backups);
+      this.#gauges.resources.set(totals.resources);
+      this.#gauges.bytes.set(totals.bytes);
+      this.#gauges.storedBytes.set(totals.storedBytes);
+      if (totals.newest !== undefined) this.#gauges.newest.set(Date.parse(totals.newest) / 1000);
+    }
+    return this.registry.metrics();
+  }
+
+  /** Counts a backup that a request makes, unless the application tells of all backups itself. */
+  async observingBackup(type: BackupType, make: () => Promise<Backup>): Promise<Backup> {
+    if (this.#observesAll) return make();
+    try {
+      const backup = await make();
+      this.#observe(backup.type, backup);
+      return backup;
+    } catch (error) {
+      this.#observe(type, undefined);
+      throw error;
+    }
+  }
+
+  /** Times the requests of a server. */
+  observeRequests(server: HttpServer): void {
+    server.addHook('onResponse', async (request, reply) => {
+      const route = request.routeOptions.url ?? 'unknown';
+      this.#requests.observe(
+        { method: request.method, route, status: String(reply.statusCode) },
+        reply.elapsedTime / 1000,
+      );
+    });
+  }
+
+  #observe(type: BackupType, backup: Backup | undefined): void {
+    this.#backups.inc({ type, status: backup === undefined ? 'failed' : 'completed' });
+    if (backup === undefined) return;
+    this.#sizes.observe({ type }, backup.size);
+    this.#durations.observe({ type }, backup.statistics.durationMilliseconds / 1000);
+  }
+
+  #totalsGauges(): CatalogueGauges {
+    const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [this.registry] });
+    return {
+      backups: gauge('holdfast_catalogue_backups', 'Backups in the catalogue.'),
+      resources: gauge('holdfast_catalogue_resources', 'Resources in the catalogue.'),
+      bytes: gauge('holdfast_catalogue_content_bytes', 'Content of all backups.'),
+      storedBytes: gauge('holdfast_catalogue_stored_bytes', 'Bytes that were written for all backups.'),
+      newest: gauge('holdfast_newest_backup_timestamp_seconds', 'When the newest backup was made.'),
+    };
+  }
+}
+
+type CatalogueGauges = Record<'backups' | 'resources' | 'bytes' | 'storedBytes' | 'newest', Gauge>;

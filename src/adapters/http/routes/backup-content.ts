@@ -1,0 +1,150 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Backup } from '../../../core/backup.ts';
+import { HoldfastError } from '../../../core/errors.ts';
+import { recordBrokenAnswer } from '../audit-trail.ts';
+import { sha256Of } from '../backup-answer.ts';
+import { visibleBackup } from '../grants.ts';
+import type { HttpContext, HttpServer } from '../http-server.ts';
+import { answers, bytesAnswer } from '../route-schemas.ts';
+import { treeEntrySchema } from '../schemas/backup-schema.ts';
+import { idPath } from '../schemas/fields.ts';
+import { byteStringOf, treeEntryAnswer } from '../tree-entry-answer.ts';
+import { matchesEtag } from './backups.ts';
+
+const NDJSON = 'application/x-ndjson';
+
+/** What is in a backup: its bytes, or the entries of its tree. */
+export function backupContentRoutes(server: HttpServer, context: HttpContext): void {
+  const { application } = context;
+
+  server.get(
+    '/backups/:id/content',
+    {
+      config: { role: 'developer', audit: 'backup.content', transfer: 'always' },
+      schema: {
+        tags: ['Backups'],
+        summary: 'Get the content',
+        description:
+          'The bytes of a stream or a document as they were kept, decrypted and verified. If something turns out to be damaged on the way, the connection breaks: an answer that ends cleanly is whole. `Repr-Digest` holds the SHA-256.',
+        params: idPath,
+        response: answers({
+          200: bytesAnswer('The content.', 'application/octet-stream', z.string().meta({ format: 'binary' })),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const backup = await visibleBackup(application, request.principal, request.params.id);
+      const etag = `"${sha256Of(backup.checksum)}"`;
+      reply.header('etag', etag).header('cache-control', 'private, no-cache');
+      if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send();
+      return answerContent(context, backup, request, reply);
+    },
+  );
+
+  server.get(
+    '/backups/:id/entries',
+    {
+      config: { role: 'developer', audit: 'backup.entries' },
+      schema: {
+        tags: ['Backups'],
+        summary: "List a tree's files",
+        description:
+          'Depth first, each folder before what is in it. As an array of at most `limit` entries (`X-Truncated: true` where there are more), or with `Accept: application/x-ndjson` all of them, one a line.',
+        params: idPath,
+        querystring: z.strictObject({
+          path: z
+            .union([z.string(), z.array(z.string()).max(1000)])
+            .optional()
+            .describe('Only what is at or below it; repeatable.'),
+          limit: z.coerce.number().int().min(1).max(10_000).default(1000),
+        }),
+        response: answers({ 200: z.array(treeEntrySchema) }),
+      },
+    },
+    async (request, reply) => {
+      const backup = await visibleBackup(application, request.principal, request.params.id);
+      const { path, limit } = request.query;
+      const paths = path === undefined ? undefined : [path].flat().map(byteStringOf);
+      const entries = application.backups.entries(backup.id, paths);
+      if (request.headers.accept?.includes(NDJSON) === true) {
+        return reply.type(NDJSON).send(guarded(context, linesOf(entries), request, reply));
+      }
+      const listed: unknown[] = [];
+      for await (const entry of entries) {
+        if (listed.length === limit) {
+          reply.header('x-truncated', 'true');
+          break;
+        }
+        listed.push(treeEntryAnswer(entry));
+      }
+      return reply.send(listed);
+    },
+  );
+}
+
+async function answerContent(
+  context: HttpContext,
+  backup: Backup,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  if (backup.contentKind === 'tree') throw contentIsTree(backup.id);
+  const reading = new AbortController();
+  reply.raw.once('close', () => reading.abort());
+  const content = await context.application.backups.content(backup.id, reading.signal);
+  const digest = Buffer.from(sha256Of(backup.checksum), 'hex').toString('base64');
+  reply
+    .type(content.mediaType)
+    .header('content-disposition', `attachment; filename="${fileName(backup, content.mediaType)}"`)
+    .header('repr-digest', `sha-256=:${digest}:`)
+    .header('digest', `sha-256=${digest}`);
+  // Of a document's delta, `size` says nothing about the document.
+  if (backup.contentKind === 'stream') reply.header('content-length', backup.size);
+  if (request.method === 'HEAD') {
+    reading.abort();
+    return reply.send();
+  }
+  return reply.send(guarded(context, content.bytes, request, reply));
+}
+
+/** A stream whose failure is logged and audited; Fastify then destroys the socket, so that the answer does not end cleanly. */
+function guarded(
+  { application }: HttpContext,
+  bytes: AsyncIterable<Uint8Array | string>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Readable {
+  const stream = Readable.from(bytes, { objectMode: false });
+  stream.once('error', (error) => {
+    if (!reply.raw.headersSent || reply.raw.destroyed) return;
+    request.log.error({ err: error, requestId: request.id }, 'an answer broke off');
+    void recordBrokenAnswer(application, request, reply);
+  });
+  return stream;
+}
+
+async function* linesOf(entries: ReturnType<HttpContext['application']['backups']['entries']>): AsyncGenerator<string> {
+  let lines = '';
+  for await (const entry of entries) {
+    lines += `${JSON.stringify(treeEntryAnswer(entry))}\n`;
+    if (lines.length < 32_768) continue;
+    yield lines;
+    lines = '';
+  }
+  if (lines.length > 0) yield lines;
+}
+
+function fileName(backup: Backup, mediaType: string): string {
+  const ending = mediaType.startsWith('application/json') ? '.json' : '';
+  return `${backup.resourceId}-${backup.createdAt.replaceAll(/[^0-9A-Za-z]/g, '')}${ending}`.replaceAll(/["\\]/g, '_');
+}
+
+function contentIsTree(id: string): HoldfastError {
+  return new HoldfastError(
+    'unsupported',
+    'content-is-a-tree',
+    `The backup ${id} holds a tree of files, which has no single stream of bytes. List it with GET /backups/${id}/entries and restore it with POST /restore.`,
+  );
+}

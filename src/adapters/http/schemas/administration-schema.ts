@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { id, line } from './fields.ts';
+
+export const repositorySchema = z
+  .object({
+    id: z.string(),
+    location: z.string(),
+    formatVersion: z.number(),
+    snapshots: z.number(),
+    packs: z.number(),
+    packBytes: z.number(),
+    indexSegments: z.number(),
+    chunks: z.number(),
+    totalBytes: z.number(),
+    cipher: z.string(),
+    codec: z.string(),
+    keyEpoch: z.number(),
+  })
+  .meta({ id: 'Repository' });
+
+export const keySlotSchema = z
+  .object({
+    id: z.string(),
+    kind: z.string(),
+    label: z.string(),
+    createdAt: z.string(),
+    current: z.boolean().describe('This process opened the repository with it.'),
+  })
+  .meta({ id: 'KeySlot' });
+
+export const verifyRequest = z.strictObject({
+  level: z
+    .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3), z.literal(4)])
+    .default(2)
+    .describe(
+      '0 settings and snapshots decode, 1 packs are there, 2 all trees resolve, 3 SHA-256 of the packs, 4 every chunk decodes.',
+    ),
+  backupIds: z.array(id).min(1).max(10_000).optional().describe('Only what these need; default: everything.'),
+});
+
+export const role = z.enum(['admin', 'operator', 'developer', 'viewer']);
+
+export const tokenRequest = z
+  .strictObject({
+    name: line(200),
+    role,
+    resources: z
+      .array(
+        z
+          .string()
+          .regex(/^[A-Za-z0-9._:@-]{0,200}\*?$/, 'must be a resource id, or its beginning and a *')
+          .min(1),
+      )
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe('Resource ids, or beginnings of ids followed by `*`, that the token is confined to; default: all.'),
+    expiresInDays: z.number().int().min(1).max(3650).optional(),
+  })
+  .meta({ examples: [{ name: 'nightly', role: 'operator', resources: ['shop-*'], expiresInDays: 365 }] });
+
+export const tokenSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    role,
+    resources: z.array(z.string()).optional(),
+    createdAt: z.string(),
+    expiresAt: z.string().optional(),
+    lastUsedAt: z.string().optional(),
+  })
+  .meta({ id: 'Token' });
+
+export const newTokenSchema = z
+  .object({ token: z.string().describe('Shown this once.'), record: tokenSchema })
+  .meta({ id: 'NewToken' });
+
+export const auditEventSchema = z
+  .object({
+    sequence: z.number(),
+    time: z.string(),
+    actor: z.string(),
+    action: z.string(),
+    subject: z.string().optional(),
+    outcome: z.enum(['success', 'failure', 'denied']),
+    address: z.string().optional(),
+    details: z.record(z.string(), z.unknown()),
+    previousHash: z.string(),
+    hash: z.string(),
+  })
+  .meta({ id: 'AuditEvent' });
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.number(),
+    detail: z.string().describe('What happened and what to do next.'),
+    code: z.string().describe('Stable; what programs should match on.'),
+    instance: z.string(),
+    requestId: z.string(),
+  })
+  .meta({
+    id: 'Problem',
+    description: 'RFC 9457 problem. Further members are facts about it.',
+    examples: [
+      {
+        type: '/problems/backup-not-found',
+        title: 'Not Found',
+        status: 404,
+        detail: 'There is no backup backup-9; GET /backups lists those that exist.',
+        code: 'backup-not-found',
+        instance: '/backups/backup-9',
+        requestId: 'request-0b6c5b5e-53f4-4a40-a0e6-1e6c1b0a7a11',
+      },
+    ],
+  });

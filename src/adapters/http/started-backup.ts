@@ -1,0 +1,82 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Application } from '../../core/application.ts';
+import type { BackupMetadata, BackupType } from '../../core/backup.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import type { Operation } from '../../core/operation.ts';
+import { backupAnswer } from './backup-answer.ts';
+import { preferredWait } from './preference.ts';
+
+interface BackupStart {
+  resourceId: string;
+  type?: BackupType | undefined;
+  metadata?: Partial<BackupMetadata> | undefined;
+  encrypt?: boolean | undefined;
+}
+
+/**
+ * Starts a backup of a resource that Holdfast fetches itself: 202 with the operation or, where the caller waits long enough,
+ * 201 with the backup.
+ */
+export async function answerStartedBackup(
+  application: Application,
+  start: BackupStart,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const started = await application.backups.start({ ...start, createdBy: request.principal.name });
+  request.auditDetails = { operationId: started.id };
+  const operation = await waitedFor(application, started, request, reply);
+  const backupId = backupIdOf(operation);
+  if (operation.status !== 'completed' || backupId === undefined) return answerAccepted(operation, reply);
+  const backup = await application.backups.get(backupId);
+  return reply.code(201).header('location', `/backups/${backup.id}`).send(backupAnswer(backup));
+}
+
+/** 202 with the operation and where it can be watched; 200 where it has completed already. */
+export function answerAccepted(operation: Operation, reply: FastifyReply): FastifyReply {
+  return reply
+    .code(operation.status === 'completed' ? 200 : 202)
+    .header('location', `/operations/${operation.id}`)
+    .send(operation);
+}
+
+/**
+ * The operation after the time that the caller prefers to wait.
+ * @throws HoldfastError `operation-failed` (internal) or `operation-cancelled` (cancelled) where it ended so meanwhile
+ */
+export async function waitedFor(
+  application: Application,
+  operation: Operation,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Operation> {
+  const milliseconds = preferredWait(request, reply);
+  if (milliseconds === 0) return operation;
+  const waiting = new AbortController();
+  const stop = () => waiting.abort();
+  reply.raw.once('close', stop);
+  try {
+    const ended = await application.operations.wait(operation.id, milliseconds, waiting.signal);
+    if (ended.status === 'failed') throw operationFailed(ended);
+    if (ended.status === 'cancelled') {
+      throw new HoldfastError('cancelled', 'operation-cancelled', `The operation ${ended.id} was cancelled.`, {
+        details: { operationId: ended.id },
+      });
+    }
+    return ended;
+  } finally {
+    reply.raw.off('close', stop);
+  }
+}
+
+export function operationFailed(operation: Pick<Operation, 'id' | 'error'>): HoldfastError {
+  const reason = operation.error?.message ?? 'It left no reason.';
+  return new HoldfastError('internal', 'operation-failed', `The operation ${operation.id} failed. ${reason}`, {
+    details: { operationId: operation.id, operationError: operation.error },
+  });
+}
+
+function backupIdOf(operation: Operation): string | undefined {
+  const fromResult = operation.result?.backupId;
+  return operation.backupId ?? (typeof fromResult === 'string' ? fromResult : undefined);
+}

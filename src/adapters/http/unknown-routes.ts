@@ -1,0 +1,36 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { HttpServer } from './http-server.ts';
+
+/** Answers 404 to unknown paths, and 405 with `Allow` to known paths that do not know the method. */
+export function answerUnknownRoutes(server: HttpServer): void {
+  const routes: { methods: readonly string[]; pattern: RegExp }[] = [];
+  server.addHook('onRoute', ({ method, url }) => {
+    routes.push({ methods: [method].flat(), pattern: patternOf(url) });
+  });
+  server.setNotFoundHandler(async (request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '/';
+    const methods = [...new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods))];
+    if (methods.length === 0) {
+      throw new HoldfastError(
+        'not-found',
+        'route-not-found',
+        `There is nothing at ${request.method} ${path}. The documentation at /docs lists what there is.`,
+      );
+    }
+    reply.header('allow', methods.sort().join(', '));
+    throw new HoldfastError(
+      'invalid',
+      'method-not-allowed',
+      `${path} does not know the method ${request.method}, only ${methods.join(', ')}.`,
+    );
+  });
+}
+
+/** `/backups/:id/content` as an expression that matches paths. */
+function patternOf(url: string): RegExp {
+  const parts = url.split('/').map((part) => {
+    if (part === '*') return '.*';
+    return part.startsWith(':') ? '[^/]+' : RegExp.escape(part);
+  });
+  return new RegExp(`^${parts.join('/')}/?$`);
+}
