@@ -158,6 +158,16 @@ describe('readJsonDocument', () => {
     }
   });
 
+  it('reads names with escape sequences rightly, whatever was read before', () => {
+    const names = (text: string) => Object.keys(read(text) as object);
+    JSON.parse('{"p":0,"\\\\":1}');
+    assert.deepEqual(names('{"p":0,"\\\\":1}'), ['p', '\\']);
+    assert.deepEqual(names('{"p":0,"\\"":1}'), ['p', '"']);
+    assert.deepEqual(names('{"p":0,"\\n":1}'), ['p', '\n']);
+    assert.deepEqual(names('{"p":0,"\\"":1e400}'), ['p', '"']);
+    assert.equal(roundTrip('{"p":0,"\\"":{"p":0,"\\"":1}}'), '{"\\"":{"\\"":1,"p":0},"p":0}');
+  });
+
   it('takes linear time over a very long number', () => {
     const literal = `1${'0'.repeat(500_000)}1`;
     assert.equal(roundTrip(`[${literal}]`), `[${literal}]`);

@@ -6,6 +6,8 @@ export interface JsonScan {
   members: number;
   /** A number literal occurs whose value a double cannot hold. */
   exactNumbers: boolean;
+  /** A member's name is written with an escape sequence. */
+  escapedNames: boolean;
   /** An escaped half of a surrogate pair occurs without its other half. */
   loneSurrogates: boolean;
 }
@@ -16,16 +18,19 @@ export interface JsonScan {
  */
 export function scanJson(text: Uint8Array, depthLimit: number): JsonScan {
   const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
-  const scan: JsonScan = { members: 0, exactNumbers: false, loneSurrogates: false };
+  const scan: JsonScan = { members: 0, exactNumbers: false, escapedNames: false, loneSurrogates: false };
   const { length } = bytes;
   let depth = 0;
   let at = 0;
+  let lastString = 0;
   while (at < length) {
     const byte = bytes[at] as number;
     if (byte === QUOTE) {
+      lastString = at;
       at = skipString(bytes, at, scan);
     } else if (byte === COLON) {
       scan.members++;
+      if (!scan.escapedNames) scan.escapedNames = hasEscape(bytes, lastString, at);
       at++;
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       if (++depth > depthLimit) {
@@ -75,6 +80,13 @@ export function skipJsonSpace(bytes: Uint8Array, start: number): number {
 
 export function isJsonSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+function hasEscape(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if (bytes[at] === BACKSLASH) return true;
+  }
+  return false;
 }
 
 /** True if `literal` says a value that becomes the same again when a double of it is written in the shortest way. */
