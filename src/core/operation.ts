@@ -1,3 +1,5 @@
+import type { ErrorKind } from './errors.ts';
+
 export type OperationKind = 'backup' | 'restore' | 'verify' | 'prune' | 'copy' | 'recover' | 'drill';
 export type OperationStatus = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
 
@@ -16,6 +18,8 @@ export interface Progress {
 export interface OperationError {
   code: string;
   message: string;
+  /** What sort of failure it was, so that who waited for the operation can answer accordingly. */
+  kind?: ErrorKind;
 }
 
 /** One piece of work with a life of its own. `id` is `operation-` (or `restore-` for restores) and a ULID. */
