@@ -1,5 +1,6 @@
 import { monotonicFactory } from 'ulid';
 import type { Backup } from '../core/backup.ts';
+import { HoldfastError } from '../core/errors.ts';
 import type {
   CheckOptions,
   CheckReport,
@@ -38,6 +39,8 @@ export class EngineRepository implements Repository {
   }
 
   async beginSnapshot(options: { encrypt: boolean; signal?: AbortSignal }): Promise<SnapshotWriter> {
+    // New data must not be sealed with a key that another process has replaced.
+    await this.#parts.followRotation();
     const base = await newestRound(this.#parts.storage);
     return new EngineSnapshotWriter(this.#parts, {
       snapshotId: nextSnapshotId(this.#parts.clock.now()),
@@ -47,8 +50,9 @@ export class EngineRepository implements Repository {
   }
 
   async openSnapshot(id: string): Promise<SnapshotReader> {
-    const { record } = await this.#parts.snapshots.read(id);
-    if (!('inline' in record.root.content) || record.root.kind === 'tree') await this.#loadIndex();
+    const { record } = await this.#followingRotation(() => this.#parts.snapshots.read(id));
+    if (!('inline' in record.root.content) || record.root.kind === 'tree')
+      await this.#followingRotation(() => this.#loadIndex());
     return new EngineSnapshotReader(this.#parts, record);
   }
 
@@ -57,6 +61,7 @@ export class EngineRepository implements Repository {
   }
 
   async updateSnapshot(id: string, change: (backup: Backup) => Backup): Promise<void> {
+    await this.#parts.followRotation();
     const { record } = await this.#parts.snapshots.read(id);
     await this.#parts.snapshots.update(change(record.backup));
   }
@@ -65,7 +70,8 @@ export class EngineRepository implements Repository {
     await this.#parts.snapshots.forget(id, { ...options, now: this.#parts.clock.now() });
   }
 
-  check(options: CheckOptions): Promise<CheckReport> {
+  async check(options: CheckOptions): Promise<CheckReport> {
+    await this.#parts.followRotation();
     return checkRepository(this.#parts, options);
   }
 
@@ -78,7 +84,7 @@ export class EngineRepository implements Repository {
 
   async statistics(): Promise<RepositoryStatistics> {
     const { storage, index, settings, keyring } = this.#parts;
-    await index.refresh();
+    await this.#followingRotation(() => index.refresh());
     const [packs, segments, snapshots] = await Promise.all([
       storage.list('packs/'),
       storage.list('index/'),
@@ -103,6 +109,17 @@ export class EngineRepository implements Repository {
   async close(): Promise<void> {
     await this.#parts.pool.close();
     await this.#parts.storage.close();
+  }
+
+  /** Another process may have rotated the key since: then what it wrote opens after a look at the new keyring. */
+  async #followingRotation<Result>(read: () => Promise<Result>): Promise<Result> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== 'key-epoch-unknown') throw error;
+      await this.#parts.followRotation();
+      return read();
+    }
   }
 
   #loadIndex(): Promise<void> {

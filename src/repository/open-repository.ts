@@ -29,6 +29,8 @@ export interface RepositoryParts {
   readonly clock: Clock;
   /** The keyring as it is now; rotation replaces it. */
   keyring(): Keyring;
+  /** Opens the newest keyring if another process has rotated the key. */
+  followRotation(): Promise<void>;
   /** One chunk's verified bytes, valid until the next call; finds it anew if the index has moved on. */
   readChunk(id: Uint8Array): Promise<Uint8Array>;
   /** Packs known to be bad, which writers treat as absent. */
@@ -111,6 +113,14 @@ export async function openRepository(options: {
     pool: new WorkerPool({ storage: storage.reopen, settings }, options.workers ?? 2),
     clock: options.clock ?? { now: () => new Date() },
     keyring,
+    followRotation: async () => {
+      const newest = (await storage.list('keyring/', { sizes: false }))
+        .map((object) => object.key)
+        .sort()
+        .at(-1);
+      if (newest === undefined || newest <= keyringName(keys.current.generation)) return;
+      keys.current = await openKeys(storage, settings, config, providers);
+    },
     readChunk: (id) => chunkReader.read(id),
     badPacks: async () =>
       new Set((await storage.list('bad/', { sizes: false })).map((object) => object.key.slice('bad/'.length))),

@@ -2,6 +2,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { HoldfastError } from '../core/errors.ts';
 import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { KeySlot, RepositoryKeys } from '../core/ports/repository.ts';
+import type { Storage } from '../core/ports/storage.ts';
 import { addSlot, type KeySlotObject, listSlots, type OpenedSlot, openWithAny, slotName } from './key-slots.ts';
 import { keyringName } from './keyring.ts';
 import type { OpenKeys, RepositoryParts } from './open-repository.ts';
@@ -60,7 +61,7 @@ export class EngineKeys implements RepositoryKeys {
     const { storage, settings, clock } = this.#parts;
     const { slots } = await listSlots(storage);
     const carried = await this.#carriedOver(slots, providers);
-    const lost = slots.filter((slot) => !carried.some(({ opened }) => opened.slot.id === slot.id));
+    const lost = await this.#notOpenedBy(slots, providers);
     if (lost.length > 0 && !options.dropOthers) {
       const names = lost.map((slot) => `${slot.label} (${slot.kind}, ${slot.id})`).join(', ');
       throw new HoldfastError(
@@ -73,7 +74,7 @@ export class EngineKeys implements RepositoryKeys {
       );
     }
     const now = clock.now();
-    const generation = Math.max(...slots.map((slot) => slot.generation)) + 1;
+    const generation = (await newestGeneration(storage)) + 1;
     const masterKey = createSecretKey(randomBytes(32));
     const keyring = this.#keys.current.keyring.withNewEpoch(now);
     const { config } = this.#keys.current;
@@ -103,26 +104,32 @@ export class EngineKeys implements RepositoryKeys {
     return { epoch: keyring.currentEpoch, slots: fresh.map((slot) => this.#describe(slot)) };
   }
 
+  /** For each provider the newest slot that it opens. */
   async #carriedOver(
     slots: readonly KeySlotObject[],
     providers: readonly KeyProvider[],
   ): Promise<{ provider: KeyProvider; opened: OpenedSlot }[]> {
     const carried: { provider: KeyProvider; opened: OpenedSlot }[] = [];
-    for (const slot of slots) {
-      for (const provider of providers) {
-        const opened = await openWithAny([slot], this.#parts.settings.repositoryId, [provider]);
-        if (opened === undefined) continue;
-        carried.push({ provider, opened });
-        break;
-      }
+    for (const provider of providers) {
+      const opened = await openWithAny(slots, this.#parts.settings.repositoryId, [provider]);
+      if (opened !== undefined) carried.push({ provider, opened });
     }
-    if (carried.length === 0)
+    if (carried.length === 0) {
       throw new HoldfastError(
         'wrong-key',
         'key-does-not-open',
         'None of the keys given opens a slot of this repository; nothing was rotated.',
       );
+    }
     return carried;
+  }
+
+  async #notOpenedBy(slots: readonly KeySlotObject[], providers: readonly KeyProvider[]): Promise<KeySlotObject[]> {
+    const lost: KeySlotObject[] = [];
+    for (const slot of slots) {
+      if ((await openWithAny([slot], this.#parts.settings.repositoryId, providers)) === undefined) lost.push(slot);
+    }
+    return lost;
   }
 
   #describe(slot: KeySlotObject): KeySlot {
@@ -134,4 +141,10 @@ export class EngineKeys implements RepositoryKeys {
       current: slot.id === this.#keys.current.slotId,
     };
   }
+}
+
+/** Of keyrings, not slots: an interrupted rotation may have left a keyring that no slot opens. */
+async function newestGeneration(storage: Storage): Promise<number> {
+  const names = (await storage.list('keyring/', { sizes: false })).map((object) => object.key).sort();
+  return Number(/(\d+)$/.exec(names.at(-1) ?? '')?.[1] ?? 0);
 }

@@ -99,8 +99,16 @@ export class SnapshotStore {
     return bytes.length;
   }
 
-  /** @throws HoldfastError `snapshot-missing` (not-found), `object-damaged` */
+  /** Reads a snapshot that counts. @throws HoldfastError `snapshot-missing` (not-found), `object-damaged` */
   async read(id: string): Promise<StoredSnapshot> {
+    const stored = await this.readUnjudged(id);
+    const state = await readCollectionState(this.#storage, this.#keyring());
+    if (!isValidSnapshot(state, id, stored.base)) throw missing(id);
+    return stored;
+  }
+
+  /** Reads a snapshot whether its commit counts or not. */
+  async readUnjudged(id: string): Promise<StoredSnapshot> {
     const stored = await this.#readAt(snapshotName(id), id);
     const newest = (await this.#storage.list(`updates/${id}/`, { sizes: false }))
       .map((object) => object.key)

@@ -21,7 +21,7 @@ import { PACK_KIND } from './pack-format.ts';
 import type { WrittenPack } from './pack-writer.ts';
 import { ChunkClaims } from './pipeline/chunk-claims.ts';
 import type { EngineTask } from './pipeline/engine-tasks.ts';
-import { ENGINE_MODULE } from './pipeline/messages.ts';
+import { ENGINE_MODULE, type SessionCounts } from './pipeline/messages.ts';
 import type { PoolSession } from './pipeline/worker-pool.ts';
 import { type ReferencedChunk, referencedChunks } from './referenced-chunks.ts';
 import { WriterSessionMark } from './session-mark.ts';
@@ -52,6 +52,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
   #inlineBytes = 0;
   #inlineEncoded = 0;
   #storedBytes = 0;
+  #finalCounts: readonly SessionCounts[] | undefined;
   #state: 'open' | 'committed' | 'given-up' = 'open';
 
   constructor(
@@ -117,7 +118,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
 
   counts(): WrittenCounts {
     const sums = { contentBytes: 0, newBytes: 0, newEncodedBytes: 0, knownStoredBytes: 0, knownSharedBytes: 0 };
-    for (const counts of this.#session?.counts() ?? []) {
+    for (const counts of this.#finalCounts ?? this.#session?.counts() ?? []) {
       for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += counts[key];
     }
     const ratio = sums.newBytes === 0 ? 1 : sums.newEncodedBytes / sums.newBytes;
@@ -142,6 +143,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
       await snapshots.create(record, this.#base);
       if ((await newestRound(storage)) <= this.#base) {
         this.#state = 'committed';
+        this.#finalCounts = this.#session?.counts();
         await this.#close(false);
         return record;
       }
