@@ -68,6 +68,17 @@ describe('computeDelta', () => {
     );
   });
 
+  it('needs little memory for many differences with very long keys, and replaces what holds them', () => {
+    const deep = (shift: number) => {
+      let document: JsonValue = Array.from({ length: 50_000 }, (_, index) => index + shift);
+      for (let level = 0; level < 900; level++) document = { ['long name '.repeat(10)]: document };
+      return { list: document };
+    };
+    const delta = computeDelta(deep(0), deep(1));
+    assert.equal(delta.changes.length, 1);
+    assert.ok(canonicalText(delta).length < 2_000_000);
+  });
+
   it('takes shrinking arrays from the end, listed in ascending order', () => {
     const long = ['one', 'two', 'three'].map((word) => word.repeat(20));
     assert.deepEqual(

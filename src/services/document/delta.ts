@@ -1,5 +1,5 @@
 import { isExactNumber, type JsonArray, type JsonObject, type JsonValue } from '../../core/json-value.ts';
-import { formatKeyPath } from './key-path.ts';
+import { appendStep } from './key-path.ts';
 
 /** What turns one document into another, and back: old values are kept. Keys are those of `formatKeyPath`. */
 export type DocumentDelta = {
@@ -45,7 +45,10 @@ type Edit =
   | { kind: 'deletion'; key: string; oldValue: JsonValue };
 
 class Comparison {
-  readonly #path: (string | number)[] = [];
+  /** From the root to what is being compared. */
+  readonly #steps: (string | number)[] = [];
+  /** `#keys[n]` is the text of the first n steps, once somebody asked. They share their beginnings, however deep. */
+  readonly #keys: (string | undefined)[] = [''];
   readonly #edits: Edit[] = [];
   /** Estimated length of all edits. */
   #room = 0;
@@ -68,6 +71,27 @@ class Comparison {
     return delta;
   }
 
+  #compareAt(step: string | number, base: JsonValue, current: JsonValue): number {
+    this.#steps.push(step);
+    this.#keys.push(undefined);
+    const length = this.compare(base, current);
+    this.#steps.pop();
+    this.#keys.pop();
+    return length;
+  }
+
+  /** The key of what is being compared. */
+  #key(): string {
+    let known = this.#steps.length;
+    while (this.#keys[known] === undefined) known--;
+    let key = this.#keys[known] as string;
+    for (let depth = known; depth < this.#steps.length; depth++) {
+      key = appendStep(key, this.#steps[depth] as string | number);
+      this.#keys[depth + 1] = key;
+    }
+    return key;
+  }
+
   #compareScalars(base: JsonValue, current: JsonValue): number {
     const same =
       base === current || (isExactNumber(base) && isExactNumber(current) && base.rawJSON === current.rawJSON);
@@ -79,9 +103,7 @@ class Comparison {
     const common = Math.min(base.length, current.length);
     let length = 4 + base.length + current.length;
     for (let index = 0; index < common; index++) {
-      this.#path.push(index);
-      length += this.compare(base[index] as JsonValue, current[index] as JsonValue);
-      this.#path.pop();
+      length += this.#compareAt(index, base[index] as JsonValue, current[index] as JsonValue);
     }
     for (let index = common; index < base.length; index++) length += this.#deletion(index, base[index] as JsonValue);
     for (let index = common; index < current.length; index++) {
@@ -103,14 +125,12 @@ class Comparison {
         length += this.#deletion(name, value);
       } else {
         common++;
-        this.#path.push(name);
-        length += name.length + 4 + this.compare(value, current[name] as JsonValue);
-        this.#path.pop();
+        length += name.length + 4 + this.#compareAt(name, value, current[name] as JsonValue);
       }
     }
     if (Object.keys(current).length > common) length += this.#additions(base, current);
     if (this.#edits.length === mark.edits) return length;
-    if (this.#path.length > 0 && length <= SMALL_RECORD && isRecord(base) && isRecord(current)) {
+    if (this.#steps.length > 0 && length <= SMALL_RECORD && isRecord(base) && isRecord(current)) {
       this.#replace(mark, base, current, length);
     } else {
       this.#replaceIfShorter(mark, base, current, length);
@@ -127,20 +147,20 @@ class Comparison {
 
   #change(oldValue: JsonValue, newValue: JsonValue): number {
     const length = textLength(oldValue) + textLength(newValue);
-    const key = formatKeyPath(this.#path);
+    const key = this.#key();
     this.#push({ kind: 'change', key, oldValue, newValue }, CHANGE_FRAME + length);
     return length;
   }
 
   #addition(step: string | number, value: JsonValue): number {
     const length = textLength(value);
-    this.#push({ kind: 'addition', key: formatKeyPath([...this.#path, step]), value }, ADDITION_FRAME + length);
+    this.#push({ kind: 'addition', key: appendStep(this.#key(), step), value }, ADDITION_FRAME + length);
     return length;
   }
 
   #deletion(step: string | number, oldValue: JsonValue): number {
     const length = textLength(oldValue);
-    this.#push({ kind: 'deletion', key: formatKeyPath([...this.#path, step]), oldValue }, DELETION_FRAME + length);
+    this.#push({ kind: 'deletion', key: appendStep(this.#key(), step), oldValue }, DELETION_FRAME + length);
     return length;
   }
 
@@ -154,15 +174,15 @@ class Comparison {
   }
 
   #replaceIfShorter(mark: { edits: number; room: number }, base: JsonValue, current: JsonValue, length: number): void {
-    if (this.#edits.length === mark.edits || this.#path.length === 0) return;
-    const whole = CHANGE_FRAME + formatKeyPath(this.#path).length + length;
+    if (this.#edits.length === mark.edits || this.#steps.length === 0) return;
+    const whole = CHANGE_FRAME + this.#key().length + length;
     if (this.#room - mark.room > whole) this.#replace(mark, base, current, length);
   }
 
   #replace(mark: { edits: number; room: number }, oldValue: JsonValue, newValue: JsonValue, length: number): void {
     this.#edits.length = mark.edits;
     this.#room = mark.room;
-    this.#push({ kind: 'change', key: formatKeyPath(this.#path), oldValue, newValue }, CHANGE_FRAME + length);
+    this.#push({ kind: 'change', key: this.#key(), oldValue, newValue }, CHANGE_FRAME + length);
   }
 }
 

@@ -8,12 +8,15 @@ export type KeyPath = readonly (string | number)[];
 /** Every path has one text, and every text at most one path. */
 export function formatKeyPath(path: KeyPath): string {
   let text = '';
-  for (const step of path) {
-    if (typeof step === 'number') text += `[${step}]`;
-    else if (!PLAIN_NAME.test(step)) text += `[${JSON.stringify(step)}]`;
-    else text += text === '' ? step : `.${step}`;
-  }
+  for (const step of path) text = appendStep(text, step);
   return text;
+}
+
+/** Lengthens the text of a path by one step. */
+export function appendStep(text: string, step: string | number): string {
+  if (typeof step === 'number') return `${text}[${step}]`;
+  if (!PLAIN_NAME.test(step)) return `${text}[${JSON.stringify(step)}]`;
+  return text === '' ? step : `${text}.${step}`;
 }
 
 /** @returns undefined for a text that `formatKeyPath` never gives */
