@@ -1,0 +1,131 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BackupTool, ToolPlace } from './backup-tool.ts';
+import { type DataSet, type DataSetName, type DataSizes, makeDataSet } from './data/data-set.ts';
+import { assertRestored, folderBytes, warmPageCache } from './folder-contents.ts';
+import { type Command, type Measurement, measureCommand } from './measured-command.ts';
+
+export const JOBS = ['start-up', 'first backup', 'unchanged again', 'after edits', 'restore', 'verify'] as const;
+export type JobName = (typeof JOBS)[number];
+
+export interface Sample extends Measurement {
+  data: DataSetName;
+  job: JobName;
+  tool: string;
+  round: number;
+}
+
+/** Bytes of a repository after the first backup and after the one of the edited data. */
+export interface RepositorySize {
+  data: DataSetName;
+  tool: string;
+  firstBytes: number;
+  editedBytes: number;
+}
+
+export interface EnginePlan {
+  workFolder: string;
+  sizes: DataSizes;
+  rounds: number;
+  data: readonly DataSetName[];
+  /** Jobs after the first backup that are left out save their time; the first backup always runs. */
+  jobs: ReadonlySet<JobName>;
+  tools: readonly BackupTool[];
+  log: (line: string) => void;
+}
+
+export interface EngineResults {
+  samples: Sample[];
+  sizes: RepositorySize[];
+  dataBytes: Partial<Record<DataSetName, number>>;
+}
+
+/** Runs all jobs on all data with all tools. The tools take turns within each job, so that a noisy minute hits all of them. */
+export async function runEngineJobs(plan: EnginePlan): Promise<EngineResults> {
+  const results: EngineResults = { samples: [], sizes: [], dataBytes: {} };
+  for (const name of plan.data) {
+    plan.log(`making the data set "${name}" …`);
+    const data = makeDataSet(name, plan.workFolder, plan.sizes);
+    results.dataBytes[name] = data.bytes;
+    for (let round = 1; round <= plan.rounds; round++) await runRound({ plan, data, round, results });
+    rmSync(data.folder, { recursive: true });
+    rmSync(`${data.folder}.other`, { force: true });
+  }
+  return results;
+}
+
+interface Round {
+  plan: EnginePlan;
+  data: DataSet;
+  round: number;
+  results: EngineResults;
+}
+
+async function runRound(round: Round): Promise<void> {
+  const { plan, data, results } = round;
+  const folder = join(plan.workFolder, 'round');
+  const tools = rotated(plan.tools, round.round).map((tool) => ({ tool, place: newPlace(folder, tool) }));
+  const target = join(folder, 'restored');
+  const sizes = new Map<string, number>();
+  warmPageCache(data.folder);
+  for (const { tool, place } of tools) {
+    await measureCommand(tool.initialise(place), folder);
+    await measure(round, 'start-up', tool, tool.list(place));
+  }
+  for (const { tool, place } of tools) {
+    await measure(round, 'first backup', tool, tool.backup(place, data.folder));
+    sizes.set(tool.name, folderBytes(place.repository));
+  }
+  if (plan.jobs.has('unchanged again')) {
+    for (const { tool, place } of tools) await measure(round, 'unchanged again', tool, tool.backup(place, data.folder));
+  }
+  data.applyEdits();
+  warmPageCache(data.folder);
+  if (plan.jobs.has('after edits')) {
+    for (const { tool, place } of tools) {
+      await measure(round, 'after edits', tool, tool.backup(place, data.folder));
+      const firstBytes = sizes.get(tool.name) ?? 0;
+      if (round.round === 1)
+        results.sizes.push({
+          data: data.name,
+          tool: tool.name,
+          firstBytes,
+          editedBytes: folderBytes(place.repository),
+        });
+    }
+  }
+  if (plan.jobs.has('restore')) {
+    for (const { tool, place } of tools) {
+      await measure(round, 'restore', tool, tool.restore(place, target));
+      if (round.round === 1 && plan.jobs.has('after edits')) assertRestored(data.folder, target);
+      rmSync(target, { recursive: true });
+    }
+  }
+  if (plan.jobs.has('verify')) {
+    for (const { tool, place } of tools) await measure(round, 'verify', tool, tool.verify(place));
+  }
+  data.undoEdits();
+  rmSync(folder, { recursive: true });
+}
+
+async function measure(round: Round, job: JobName, tool: BackupTool, command: Command): Promise<void> {
+  const { plan, data, results } = round;
+  const measurement = await measureCommand(command, join(plan.workFolder, 'round'));
+  results.samples.push({ data: data.name, job, tool: tool.name, round: round.round, ...measurement });
+  const { seconds, cpuSeconds, peakMemoryBytes } = measurement;
+  plan.log(
+    `${data.name.padEnd(7)}${job.padEnd(17)}${tool.name.padEnd(9)}${seconds.toFixed(2).padStart(8)} s` +
+      `${cpuSeconds.toFixed(1).padStart(8)} s CPU${(peakMemoryBytes / 1e6).toFixed(0).padStart(6)} MB`,
+  );
+}
+
+function newPlace(folder: string, tool: BackupTool): ToolPlace {
+  const place = { repository: join(folder, tool.name, 'repository'), cache: join(folder, tool.name, 'cache') };
+  for (const path of Object.values(place)) mkdirSync(path, { recursive: true });
+  return place;
+}
+
+/** Another tool goes first in each round. */
+function rotated<Item>(items: readonly Item[], by: number): Item[] {
+  return items.map((_item, index) => items[(index + by) % items.length] as Item);
+}

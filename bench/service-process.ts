@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const START_LIMIT_MILLISECONDS = 30_000;
+const main = join(dirname(dirname(fileURLToPath(import.meta.url))), 'src', 'main.ts');
+
+/** The real service on a data folder and a free port of loopback. */
+export class ServiceProcess {
+  readonly url: string;
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<number | null>;
+
+  private constructor(url: string, child: ChildProcess) {
+    this.url = url;
+    this.#child = child;
+    this.#exited = new Promise((resolve) => child.once('exit', resolve));
+  }
+
+  /** Resolves when the service answers. Its output goes to a log beside the data folder. */
+  static async start(dataFolder: string): Promise<ServiceProcess> {
+    const port = await freePort();
+    const log = `${dataFolder}.log`;
+    const output = openSync(log, 'a');
+    const child = spawn(process.execPath, [main, '--data', dataFolder, 'serve', '--port', String(port)], {
+      stdio: ['ignore', output, output],
+    });
+    closeSync(output);
+    const service = new ServiceProcess(`http://127.0.0.1:${port}`, child);
+    if (await service.#answers()) return service;
+    await service.stop();
+    throw new Error(`The service did not start:\n${readFileSync(log, 'utf8').slice(-2000)}`);
+  }
+
+  /** The most memory that was resident at once since the start, bytes. */
+  peakMemoryBytes(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
+    return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    await this.#exited;
+  }
+
+  async #answers(): Promise<boolean> {
+    const until = performance.now() + START_LIMIT_MILLISECONDS;
+    while (performance.now() < until && this.#child.exitCode === null) {
+      const healthy = await fetch(`${this.url}/health`).then(
+        (response) => response.ok,
+        () => false,
+      );
+      if (healthy) return true;
+      await delay(50);
+    }
+    return false;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('The system gave no port.');
+  return address.port;
+}
