@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { typedTime } from './choose-backup.ts';
+import { derivedResourceId } from './files-resource.ts';
+
+test('times are read with their zone, or without one as local time', () => {
+  assert.equal(typedTime('2026-01-31T12:30:00+02:00', '--at'), '2026-01-31T10:30:00.000Z');
+  assert.equal(typedTime('2026-01-31 12:30', '--at'), new Date(2026, 0, 31, 12, 30).toISOString());
+  assert.equal(typedTime('2026-01-31', '--at'), new Date(2026, 0, 31).toISOString());
+  assert.equal(typedTime('2026-01-31 12:30:00Z', '--at'), '2026-01-31T12:30:00.000Z');
+});
+
+test('what is no time is refused with an example of one', () => {
+  for (const typed of ['yesterday', '12:30', '2026-13-01', '1']) {
+    assert.throws(() => typedTime(typed, '--at'), { code: 'usage-time-invalid', message: /2026-01-31T12:30:00Z/ });
+  }
+});
+
+test("a resource's id is made of host and paths, of the characters that ids may have", () => {
+  assert.equal(derivedResourceId(['/srv/my shop'], 'web 1'), 'files-web-1-srv-my-shop');
+  assert.equal(derivedResourceId(['/'], 'h'), 'files-h-root');
+  assert.equal(derivedResourceId(['/etc', '/srv'], 'h'), 'files-h-etc-srv');
+  assert.throws(() => derivedResourceId(['/x'.repeat(200)], 'h'), { code: 'usage-resource-missing' });
+});

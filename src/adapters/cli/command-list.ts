@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import type { CommandSession } from './command-session.ts';
+
+/** A command before its file is loaded: enough for the overview of `holdfast --help`. */
+export interface CommandSummary {
+  name: string;
+  summary: string;
+  load(): Promise<CommandModule>;
+}
+
+/** What each file in `commands/` exports. */
+export interface CommandModule {
+  /** Adds arguments, options and the action to an empty command of the right name. */
+  define(command: Command, session: CommandSession): void;
+}
+
+/** Every command in the order of the overview. Files are loaded on demand, so that a command starts quickly. */
+export const COMMANDS: readonly CommandSummary[] = [
+  { name: 'serve', summary: 'run the service: API, schedules, cleanup', load: () => import('./commands/serve.ts') },
+  { name: 'backup', summary: 'back up paths, or a stream from stdin', load: () => import('./commands/backup.ts') },
+  { name: 'restore', summary: 'give a backup back', load: () => import('./commands/restore.ts') },
+  { name: 'list', summary: 'list backups', load: () => import('./commands/list.ts') },
+  { name: 'show', summary: 'show one backup and what is in it', load: () => import('./commands/show.ts') },
+  { name: 'diff', summary: 'show what changed between two backups', load: () => import('./commands/diff.ts') },
+  { name: 'find', summary: 'find files in backups', load: () => import('./commands/find.ts') },
+  { name: 'verify', summary: 'check that backups can be restored', load: () => import('./commands/verify.ts') },
+  { name: 'forget', summary: 'remove backups by id or by rules', load: () => import('./commands/forget.ts') },
+  { name: 'key', summary: 'manage what opens a repository', load: () => import('./commands/key.ts') },
+  { name: 'token', summary: "manage the API's credentials", load: () => import('./commands/token.ts') },
+  {
+    name: 'recover',
+    summary: 'rebuild the catalogue from a repository and a key',
+    load: () => import('./commands/recover.ts'),
+  },
+  { name: 'doctor', summary: 'check the installation', load: () => import('./commands/doctor.ts') },
+  { name: 'completion', summary: 'print a shell completion script', load: () => import('./commands/completion.ts') },
+];

@@ -1,0 +1,74 @@
+import { userInfo } from 'node:os';
+import type { Application } from '../../core/application.ts';
+import type { Composition, ConfigurationOverrides, OpenApplicationOptions } from '../../core/composition.ts';
+import type { Configuration } from '../../core/configuration.ts';
+import { CommandOutput } from './command-output.ts';
+import { Interruption } from './interruption.ts';
+
+/** The options that every command has. */
+export interface GlobalOptions {
+  config?: string;
+  data?: string;
+  json?: boolean;
+  quiet?: boolean;
+  color?: boolean;
+}
+
+/** One run of the command line: what its options say, what it has opened, how it is interrupted and how it ends. */
+export class CommandSession {
+  readonly composition: Composition;
+  readonly interruption = new Interruption();
+  output: CommandOutput;
+  /** Set by commands that end well but not perfectly. */
+  exitCode = 0;
+  #options: GlobalOptions = {};
+  #application: Application | undefined;
+
+  constructor(composition: Composition) {
+    this.composition = composition;
+    this.output = new CommandOutput({ json: false, quiet: false, color: colorWanted() });
+  }
+
+  get signal(): AbortSignal {
+    return this.interruption.signal;
+  }
+
+  /** Who acts, for `createdBy` and the audit log. */
+  get actor(): string {
+    return `cli:${userInfo().username}`;
+  }
+
+  useOptions(options: GlobalOptions): void {
+    this.#options = options;
+    const color = options.color !== false && colorWanted();
+    this.output = new CommandOutput({ json: options.json === true, quiet: options.quiet === true, color });
+  }
+
+  /** Reads the configuration; the command's own options win over file and environment. */
+  configuration(overrides: ConfigurationOverrides = {}): Promise<Configuration> {
+    const { config, data } = this.#options;
+    return this.composition.loadConfiguration({
+      ...(config === undefined ? {} : { file: config }),
+      overrides: { ...(data === undefined ? {} : { dataFolder: data }), ...overrides },
+    });
+  }
+
+  /** Opens the application beside a running service. Closed by `close`. */
+  async application(configuration?: Configuration, options?: OpenApplicationOptions): Promise<Application> {
+    this.#application ??= await this.composition.openApplication(
+      configuration ?? (await this.configuration({ logLevel: 'silent' })),
+      'command',
+      options,
+    );
+    return this.#application;
+  }
+
+  async close(): Promise<void> {
+    this.interruption.stopListening();
+    await this.#application?.close();
+  }
+}
+
+function colorWanted(): boolean {
+  return process.stderr.isTTY === true && !process.env.NO_COLOR;
+}

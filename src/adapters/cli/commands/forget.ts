@@ -1,0 +1,171 @@
+import type { Command } from 'commander';
+import type { Application, RetentionPlan } from '../../../core/application.ts';
+import type { Backup } from '../../../core/backup.ts';
+import { HoldfastError } from '../../../core/errors.ts';
+import type { RetentionRules } from '../../../core/policy.ts';
+import { allBackups, chooseBackup } from '../choose-backup.ts';
+import type { CommandSession } from '../command-session.ts';
+import { usageError } from '../exit-codes.ts';
+import { count } from '../formatting.ts';
+import { gathered, wholeNumber } from '../option-values.ts';
+import { backupColumns } from './list.ts';
+
+interface ForgetOptions {
+  keepLast?: number;
+  keepHourly?: number;
+  keepDaily?: number;
+  keepWeekly?: number;
+  keepMonthly?: number;
+  keepYearly?: number;
+  keepWithinDays?: number;
+  keepTag?: string[];
+  policy?: string;
+  resource?: string[];
+  dryRun?: boolean;
+  cascade?: boolean;
+}
+
+const AMOUNT = wholeNumber(1);
+
+export function define(command: Command, session: CommandSession): void {
+  command
+    .argument('[backup...]', 'ids of the backups to forget')
+    .option('--keep-last <number>', 'keep the newest so many of each resource', AMOUNT)
+    .option('--keep-hourly <number>', 'keep the newest of each of so many hours', AMOUNT)
+    .option('--keep-daily <number>', '… days', AMOUNT)
+    .option('--keep-weekly <number>', '… weeks', AMOUNT)
+    .option('--keep-monthly <number>', '… months', AMOUNT)
+    .option('--keep-yearly <number>', '… years', AMOUNT)
+    .option('--keep-within-days <days>', 'keep everything younger', AMOUNT)
+    .option('--keep-tag <name[=value]>', 'keep what has this tag; may be repeated', gathered)
+    .option('--policy <id>', 'use the rules of this policy')
+    .option('--resource <id>', 'with rules: only backups of this resource; may be repeated', gathered)
+    .option('--cascade', 'forget backups that build on these as well')
+    .option('--dry-run', 'only tell what would be forgotten')
+    .addHelpText(
+      'after',
+      '\nForgotten backups stay in the trash of the repository for some days (7 unless configured).',
+    )
+    .action((references: string[], options: ForgetOptions) => forget(session, references, options));
+}
+
+async function forget(session: CommandSession, references: readonly string[], options: ForgetOptions): Promise<void> {
+  const rules = rulesFrom(options);
+  const byRules = options.policy !== undefined || Object.keys(rules).length > 0;
+  if (byRules === references.length > 0) {
+    throw usageError(
+      'selection-missing',
+      'Say what to forget: ids of backups, or rules such as --keep-daily 7; not both.',
+    );
+  }
+  const application = await session.application();
+  if (byRules) await forgetByRules(session, application, await chosenRules(application, rules, options), options);
+  else await forgetById(session, application, references, options);
+}
+
+async function forgetById(
+  session: CommandSession,
+  application: Application,
+  references: readonly string[],
+  options: ForgetOptions,
+): Promise<void> {
+  // All are looked up first, so that a mistyped id forgets nothing.
+  const backups = await Promise.all(references.map((reference) => chooseBackup(application, reference)));
+  const forgotten = new Set<string>();
+  for (const backup of options.dryRun ? [] : newestFirst(backups)) {
+    if (forgotten.has(backup.id)) continue;
+    const cascade = options.cascade === true;
+    const ids = await application.backups.delete(backup.id, { cascade, reason: 'forget', by: session.actor });
+    for (const id of ids) forgotten.add(id);
+  }
+  const ids = options.dryRun ? backups.map(({ id }) => id) : [...forgotten];
+  session.output.result({ dryRun: options.dryRun === true, forgotten: ids }, () =>
+    ids.map((id) => `${options.dryRun ? 'Would forget' : 'Forgot'} ${id}`),
+  );
+}
+
+async function forgetByRules(
+  session: CommandSession,
+  application: Application,
+  rules: RetentionRules,
+  options: ForgetOptions,
+): Promise<void> {
+  const plans: (RetentionPlan & { resourceId: string })[] = [];
+  for (const resourceId of options.resource ?? (await resourcesWithBackups(application))) {
+    session.signal.throwIfAborted();
+    const plan = options.dryRun
+      ? await application.policies.preview(resourceId, rules)
+      : await application.policies.apply(resourceId, session.actor, rules);
+    plans.push({ resourceId, ...plan });
+  }
+  const forgotten = plans.flatMap(({ forget }) => forget);
+  const kept = plans.flatMap(({ keep }) => keep);
+  session.output.table(
+    {
+      dryRun: options.dryRun === true,
+      forgotten: forgotten.map(({ id }) => id),
+      kept: kept.map(({ backup, reasons }) => ({ id: backup.id, reasons })),
+    },
+    [
+      { heading: 'Decision', value: ({ reasons }) => (reasons === undefined ? 'forget' : 'keep') },
+      ...backupColumns().map((column) => ({ ...column, value: ({ backup }: Decision) => column.value(backup) })),
+      { heading: 'Because', value: ({ reasons }) => (reasons ?? []).join(', ') },
+    ],
+    decisions(plans),
+    'There is nothing to decide: no backups.',
+  );
+  const verb = options.dryRun ? 'would be forgotten' : 'forgotten';
+  session.output.note(`${count(forgotten.length, 'backup')} ${verb}, ${kept.length} kept.`);
+}
+
+interface Decision {
+  backup: Backup;
+  reasons: readonly string[] | undefined;
+}
+
+function decisions(plans: readonly RetentionPlan[]): Decision[] {
+  return plans.flatMap(({ keep, forget }) =>
+    [...keep, ...forget.map((backup) => ({ backup, reasons: undefined }))].sort((left, right) =>
+      left.backup.createdAt < right.backup.createdAt ? 1 : -1,
+    ),
+  );
+}
+
+function rulesFrom(options: ForgetOptions): RetentionRules {
+  const { keepLast, keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithinDays, keepTag } = options;
+  const rules = {
+    keepLast,
+    keepHourly,
+    keepDaily,
+    keepWeekly,
+    keepMonthly,
+    keepYearly,
+    keepWithinDays,
+    keepTags: keepTag,
+  };
+  return Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
+}
+
+async function chosenRules(
+  application: Application,
+  rules: RetentionRules,
+  options: ForgetOptions,
+): Promise<RetentionRules> {
+  if (options.policy === undefined) return rules;
+  if (Object.keys(rules).length > 0) throw usageError('rules-ambiguous', 'Give --policy or --keep-…, not both.');
+  const wanted = options.policy;
+  const policy = (await application.policies.list()).find(({ id, name }) => id === wanted || name === wanted);
+  if (policy !== undefined) return policy.rules;
+  throw new HoldfastError('not-found', 'policy-missing', `There is no policy "${wanted}", neither by id nor by name.`);
+}
+
+async function resourcesWithBackups(application: Application): Promise<string[]> {
+  const ids = new Set<string>();
+  for await (const backup of allBackups(application, {})) ids.add(backup.resourceId);
+  return [...ids].sort();
+}
+
+/** What builds on a backup is younger: from the newest down, none is in another's way. */
+function newestFirst(backups: readonly Backup[]): Backup[] {
+  return [...backups].sort((left, right) => (left.createdAt < right.createdAt ? 1 : -1));
+}

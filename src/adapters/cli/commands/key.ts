@@ -1,0 +1,103 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Application } from '../../../core/application.ts';
+import type { Configuration } from '../../../core/configuration.ts';
+import { HoldfastError } from '../../../core/errors.ts';
+import type { KeySlot } from '../../../core/ports/repository.ts';
+import type { CommandSession } from '../command-session.ts';
+import { usageError } from '../exit-codes.ts';
+import { count, formatTime, localTimeZone } from '../formatting.ts';
+import { addKeyOptions, type KeyOptions, keyFrom } from '../secret-source.ts';
+import type { Column } from '../table.ts';
+
+interface RepositoryOption {
+  repository?: string;
+}
+
+export function define(command: Command, session: CommandSession): void {
+  const keyed = (name: string, description: string) =>
+    command
+      .command(name)
+      .description(description)
+      .option('--repository <id>', 'id of the repository (default: the one for new backups)');
+  keyed('list', 'List what opens the repository.').action((options: RepositoryOption) => listKeys(session, options));
+  addKeyOptions(keyed('add', 'Let one more passphrase or key file open the repository; asks for a passphrase.'))
+    .option('--new-key-file <file>', 'make a key file and add it')
+    .option('--label <text>', 'what to call it')
+    .action((options: AddOptions) => addKey(session, options));
+  keyed('remove', 'Take a passphrase or key file its access. The last one stays.')
+    .argument('<slot>', 'id from "holdfast key list"')
+    .action((slotId: string, options: RepositoryOption) => removeKey(session, slotId, options));
+  keyed('rotate', 'Begin a new master key. Existing backups stay readable; new ones use the new key.')
+    .option('--drop-others', 'drop keys that this machine cannot open instead of refusing')
+    .action((options: RotateOptions) => rotateKeys(session, options));
+}
+
+type AddOptions = RepositoryOption & KeyOptions & { newKeyFile?: string; label?: string };
+type RotateOptions = RepositoryOption & { dropOthers?: boolean };
+
+async function listKeys(session: CommandSession, options: RepositoryOption): Promise<void> {
+  const application = await session.application();
+  const slots = await application.repositories.keys(repositoryId(application, options));
+  session.output.table({ keys: slots }, slotColumns(), slots, 'No keys.');
+}
+
+async function addKey(session: CommandSession, options: AddOptions): Promise<void> {
+  const application = await session.application();
+  const id = repositoryId(application, options);
+  const newKeyFile = options.newKeyFile === undefined ? undefined : resolve(options.newKeyFile);
+  if (newKeyFile !== undefined) {
+    if (options.keyFile || options.passphraseFile || options.passphraseEnv) {
+      throw usageError('key-ambiguous', '--new-key-file goes with no other key.');
+    }
+    await session.composition.createKeyFile(newKeyFile);
+  }
+  const chosen = newKeyFile === undefined ? options : { keyFile: newKeyFile };
+  const { key, forget } = await keyFrom(chosen, { question: 'New passphrase', twice: true, signal: session.signal });
+  try {
+    const label = options.label ?? (key.kind === 'keyfile' ? 'key file' : 'passphrase');
+    const slot = await application.repositories.addKey(id, session.composition.keyProvider(key), label);
+    session.output.result({ key: slot }, () => [`Added ${slot.id} (${slot.kind}, "${slot.label}").`]);
+  } finally {
+    forget();
+  }
+}
+
+async function removeKey(session: CommandSession, slotId: string, options: RepositoryOption): Promise<void> {
+  const application = await session.application();
+  await application.repositories.repository(repositoryId(application, options)).keys.remove(slotId);
+  session.output.result({ removed: slotId }, () => [`Removed ${slotId}.`]);
+  session.output.note('Who has copied the master key before keeps it: "holdfast key rotate" begins a new one.');
+}
+
+async function rotateKeys(session: CommandSession, options: RotateOptions): Promise<void> {
+  const configuration = await session.configuration({ logLevel: 'silent' });
+  const application = await session.application(configuration);
+  const id = repositoryId(application, options);
+  const providers = configuredKeys(configuration, id).map((key) => session.composition.keyProvider(key));
+  const dropOthers = options.dropOthers === true;
+  const result = await application.repositories.repository(id).keys.rotate(providers, { dropOthers });
+  session.output.result({ ...result }, () => [
+    `New backups are encrypted under key epoch ${result.epoch}; ${count(result.slots.length, 'key')} open it.`,
+  ]);
+}
+
+function configuredKeys(configuration: Configuration, id: string): Configuration['repositories'][number]['keys'] {
+  const repository = configuration.repositories.find((candidate) => candidate.id === id);
+  if (repository !== undefined) return repository.keys;
+  throw new HoldfastError('not-found', 'repository-unknown', `No repository "${id}" is configured.`);
+}
+
+function repositoryId(application: Application, options: RepositoryOption): string {
+  return options.repository ?? application.repositories.default.id;
+}
+
+function slotColumns(): Column<KeySlot>[] {
+  return [
+    { heading: 'ID', value: ({ id }) => id },
+    { heading: 'Kind', value: ({ kind }) => kind },
+    { heading: 'Label', value: ({ label }) => label },
+    { heading: `Created (${localTimeZone()})`, value: ({ createdAt }) => formatTime(createdAt) },
+    { heading: 'In use', value: ({ current }) => (current ? 'by this command' : '') },
+  ];
+}

@@ -1,0 +1,128 @@
+import { resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { Application, RestoreOperation } from '../../../core/application.ts';
+import type { Backup } from '../../../core/backup.ts';
+import { chooseBackup, typedTime } from '../choose-backup.ts';
+import type { CommandSession } from '../command-session.ts';
+import { ExitCode, usageError } from '../exit-codes.ts';
+import { followOperation } from '../follow-operation.ts';
+import { count, formatBytes, formatTime } from '../formatting.ts';
+import { gathered } from '../option-values.ts';
+import { writeContent } from '../write-content.ts';
+
+interface RestoreOptions {
+  resource?: string;
+  at?: string;
+  target?: string;
+  inPlace?: boolean;
+  path?: string[];
+  conflict?: 'fail' | 'skip' | 'overwrite' | 'newer';
+  dryRun?: boolean;
+  output?: string;
+}
+
+export function define(command: Command, session: CommandSession): void {
+  command
+    .argument('<backup>', 'id of a backup, or "latest"')
+    .option('--resource <id>', 'with "latest": of this resource')
+    .option('--at <time>', 'with "latest": as things were at this time')
+    .option('--target <folder>', 'folder to restore files into')
+    .option('--in-place', 'restore files to where they came from')
+    .option('--path <path>', 'only this file or folder of the backup; may be repeated', gathered)
+    .addOption(
+      new Option('--conflict <strategy>', 'what to do where something is in the way (default: fail)').choices([
+        'fail',
+        'skip',
+        'overwrite',
+        'newer',
+      ]),
+    )
+    .option('--dry-run', 'only tell what would be restored')
+    .option('--output <file>', 'file to write a document or stream to; "-" for standard output')
+    .addHelpText('after', EXAMPLES)
+    .action((reference: string, options: RestoreOptions) => restore(session, reference, options));
+}
+
+const EXAMPLES = `
+Examples:
+  holdfast restore latest --resource shop --output - | psql shop
+  holdfast restore latest --resource shop-files --at "2026-01-31 12:00" --target /tmp/shop
+  holdfast restore backup-01J... --path etc/nginx --in-place --conflict newer`;
+
+async function restore(session: CommandSession, reference: string, options: RestoreOptions): Promise<void> {
+  if (reference !== 'latest' && (options.resource !== undefined || options.at !== undefined)) {
+    throw usageError('needs-latest', '--resource and --at choose among backups: use them with "latest".');
+  }
+  const at = options.at === undefined ? undefined : typedTime(options.at, '--at');
+  if (at !== undefined && options.resource === undefined) {
+    throw usageError('resource-missing', 'Say whose state to restore: --at goes with --resource ID.');
+  }
+  const application = await session.application();
+  const among = { ...(options.resource === undefined ? {} : { resourceId: options.resource }), ...(at && { at }) };
+  const backup = await chooseBackup(application, reference, among);
+  if (backup.contentKind === 'tree') await restoreTree(session, application, backup, options);
+  else await restoreContent(session, application, backup, options);
+}
+
+async function restoreTree(
+  session: CommandSession,
+  application: Application,
+  backup: Backup,
+  options: RestoreOptions,
+): Promise<void> {
+  if (options.output !== undefined) {
+    throw usageError('target-missing', 'This backup holds files: restore them with --target FOLDER or --in-place.');
+  }
+  if ((options.target === undefined) === (options.inPlace !== true)) {
+    throw usageError('target-missing', 'Say where the files go: --target FOLDER or --in-place, one of them.');
+  }
+  const { operation } = await application.restores.restore({
+    backupId: backup.id,
+    createdBy: session.actor,
+    options: {
+      ...(options.target === undefined ? { inPlace: true } : { target: resolve(options.target) }),
+      ...(options.path === undefined ? {} : { paths: options.path }),
+      ...(options.conflict === undefined ? {} : { conflict: options.conflict }),
+      ...(options.dryRun ? { dryRun: true } : {}),
+    },
+  });
+  await followOperation(application, await application.operations.get(operation.id), session);
+  const restored = await application.restores.get(operation.id);
+  for (const warning of restored.warnings) session.output.warn(warning);
+  if (restored.warnings.length > 0) session.exitCode = ExitCode.partial;
+  session.output.result({ operation: restored }, () => treeLines(backup, restored, options));
+}
+
+async function restoreContent(
+  session: CommandSession,
+  application: Application,
+  backup: Backup,
+  options: RestoreOptions,
+): Promise<void> {
+  const { output } = options;
+  if (output === undefined) {
+    const what = backup.contentKind === 'document' ? 'a document' : 'a stream';
+    throw usageError('output-missing', `This backup holds ${what}: say where it goes with --output FILE, or "-".`);
+  }
+  if (options.dryRun) {
+    session.output.result({ backup, output, dryRun: true }, () => [`Would write ${backup.id} to ${output}.`]);
+    return;
+  }
+  const { bytes } = await application.backups.content(backup.id, session.signal);
+  const written = await writeContent(bytes, output, backup.size, session, options.conflict ?? 'fail');
+  const line = `Restored ${backup.id} of ${formatTime(backup.createdAt)}: ${formatBytes(written)} to ${output}.`;
+  if (output === '-') session.output.note(line);
+  else session.output.result({ backup, output, bytes: written }, () => [line]);
+}
+
+function treeLines(backup: Backup, restored: RestoreOperation, options: RestoreOptions): string[] {
+  const where = options.target === undefined ? 'where it came from' : resolve(options.target);
+  const verb = options.dryRun ? 'Would restore' : 'Restored';
+  const counts = Object.entries(restored.result ?? {}).flatMap(([name, value]) => {
+    if (typeof value !== 'number') return [];
+    const words = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+    return [`  ${words}: ${/bytes$/i.test(name) ? formatBytes(value) : value.toLocaleString('en-US')}`];
+  });
+  const warnings = restored.warnings.length === 0 ? [] : [`  ${count(restored.warnings.length, 'warning')}`];
+  return [`${verb} ${backup.id} of ${formatTime(backup.createdAt)} to ${where}.`, ...counts, ...warnings];
+}

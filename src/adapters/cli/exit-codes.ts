@@ -1,0 +1,37 @@
+import { type ErrorKind, HoldfastError } from '../../core/errors.ts';
+
+/** What a command's end means to a script; the numbers are restic's where restic has one. */
+export const ExitCode = {
+  success: 0,
+  failure: 1,
+  usage: 2,
+  /** A backup was made, but something could not be read. */
+  partial: 3,
+  damageFound: 4,
+  noRepository: 10,
+  locked: 11,
+  wrongKey: 12,
+  interrupted: 130,
+} as const;
+
+const CODE_OF_KIND: Readonly<Partial<Record<ErrorKind, number>>> = {
+  damaged: ExitCode.damageFound,
+  'no-repository': ExitCode.noRepository,
+  locked: ExitCode.locked,
+  'wrong-key': ExitCode.wrongKey,
+  cancelled: ExitCode.interrupted,
+};
+
+/** The exit code of a command that threw. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof HoldfastError)) return ExitCode.failure;
+  if (error.code.startsWith(USAGE)) return ExitCode.usage;
+  return CODE_OF_KIND[error.kind] ?? ExitCode.failure;
+}
+
+/** A command line that makes no sense. @param code the last part of the error's code, for example `target-missing` */
+export function usageError(code: string, message: string): HoldfastError {
+  return new HoldfastError('invalid', `${USAGE}${code}`, message);
+}
+
+const USAGE = 'usage-';

@@ -1,0 +1,22 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Reads an option that is a whole number of at least `smallest`. */
+export function wholeNumber(smallest: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(number) && number >= smallest) return number;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${smallest}.`);
+  };
+}
+
+/** Gathers an option that may be given several times. */
+export function gathered(text: string, earlier: readonly string[] | undefined): string[] {
+  return [...(earlier ?? []), text];
+}
+
+/** Gathers `--tag name=value`. */
+export function gatheredTags(text: string, earlier: Readonly<Record<string, string>> | undefined) {
+  const separator = text.indexOf('=');
+  if (separator < 1) throw new InvalidArgumentError('Write it as name=value.');
+  return { ...earlier, [text.slice(0, separator)]: text.slice(separator + 1) };
+}

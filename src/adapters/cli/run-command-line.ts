@@ -1,0 +1,64 @@
+import { CommanderError } from 'commander';
+import type { Composition } from '../../core/composition.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import { buildProgram } from './build-program.ts';
+import type { CommandSummary } from './command-list.ts';
+import { CommandSession } from './command-session.ts';
+import { ExitCode, exitCodeOf, usageError } from './exit-codes.ts';
+
+/**
+ * Runs one command from its words to its end: reports every failure on standard error, closes what it opened.
+ *
+ * @param words the command line without Node.js and the script: `process.argv.slice(2)`
+ * @returns the exit code, one of `ExitCode`; never rejects
+ */
+export async function runCommandLine(words: readonly string[], composition: Composition): Promise<number> {
+  const session = new CommandSession(composition);
+  session.useOptions({ json: words.includes('--json'), color: !words.includes('--no-color') });
+  ignoreClosedPipe();
+  try {
+    const program = await buildProgram(session, wantedAmong(words));
+    program.configureOutput({ writeErr: () => undefined });
+    for (const command of program.commands) command.configureOutput({ writeErr: () => undefined });
+    if (words.length === 0) program.outputHelp();
+    else await program.parseAsync(words, { from: 'user' });
+    return session.exitCode;
+  } catch (error) {
+    return failed(error, session);
+  } finally {
+    await session.close().catch((error: unknown) => session.output.failure(error));
+  }
+}
+
+/** A command is loaded if its name is among the words; that loads one too many at times and never one too few. */
+function wantedAmong(words: readonly string[]): (command: CommandSummary) => boolean {
+  const all = words.includes('completion');
+  return (command) => all || words.includes(command.name);
+}
+
+function failed(error: unknown, session: CommandSession): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return ExitCode.success;
+    session.output.failure(usageError(error.code.replace(/^commander\./, ''), usageMessage(error)));
+    return ExitCode.usage;
+  }
+  if (session.signal.aborted && !(error instanceof HoldfastError && error.kind === 'damaged')) {
+    session.output.failure(session.signal.reason);
+    return ExitCode.interrupted;
+  }
+  session.output.failure(error);
+  return exitCodeOf(error);
+}
+
+function usageMessage(error: CommanderError): string {
+  const text = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  return `${text.replace(/[.?]?$/, (end) => end || '.')} Run "holdfast help" for the commands, "holdfast COMMAND --help" for one.`;
+}
+
+/** `holdfast list | head` is no failure: the reader has what it wanted. */
+function ignoreClosedPipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(ExitCode.success);
+    throw error;
+  });
+}
