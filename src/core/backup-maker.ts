@@ -1,0 +1,188 @@
+import { performance } from 'node:perf_hooks';
+import type { Backup, BackupMetadata, BackupType } from './backup.ts';
+import { type BackupBase, chooseBase } from './backup-base.ts';
+import { HoldfastError, messageOf } from './errors.ts';
+import type { KeyedLock } from './keyed-lock.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { Progress } from './operation.ts';
+import type { Repository, WrittenCounts } from './ports/repository.ts';
+import type { Service, ServiceBackup } from './ports/service.ts';
+import type { Resource } from './resource.ts';
+
+/** One backup to be made. */
+export interface BackupOrder {
+  resource: Resource;
+  /** Default: the resource's. */
+  resourceType?: string;
+  service: Service;
+  type: BackupType;
+  metadata: BackupMetadata;
+  encrypt: boolean;
+  /** For posted content. */
+  input?: AsyncIterable<Uint8Array>;
+  signal: AbortSignal;
+  report(progress: Progress): void;
+}
+
+const MOST_WARNINGS = 100;
+const DAY = 86_400_000;
+
+/**
+ * Makes one backup from beginning to end: chooses the base, writes the snapshot, publishes it, enters it in the catalogue.
+ * Backups of one resource are made one after the other, so that each builds on the one before. Any failure before the
+ * snapshot is published leaves nothing behind.
+ *
+ * @throws HoldfastError `backup-not-listed` (internal) where the backup is safe but the catalogue could not take it;
+ * `base-forgotten` (conflict) where its base was deleted meanwhile
+ */
+export async function makeBackup(context: ManagerContext, locks: KeyedLock, order: BackupOrder): Promise<Backup> {
+  return locks.run(order.resource.id, () => makeInTurn(context, order), order.signal);
+}
+
+async function makeInTurn(context: ManagerContext, order: BackupOrder): Promise<Backup> {
+  const repository = context.repositories.get(order.resource.repositoryId);
+  const chosen = await chooseBase(context, order.resource, order.service, repository, order);
+  try {
+    const backup = await writeSnapshot(context, repository, order, chosen);
+    await enterIntoCatalogue(context, backup);
+    await requireBase(context, repository, backup);
+    return backup;
+  } finally {
+    await chosen.chain.close();
+  }
+}
+
+async function writeSnapshot(
+  context: ManagerContext,
+  repository: Repository,
+  order: BackupOrder,
+  chosen: BackupBase,
+): Promise<Backup> {
+  const begun = { createdAt: context.clock.now(), ticks: performance.now() };
+  const warnings = new WarningList(chosen.warnings);
+  const { signal } = order;
+  const writer = await repository.beginSnapshot({ encrypt: order.encrypt, signal });
+  try {
+    const made = await order.service.backup({
+      resource: order.resource,
+      type: chosen.type,
+      chain: chosen.chain.links,
+      ...(order.input === undefined ? {} : { input: order.input }),
+      writer,
+      signal,
+      report: order.report,
+      warn: (message) => warnings.add(message),
+    });
+    signal.throwIfAborted();
+    const record = await writer.commit((counts) => ({
+      backup: describe(context, { id: writer.snapshotId, repository, order, chosen, made, counts, warnings, begun }),
+      root: made.root,
+      serviceData: made.serviceData,
+    }));
+    return record.backup;
+  } catch (error) {
+    await writer.abort().catch((failure: unknown) => {
+      context.logger.warn({ err: failure, snapshotId: writer.snapshotId }, 'giving up a snapshot failed');
+    });
+    throw error;
+  }
+}
+
+interface Ingredients {
+  id: string;
+  repository: Repository;
+  order: BackupOrder;
+  chosen: BackupBase;
+  made: ServiceBackup;
+  counts: WrittenCounts;
+  warnings: WarningList;
+  begun: { createdAt: Date; ticks: number };
+}
+
+function describe(context: ManagerContext, ingredients: Ingredients): Backup {
+  const { order, chosen, made, counts, warnings, begun } = ingredients;
+  const base = made.type === 'full' ? undefined : chosen.base;
+  const { retentionDays } = order.metadata;
+  return {
+    id: ingredients.id,
+    resourceId: order.resource.id,
+    resourceType: order.resourceType ?? order.resource.type,
+    service: order.service.name,
+    type: made.type,
+    ...(made.type === order.type ? {} : { requestedType: order.type }),
+    status: 'completed',
+    contentKind: order.service.contentKind,
+    size: made.size,
+    compressedSize: Math.min(counts.compressedBytes, made.size),
+    encrypted: order.encrypt,
+    checksum: made.checksum,
+    ...(base === undefined ? {} : { parentId: base.id, baseFullId: base.baseFullId ?? base.id }),
+    chainLength: base !== undefined && made.isDelta ? base.chainLength + 1 : 0,
+    metadata: order.metadata,
+    warnings: warnings.first,
+    warningCount: warnings.count,
+    statistics: {
+      sourceBytes: made.sourceBytes,
+      readBytes: made.readBytes,
+      newBytes: counts.newBytes,
+      storedBytes: counts.storedBytes,
+      durationMilliseconds: Math.round(performance.now() - begun.ticks),
+      ...(made.files === undefined ? {} : { files: made.files }),
+    },
+    repositoryId: ingredients.repository.id,
+    createdAt: begun.createdAt.toISOString(),
+    completedAt: context.clock.now().toISOString(),
+    ...(retentionDays === undefined
+      ? {}
+      : { expiresAt: new Date(begun.createdAt.getTime() + retentionDays * DAY).toISOString() }),
+    held: false,
+  };
+}
+
+/** `put`, because a reconciliation that runs at this moment may have found the snapshot first. */
+async function enterIntoCatalogue(context: ManagerContext, backup: Backup): Promise<void> {
+  try {
+    await context.catalogue.backups.put(backup);
+  } catch (cause) {
+    throw new HoldfastError(
+      'internal',
+      'backup-not-listed',
+      `The backup ${backup.id} is safe in the repository, but the catalogue could not record it (${messageOf(cause)}). Do not repeat it: it is listed after the next start of the service or after "holdfast recover".`,
+      { cause, details: { backupId: backup.id } },
+    );
+  }
+}
+
+/**
+ * A base may be deleted while a delta on it is written. Deleting takes the row away first and then looks for dependants, and
+ * here the row is entered first and then its base looked for: one of both sees the other.
+ */
+async function requireBase(context: ManagerContext, repository: Repository, backup: Backup): Promise<void> {
+  if (backup.chainLength === 0 || backup.parentId === undefined) return;
+  if ((await context.catalogue.backups.get(backup.parentId)) !== undefined) return;
+  await context.catalogue.backups.delete(backup.id);
+  const { trashDays } = context.configuration;
+  await repository.forgetSnapshot(backup.id, { trashDays, reason: `its base ${backup.parentId} was deleted meanwhile` });
+  throw new HoldfastError(
+    'conflict',
+    'base-forgotten',
+    `${backup.parentId} was deleted while a backup was built on it. Repeat the backup: it builds on what is there now.`,
+    { details: { baseId: backup.parentId } },
+  );
+}
+
+/** A tree may hold a million unreadable files: the first warnings are kept, all are counted. */
+class WarningList {
+  readonly first: string[];
+  count: number;
+
+  constructor(initial: readonly string[]) {
+    this.first = [...initial];
+    this.count = initial.length;
+  }
+
+  add(message: string): void {
+    this.count++;
+    if (this.first.length < MOST_WARNINGS) this.first.push(message);
+  }
+}

@@ -1,0 +1,75 @@
+import type { Backup } from './backup.ts';
+import { HoldfastError } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+
+export interface RemovalOptions {
+  /** Takes along what builds on the backup. */
+  cascade: boolean;
+  /** Kept in the repository's trash with the snapshot. */
+  reason: string;
+}
+
+const NAMED_DEPENDANTS = 20;
+
+/**
+ * Forgets a backup and, with `cascade`, all that builds on it, newest first, so that at no moment a delta is without its base.
+ * @returns ids of all that went
+ * @throws HoldfastError `backup-has-dependants`, `backup-held` (conflict)
+ */
+export async function removeBackup(
+  context: ManagerContext,
+  backup: Backup,
+  options: RemovalOptions,
+): Promise<readonly string[]> {
+  const dependants = await context.catalogue.backups.dependants(backup.id);
+  if (dependants.length > 0 && !options.cascade) throw hasDependants(backup, dependants);
+  const farthestFirst = [...dependants.toReversed(), backup];
+  for (const each of farthestFirst) if (each.held) throw isHeld(each, backup);
+  const gone: string[] = [];
+  for (const each of farthestFirst) {
+    await removeOne(context, each, options.reason);
+    gone.push(each.id);
+  }
+  return gone;
+}
+
+/**
+ * The row goes first and the dependants are looked for again: a delta that was being made on this backup either is seen here,
+ * or sees that its base is gone. A crash in between leaves a snapshot that the next reconciliation lists again.
+ */
+async function removeOne(context: ManagerContext, backup: Backup, reason: string): Promise<void> {
+  const repository = context.repositories.get(backup.repositoryId);
+  await context.catalogue.backups.delete(backup.id);
+  try {
+    const late = await context.catalogue.backups.dependants(backup.id);
+    if (late.length > 0) throw hasDependants(backup, late);
+    await repository.forgetSnapshot(backup.id, { trashDays: context.configuration.trashDays, reason });
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === 'snapshot-missing') return;
+    await context.catalogue.backups.put(backup);
+    throw error;
+  }
+}
+
+function hasDependants(backup: Backup, dependants: readonly Backup[]): HoldfastError {
+  const ids = dependants.slice(0, NAMED_DEPENDANTS).map(({ id }) => id);
+  const more = dependants.length - ids.length;
+  const named = more > 0 ? `${ids.join(', ')} and ${more} more` : ids.join(', ');
+  const [count, verb] = dependants.length === 1 ? ['1 backup', 'builds'] : [`${dependants.length} backups`, 'build'];
+  return new HoldfastError(
+    'conflict',
+    'backup-has-dependants',
+    `${count} ${verb} on ${backup.id}: ${named}. Delete those first, or all together with cascade (?cascade=true, --cascade).`,
+    { details: { backupId: backup.id, dependants: ids, dependantCount: dependants.length } },
+  );
+}
+
+function isHeld(held: Backup, asked: Backup): HoldfastError {
+  const builds = held.id === asked.id ? '' : `, which builds on ${asked.id},`;
+  return new HoldfastError(
+    'conflict',
+    'backup-held',
+    `${held.id}${builds} is held and nobody may delete it. Lift its hold first, if you are sure.`,
+    { details: { backupId: held.id } },
+  );
+}

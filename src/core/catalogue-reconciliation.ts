@@ -1,0 +1,93 @@
+import { HoldfastError, isTransient } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { Progress } from './operation.ts';
+import type { Repository } from './ports/repository.ts';
+
+export interface Reconciliation {
+  added: number;
+  removed: number;
+  /** Snapshots that are there and cannot be read. */
+  unreadable: readonly string[];
+}
+
+const AT_ONCE = 16;
+
+/**
+ * Brings the catalogue in line with a repository. Cheap where nothing changed: two sets of ids are compared, and only
+ * snapshots that the catalogue lacks are opened.
+ *
+ * Backups may come and go meanwhile. The catalogue is read before the repository is listed: a backup enters the catalogue
+ * after its snapshot is published, so a row that has no snapshot then has really lost it.
+ */
+export async function reconcileCatalogue(
+  context: ManagerContext,
+  repository: Repository,
+  report?: (progress: Progress) => void,
+): Promise<Reconciliation> {
+  const listed = await context.catalogue.backups.idsOf(repository.id);
+  const snapshots = await repository.listSnapshots();
+  const present = new Set(snapshots);
+  const missing = snapshots.filter((id) => !listed.has(id));
+  const gone = [...listed].filter((id) => !present.has(id));
+  const unreadable = await addAll(context, repository, missing, report);
+  for (const id of gone) await context.catalogue.backups.delete(id);
+  if (gone.length > 0) {
+    const facts = { repositoryId: repository.id, removed: gone.length, backupIds: gone.slice(0, 20) };
+    context.logger.warn(facts, 'the catalogue listed backups whose snapshots are gone');
+  }
+  const added = missing.filter((id) => !unreadable.includes(id));
+  if (added.length > 0) await dropForgotten(context, repository, added);
+  return { added: added.length, removed: gone.length, unreadable };
+}
+
+async function addAll(
+  context: ManagerContext,
+  repository: Repository,
+  ids: readonly string[],
+  report: ((progress: Progress) => void) | undefined,
+): Promise<string[]> {
+  const unreadable: string[] = [];
+  for (let start = 0; start < ids.length; start += AT_ONCE) {
+    const group = ids.slice(start, start + AT_ONCE);
+    const outcomes = await Promise.all(group.map((id) => addOne(context, repository, id)));
+    unreadable.push(...group.filter((_id, index) => outcomes[index] === 'unreadable'));
+    const done = start + group.length;
+    const percent = Math.floor((100 * done) / ids.length);
+    report?.({ percent, phase: 'reading snapshots', doneFiles: done, totalFiles: ids.length });
+  }
+  return unreadable;
+}
+
+async function addOne(
+  context: ManagerContext,
+  repository: Repository,
+  id: string,
+): Promise<'added' | 'forgotten' | 'unreadable'> {
+  try {
+    const reader = await repository.openSnapshot(id);
+    const backup = { ...reader.record.backup, repositoryId: repository.id };
+    await reader.close();
+    await context.catalogue.resources.ensure({
+      id: backup.resourceId,
+      type: backup.resourceType,
+      service: backup.service,
+      configuration: {},
+      repositoryId: repository.id,
+      createdAt: backup.createdAt,
+      updatedAt: backup.createdAt,
+    });
+    await context.catalogue.backups.put(backup);
+    return 'added';
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || isTransient(error)) throw error;
+    if (error.code === 'snapshot-missing') return 'forgotten';
+    context.logger.error({ err: error, repositoryId: repository.id, snapshotId: id }, 'a snapshot cannot be read');
+    return 'unreadable';
+  }
+}
+
+/** A backup that was deleted after the listing must not come back. */
+async function dropForgotten(context: ManagerContext, repository: Repository, added: readonly string[]): Promise<void> {
+  const present = new Set(await repository.listSnapshots());
+  for (const id of added) if (!present.has(id)) await context.catalogue.backups.delete(id);
+}

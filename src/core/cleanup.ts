@@ -1,0 +1,139 @@
+import type { RetentionPlan } from './application.ts';
+import type { Backup } from './backup.ts';
+import { removeBackup } from './backup-removal.ts';
+import { HoldfastError, messageOf } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { RetentionRules } from './policy.ts';
+import { planRetention } from './retention.ts';
+
+export interface CleanupReport {
+  forgotten: readonly string[];
+  /** Backups that are still there. */
+  kept: number;
+  errors: readonly string[];
+}
+
+const IDEMPOTENCY_HOURS = 24;
+
+/**
+ * Forgets what has expired, then what policies no longer want. One backup that cannot be forgotten stops nothing else: what
+ * went wrong is collected, logged and told.
+ */
+export async function cleanUpEverything(context: ManagerContext, by: string): Promise<CleanupReport> {
+  const round = new CleanupRound(context, by);
+  await round.step('forgetting expired backups', () => round.forgetExpired());
+  await round.step('applying policies', () => round.applyPolicies());
+  await round.step('expiring idempotency keys', () => round.expireIdempotencyKeys());
+  const kept = await context.catalogue.backups.count({});
+  if (round.forgotten.length > 0) {
+    context.logger.info({ forgotten: round.forgotten.length, kept, by }, 'cleanup forgot backups');
+  }
+  if (round.errors.length > 0) {
+    await context.notifier.notify({
+      type: 'cleanup-failed',
+      subject: 'cleanup',
+      message: `Cleanup met ${round.errors.length} errors: ${round.errors[0]}`,
+      details: { errors: round.errors.slice(0, 20) },
+    });
+  }
+  return { forgotten: round.forgotten, kept, errors: round.errors };
+}
+
+/** What a policy makes of a resource's backups now. */
+export async function planFor(
+  context: ManagerContext,
+  resourceId: string,
+  rules: RetentionRules,
+  timeZone: string,
+): Promise<RetentionPlan> {
+  return planRetention(await context.catalogue.backups.allOf(resourceId), rules, timeZone, context.clock.now());
+}
+
+/**
+ * Forgets what a plan does not keep, deltas before what they build on. A backup that came after the plan and builds on one of
+ * them keeps it: that is reported as the error it is.
+ * @throws HoldfastError `policy-keeps-nothing` (conflict) where backups exist and none would stay
+ */
+export async function carryOut(
+  context: ManagerContext,
+  resourceId: string,
+  plan: RetentionPlan,
+  reason: string,
+): Promise<readonly string[]> {
+  if (plan.keep.length === 0 && plan.forget.length > 0) throw keepsNothing(resourceId, plan.forget.length);
+  const gone: string[] = [];
+  for (const backup of dependantsFirst(plan.forget)) {
+    gone.push(...(await removeBackup(context, backup, { cascade: false, reason })));
+  }
+  return gone;
+}
+
+class CleanupRound {
+  readonly forgotten: string[] = [];
+  readonly errors: string[] = [];
+  readonly #context: ManagerContext;
+  readonly #by: string;
+
+  constructor(context: ManagerContext, by: string) {
+    this.#context = context;
+    this.#by = by;
+  }
+
+  async step(what: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#context.logger.error({ err: error }, `${what} failed`);
+      this.errors.push(`${what}: ${messageOf(error)}`);
+    }
+  }
+
+  /** A base stays until the last backup that needs it has expired too. */
+  async forgetExpired(): Promise<void> {
+    const { catalogue, clock } = this.#context;
+    const expired = await catalogue.backups.expired(clock.now().toISOString());
+    const candidates = new Map(expired.filter(({ held }) => !held).map((backup) => [backup.id, backup]));
+    for (const backup of dependantsFirst([...candidates.values()])) {
+      await this.step(`forgetting ${backup.id}`, async () => {
+        if ((await catalogue.backups.dependants(backup.id)).length > 0) return;
+        this.forgotten.push(
+          ...(await removeBackup(this.#context, backup, { cascade: false, reason: `expired (by ${this.#by})` })),
+        );
+      });
+    }
+  }
+
+  async applyPolicies(): Promise<void> {
+    const { catalogue } = this.#context;
+    const policies = new Map((await catalogue.policies.list()).map((policy) => [policy.id, policy]));
+    if (policies.size === 0) return;
+    for (const resource of await catalogue.resources.list()) {
+      const policy = policies.get(resource.policyId ?? '');
+      if (policy === undefined) continue;
+      await this.step(`applying "${policy.name}" to ${resource.id}`, async () => {
+        const plan = await planFor(this.#context, resource.id, policy.rules, policy.timeZone);
+        const reason = `no rule of the policy "${policy.name}" keeps it (by ${this.#by})`;
+        this.forgotten.push(...(await carryOut(this.#context, resource.id, plan, reason)));
+      });
+    }
+  }
+
+  async expireIdempotencyKeys(): Promise<void> {
+    const before = this.#context.clock.now().getTime() - IDEMPOTENCY_HOURS * 3_600_000;
+    await this.#context.catalogue.idempotency.expire(new Date(before).toISOString());
+  }
+}
+
+/** A delta has a longer chain than all it builds on, so the longest chains go first. */
+function dependantsFirst(backups: readonly Backup[]): readonly Backup[] {
+  return backups.toSorted((a, b) => b.chainLength - a.chainLength);
+}
+
+function keepsNothing(resourceId: string, count: number): HoldfastError {
+  return new HoldfastError(
+    'conflict',
+    'policy-keeps-nothing',
+    `The policy would keep none of the ${count} backups of "${resourceId}". Nothing was forgotten. Give it a rule that keeps some, or delete the backups by id.`,
+    { details: { resourceId, backups: count } },
+  );
+}

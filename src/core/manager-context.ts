@@ -1,0 +1,26 @@
+import type { Configuration } from './configuration.ts';
+import type { IdentifierSource } from './identifier.ts';
+import type { OperationEvents } from './operation-events.ts';
+import type { Catalogue } from './ports/catalogue.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Logger } from './ports/logger.ts';
+import type { Notifier } from './ports/notifier.ts';
+import type { WorkQueue } from './ports/work-queue.ts';
+import type { RepositoryRegistry } from './repository-registry.ts';
+import type { ServiceRegistry } from './service-registry.ts';
+
+/** What the managers work with: the ports, and what this process shares among them. */
+export interface ManagerContext {
+  readonly configuration: Configuration;
+  readonly catalogue: Catalogue;
+  readonly repositories: RepositoryRegistry;
+  readonly services: ServiceRegistry;
+  readonly queue: WorkQueue;
+  readonly notifier: Notifier;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly nextId: IdentifierSource;
+  readonly events: OperationEvents;
+  /** Names this process among those that run operations on the same catalogue. */
+  readonly owner: string;
+}

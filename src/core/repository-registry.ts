@@ -1,0 +1,51 @@
+import { HoldfastError } from './errors.ts';
+import type { Repository } from './ports/repository.ts';
+
+/** A repository that is open, and how to ask whether its storage still answers. */
+export interface OpenRepository {
+  readonly repository: Repository;
+  /** Cheap; rejects where the storage does not answer or the repository is gone from it. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The open repositories by id; the first one configured takes new resources' backups. */
+export class RepositoryRegistry {
+  readonly #repositories: ReadonlyMap<string, OpenRepository>;
+  readonly #default: OpenRepository;
+
+  constructor(repositories: readonly OpenRepository[]) {
+    const [first] = repositories;
+    if (first === undefined) {
+      const message = 'No repository is configured. Add one under "repositories" in holdfast.yaml.';
+      throw new HoldfastError('invalid', 'repository-not-configured', message);
+    }
+    this.#default = first;
+    this.#repositories = new Map(repositories.map((open) => [open.repository.id, open]));
+  }
+
+  get default(): Repository {
+    return this.#default.repository;
+  }
+
+  /** @throws HoldfastError `repository-not-found` (not-found) */
+  get(id: string): Repository {
+    const open = this.#repositories.get(id);
+    if (open !== undefined) return open.repository;
+    const known = [...this.#repositories.keys()].join(', ');
+    throw new HoldfastError(
+      'not-found',
+      'repository-not-found',
+      `There is no repository "${id}" here. Configured are: ${known}.`,
+      { details: { repositoryId: id } },
+    );
+  }
+
+  has(id: string): boolean {
+    return this.#repositories.has(id);
+  }
+
+  all(): readonly OpenRepository[] {
+    return [...this.#repositories.values()];
+  }
+}

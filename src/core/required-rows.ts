@@ -1,0 +1,20 @@
+import type { Backup } from './backup.ts';
+import { HoldfastError } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { Resource } from './resource.ts';
+
+/** @throws HoldfastError `backup-not-found` (not-found) */
+export async function requireBackup(context: ManagerContext, id: string): Promise<Backup> {
+  const backup = await context.catalogue.backups.get(id);
+  if (backup !== undefined) return backup;
+  const message = `There is no backup "${id}". It may have expired or been deleted; list what there is with GET /backups or "holdfast list".`;
+  throw new HoldfastError('not-found', 'backup-not-found', message, { details: { backupId: id } });
+}
+
+/** @throws HoldfastError `resource-not-found` (not-found) */
+export async function requireResource(context: ManagerContext, id: string): Promise<Resource> {
+  const resource = await context.catalogue.resources.get(id);
+  if (resource !== undefined) return resource;
+  const message = `There is no resource "${id}". Set it up with PUT /resources/${id}, or post data to it with POST /backups.`;
+  throw new HoldfastError('not-found', 'resource-not-found', message, { details: { resourceId: id } });
+}

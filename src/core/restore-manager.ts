@@ -1,0 +1,258 @@
+import type { RestoreManager, RestoreOperation, RestoreRequest } from './application.ts';
+import type { Backup, BackupType } from './backup.ts';
+import { HoldfastError, messageOf } from './errors.ts';
+import { requireUsableId } from './identifier.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { Operation, OperationStatus } from './operation.ts';
+import type { OperationOutcome, OperationWork, OperationWorkContext } from './operation-work.ts';
+import type { Page, PageRequest } from './ports/catalogue.ts';
+import type { ServiceRestore } from './ports/service.ts';
+import { requireBackup } from './required-rows.ts';
+import { openChain } from './snapshot-chain.ts';
+import { damagedResult, saysDamaged, soundResult, type ValidationResult } from './validator.ts';
+
+/** What a restore operation's row says that it is to do. */
+interface RestoreInput {
+  backupId: string;
+  type: BackupType;
+  validate: boolean;
+  targetResourceId?: string;
+  options: Readonly<Record<string, unknown>>;
+}
+
+/** Gives back what was backed up; see `RestoreManager` for what each method promises. */
+export class CatalogueRestoreManager implements RestoreManager {
+  readonly #context: ManagerContext;
+
+  constructor(context: ManagerContext) {
+    this.#context = context;
+  }
+
+  async restore(
+    request: RestoreRequest,
+    signal?: AbortSignal,
+  ): Promise<{ operation: RestoreOperation; data?: Uint8Array }> {
+    const backup = await requireBackup(this.#context, request.backupId);
+    this.#context.services.get(backup.service);
+    if (request.targetResourceId !== undefined) requireUsableId(request.targetResourceId, 'resource');
+    const operation = this.#describe(backup, request);
+    if (backup.contentKind === 'document') return this.#restoreDocument(operation, backup, signal);
+    await this.#context.queue.enqueue(operation);
+    return { operation: restoreView(operation) };
+  }
+
+  async restorePointInTime(
+    request: Omit<RestoreRequest, 'backupId'> & { resourceId: string; timestamp: string },
+    signal?: AbortSignal,
+  ): Promise<{ operation: RestoreOperation; data?: Uint8Array }> {
+    const { resourceId, timestamp, ...rest } = request;
+    const moment = momentOf(timestamp);
+    const { maxSnapshots } = this.#context.configuration;
+    const backup = await this.#context.catalogue.backups.atOrBefore(resourceId, moment, maxSnapshots);
+    if (backup === undefined) throw await this.#noBackupAt(resourceId, moment);
+    return this.restore({ ...rest, backupId: backup.id }, signal);
+  }
+
+  async list(
+    filter: { status?: OperationStatus; resources?: readonly string[] },
+    page: PageRequest,
+  ): Promise<Page<RestoreOperation>> {
+    const found = await this.#context.catalogue.operations.page({ ...filter, kind: 'restore' }, page);
+    return { ...found, items: found.items.map(restoreView) };
+  }
+
+  /** @throws HoldfastError `operation-not-found` (not-found) */
+  async get(id: string): Promise<RestoreOperation> {
+    const operation = await this.#context.catalogue.operations.get(id);
+    if (operation?.kind === 'restore') return restoreView(operation);
+    const message = `There is no restore operation "${id}". List them with GET /restore/operations.`;
+    throw new HoldfastError('not-found', 'operation-not-found', message, { details: { operationId: id } });
+  }
+
+  /** Runs an operation that `restore` queued. */
+  readonly work: OperationWork = async (operation, context) => {
+    const backup = await requireBackup(this.#context, inputOf(operation).backupId);
+    try {
+      const { outcome } = await this.#run(operation, backup, context);
+      void this.#context.notifier.notify({
+        type: 'restore-completed',
+        subject: backup.resourceId,
+        message: `Restored ${backup.id} of ${backup.resourceId}.`,
+        details: { backupId: backup.id, operationId: operation.id },
+      });
+      return outcome;
+    } catch (error) {
+      if (!context.signal.aborted) this.#notifyFailure(operation, backup, error);
+      throw error;
+    }
+  };
+
+  /** Small and quick enough to be answered at once; the operation's row tells that it happened. */
+  async #restoreDocument(
+    queued: Operation,
+    backup: Backup,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<{ operation: RestoreOperation; data?: Uint8Array }> {
+    const { catalogue, clock } = this.#context;
+    const operation: Operation = { ...queued, status: 'running', attempts: 1, startedAt: queued.createdAt };
+    await catalogue.operations.insertRunning(operation, this.#context.owner);
+    const end = async (change: Partial<Operation>): Promise<RestoreOperation> => {
+      const ended = { ...change, completedAt: clock.now().toISOString() };
+      await catalogue.operations.update(operation.id, ended);
+      return restoreView({ ...operation, ...ended });
+    };
+    try {
+      const warnings: string[] = [];
+      const context = { signal, report: () => undefined, warn: (message: string) => void warnings.push(message) };
+      const { outcome, restored } = await this.#run(operation, backup, context);
+      const view = await end({ status: 'completed', progress: { percent: 100 }, result: outcome.result, warnings });
+      return restored.data === undefined ? { operation: view } : { operation: view, data: restored.data };
+    } catch (error) {
+      await end(
+        signal.aborted
+          ? { status: 'cancelled' }
+          : { status: 'failed', error: failureOf(error), result: this.#failedResult(backup, error) },
+      );
+      if (!signal.aborted) this.#notifyFailure(operation, backup, error);
+      throw error;
+    }
+  }
+
+  async #run(
+    operation: Operation,
+    backup: Backup,
+    { signal, report, warn }: OperationWorkContext,
+  ): Promise<{ outcome: OperationOutcome; restored: ServiceRestore }> {
+    const input = inputOf(operation);
+    const resource = await this.#context.catalogue.resources.get(backup.resourceId);
+    const chain = await openChain(this.#context.catalogue, this.#context.repositories.get(backup.repositoryId), backup);
+    try {
+      const restored = await this.#context.services.get(backup.service).restore({
+        backup,
+        chain: chain.links,
+        options: input.options,
+        ...(resource === undefined ? {} : { resource }),
+        signal,
+        report,
+        warn,
+      });
+      signal.throwIfAborted();
+      return { restored, outcome: { result: this.#result(input, backup, restored) } };
+    } finally {
+      await chain.close();
+    }
+  }
+
+  #result(input: RestoreInput, backup: Backup, restored: ServiceRestore): Readonly<Record<string, unknown>> {
+    return {
+      ...restored.report,
+      ...(restored.checksum === undefined ? {} : { checksum: restored.checksum }),
+      ...(backup.contentKind === 'stream' ? { content: `/backups/${backup.id}/content` } : {}),
+      validated: input.validate,
+      ...(input.validate ? { validation: soundResult(backup, this.#context.clock.now()) } : {}),
+    };
+  }
+
+  #failedResult(backup: Backup, error: unknown): Readonly<Record<string, unknown>> {
+    if (!saysDamaged(error)) return { validated: false };
+    return { validated: true, validation: damagedResult(backup, error, this.#context.clock.now()) };
+  }
+
+  #describe(backup: Backup, request: RestoreRequest): Operation {
+    const input: RestoreInput = {
+      backupId: backup.id,
+      type: backup.type,
+      validate: request.validate ?? true,
+      ...(request.targetResourceId === undefined ? {} : { targetResourceId: request.targetResourceId }),
+      options: request.options ?? {},
+    };
+    return {
+      id: this.#context.nextId('restore'),
+      kind: 'restore',
+      status: 'queued',
+      input: { ...input },
+      resourceId: backup.resourceId,
+      backupId: backup.id,
+      progress: { percent: 0 },
+      warnings: [],
+      attempts: 0,
+      createdBy: request.createdBy,
+      createdAt: this.#context.clock.now().toISOString(),
+    };
+  }
+
+  #notifyFailure(operation: Operation, backup: Backup, error: unknown): void {
+    void this.#context.notifier.notify({
+      type: 'restore-failed',
+      subject: backup.resourceId,
+      message: `The restore of ${backup.id} failed: ${messageOf(error)}`,
+      details: { backupId: backup.id, operationId: operation.id },
+    });
+  }
+
+  async #noBackupAt(resourceId: string, moment: string): Promise<HoldfastError> {
+    const all = await this.#context.catalogue.backups.allOf(resourceId);
+    const { maxSnapshots } = this.#context.configuration;
+    const oldest = all.filter(({ status }) => status === 'completed').slice(0, maxSnapshots).at(-1);
+    const advice =
+      oldest === undefined
+        ? `"${resourceId}" has no backups.`
+        : `The oldest one that is looked at is of ${oldest.createdAt} (the newest ${maxSnapshots} count); older ones restore by their id.`;
+    return new HoldfastError(
+      'not-found',
+      'no-backup-at-time',
+      `No backup of "${resourceId}" was made at or before ${moment}. ${advice}`,
+      { details: { resourceId, timestamp: moment, ...(oldest === undefined ? {} : { oldest: oldest.createdAt }) } },
+    );
+  }
+}
+
+/** An operation as restores show it. */
+export function restoreView(operation: Operation): RestoreOperation {
+  const input = inputOf(operation);
+  const validation = operation.result?.validation as ValidationResult | undefined;
+  const { result, error, completedAt, resourceId } = operation;
+  return {
+    id: operation.id,
+    backupId: input.backupId,
+    ...(resourceId === undefined ? {} : { resourceId }),
+    ...(input.targetResourceId === undefined ? {} : { targetResourceId: input.targetResourceId }),
+    type: input.type,
+    status: operation.status,
+    validated: result?.validated === true,
+    validationErrors: validation?.errors ?? [],
+    ...(validation === undefined ? {} : { validation }),
+    progress: operation.progress.percent,
+    detail: operation.progress,
+    ...(result === undefined ? {} : { result }),
+    ...(error === undefined ? {} : { error }),
+    warnings: operation.warnings,
+    createdAt: operation.createdAt,
+    ...(completedAt === undefined ? {} : { completedAt }),
+    createdBy: operation.createdBy,
+  };
+}
+
+/** Rows of restores are written by this manager alone. */
+function inputOf(operation: Operation): RestoreInput {
+  return operation.input as unknown as RestoreInput;
+}
+
+function failureOf(error: unknown) {
+  if (error instanceof HoldfastError) return { code: error.code, message: error.message, kind: error.kind };
+  return { code: 'internal', message: messageOf(error), kind: 'internal' as const };
+}
+
+/**
+ * The last millisecond that a timestamp names: one without a fraction names its whole second, so that a backup of
+ * 12:00:00.300 is found under the `12:00:00Z` that `date` printed right after it.
+ * @throws HoldfastError `timestamp-invalid` (invalid)
+ */
+function momentOf(timestamp: string): string {
+  const time = Date.parse(timestamp);
+  if (Number.isNaN(time)) {
+    const message = `"${timestamp}" is no time. Use RFC 3339, for example 2025-01-01T12:30:00Z.`;
+    throw new HoldfastError('invalid', 'timestamp-invalid', message, { details: { field: 'timestamp' } });
+  }
+  return new Date(timestamp.includes('.') ? time : time + 999).toISOString();
+}

@@ -1,0 +1,119 @@
+import { Cron } from 'croner';
+import type { ScheduleManager } from './application.ts';
+import type { BackupType } from './backup.ts';
+import { HoldfastError, messageOf } from './errors.ts';
+import { requireUsableId } from './identifier.ts';
+import type { ManagerContext } from './manager-context.ts';
+import { requireResource } from './required-rows.ts';
+import { requireTimeZone } from './retention.ts';
+import type { Schedule } from './schedule.ts';
+import { requireBackupType } from './service-registry.ts';
+
+/** Keeps schedules; the `Scheduler` of the running service carries them out. */
+export class CatalogueScheduleManager implements ScheduleManager {
+  readonly #context: ManagerContext;
+  readonly #onChange: () => void;
+
+  /** @param onChange told after each change made through this manager */
+  constructor(context: ManagerContext, onChange: () => void) {
+    this.#context = context;
+    this.#onChange = onChange;
+  }
+
+  /** @throws HoldfastError `schedule-not-found` (not-found) */
+  async get(id: string): Promise<Schedule> {
+    const schedule = await this.#context.catalogue.schedules.get(id);
+    if (schedule !== undefined) return this.#withNextRun(schedule);
+    const message = `There is no schedule "${id}". List them with GET /schedules.`;
+    throw new HoldfastError('not-found', 'schedule-not-found', message, { details: { scheduleId: id } });
+  }
+
+  async list(): Promise<readonly Schedule[]> {
+    return (await this.#context.catalogue.schedules.list()).map((schedule) => this.#withNextRun(schedule));
+  }
+
+  /** @throws HoldfastError `cron-invalid`, `time-zone-unknown` (invalid); `resource-is-posted` (conflict) */
+  async put(schedule: {
+    id?: string;
+    resourceId: string;
+    cron: string;
+    timeZone?: string;
+    type?: BackupType;
+    enabled?: boolean;
+  }): Promise<Schedule> {
+    const { catalogue, clock, nextId, services } = this.#context;
+    const id = schedule.id ?? nextId('schedule');
+    requireUsableId(id, 'schedule');
+    const timeZone = schedule.timeZone ?? 'UTC';
+    requireTimeZone(timeZone);
+    requireCron(schedule.cron, timeZone, clock.now());
+    const service = services.get((await requireResource(this.#context, schedule.resourceId)).service);
+    if (service.source === 'posted') throw cannotBeScheduled(schedule.resourceId, service.name);
+    const type = schedule.type ?? 'full';
+    requireBackupType(service, type);
+    const before = await catalogue.schedules.get(id);
+    const now = clock.now().toISOString();
+    const row: Schedule = {
+      ...(before?.lastRunAt === undefined ? {} : { lastRunAt: before.lastRunAt }),
+      ...(before?.lastOperationId === undefined ? {} : { lastOperationId: before.lastOperationId }),
+      id,
+      resourceId: schedule.resourceId,
+      cron: schedule.cron,
+      timeZone,
+      type,
+      enabled: schedule.enabled ?? true,
+      createdAt: before?.createdAt ?? now,
+      updatedAt: now,
+    };
+    await catalogue.schedules.put(row);
+    this.#onChange();
+    return this.#withNextRun(row);
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.get(id);
+    await this.#context.catalogue.schedules.delete(id);
+    this.#onChange();
+  }
+
+  /** Worked out when asked for, so that it is never out of date. */
+  #withNextRun(schedule: Schedule): Schedule {
+    const { nextRunAt: _stored, ...rest } = schedule;
+    const next = schedule.enabled ? nextRun(schedule.cron, schedule.timeZone, this.#context.clock.now()) : undefined;
+    return next === undefined ? rest : { ...rest, nextRunAt: next.toISOString() };
+  }
+}
+
+/** When a cron expression is next due after `from`; undefined for never. */
+export function nextRun(cron: string, timeZone: string, from: Date): Date | undefined {
+  const job = new Cron(cron, { timezone: timeZone, paused: true, mode: '5-or-6-parts' });
+  return job.nextRun(from) ?? undefined;
+}
+
+/** @throws HoldfastError `cron-invalid` (invalid) for what is no cron expression or is never due */
+export function requireCron(cron: string, timeZone: string, now: Date): void {
+  let next: Date | undefined;
+  let cause: unknown;
+  try {
+    next = nextRun(cron, timeZone, now);
+  } catch (error) {
+    cause = error;
+  }
+  if (next !== undefined) return;
+  const reason = cause === undefined ? 'It is never due.' : `${messageOf(cause)}.`;
+  throw new HoldfastError(
+    'invalid',
+    'cron-invalid',
+    `"${cron}" is no usable cron expression. ${reason} Use five fields (minute, hour, day, month, weekday) such as "30 2 * * *", six with seconds first, or "@daily".`,
+    { cause, details: { field: 'cron' } },
+  );
+}
+
+function cannotBeScheduled(resourceId: string, service: string): HoldfastError {
+  return new HoldfastError(
+    'conflict',
+    'resource-is-posted',
+    `"${resourceId}" cannot be scheduled: its ${service} content is posted, so Holdfast cannot fetch it. Post it by a cron job of your own.`,
+    { details: { resourceId, service } },
+  );
+}

@@ -1,0 +1,128 @@
+import { Cron } from 'croner';
+import type { BackupManager, PolicyManager } from './application.ts';
+import { messageOf } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+import { hasEnded } from './operation-manager.ts';
+import type { Schedule } from './schedule.ts';
+
+/** How often the catalogue is asked for schedules that other processes changed. */
+const RELOAD_MILLISECONDS = 30_000;
+/** The first cleanup waits until the service has started and answered its first callers. */
+const FIRST_CLEANUP_MILLISECONDS = 15_000;
+
+/** Lets schedules and the cleanup happen when they are due, in the process that serves. */
+export class Scheduler {
+  readonly #context: ManagerContext;
+  readonly #backups: BackupManager;
+  readonly #policies: PolicyManager;
+  readonly #jobs = new Map<string, { signature: string; job: Cron }>();
+  #cleanup: Cron | undefined;
+  #reload: NodeJS.Timeout | undefined;
+  #firstCleanup: NodeJS.Timeout | undefined;
+  #started = false;
+
+  constructor(context: ManagerContext, backups: BackupManager, policies: PolicyManager) {
+    this.#context = context;
+    this.#backups = backups;
+    this.#policies = policies;
+  }
+
+  async start(): Promise<void> {
+    this.#started = true;
+    await this.reload();
+    this.#reload = setInterval(() => void this.reload(), RELOAD_MILLISECONDS).unref();
+    const { cleanup } = this.#context.configuration;
+    if (!cleanup.enabled) return;
+    const cleanUp = () => void this.#cleanUp();
+    this.#cleanup = new Cron(cleanup.cron, { timezone: cleanup.timeZone, protect: true, unref: true }, cleanUp);
+    this.#firstCleanup = setTimeout(cleanUp, FIRST_CLEANUP_MILLISECONDS).unref();
+  }
+
+  stop(): void {
+    this.#started = false;
+    clearInterval(this.#reload);
+    clearTimeout(this.#firstCleanup);
+    this.#cleanup?.stop();
+    for (const { job } of this.#jobs.values()) job.stop();
+    this.#jobs.clear();
+  }
+
+  /** Brings the jobs in line with the catalogue; what has not changed runs on. */
+  async reload(): Promise<void> {
+    try {
+      const schedules = await this.#context.catalogue.schedules.list();
+      if (!this.#started) return;
+      const wanted = new Map(schedules.filter(({ enabled }) => enabled).map((schedule) => [schedule.id, schedule]));
+      for (const [id, { signature, job }] of this.#jobs) {
+        const schedule = wanted.get(id);
+        if (schedule !== undefined && signatureOf(schedule) === signature) continue;
+        job.stop();
+        this.#jobs.delete(id);
+      }
+      for (const schedule of wanted.values()) if (!this.#jobs.has(schedule.id)) this.#begin(schedule);
+    } catch (error) {
+      this.#context.logger.error({ err: error }, 'schedules could not be read; those known run on');
+    }
+  }
+
+  #begin(schedule: Schedule): void {
+    try {
+      const job = new Cron(schedule.cron, { timezone: schedule.timeZone, unref: true }, () => this.#fire(schedule.id));
+      this.#jobs.set(schedule.id, { signature: signatureOf(schedule), job });
+    } catch (error) {
+      this.#context.logger.error({ err: error, scheduleId: schedule.id }, 'a schedule cannot run');
+    }
+  }
+
+  async #fire(id: string): Promise<void> {
+    const { catalogue, clock, logger, notifier } = this.#context;
+    try {
+      const schedule = await catalogue.schedules.get(id);
+      if (schedule === undefined || !schedule.enabled) return;
+      if (await this.#stillRuns(schedule)) {
+        logger.warn({ scheduleId: id, operationId: schedule.lastOperationId }, 'a schedule is due while its last backup still runs: skipped');
+        return;
+      }
+      const operation = await this.#backups.start({
+        resourceId: schedule.resourceId,
+        type: schedule.type,
+        createdBy: `schedule:${id}`,
+      });
+      const latest = (await catalogue.schedules.get(id)) ?? schedule;
+      await catalogue.schedules.put({ ...latest, lastRunAt: clock.now().toISOString(), lastOperationId: operation.id });
+    } catch (error) {
+      logger.error({ err: error, scheduleId: id }, 'a scheduled backup could not be started');
+      await notifier.notify({
+        type: 'backup-failed',
+        subject: id,
+        message: `The schedule ${id} could not start its backup: ${messageOf(error)}`,
+        details: { scheduleId: id },
+      });
+    }
+  }
+
+  async #stillRuns(schedule: Schedule): Promise<boolean> {
+    if (schedule.lastOperationId === undefined) return false;
+    const last = await this.#context.catalogue.operations.get(schedule.lastOperationId);
+    return last !== undefined && !hasEnded(last);
+  }
+
+  async #cleanUp(): Promise<void> {
+    try {
+      await this.#policies.cleanUp('cleanup');
+    } catch (error) {
+      this.#context.logger.error({ err: error }, 'cleanup failed');
+      await this.#context.notifier.notify({
+        type: 'cleanup-failed',
+        subject: 'cleanup',
+        message: `Cleanup failed: ${messageOf(error)}`,
+        details: {},
+      });
+    }
+  }
+}
+
+/** What a job was made from: recording a run must not begin it anew. */
+function signatureOf({ cron, timeZone }: Schedule): string {
+  return `${timeZone} ${cron}`;
+}

@@ -1,0 +1,160 @@
+import type { RepositoryOverview, StorageManager } from './application.ts';
+import { reconcileCatalogue } from './catalogue-reconciliation.ts';
+import { HoldfastError } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { Operation, Progress } from './operation.ts';
+import type { OperationWork } from './operation-work.ts';
+import type { KeyProvider } from './ports/key-provider.ts';
+import type {
+  CheckFinding,
+  CheckLevel,
+  CheckReport,
+  KeySlot,
+  Repository,
+  StepProgress,
+} from './ports/repository.ts';
+
+const FINDINGS_KEPT = 100;
+
+interface VerifyOptions {
+  level: CheckLevel;
+  backupIds?: readonly string[];
+  signal?: AbortSignal;
+  report?: (progress: Progress) => void;
+}
+
+/** The repositories that are open; see `StorageManager` for what each method promises. */
+export class RepositoryStorageManager implements StorageManager {
+  readonly #context: ManagerContext;
+
+  constructor(context: ManagerContext) {
+    this.#context = context;
+  }
+
+  get default(): Repository {
+    return this.#context.repositories.default;
+  }
+
+  repository(id: string): Repository {
+    return this.#context.repositories.get(id);
+  }
+
+  async list(): Promise<readonly RepositoryOverview[]> {
+    return Promise.all(this.#context.repositories.all().map(({ repository }) => overviewOf(repository)));
+  }
+
+  async get(id: string): Promise<RepositoryOverview> {
+    return overviewOf(this.repository(id));
+  }
+
+  async keys(id: string): Promise<readonly KeySlot[]> {
+    return this.repository(id).keys.list();
+  }
+
+  async addKey(id: string, provider: KeyProvider, label: string): Promise<KeySlot> {
+    return this.repository(id).keys.add(provider, label);
+  }
+
+  async startVerify(
+    id: string,
+    options: { level: CheckLevel; backupIds?: readonly string[]; createdBy: string },
+  ): Promise<Operation> {
+    await this.#requireBackups(id, options.backupIds);
+    const operation: Operation = {
+      id: this.#context.nextId('operation'),
+      kind: 'verify',
+      status: 'queued',
+      input: {
+        repositoryId: this.repository(id).id,
+        level: options.level,
+        ...(options.backupIds === undefined ? {} : { backupIds: options.backupIds }),
+      },
+      progress: { percent: 0 },
+      warnings: [],
+      attempts: 0,
+      createdBy: options.createdBy,
+      createdAt: this.#context.clock.now().toISOString(),
+    };
+    await this.#context.queue.enqueue(operation);
+    return operation;
+  }
+
+  /** Runs an operation that `startVerify` queued; damage counts as failure, so that nobody takes it for good news. */
+  readonly work: OperationWork = async (operation, { signal, report }) => {
+    const input = operation.input as { repositoryId: string; level: CheckLevel; backupIds?: readonly string[] };
+    const { findings, ...checked } = await this.verify(input.repositoryId, { ...input, signal, report });
+    const result = { ...checked, findingCount: findings.length, findings: findings.slice(0, FINDINGS_KEPT) };
+    const damage = findings.filter(isDamage);
+    const [first] = damage;
+    if (first === undefined) return { result };
+    const message = `The check found ${damage.length} ${damage.length === 1 ? 'damage' : 'damages'}. The first: ${first.message} (${first.object})`;
+    return { result, failure: { code: 'damage-found', message, kind: 'damaged' } };
+  };
+
+  async verify(id: string, options: VerifyOptions): Promise<CheckReport> {
+    const { level, backupIds, signal, report } = options;
+    await this.#requireBackups(id, backupIds);
+    const checked = await this.repository(id).check({
+      level,
+      ...(backupIds === undefined ? {} : { snapshotIds: backupIds }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(report === undefined ? {} : { report: (step) => report(progressOf(step)) }),
+    });
+    await this.#recordDamage(id, checked.findings.filter(isDamage));
+    return checked;
+  }
+
+  async reconcile(
+    id: string,
+    report?: (progress: Progress) => void,
+  ): Promise<{ added: number; removed: number; unreadable: readonly string[] }> {
+    return reconcileCatalogue(this.#context, this.repository(id), report);
+  }
+
+  /** Marks what is hit, and all that builds on it, so that nobody relies on it and no new backup does either. */
+  async #recordDamage(repositoryId: string, damage: readonly CheckFinding[]): Promise<void> {
+    if (damage.length === 0) return;
+    const { backups } = this.#context.catalogue;
+    const hit = new Set(damage.flatMap(({ snapshotIds }) => snapshotIds ?? []));
+    for (const id of [...hit]) for (const dependant of await backups.dependants(id)) hit.add(dependant.id);
+    for (const id of hit) {
+      const backup = await backups.get(id);
+      if (backup !== undefined && backup.status !== 'damaged') await backups.put({ ...backup, status: 'damaged' });
+    }
+    await this.#context.notifier.notify({
+      type: 'damage-found',
+      subject: repositoryId,
+      message: `A check of the repository "${repositoryId}" found ${damage.length} damages; ${hit.size} backups are hit. The first: ${damage[0]?.message}`,
+      details: { backupIds: [...hit].slice(0, FINDINGS_KEPT), findings: damage.slice(0, 20) },
+    });
+  }
+
+  async #requireBackups(repositoryId: string, ids: readonly string[] | undefined): Promise<void> {
+    for (const id of ids ?? []) {
+      const backup = await this.#context.catalogue.backups.get(id);
+      if (backup?.repositoryId === repositoryId) continue;
+      const message = `There is no backup "${id}" in the repository "${repositoryId}".`;
+      throw new HoldfastError('not-found', 'backup-not-found', message, { details: { backupId: id } });
+    }
+  }
+}
+
+/** A step's progress as operations show it. */
+export function progressOf(step: StepProgress): Progress {
+  const [done, total] =
+    step.totalBytes === undefined ? [step.done, step.total] : [step.doneBytes ?? 0, step.totalBytes];
+  return {
+    percent: total === 0 ? 0 : Math.floor((100 * done) / total),
+    phase: step.phase,
+    ...(step.doneBytes === undefined ? {} : { doneBytes: step.doneBytes }),
+    ...(step.totalBytes === undefined ? {} : { totalBytes: step.totalBytes }),
+  };
+}
+
+async function overviewOf(repository: Repository): Promise<RepositoryOverview> {
+  return { id: repository.id, location: repository.location, ...(await repository.statistics()) };
+}
+
+function isDamage({ severity }: CheckFinding): boolean {
+  return severity === 'damage';
+}
