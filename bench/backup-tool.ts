@@ -54,7 +54,8 @@ function holdfast(): BackupTool | undefined {
     name: 'Holdfast',
     version: versionOf(process.execPath, [main, '--version']),
     settings: 'key file, aes-256-gcm, zstd level 3',
-    initialise: (place) => command(place, 'list'),
+    // An empty folder: the first backup in a new data folder makes repository and key file.
+    initialise: (place) => command(place, 'backup', place.cache, '--resource', 'empty'),
     backup: (place, source) => command(place, 'backup', source, '--resource', 'bench'),
     restore: (place, target) => command(place, 'restore', 'latest', '--resource', 'bench', '--target', target),
     verify: (place) => command(place, 'verify', '--level', '4'),

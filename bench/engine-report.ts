@@ -46,7 +46,7 @@ function secondsTable(results: EngineResults, names: readonly string[]): string 
     return [[`${job}, ${DATA_LABELS[data]}`, ...best.map((seconds) => fixed(seconds, 2)), ...ratios, wanted]];
   });
   const startUp = names.map((name) => fixed(bestSeconds(results, 'start-up', name), 2));
-  rows.push(['start-up (list an empty repository; part of every job above)', ...startUp, ...peers.map(() => ''), '']);
+  rows.push(['start-up (list a new repository; part of every job above)', ...startUp, ...peers.map(() => ''), '']);
   return markdownTable(['job', ...names, ...peers.map((peer) => `× ${peer}`), 'wanted'], rows);
 }
 
