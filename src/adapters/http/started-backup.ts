@@ -42,7 +42,7 @@ export function answerAccepted(operation: Operation, reply: FastifyReply): Fasti
 
 /**
  * The operation after the time that the caller prefers to wait.
- * @throws HoldfastError `operation-failed` (internal) or `operation-cancelled` (cancelled) where it ended so meanwhile
+ * @throws HoldfastError the operation's error where it failed meanwhile; `operation-cancelled` (cancelled)
  */
 export async function waitedFor(
   application: Application,
@@ -69,11 +69,14 @@ export async function waitedFor(
   }
 }
 
-export function operationFailed(operation: Pick<Operation, 'id' | 'error'>): HoldfastError {
-  const reason = operation.error?.message ?? 'It left no reason.';
-  return new HoldfastError('internal', 'operation-failed', `The operation ${operation.id} failed. ${reason}`, {
-    details: { operationId: operation.id, operationError: operation.error },
-  });
+/** What a failed operation failed of, as if the request had. */
+export function operationFailed({ id, error }: Pick<Operation, 'id' | 'error'>): HoldfastError {
+  return new HoldfastError(
+    error?.kind ?? 'internal',
+    error?.code ?? 'operation-failed',
+    `The operation ${id} failed. ${error?.message ?? 'It left no reason.'}`,
+    { details: { operationId: id } },
+  );
 }
 
 function backupIdOf(operation: Operation): string | undefined {

@@ -22,18 +22,15 @@ export function line(longest: number): z.ZodString {
     .regex(/^[^\p{Cc}]*$/u, 'must not hold control characters');
 }
 
+const TIMESTAMP_EXPECTED = 'must be a time by RFC 3339 such as 2025-01-01T12:30:00Z';
+
 /** RFC 3339; the catalogue compares in UTC with milliseconds. */
 export const timestamp = z.iso
-  .datetime({ offset: true, error: 'must be a time by RFC 3339 such as 2025-01-01T12:30:00Z' })
+  .datetime({ offset: true, error: TIMESTAMP_EXPECTED })
   .transform((text) => new Date(text).toISOString());
 
-/**
- * A moment to restore. One without a fraction names its whole second: who backs up at 12:00:00.300 and then asks for
- * `12:00:00Z`, as `date -u +%FT%TZ` says it, means that backup.
- */
-export const moment = z.iso
-  .datetime({ offset: true, error: 'must be a time by RFC 3339 such as 2025-01-01T12:30:00Z' })
-  .transform((text) => new Date(Date.parse(text) + (text.includes('.') ? 0 : 999)).toISOString());
+/** A moment to restore, as it was written: without a fraction it names its whole second, which the core sees to. */
+export const moment = z.iso.datetime({ offset: true, error: TIMESTAMP_EXPECTED });
 
 /** A timestamp in a query: `+` of an offset arrives as a space where it was not escaped. */
 export const queryTimestamp = z.preprocess(

@@ -12,6 +12,8 @@ const progressSchema = z.object({
   current: z.string().optional(),
 });
 
+const operationErrorSchema = z.object({ code: z.string(), message: z.string(), kind: z.string().optional() });
+
 export const operationKind = z.enum(['backup', 'restore', 'verify', 'prune', 'copy', 'recover', 'drill']);
 
 export const operationSchema = z
@@ -24,7 +26,7 @@ export const operationSchema = z
     backupId: z.string().optional(),
     progress: progressSchema,
     result: z.record(z.string(), z.unknown()).optional(),
-    error: z.object({ code: z.string(), message: z.string() }).optional(),
+    error: operationErrorSchema.optional(),
     warnings: z.array(z.string()),
     attempts: z.number(),
     createdBy: z.string(),
@@ -84,7 +86,7 @@ export const restoreOperationSchema = z
     validation: validationSchema.optional(),
     detail: progressSchema.optional(),
     result: z.record(z.string(), z.unknown()).optional(),
-    error: z.object({ code: z.string(), message: z.string() }).optional(),
+    error: operationErrorSchema.optional(),
     warnings: z.array(z.string()),
   })
   .meta({
