@@ -21,6 +21,7 @@ export async function buildProgram(
     .option('--no-color', 'print without colors')
     .addHelpText('after', HELP_AFTER)
     .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .hook('preAction', (_program, action) => {
       session.useOptions(action.optsWithGlobals<GlobalOptions>());

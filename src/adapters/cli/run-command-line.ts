@@ -39,7 +39,7 @@ function wantedAmong(words: readonly string[]): (command: CommandSummary) => boo
 function failed(error: unknown, session: CommandSession): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return ExitCode.success;
-    session.output.failure(usageError(error.code.replace(/^commander\./, ''), usageMessage(error)));
+    session.output.failure(usageError(usageCode(error), usageMessage(error)));
     return ExitCode.usage;
   }
   if (session.signal.aborted && !(error instanceof HoldfastError && error.kind === 'damaged')) {
@@ -50,7 +50,17 @@ function failed(error: unknown, session: CommandSession): number {
   return exitCodeOf(error);
 }
 
+/** `commander.missingArgument` → `missing-argument`. */
+function usageCode(error: CommanderError): string {
+  if (error.code === SUBCOMMAND_MISSING) return 'subcommand-missing';
+  return error.code.replace(/^commander\./, '').replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Commander prints the help instead of an error; here standard error is for one line. */
+const SUBCOMMAND_MISSING = 'commander.help';
+
 function usageMessage(error: CommanderError): string {
+  if (error.code === SUBCOMMAND_MISSING) return 'Say what to do: "holdfast COMMAND --help" lists what there is.';
   const text = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
   return `${text.replace(/[.?]?$/, (end) => end || '.')} Run "holdfast help" for the commands, "holdfast COMMAND --help" for one.`;
 }
