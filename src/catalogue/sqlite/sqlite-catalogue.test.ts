@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, test } from 'node:test';
+import type { Backup } from '../../core/backup.ts';
+import type { Operation } from '../../core/operation.ts';
+import type { Catalogue } from '../../core/ports/catalogue.ts';
+import { acquireServiceLock, serviceLockHolder } from './service-lock.ts';
+import { openSqliteCatalogue } from './sqlite-catalogue.ts';
+
+function backup(id: string, change: Partial<Backup> = {}): Backup {
+  return {
+    id,
+    resourceId: 'shop',
+    resourceType: 'postgresql',
+    service: 'document',
+    type: 'full',
+    status: 'completed',
+    contentKind: 'document',
+    size: 100,
+    compressedSize: 50,
+    encrypted: true,
+    checksum: 'sha256:00',
+    chainLength: 0,
+    metadata: { tags: {} },
+    warnings: [],
+    warningCount: 0,
+    statistics: { sourceBytes: 100, readBytes: 100, newBytes: 100, storedBytes: 60, durationMilliseconds: 1 },
+    repositoryId: 'default',
+    createdAt: '2026-01-01T00:00:00.000Z',
+    completedAt: '2026-01-01T00:00:01.000Z',
+    held: false,
+    ...change,
+  };
+}
+
+function operation(id: string, change: Partial<Operation> = {}): Operation {
+  return {
+    id,
+    kind: 'backup',
+    status: 'queued',
+    input: {},
+    progress: { percent: 0 },
+    warnings: [],
+    attempts: 0,
+    createdBy: 'test',
+    createdAt: '2026-01-01T00:00:00.000Z',
+    ...change,
+  };
+}
+
+const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
+
+describe('the SQLite catalogue', () => {
+  let folder: string;
+  let catalogue: Catalogue;
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'holdfast-catalogue-'));
+    catalogue = await openSqliteCatalogue({ file: path.join(folder, 'catalogue.sqlite') });
+    for (let minute = 0; minute < 50; minute++) {
+      await catalogue.backups.insert(
+        backup(`b${String(minute).padStart(2, '0')}`, {
+          createdAt: at(minute),
+          type: minute % 10 === 0 ? 'full' : 'incremental',
+          resourceId: minute < 40 ? 'shop' : 'shop_x',
+        }),
+      );
+    }
+  });
+  after(async () => {
+    await catalogue.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('pages go through everything once, newest first', async () => {
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await catalogue.backups.page({}, { limit: 7, ...(cursor === undefined ? {} : { cursor }) });
+      seen.push(...page.items.map((item) => item.id));
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    assert.equal(seen.length, 50);
+    assert.deepEqual(seen, [...seen].sort().reverse());
+  });
+
+  test('a cursor that Holdfast did not make is refused', async () => {
+    for (const cursor of [
+      'nonsense',
+      '',
+      Buffer.from('["a"]').toString('base64url'),
+      Buffer.from('{}').toString('base64url'),
+    ]) {
+      await assert.rejects(catalogue.backups.page({}, { limit: 1, cursor }), { code: 'cursor-invalid' });
+    }
+  });
+
+  test('filters narrow by resource, type, time, tag and grant, and treat _ and % as themselves', async () => {
+    await catalogue.backups.put(
+      backup('b05', {
+        createdAt: at(5),
+        type: 'incremental',
+        metadata: { tags: { env: 'production', 'odd"\\key': 'x' } },
+      }),
+    );
+    assert.equal(await catalogue.backups.count({ resourceId: 'shop' }), 40);
+    assert.equal(await catalogue.backups.count({ type: 'full' }), 5);
+    assert.equal(await catalogue.backups.count({ from: at(10), until: at(20) }), 10);
+    assert.equal(await catalogue.backups.count({ tag: 'env=production' }), 1);
+    assert.equal(await catalogue.backups.count({ tag: 'env=test' }), 0);
+    assert.equal(await catalogue.backups.count({ tag: 'env' }), 1);
+    assert.equal(await catalogue.backups.count({ resources: ['shop_*'] }), 10);
+    assert.equal(await catalogue.backups.count({ resources: ['shop%'] }), 0);
+    assert.equal(await catalogue.backups.count({ resources: [] }), 0);
+    assert.deepEqual((await catalogue.backups.get('b05'))?.metadata.tags, { env: 'production', 'odd"\\key': 'x' });
+  });
+
+  test('point in time is the newest at or before, among the newest so many', async () => {
+    assert.equal((await catalogue.backups.atOrBefore('shop', at(25), 100))?.id, 'b25');
+    assert.equal(
+      (await catalogue.backups.atOrBefore('shop', new Date(Date.parse(at(25)) - 1).toISOString(), 100))?.id,
+      'b24',
+    );
+    assert.equal(await catalogue.backups.atOrBefore('shop', at(25), 10), undefined);
+    assert.equal(await catalogue.backups.atOrBefore('unknown', at(25), 10), undefined);
+    assert.equal((await catalogue.backups.latest('shop'))?.id, 'b39');
+    assert.equal((await catalogue.backups.latest('shop', 'full'))?.id, 'b30');
+  });
+
+  test('dependants are those whose chain goes through a backup, nearest first', async () => {
+    const chain = { resourceId: 'chained', createdAt: at(100) };
+    await catalogue.backups.insert(backup('c0', chain));
+    await catalogue.backups.insert(backup('c1', { ...chain, parentId: 'c0', chainLength: 1 }));
+    await catalogue.backups.insert(backup('c2', { ...chain, parentId: 'c1', chainLength: 2 }));
+    await catalogue.backups.insert(backup('tree', { ...chain, parentId: 'c0', chainLength: 0 }));
+    assert.deepEqual(
+      (await catalogue.backups.dependants('c0')).map((item) => item.id),
+      ['c1', 'c2'],
+    );
+    assert.deepEqual(await catalogue.backups.dependants('c2'), []);
+    for (const id of ['c0', 'c1', 'c2', 'tree']) assert.equal(await catalogue.backups.delete(id), true);
+    assert.equal(await catalogue.backups.delete('c0'), false);
+  });
+
+  test('what has expired comes oldest first', async () => {
+    await catalogue.backups.insert(backup('e1', { createdAt: at(200), expiresAt: at(300) }));
+    await catalogue.backups.insert(backup('e2', { createdAt: at(201), expiresAt: at(400) }));
+    assert.deepEqual(
+      (await catalogue.backups.expired(at(300))).map((item) => item.id),
+      ['e1'],
+    );
+    await catalogue.backups.delete('e1');
+    await catalogue.backups.delete('e2');
+  });
+
+  test('of two processes that want work, each operation goes to one', async () => {
+    const other = await openSqliteCatalogue({ file: path.join(folder, 'catalogue.sqlite') });
+    try {
+      for (let index = 0; index < 20; index++) await catalogue.operations.insert(operation(`o${index}`));
+      const claimed: string[] = [];
+      const drain = async (from: Catalogue, owner: string): Promise<void> => {
+        for (
+          let next = await from.operations.claim(owner);
+          next !== undefined;
+          next = await from.operations.claim(owner)
+        )
+          claimed.push(next.id);
+      };
+      await Promise.all([drain(catalogue, 'a'), drain(other, 'b')]);
+      assert.equal(new Set(claimed).size, 20);
+      assert.equal(claimed.length, 20);
+      assert.equal((await catalogue.operations.orphaned(['a', 'b'])).length, 0);
+      assert.equal((await catalogue.operations.orphaned([])).length, 20);
+      for (const id of claimed) await catalogue.operations.update(id, { status: 'completed' });
+      assert.deepEqual(await catalogue.operations.owners(), []);
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('the audit log chains events of several processes, and a change in it shows', async () => {
+    const file = path.join(folder, 'catalogue.sqlite');
+    const other = await openSqliteCatalogue({ file });
+    const event = (action: string) => ({
+      time: at(0),
+      actor: 'test',
+      action,
+      outcome: 'success' as const,
+      details: { 'a"b\\': 1 },
+    });
+    for (let index = 0; index < 10; index++)
+      await (index % 2 === 0 ? catalogue : other).audit.append(event(`act-${index}`));
+    await Promise.all(Array.from({ length: 10 }, (_, index) => catalogue.audit.append(event(`act-${10 + index}`))));
+    await other.close();
+    assert.deepEqual(await catalogue.audit.verify(), { events: 20 });
+    assert.equal((await catalogue.audit.page({}, { limit: 5 })).items[0]?.sequence, 20);
+    const direct = new DatabaseSync(file);
+    direct.exec(`UPDATE audit_events SET record = replace(record, '"test"', '"nobody"') WHERE sequence = 7`);
+    direct.close();
+    assert.deepEqual(await catalogue.audit.verify(), { events: 6, brokenAt: 7 });
+  });
+
+  test('an idempotency key is claimed once, then answers as it did', async () => {
+    const { idempotency } = catalogue;
+    assert.deepEqual(await idempotency.begin('k', 'f', at(0)), { state: 'new' });
+    assert.deepEqual(await idempotency.begin('k', 'f', at(0)), { state: 'in-progress' });
+    assert.deepEqual(await idempotency.begin('k', 'other', at(0)), { state: 'mismatch' });
+    await idempotency.finish('k', 201, '{"id":1}');
+    assert.deepEqual(await idempotency.begin('k', 'f', at(0)), { state: 'done', status: 201, body: '{"id":1}' });
+    await idempotency.begin('failed', 'f', at(0));
+    await idempotency.abandon('failed');
+    assert.deepEqual(await idempotency.begin('failed', 'f', at(0)), { state: 'new' });
+    await idempotency.expire(at(1));
+    assert.deepEqual(await idempotency.begin('k', 'f', at(0)), { state: 'new' });
+  });
+
+  test('the questions asked all day are answered from an index', () => {
+    const direct = new DatabaseSync(path.join(folder, 'catalogue.sqlite'));
+    const plan = (query: string): string =>
+      direct
+        .prepare(`EXPLAIN QUERY PLAN ${query}`)
+        .all()
+        .map((row) => String(row.detail))
+        .join('; ');
+    for (const query of [
+      "SELECT record FROM backups WHERE resource_id = 'x' ORDER BY created_at DESC, id DESC LIMIT 100",
+      'SELECT record FROM backups ORDER BY created_at DESC, id DESC LIMIT 100',
+      "SELECT record FROM backups WHERE (created_at, id) < ('2026', 'b') ORDER BY created_at DESC, id DESC LIMIT 100",
+      "SELECT record FROM backups WHERE type = 'full' ORDER BY created_at DESC, id DESC LIMIT 100",
+      "SELECT id FROM backups WHERE parent_id = 'x'",
+      "SELECT record FROM backups WHERE expires_at <= '2026'",
+    ]) {
+      assert.match(plan(query), /USING (COVERING )?INDEX/, query);
+      assert.doesNotMatch(plan(query).replace('FOR ORDER BY LAST TERM', ''), /USE TEMP B-TREE/, query);
+    }
+    direct.close();
+  });
+});
+
+describe('opening a catalogue', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'holdfast-catalogue-'));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  test('a damaged file is told from a newer one', async () => {
+    const damaged = path.join(folder, 'damaged.sqlite');
+    await writeFile(damaged, 'This is no database at all, but long enough to look at. '.repeat(100));
+    await assert.rejects(openSqliteCatalogue({ file: damaged }), { code: 'catalogue-damaged' });
+    const newer = path.join(folder, 'newer.sqlite');
+    await (await openSqliteCatalogue({ file: newer })).close();
+    const direct = new DatabaseSync(newer);
+    direct.exec(`INSERT INTO kysely_migration (name, timestamp) VALUES ('9999-later', '2030-01-01')`);
+    direct.close();
+    await assert.rejects(openSqliteCatalogue({ file: newer }), { code: 'catalogue-newer', kind: 'unsupported' });
+  });
+
+  test('one process serves a data folder, and a killed one leaves no lock', async () => {
+    const lock = await acquireServiceLock(folder);
+    await lock.release();
+    const module = new URL('./service-lock.ts', import.meta.url).href;
+    const child = spawn(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `const { acquireServiceLock } = await import(${JSON.stringify(module)}); await acquireServiceLock(${JSON.stringify(folder)}); console.log('held'); setInterval(() => {}, 1000);`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    await once(child.stdout, 'data');
+    await assert.rejects(acquireServiceLock(folder), {
+      code: 'data-folder-in-use',
+      message: new RegExp(`Process ${child.pid}`),
+    });
+    assert.equal(await serviceLockHolder(folder), child.pid);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    assert.equal(await serviceLockHolder(folder), undefined);
+    await (await acquireServiceLock(folder)).release();
+  });
+});

@@ -1,0 +1,48 @@
+import type { Kysely } from 'kysely';
+import type { DocumentTable } from '../../core/ports/catalogue.ts';
+import { fromText, toText } from '../record-text.ts';
+import type { CatalogueSchema } from '../schema.ts';
+
+/** A small collection (policies, schedules, tokens) kept in the shared `documents` table. */
+export function createDocumentTable<Item extends { id: string; createdAt: string }>(
+  database: Kysely<CatalogueSchema>,
+  collection: string,
+): DocumentTable<Item> {
+  return {
+    async get(id) {
+      const row = await database
+        .selectFrom('documents')
+        .select('record')
+        .where('collection', '=', collection)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row === undefined ? undefined : fromText<Item>(row.record);
+    },
+    async list() {
+      const rows = await database
+        .selectFrom('documents')
+        .select('record')
+        .where('collection', '=', collection)
+        .orderBy('created_at')
+        .orderBy('id')
+        .execute();
+      return rows.map((row) => fromText<Item>(row.record));
+    },
+    async put(item) {
+      const record = toText(item);
+      await database
+        .insertInto('documents')
+        .values({ collection, id: item.id, created_at: item.createdAt, record })
+        .onConflict((conflict) => conflict.columns(['collection', 'id']).doUpdateSet({ record }))
+        .execute();
+    },
+    async delete(id) {
+      const result = await database
+        .deleteFrom('documents')
+        .where('collection', '=', collection)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return result.numDeletedRows > 0n;
+    },
+  };
+}

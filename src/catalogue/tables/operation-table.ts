@@ -1,0 +1,132 @@
+import { type Kysely, sql } from 'kysely';
+import type { Operation } from '../../core/operation.ts';
+import type { OperationTable } from '../../core/ports/catalogue.ts';
+import { matchesAny } from '../id-patterns.ts';
+import { decodeCursor, encodeCursor } from '../keyset-cursor.ts';
+import { fromText, toText } from '../record-text.ts';
+import type { CatalogueSchema, Exclusively } from '../schema.ts';
+
+export function createOperationTable(database: Kysely<CatalogueSchema>, exclusively: Exclusively): OperationTable {
+  const insert = async (operation: Operation, owner: string | null): Promise<void> => {
+    await database.insertInto('operations').values(toRow(operation, owner)).execute();
+  };
+  const get = async (id: string): Promise<Operation | undefined> => {
+    const row = await database.selectFrom('operations').select('record').where('id', '=', id).executeTakeFirst();
+    return row === undefined ? undefined : fromText<Operation>(row.record);
+  };
+  return {
+    insert: (operation) => insert(operation, null),
+    insertRunning: insert,
+    get,
+    async update(id, change) {
+      await exclusively(async (transaction) => {
+        const row = await transaction
+          .selectFrom('operations')
+          .select(['record'])
+          .where('id', '=', id)
+          .executeTakeFirst();
+        if (row === undefined) return;
+        const operation = { ...fromText<Operation>(row.record), ...change };
+        await transaction
+          .updateTable('operations')
+          .set({
+            status: operation.status,
+            resource_id: operation.resourceId ?? null,
+            record: toText(operation),
+            ...(operation.status === 'running' ? {} : { owner: null }),
+          })
+          .where('id', '=', id)
+          .execute();
+      });
+    },
+    async page({ kind, status, resourceId, resources }, { limit, cursor }) {
+      let query = database.selectFrom('operations').select(['id', 'created_at', 'record']);
+      if (kind !== undefined) query = query.where('kind', '=', kind);
+      if (status !== undefined) query = query.where('status', '=', status);
+      if (resourceId !== undefined) query = query.where('resource_id', '=', resourceId);
+      if (resources !== undefined) query = query.where((builder) => matchesAny(builder, 'resource_id', resources));
+      if (cursor !== undefined) {
+        const [time, id] = decodeCursor(cursor, 2);
+        query = query.where(sql<boolean>`(created_at, id) < (${time}, ${id})`);
+      }
+      const rows = await query
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit + 1)
+        .execute();
+      const items = rows.slice(0, limit).map((row) => fromText<Operation>(row.record));
+      const last = rows[limit - 1];
+      return rows.length > limit && last !== undefined
+        ? { items, nextCursor: encodeCursor([last.created_at, last.id]) }
+        : { items };
+    },
+    async withStatus(status) {
+      const rows = await database
+        .selectFrom('operations')
+        .select('record')
+        .where('status', '=', status)
+        .orderBy('created_at')
+        .orderBy('id')
+        .execute();
+      return rows.map((row) => fromText<Operation>(row.record));
+    },
+    async claim(owner) {
+      // One statement, so that of several processes exactly one gets the row.
+      const oldest = database
+        .selectFrom('operations')
+        .select('id')
+        .where('status', '=', 'queued')
+        .orderBy('created_at')
+        .orderBy('id')
+        .limit(1);
+      const row = await database
+        .updateTable('operations')
+        .set({ status: 'running', owner })
+        .where('id', '=', oldest)
+        .where('status', '=', 'queued')
+        .returning('record')
+        .executeTakeFirst();
+      if (row === undefined) return undefined;
+      const queued = fromText<Operation>(row.record);
+      const operation: Operation = { ...queued, status: 'running' };
+      await database
+        .updateTable('operations')
+        .set({ record: toText(operation) })
+        .where('id', '=', operation.id)
+        .execute();
+      return operation;
+    },
+    async orphaned(owners) {
+      const rows = await database
+        .selectFrom('operations')
+        .select(['record', 'owner'])
+        .where('status', '=', 'running')
+        .orderBy('created_at')
+        .execute();
+      return rows
+        .filter((row) => row.owner === null || !owners.includes(row.owner))
+        .map((row) => fromText<Operation>(row.record));
+    },
+    async owners() {
+      const rows = await database
+        .selectFrom('operations')
+        .select('owner')
+        .distinct()
+        .where('status', '=', 'running')
+        .execute();
+      return rows.flatMap((row) => row.owner ?? []);
+    },
+  };
+}
+
+function toRow(operation: Operation, owner: string | null): CatalogueSchema['operations'] {
+  return {
+    id: operation.id,
+    kind: operation.kind,
+    status: operation.status,
+    resource_id: operation.resourceId ?? null,
+    owner,
+    created_at: operation.createdAt,
+    record: toText(operation),
+  };
+}
