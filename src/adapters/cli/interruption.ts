@@ -33,12 +33,13 @@ export class Interruption {
     const now = performance.now();
     if (this.#receivedAt === undefined) {
       this.#receivedAt = now;
-      this.#controller.abort(new HoldfastError('cancelled', 'interrupted', 'Interrupted. Nothing was left half done.'));
+      this.#controller.abort(new HoldfastError('cancelled', 'interrupted', MESSAGE));
     } else if (now - this.#receivedAt > SAME_MILLISECONDS) {
       process.exit(name === 'SIGTERM' ? 143 : 130);
     }
   }
 }
 
+const MESSAGE = 'Interrupted before it was done. Run the command again to do it.';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const SAME_MILLISECONDS = 500;

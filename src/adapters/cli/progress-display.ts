@@ -14,6 +14,8 @@ export interface ProgressDisplay {
 const LINE_EVERY_MILLISECONDS = 5000;
 const JSON_EVERY_MILLISECONDS = 1000;
 
+const BAR_COLUMNS = 16;
+
 /** @param task what is being done, for example `backup` */
 export function startProgress(task: string, options: OutputOptions): ProgressDisplay {
   if (options.json) return new ProgressLines(JSON_EVERY_MILLISECONDS, (progress) => jsonLine(task, progress));
@@ -67,13 +69,15 @@ class ProgressLines implements ProgressDisplay {
 class ProgressBar implements ProgressDisplay {
   readonly #bar: SingleBar;
   readonly #text: (progress: Progress) => string;
+  readonly #takenColumns: number;
 
   constructor(task: string, text: (progress: Progress) => string) {
     this.#text = text;
+    this.#takenColumns = task.length + BAR_COLUMNS + ' [] 100 %  '.length;
     this.#bar = new SingleBar({
       format: `${task} [{bar}] {percentage} %  {text}`,
       stream: process.stderr,
-      barsize: 24,
+      barsize: BAR_COLUMNS,
       barCompleteChar: '#',
       barIncompleteChar: '-',
       clearOnComplete: true,
@@ -85,7 +89,7 @@ class ProgressBar implements ProgressDisplay {
   }
 
   report(progress: Progress): void {
-    const room = Math.max(10, (process.stderr.columns ?? 80) - 52);
+    const room = Math.max(10, (process.stderr.columns || 80) - this.#takenColumns);
     const text = [this.#text(progress), progress.current].filter((part) => part !== undefined).join('  ');
     this.#bar.update(progress.percent, { text: printable(text).slice(0, room) });
   }

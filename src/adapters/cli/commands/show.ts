@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { Application } from '../../../core/application.ts';
 import type { Backup } from '../../../core/backup.ts';
-import type { TreeEntry } from '../../../core/tree-entry.ts';
+import type { ByteString, TreeEntry } from '../../../core/tree-entry.ts';
 import { chooseBackup } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
-import { displayPath, pathMembers } from '../entry-path.ts';
+import { displayPath, pathMembers, typedPath } from '../entry-path.ts';
 import { usageError } from '../exit-codes.ts';
 import { formatBytes, formatDuration, formatTime, localTimeZone } from '../formatting.ts';
 import { gathered } from '../option-values.ts';
@@ -38,7 +38,7 @@ async function show(session: CommandSession, reference: string, options: ShowOpt
       `${backup.id} holds a ${backup.contentKind}, no files. Leave --entries away.`,
     );
   } else {
-    await writeEntries(session, application, backup, options.path);
+    await writeEntries(session, application, backup, options.path?.map(typedPath));
   }
 }
 
@@ -47,7 +47,7 @@ async function writeEntries(
   session: CommandSession,
   application: Application,
   backup: Backup,
-  paths: readonly string[] | undefined,
+  paths: readonly ByteString[] | undefined,
 ): Promise<void> {
   const { output } = session;
   const { json } = output.options;
