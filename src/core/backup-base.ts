@@ -33,7 +33,7 @@ export async function chooseBase(
       ? await context.catalogue.backups.latest(resource.id)
       : await context.catalogue.backups.latest(resource.id, 'full');
   if (base === undefined) return full(`No earlier backup of "${resource.id}" to build on: made a full one.`);
-  const obstacle = obstacleTo(base, service, repository, context.configuration.maxChainLength);
+  const obstacle = obstacleTo(base, service, resource.repositoryId, context.configuration.maxChainLength);
   if (obstacle !== undefined) return full(obstacle);
   return openBase(context, repository, base, requested);
 }
@@ -60,12 +60,12 @@ async function openBase(
   return { type: requested.type, base, chain, warnings: [] };
 }
 
-function obstacleTo(base: Backup, service: Service, repository: Repository, maxChainLength: number): string | undefined {
+function obstacleTo(base: Backup, service: Service, repositoryId: string, maxChainLength: number): string | undefined {
   if (base.service !== service.name) {
     return `The latest backup was made by the service "${base.service}", not "${service.name}": made a full one.`;
   }
-  if (base.repositoryId !== repository.id) {
-    return `The latest backup lies in the repository "${base.repositoryId}", not "${repository.id}": made a full one.`;
+  if (base.repositoryId !== repositoryId) {
+    return `The latest backup lies in the repository "${base.repositoryId}", not "${repositoryId}": made a full one.`;
   }
   if (base.chainLength >= maxChainLength) {
     return `${base.chainLength} deltas build on each other already, as many as are allowed: made a full one.`;

@@ -75,7 +75,7 @@ async function writeSnapshot(
     });
     signal.throwIfAborted();
     const record = await writer.commit((counts) => ({
-      backup: describe(context, { id: writer.snapshotId, repository, order, chosen, made, counts, warnings, begun }),
+      backup: describe(context, { id: writer.snapshotId, order, chosen, made, counts, warnings, begun }),
       root: made.root,
       serviceData: made.serviceData,
     }));
@@ -90,7 +90,6 @@ async function writeSnapshot(
 
 interface Ingredients {
   id: string;
-  repository: Repository;
   order: BackupOrder;
   chosen: BackupBase;
   made: ServiceBackup;
@@ -129,7 +128,7 @@ function describe(context: ManagerContext, ingredients: Ingredients): Backup {
       durationMilliseconds: Math.round(performance.now() - begun.ticks),
       ...(made.files === undefined ? {} : { files: made.files }),
     },
-    repositoryId: ingredients.repository.id,
+    repositoryId: order.resource.repositoryId,
     createdAt: begun.createdAt.toISOString(),
     completedAt: context.clock.now().toISOString(),
     ...(retentionDays === undefined
@@ -162,7 +161,10 @@ async function requireBase(context: ManagerContext, repository: Repository, back
   if ((await context.catalogue.backups.get(backup.parentId)) !== undefined) return;
   await context.catalogue.backups.delete(backup.id);
   const { trashDays } = context.configuration;
-  await repository.forgetSnapshot(backup.id, { trashDays, reason: `its base ${backup.parentId} was deleted meanwhile` });
+  await repository.forgetSnapshot(backup.id, {
+    trashDays,
+    reason: `its base ${backup.parentId} was deleted meanwhile`,
+  });
   throw new HoldfastError(
     'conflict',
     'base-forgotten',

@@ -10,12 +10,19 @@ import type { ManagerContext } from './manager-context.ts';
 import type { Operation } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
-import type { ByteString, TreeEntry } from './tree-entry.ts';
-import type { Resource } from './resource.ts';
 import { requireBackup, requireResource } from './required-rows.ts';
+import type { Resource } from './resource.ts';
 import { requireBackupType } from './service-registry.ts';
 import { openChain } from './snapshot-chain.ts';
-import { damagedResult, saysDamaged, soundResult, type ValidationResult, verifyContent, verifyTree } from './validator.ts';
+import type { ByteString, TreeEntry } from './tree-entry.ts';
+import {
+  damagedResult,
+  saysDamaged,
+  soundResult,
+  type ValidationResult,
+  verifyContent,
+  verifyTree,
+} from './validator.ts';
 
 const DAY = 86_400_000;
 
@@ -87,7 +94,10 @@ export class CatalogueBackupManager implements BackupManager {
     const backup = await this.#make({ resource, service, ...input, signal, report });
     for (const warning of backup.warnings) warn(warning);
     const { size, compressedSize, statistics } = backup;
-    return { backupId: backup.id, result: { backupId: backup.id, type: backup.type, size, compressedSize, statistics } };
+    return {
+      backupId: backup.id,
+      result: { backupId: backup.id, type: backup.type, size, compressedSize, statistics },
+    };
   };
 
   /** @throws HoldfastError `backup-not-found` (not-found) */
@@ -136,7 +146,8 @@ export class CatalogueBackupManager implements BackupManager {
     }
     const chain = await openChain(this.#context.catalogue, this.#context.repositories.get(backup.repositoryId), backup);
     const close = () => chain.close();
-    const closeLogged = () => void close().catch((err: unknown) => this.#context.logger.warn({ err }, 'closing failed'));
+    const closeLogged = () =>
+      void close().catch((err: unknown) => this.#context.logger.warn({ err }, 'closing failed'));
     signal.addEventListener('abort', closeLogged, { once: true });
     async function* bytes(): AsyncGenerator<Uint8Array> {
       try {
@@ -214,7 +225,7 @@ export class CatalogueBackupManager implements BackupManager {
       type: request.resourceType ?? request.service,
       service: request.service,
       configuration: {},
-      repositoryId: this.#context.repositories.default.id,
+      repositoryId: this.#context.repositories.defaultId,
       createdAt: now,
       updatedAt: now,
     });

@@ -21,18 +21,19 @@ const AT_ONCE = 16;
  */
 export async function reconcileCatalogue(
   context: ManagerContext,
-  repository: Repository,
+  repositoryId: string,
   report?: (progress: Progress) => void,
 ): Promise<Reconciliation> {
-  const listed = await context.catalogue.backups.idsOf(repository.id);
+  const repository = context.repositories.get(repositoryId);
+  const listed = await context.catalogue.backups.idsOf(repositoryId);
   const snapshots = await repository.listSnapshots();
   const present = new Set(snapshots);
   const missing = snapshots.filter((id) => !listed.has(id));
   const gone = [...listed].filter((id) => !present.has(id));
-  const unreadable = await addAll(context, repository, missing, report);
+  const unreadable = await addAll(context, repositoryId, missing, report);
   for (const id of gone) await context.catalogue.backups.delete(id);
   if (gone.length > 0) {
-    const facts = { repositoryId: repository.id, removed: gone.length, backupIds: gone.slice(0, 20) };
+    const facts = { repositoryId, removed: gone.length, backupIds: gone.slice(0, 20) };
     context.logger.warn(facts, 'the catalogue listed backups whose snapshots are gone');
   }
   const added = missing.filter((id) => !unreadable.includes(id));
@@ -42,14 +43,14 @@ export async function reconcileCatalogue(
 
 async function addAll(
   context: ManagerContext,
-  repository: Repository,
+  repositoryId: string,
   ids: readonly string[],
   report: ((progress: Progress) => void) | undefined,
 ): Promise<string[]> {
   const unreadable: string[] = [];
   for (let start = 0; start < ids.length; start += AT_ONCE) {
     const group = ids.slice(start, start + AT_ONCE);
-    const outcomes = await Promise.all(group.map((id) => addOne(context, repository, id)));
+    const outcomes = await Promise.all(group.map((id) => addOne(context, repositoryId, id)));
     unreadable.push(...group.filter((_id, index) => outcomes[index] === 'unreadable'));
     const done = start + group.length;
     const percent = Math.floor((100 * done) / ids.length);
@@ -60,19 +61,20 @@ async function addAll(
 
 async function addOne(
   context: ManagerContext,
-  repository: Repository,
+  repositoryId: string,
   id: string,
 ): Promise<'added' | 'forgotten' | 'unreadable'> {
   try {
-    const reader = await repository.openSnapshot(id);
-    const backup = { ...reader.record.backup, repositoryId: repository.id };
+    const reader = await context.repositories.get(repositoryId).openSnapshot(id);
+    // The name that another machine's configuration gave the repository does not count here.
+    const backup = { ...reader.record.backup, repositoryId };
     await reader.close();
     await context.catalogue.resources.ensure({
       id: backup.resourceId,
       type: backup.resourceType,
       service: backup.service,
       configuration: {},
-      repositoryId: repository.id,
+      repositoryId,
       createdAt: backup.createdAt,
       updatedAt: backup.createdAt,
     });
@@ -81,7 +83,7 @@ async function addOne(
   } catch (error) {
     if (!(error instanceof HoldfastError) || isTransient(error)) throw error;
     if (error.code === 'snapshot-missing') return 'forgotten';
-    context.logger.error({ err: error, repositoryId: repository.id, snapshotId: id }, 'a snapshot cannot be read');
+    context.logger.error({ err: error, repositoryId, snapshotId: id }, 'a snapshot cannot be read');
     return 'unreadable';
   }
 }

@@ -22,7 +22,6 @@ export class KeyedLock {
   }
 }
 
-/** Whoever waits next needs to know only that this one is over; its caller gets the outcome. */
 function ignored(): void {
-  return undefined;
+  // Whoever waits next needs to know only that this one is over; its caller gets the outcome.
 }

@@ -26,7 +26,7 @@ export function createOperationRunner(context: ManagerContext, works: OperationW
     const operation: Operation = {
       ...claimed,
       status: 'running',
-      attempts: Math.max(claimed.attempts, 1),
+      attempts: claimed.attempts + 1,
       startedAt: claimed.startedAt ?? context.clock.now().toISOString(),
     };
     const run = new OperationRun(context, operation, signal);
@@ -143,7 +143,10 @@ class OperationRun {
         await this.#change(change);
         return;
       } catch (error) {
-        this.#context.logger.error({ err: error, operationId: this.#operation.id, change }, 'recording an operation failed');
+        this.#context.logger.error(
+          { err: error, operationId: this.#operation.id, change },
+          'recording an operation failed',
+        );
         await sleep(200 * attempt);
       }
     }

@@ -37,7 +37,14 @@ export class CataloguePolicyManager implements PolicyManager {
     requireTimeZone(timeZone);
     const before = await catalogue.policies.get(id);
     const now = clock.now().toISOString();
-    const row = { id, name: policy.name, rules: policy.rules, timeZone, createdAt: before?.createdAt ?? now, updatedAt: now };
+    const row = {
+      id,
+      name: policy.name,
+      rules: policy.rules,
+      timeZone,
+      createdAt: before?.createdAt ?? now,
+      updatedAt: now,
+    };
     await catalogue.policies.put(row);
     return row;
   }

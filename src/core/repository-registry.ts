@@ -3,6 +3,8 @@ import type { Repository } from './ports/repository.ts';
 
 /** A repository that is open, and how to ask whether its storage still answers. */
 export interface OpenRepository {
+  /** Its name in the configuration, by which the catalogue and people refer to it. */
+  readonly id: string;
   readonly repository: Repository;
   /** Cheap; rejects where the storage does not answer or the repository is gone from it. */
   ping(): Promise<void>;
@@ -21,11 +23,15 @@ export class RepositoryRegistry {
       throw new HoldfastError('invalid', 'repository-not-configured', message);
     }
     this.#default = first;
-    this.#repositories = new Map(repositories.map((open) => [open.repository.id, open]));
+    this.#repositories = new Map(repositories.map((open) => [open.id, open]));
   }
 
   get default(): Repository {
     return this.#default.repository;
+  }
+
+  get defaultId(): string {
+    return this.#default.id;
   }
 
   /** @throws HoldfastError `repository-not-found` (not-found) */
@@ -39,10 +45,6 @@ export class RepositoryRegistry {
       `There is no repository "${id}" here. Configured are: ${known}.`,
       { details: { repositoryId: id } },
     );
-  }
-
-  has(id: string): boolean {
-    return this.#repositories.has(id);
   }
 
   all(): readonly OpenRepository[] {

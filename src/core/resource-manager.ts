@@ -52,7 +52,7 @@ export class CatalogueResourceManager implements ResourceManager {
       type: resource.type ?? before?.type ?? service.name,
       service: service.name,
       configuration,
-      repositoryId: before?.repositoryId ?? repositories.default.id,
+      repositoryId: before?.repositoryId ?? repositories.defaultId,
       ...(resource.policyId === undefined ? {} : { policyId: resource.policyId }),
       ...(resource.metadata === undefined ? {} : { metadata: resource.metadata }),
       createdAt: before?.createdAt ?? now,

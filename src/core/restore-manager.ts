@@ -193,7 +193,10 @@ export class CatalogueRestoreManager implements RestoreManager {
   async #noBackupAt(resourceId: string, moment: string): Promise<HoldfastError> {
     const all = await this.#context.catalogue.backups.allOf(resourceId);
     const { maxSnapshots } = this.#context.configuration;
-    const oldest = all.filter(({ status }) => status === 'completed').slice(0, maxSnapshots).at(-1);
+    const oldest = all
+      .filter(({ status }) => status === 'completed')
+      .slice(0, maxSnapshots)
+      .at(-1);
     const advice =
       oldest === undefined
         ? `"${resourceId}" has no backups.`

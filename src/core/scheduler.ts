@@ -49,6 +49,7 @@ export class Scheduler {
 
   /** Brings the jobs in line with the catalogue; what has not changed runs on. */
   async reload(): Promise<void> {
+    if (!this.#started) return;
     try {
       const schedules = await this.#context.catalogue.schedules.list();
       if (!this.#started) return;
@@ -80,7 +81,10 @@ export class Scheduler {
       const schedule = await catalogue.schedules.get(id);
       if (schedule === undefined || !schedule.enabled) return;
       if (await this.#stillRuns(schedule)) {
-        logger.warn({ scheduleId: id, operationId: schedule.lastOperationId }, 'a schedule is due while its last backup still runs: skipped');
+        logger.warn(
+          { scheduleId: id, operationId: schedule.lastOperationId },
+          'a schedule is due while its last backup still runs: skipped',
+        );
         return;
       }
       const operation = await this.#backups.start({

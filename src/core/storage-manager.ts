@@ -5,14 +5,7 @@ import type { ManagerContext } from './manager-context.ts';
 import type { Operation, Progress } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
-import type {
-  CheckFinding,
-  CheckLevel,
-  CheckReport,
-  KeySlot,
-  Repository,
-  StepProgress,
-} from './ports/repository.ts';
+import type { CheckFinding, CheckLevel, CheckReport, KeySlot, Repository, StepProgress } from './ports/repository.ts';
 
 const FINDINGS_KEPT = 100;
 
@@ -40,11 +33,11 @@ export class RepositoryStorageManager implements StorageManager {
   }
 
   async list(): Promise<readonly RepositoryOverview[]> {
-    return Promise.all(this.#context.repositories.all().map(({ repository }) => overviewOf(repository)));
+    return Promise.all(this.#context.repositories.all().map(({ id, repository }) => overviewOf(id, repository)));
   }
 
   async get(id: string): Promise<RepositoryOverview> {
-    return overviewOf(this.repository(id));
+    return overviewOf(id, this.repository(id));
   }
 
   async keys(id: string): Promise<readonly KeySlot[]> {
@@ -59,13 +52,14 @@ export class RepositoryStorageManager implements StorageManager {
     id: string,
     options: { level: CheckLevel; backupIds?: readonly string[]; createdBy: string },
   ): Promise<Operation> {
+    this.repository(id);
     await this.#requireBackups(id, options.backupIds);
     const operation: Operation = {
       id: this.#context.nextId('operation'),
       kind: 'verify',
       status: 'queued',
       input: {
-        repositoryId: this.repository(id).id,
+        repositoryId: id,
         level: options.level,
         ...(options.backupIds === undefined ? {} : { backupIds: options.backupIds }),
       },
@@ -108,7 +102,7 @@ export class RepositoryStorageManager implements StorageManager {
     id: string,
     report?: (progress: Progress) => void,
   ): Promise<{ added: number; removed: number; unreadable: readonly string[] }> {
-    return reconcileCatalogue(this.#context, this.repository(id), report);
+    return reconcileCatalogue(this.#context, id, report);
   }
 
   /** Marks what is hit, and all that builds on it, so that nobody relies on it and no new backup does either. */
@@ -151,8 +145,8 @@ export function progressOf(step: StepProgress): Progress {
   };
 }
 
-async function overviewOf(repository: Repository): Promise<RepositoryOverview> {
-  return { id: repository.id, location: repository.location, ...(await repository.statistics()) };
+async function overviewOf(id: string, repository: Repository): Promise<RepositoryOverview> {
+  return { id, location: repository.location, ...(await repository.statistics()) };
 }
 
 function isDamage({ severity }: CheckFinding): boolean {

@@ -125,6 +125,12 @@ export interface TaskContext {
   /** Reads chunks that packs hold; while writing too (parents' pages). */
   readonly source: ChunkSource;
   encodeEntry(entry: TreeEntry): Uint8Array;
+  /** While writing: whether all of a content is stored where this backup may rely on it. Counts it as content if so. */
+  isStored(content: Content): Promise<boolean>;
+  /** As `SnapshotReader.plan`, in this thread. */
+  plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]>;
+  /** The segments of a content, its pages resolved. */
+  segments(content: Content): AsyncIterable<ContentSegment>;
   /** Reads and decodes one page of a tree. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are. */
   readPage(page: ContentSegment): Promise<{ entries: TreeEntry[]; encoded: Uint8Array[] }>;
 }

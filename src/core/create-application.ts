@@ -1,0 +1,158 @@
+import { TokenAccessManager } from './access-manager.ts';
+import type { Application } from './application.ts';
+import { CatalogueAuditLog } from './audit-log.ts';
+import { CatalogueBackupManager } from './backup-manager.ts';
+import type { Configuration } from './configuration.ts';
+import { checkHealth } from './health-check.ts';
+import { createIdentifierSource } from './identifier.ts';
+import type { ManagerContext } from './manager-context.ts';
+import { OperationEvents } from './operation-events.ts';
+import { CatalogueOperationManager } from './operation-manager.ts';
+import { createOperationRunner } from './operation-runner.ts';
+import { adoptOrphans } from './orphaned-operations.ts';
+import { CataloguePolicyManager } from './policy-manager.ts';
+import type { Catalogue } from './ports/catalogue.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Logger } from './ports/logger.ts';
+import type { Notifier } from './ports/notifier.ts';
+import type { Service } from './ports/service.ts';
+import type { OperationRunner, WorkQueue } from './ports/work-queue.ts';
+import { type OpenRepository, RepositoryRegistry } from './repository-registry.ts';
+import { CatalogueResourceManager } from './resource-manager.ts';
+import { CatalogueRestoreManager } from './restore-manager.ts';
+import { CatalogueScheduleManager } from './schedule-manager.ts';
+import { Scheduler } from './scheduler.ts';
+import { ServiceRegistry } from './service-registry.ts';
+import { RepositoryStorageManager } from './storage-manager.ts';
+
+/** What the application is made of. It takes them over: `close` closes the repositories and the catalogue. */
+export interface ApplicationParts {
+  configuration: Configuration;
+  repositories: readonly OpenRepository[];
+  services: readonly Service[];
+  catalogue: Catalogue;
+  queue: WorkQueue;
+  notifier: Notifier;
+  clock: Clock;
+  logger: Logger;
+  version: string;
+  /** Names this process among those that use the same catalogue. */
+  owner: string;
+  /** Whether the process behind such a name still runs. */
+  isAlive(owner: string): boolean;
+}
+
+/** The application, and what runs its operations where no background is started (the command line). */
+export interface CreatedApplication {
+  application: Application;
+  run: OperationRunner;
+}
+
+/** Until what is under way is aborted. */
+const GRACE_MILLISECONDS = 10_000;
+
+/** Joins the managers over the ports. Nothing runs by itself before `startBackground`. */
+export function createApplication(parts: ApplicationParts): CreatedApplication {
+  const context: ManagerContext = {
+    ...parts,
+    repositories: new RepositoryRegistry(parts.repositories),
+    services: new ServiceRegistry(parts.services),
+    nextId: createIdentifierSource(parts.clock),
+    events: new OperationEvents(),
+  };
+  const backups = new CatalogueBackupManager(context);
+  const restores = new CatalogueRestoreManager(context);
+  const policies = new CataloguePolicyManager(context);
+  const repositories = new RepositoryStorageManager(context);
+  const scheduler = new Scheduler(context, backups, policies);
+  const run = createOperationRunner(context, {
+    backup: backups.work,
+    restore: restores.work,
+    verify: repositories.work,
+  });
+  const background = new Background(context, repositories, scheduler, run, parts.isAlive);
+  const startedAt = parts.clock.now();
+  const application: Application = {
+    version: parts.version,
+    backups,
+    restores,
+    resources: new CatalogueResourceManager(context),
+    operations: new CatalogueOperationManager(context),
+    policies,
+    schedules: new CatalogueScheduleManager(context, () => void scheduler.reload()),
+    repositories,
+    access: new TokenAccessManager({ ...context, tokens: parts.catalogue.tokens }),
+    audit: new CatalogueAuditLog(parts.catalogue.audit, parts.clock),
+    idempotency: parts.catalogue.idempotency,
+    services: parts.services.map(({ name, description, source, backupTypes }) => ({
+      name,
+      description,
+      source,
+      backupTypes,
+    })),
+    health: () => checkHealth(context, parts.version, startedAt),
+    startBackground: () => background.start(),
+    close: (graceMilliseconds = GRACE_MILLISECONDS) => background.close(graceMilliseconds),
+  };
+  return { application, run };
+}
+
+/** What runs by itself, from its start to the end of everything. */
+class Background {
+  readonly #context: ManagerContext;
+  readonly #repositories: RepositoryStorageManager;
+  readonly #scheduler: Scheduler;
+  readonly #run: OperationRunner;
+  readonly #isAlive: (owner: string) => boolean;
+  #reconciliation: Promise<void> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    context: ManagerContext,
+    repositories: RepositoryStorageManager,
+    scheduler: Scheduler,
+    run: OperationRunner,
+    isAlive: (owner: string) => boolean,
+  ) {
+    this.#context = context;
+    this.#repositories = repositories;
+    this.#scheduler = scheduler;
+    this.#run = run;
+    this.#isAlive = isAlive;
+  }
+
+  async start(): Promise<void> {
+    await adoptOrphans(this.#context, this.#isAlive);
+    this.#reconciliation = this.#reconcile();
+    await this.#context.queue.start(this.#run);
+    await this.#scheduler.start();
+  }
+
+  close(graceMilliseconds: number): Promise<void> {
+    this.#closed ??= this.#end(graceMilliseconds);
+    return this.#closed;
+  }
+
+  async #end(graceMilliseconds: number): Promise<void> {
+    this.#scheduler.stop();
+    await this.#context.queue.stop(graceMilliseconds);
+    await this.#reconciliation;
+    const closings = await Promise.allSettled(this.#context.repositories.all().map((open) => open.close()));
+    await this.#context.catalogue.close();
+    for (const closing of closings) if (closing.status === 'rejected') throw closing.reason;
+  }
+
+  /** The service answers meanwhile: what it has to tell is complete when this is over. */
+  async #reconcile(): Promise<void> {
+    for (const { id } of this.#context.repositories.all()) {
+      try {
+        const { added, removed, unreadable } = await this.#repositories.reconcile(id);
+        if (added + removed + unreadable.length === 0) continue;
+        const facts = { repositoryId: id, added, removed, unreadable: unreadable.slice(0, 20) };
+        this.#context.logger.warn(facts, 'the catalogue was brought in line with its repository');
+      } catch (error) {
+        this.#context.logger.error({ err: error, repositoryId: id }, 'comparing catalogue and repository failed');
+      }
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import type { Health } from './application.ts';
+import { HoldfastError } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+
+/** A storage that has not answered by then counts as failing: whoever asks for health wants to know soon. */
+const LONGEST_ANSWER_MILLISECONDS = 5_000;
+
+/** Asks the catalogue and each repository's storage for something cheap. */
+export async function checkHealth(context: ManagerContext, version: string, startedAt: Date): Promise<Health> {
+  const checks = await Promise.all([
+    check(context, 'catalogue', () => context.catalogue.resources.page({ limit: 1 })),
+    ...context.repositories.all().map((open) => check(context, `repository ${open.id}`, () => open.ping())),
+  ]);
+  return {
+    status: checks.every(({ status }) => status === 'ok') ? 'ok' : 'degraded',
+    version,
+    uptimeSeconds: Math.floor((context.clock.now().getTime() - startedAt.getTime()) / 1000),
+    checks,
+  };
+}
+
+async function check(
+  context: ManagerContext,
+  name: string,
+  ask: () => Promise<unknown>,
+): Promise<Health['checks'][number]> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(noAnswer(name)), LONGEST_ANSWER_MILLISECONDS).unref();
+    });
+    await Promise.race([ask(), late]);
+    return { name, status: 'ok' };
+  } catch (error) {
+    context.logger.error({ err: error, check: name }, 'a health check fails');
+    // Anybody may ask for health: paths and messages of the system stay in the log.
+    return { name, status: 'failing', message: `${name} does not answer; the log says why.` };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function noAnswer(name: string): HoldfastError {
+  return new HoldfastError('unavailable', 'no-answer', `${name} gave no answer in ${LONGEST_ANSWER_MILLISECONDS} ms.`);
+}

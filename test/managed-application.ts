@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { openSqliteCatalogue } from '../src/catalogue/sqlite/sqlite-catalogue.ts';
+import type { Application } from '../src/core/application.ts';
+import type { Configuration } from '../src/core/configuration.ts';
+import { createApplication } from '../src/core/create-application.ts';
+import type { Catalogue } from '../src/core/ports/catalogue.ts';
+import type { KeyProvider } from '../src/core/ports/key-provider.ts';
+import type { Notification } from '../src/core/ports/notifier.ts';
+import type { Repository } from '../src/core/ports/repository.ts';
+import type { Service } from '../src/core/ports/service.ts';
+import type { Storage } from '../src/core/ports/storage.ts';
+import { createInProcessQueue } from '../src/queue/in-process/in-process-queue.ts';
+import { initialiseRepository, openRepository, repositoryExists } from '../src/repository/open-repository.ts';
+import { createDocumentService } from '../src/services/document/document-service.ts';
+import { createStreamService } from '../src/services/stream/stream-service.ts';
+import { openStorage } from '../src/storage/local/local-storage.ts';
+
+/** The real managers over the real engine, catalogue and storage in a folder, with a clock that tests can move. */
+export interface ManagedApplication {
+  application: Application;
+  catalogue: Catalogue;
+  repository: Repository;
+  storage: Storage;
+  notifications: Notification[];
+  /** Adds to the clock. */
+  advance(milliseconds: number): void;
+  now(): Date;
+}
+
+export const DAY = 86_400_000;
+
+/** A folder for a test's data. */
+export async function temporaryFolder(): Promise<{ folder: string; remove(): Promise<void> }> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-managers-'));
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Opens what is in a folder, as a process would that starts there; makes a repository where there is none. */
+export async function openManagedApplication(
+  folder: string,
+  options: { key?: Buffer; services?: readonly Service[]; owner?: string; configuration?: Partial<Configuration> } = {},
+): Promise<ManagedApplication> {
+  let ahead = 0;
+  const now = () => new Date(Date.now() + ahead);
+  const provider = fixedKey(options.key ?? TEST_KEY);
+  const storage = await openStorage({ folder: path.join(folder, 'repository') });
+  if (!(await repositoryExists(storage))) await initialiseRepository({ storage, provider, label: 'test' });
+  const repository = await openRepository({ storage, providers: [provider], workers: 1, clock: { now } });
+  const catalogue = await openSqliteCatalogue({ file: path.join(folder, 'catalogue.sqlite') });
+  const owner = options.owner ?? `test-${randomBytes(4).toString('hex')}`;
+  const queue = createInProcessQueue(catalogue.operations, owner);
+  const notifications: Notification[] = [];
+  const { application, run } = createApplication({
+    configuration: { ...configurationFor(folder), ...options.configuration },
+    repositories: [
+      {
+        id: 'default',
+        repository,
+        ping: async () => void (await storage.get('config')),
+        close: async () => {
+          await repository.close();
+          await storage.close();
+        },
+      },
+    ],
+    services: options.services ?? [
+      createDocumentService({ documentLimitBytes: 1 << 26, documentDepthLimit: 200, maxChainLength: 50 }),
+      createStreamService(),
+    ],
+    catalogue,
+    queue,
+    notifier: { notify: async (event) => void notifications.push(event) },
+    clock: { now },
+    logger: SILENT,
+    version: '0.0.0-test',
+    owner,
+    isAlive: () => false,
+  });
+  await queue.start(run);
+  return {
+    application,
+    catalogue,
+    repository,
+    storage,
+    notifications,
+    advance: (milliseconds) => {
+      ahead += milliseconds;
+    },
+    now,
+  };
+}
+
+export async function* bytesOf(content: unknown): AsyncGenerator<Uint8Array> {
+  yield typeof content === 'string' ? Buffer.from(content) : Buffer.from(JSON.stringify(content));
+}
+
+export async function gather(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of source) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}
+
+const TEST_KEY = Buffer.alloc(32, 7);
+
+/** A key that needs no derivation, so that tests are quick. */
+function fixedKey(key: Buffer): KeyProvider {
+  return {
+    kind: 'keyfile',
+    createWrappingKey: async () => ({ parameters: {}, wrappingKey: key }),
+    wrappingKeyFor: async () => key,
+  };
+}
+
+function configurationFor(dataFolder: string): Configuration {
+  return {
+    dataFolder,
+    server: {
+      host: '127.0.0.1',
+      port: 0,
+      documentLimitBytes: 1 << 26,
+      documentDepthLimit: 200,
+      bodyLimitBytes: 1 << 20,
+      requestsPerMinute: 0,
+      maxConcurrentTransfers: 8,
+      allowedHosts: [],
+    },
+    repositories: [],
+    maxSnapshots: 100,
+    maxChainLength: 50,
+    trashDays: 7,
+    cleanup: { cron: '0 3 * * *', timeZone: 'UTC', enabled: false },
+    concurrency: 2,
+    logLevel: 'silent',
+  };
+}
+
+const nothing = () => {
+  // Tests look at what happens, not at the log.
+};
+const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
