@@ -24,7 +24,6 @@ import { EngineSnapshotWriter } from './snapshot-writer.ts';
 export class EngineRepository implements Repository {
   readonly keys: RepositoryKeys;
   readonly #parts: RepositoryParts;
-  #indexLoaded: Promise<void> | undefined;
 
   constructor(parts: RepositoryParts, keys: { current: OpenKeys }) {
     this.#parts = parts;
@@ -52,7 +51,7 @@ export class EngineRepository implements Repository {
   async openSnapshot(id: string): Promise<SnapshotReader> {
     const { record } = await this.#followingRotation(() => this.#parts.snapshots.read(id));
     if (!('inline' in record.root.content) || record.root.kind === 'tree')
-      await this.#followingRotation(() => this.#loadIndex());
+      await this.#followingRotation(() => this.#parts.index.refresh());
     return new EngineSnapshotReader(this.#parts, record);
   }
 
@@ -120,14 +119,6 @@ export class EngineRepository implements Repository {
       await this.#parts.followRotation();
       return read();
     }
-  }
-
-  #loadIndex(): Promise<void> {
-    this.#indexLoaded ??= this.#parts.index.refresh().catch((error: unknown) => {
-      this.#indexLoaded = undefined;
-      throw error;
-    });
-    return this.#indexLoaded;
   }
 }
 

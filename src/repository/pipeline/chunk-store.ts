@@ -63,6 +63,13 @@ export class ChunkStore implements ChunkSink {
     return { id, length: plain.length };
   }
 
+  /** Whether a chunk of an earlier backup can be relied on; counts it as content if so. */
+  has(id: Uint8Array, length: number): boolean {
+    if (!this.#isKnown(id, length)) return false;
+    this.counts.contentBytes += length;
+    return true;
+  }
+
   store(bytes: Uint8Array): ContentSegment[] {
     const segments: ContentSegment[] = [];
     for (let start = 0; start < bytes.length; ) {

@@ -1,8 +1,10 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { TaskContext, TaskHandler } from '../../core/ports/repository.ts';
+import type { PlannedRange, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
 import type { Storage } from '../../core/ports/storage.ts';
-import type { ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
+import type { Content, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
+import { type LocatedChunk, planRanges } from '../chunk-planner.ts';
 import { type ChunkLocation, ChunkTable } from '../chunk-table.ts';
+import { contentSegments } from '../content-list.ts';
 import type { IndexedPack } from '../index-segment.ts';
 import { PACK_UNUSABLE } from '../index-store.ts';
 import { Keyring } from '../keyring.ts';
@@ -75,6 +77,32 @@ export class WorkerSession implements TaskContext {
     return decodeTreePage(await this.#readChunk(page));
   }
 
+  async isStored(content: Content): Promise<boolean> {
+    for await (const { id, length } of this.segments(content)) if (id !== null && !this.sink.has(id, length)) return false;
+    return true;
+  }
+
+  segments(content: Content): AsyncIterable<ContentSegment> {
+    return contentSegments(content, (id) => this.#readChunk({ id, length: 0 }));
+  }
+
+  async plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]> {
+    const located = new Map<string, LocatedChunk>();
+    const packs = new Map<number, IndexedPack>();
+    for (const { id, tag } of wanted) {
+      const name = Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
+      const known = located.get(name);
+      if (known !== undefined) {
+        known.tags.push(tag);
+        continue;
+      }
+      const location = this.#locate(id);
+      if (!packs.has(location.pack)) packs.set(location.pack, await this.#pack(location.pack));
+      located.set(name, { id, location, tags: [tag] });
+    }
+    return planRanges([...located.values()], (number) => packs.get(number) as IndexedPack);
+  }
+
   async run(module: string, options: Readonly<Record<string, unknown>>, payload: unknown): Promise<unknown> {
     let handler = this.#handlers.get(module);
     if (handler === undefined) {
@@ -107,7 +135,7 @@ export class WorkerSession implements TaskContext {
   }
 
   async #readChunk(segment: ContentSegment): Promise<Uint8Array> {
-    const { id, length } = segment;
+    const { id } = segment;
     if (id === null)
       throw new HoldfastError('damaged', 'metadata-damaged', 'A page of metadata is recorded as a hole.');
     const location = this.#locate(id);
@@ -120,7 +148,7 @@ export class WorkerSession implements TaskContext {
         frame: this.source.opener(pack).openFrame(bytes),
       };
     }
-    const plain = this.#lastFrame.frame.body.subarray(location.bodyOffset, location.bodyOffset + length);
+    const plain = this.#lastFrame.frame.body.subarray(location.bodyOffset, location.bodyOffset + location.length);
     this.source.opener(pack).verifyChunk(id, plain);
     return plain;
   }
