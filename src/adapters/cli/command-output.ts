@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 import { type Column, printable, tableLines } from './table.ts';
 
@@ -18,8 +19,8 @@ export class CommandOutput {
 
   /** The command's result: with `--json` the object on one line, else the lines for people. */
   result(object: Readonly<Record<string, unknown>>, lines: () => readonly string[]): void {
-    if (this.options.json) this.write(`${JSON.stringify(object)}\n`);
-    else for (const line of lines()) this.write(`${line}\n`);
+    if (this.options.json) process.stdout.write(`${JSON.stringify(object)}\n`);
+    else for (const line of lines()) process.stdout.write(`${line}\n`);
   }
 
   /** A result that is a table; `empty` is said (not as a result) where it has no rows. */
@@ -31,12 +32,15 @@ export class CommandOutput {
   ): void {
     if (this.options.json) this.result(object, () => []);
     else if (rows.length === 0) this.note(empty);
-    else for (const line of tableLines(columns, rows)) this.write(`${line}\n`);
+    else for (const line of tableLines(columns, rows)) process.stdout.write(`${line}\n`);
   }
 
-  /** Raw text of a result that is too long to be held; the caller keeps it valid JSON where that is wanted. */
-  write(text: string): void {
-    process.stdout.write(text);
+  /**
+   * Raw text of a result that is too long to be held; the caller keeps it valid JSON where that is wanted, and waits, so
+   * that a slow reader does not fill the memory.
+   */
+  async writePart(text: string): Promise<void> {
+    if (!process.stdout.write(text)) await once(process.stdout, 'drain');
   }
 
   /** Something worth knowing that is no result; silent with `--quiet` and `--json`. */

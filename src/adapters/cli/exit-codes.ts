@@ -12,6 +12,8 @@ export const ExitCode = {
   locked: 11,
   wrongKey: 12,
   interrupted: 130,
+  /** Whoever read the output is gone, as in `holdfast list | head`. */
+  readerGone: 141,
 } as const;
 
 const CODE_OF_KIND: Readonly<Partial<Record<ErrorKind, number>>> = {

@@ -15,7 +15,8 @@ import { ExitCode, exitCodeOf, usageError } from './exit-codes.ts';
 export async function runCommandLine(words: readonly string[], composition: Composition): Promise<number> {
   const session = new CommandSession(composition);
   session.useOptions({ json: words.includes('--json'), color: !words.includes('--no-color') });
-  ignoreClosedPipe();
+  endWithReader();
+  reportUncaught(session);
   try {
     const program = await buildProgram(session, wantedAmong(words));
     program.configureOutput({ writeErr: () => undefined });
@@ -65,10 +66,18 @@ function usageMessage(error: CommanderError): string {
   return `${text.replace(/[.?]?$/, (end) => end || '.')} Run "holdfast help" for the commands, "holdfast COMMAND --help" for one.`;
 }
 
-/** `holdfast list | head` is no failure: the reader has what it wanted. */
-function ignoreClosedPipe(): void {
+/** `holdfast list | head`: nobody reads on. Node.js ignores SIGPIPE, so this ends as that signal would. */
+function endWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(ExitCode.success);
+    if (error.code === 'EPIPE') process.exit(ExitCode.readerGone);
     throw error;
+  });
+}
+
+/** What no promise caught ends the process too, but with a line for people instead of a stack trace. */
+function reportUncaught(session: CommandSession): void {
+  process.on('uncaughtException', (error) => {
+    session.output.failure(error);
+    process.exit(ExitCode.failure);
   });
 }

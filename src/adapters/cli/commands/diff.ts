@@ -49,18 +49,19 @@ async function diffTrees(session: CommandSession, application: Application, old:
   const { output } = session;
   const { json } = output.options;
   const counts: Counts = { added: 0, removed: 0, changed: 0 };
-  if (json) output.write(`{"before":${JSON.stringify(old.id)},"after":${JSON.stringify(young.id)},"changes":[`);
+  if (json)
+    await output.writePart(`{"before":${JSON.stringify(old.id)},"after":${JSON.stringify(young.id)},"changes":[`);
   const changes = treeDifference(application.backups.entries(old.id), application.backups.entries(young.id));
   let separator = '';
   for await (const { kind, path, aspects } of changes) {
     session.signal.throwIfAborted();
     counts[kind]++;
     const which = aspects.length === 0 ? '' : `  (${aspects.join(', ')})`;
-    if (json) output.write(separator + JSON.stringify({ kind, ...pathMembers(path), aspects }));
-    else output.write(`${MARKS[kind]} ${displayPath(path)}${which}\n`);
+    if (json) await output.writePart(separator + JSON.stringify({ kind, ...pathMembers(path), aspects }));
+    else await output.writePart(`${MARKS[kind]} ${displayPath(path)}${which}\n`);
     separator = ',';
   }
-  if (json) output.write(`],"summary":${JSON.stringify(counts)}}\n`);
+  if (json) await output.writePart(`],"summary":${JSON.stringify(counts)}}\n`);
   else output.note(countsText(counts));
 }
 

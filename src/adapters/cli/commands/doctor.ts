@@ -16,7 +16,7 @@ async function doctor(session: CommandSession): Promise<void> {
   const found: Finding[] = [];
   for await (const finding of findings(session)) {
     found.push(finding);
-    if (!session.output.options.json) session.output.write(`${findingText(session, finding)}\n`);
+    if (!session.output.options.json) await session.output.writePart(`${findingText(session, finding)}\n`);
   }
   if (found.some(({ state }) => state === 'fail')) session.exitCode = ExitCode.failure;
   if (session.output.options.json) session.output.result({ ok: session.exitCode === 0, checks: found }, () => []);

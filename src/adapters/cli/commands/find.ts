@@ -35,7 +35,7 @@ async function find(session: CommandSession, pattern: string, options: FindOptio
   const { json } = output.options;
   let found = 0;
   let searched = 0;
-  if (json) output.write('{"matches":[');
+  if (json) await output.writePart('{"matches":[');
   for await (const backup of searchedBackups(application, options)) {
     searched++;
     let heading = `${backup.id}  ${formatTime(backup.createdAt)}  ${backup.resourceId}\n`;
@@ -46,15 +46,17 @@ async function find(session: CommandSession, pattern: string, options: FindOptio
       if (json) {
         const { type, size } = entry;
         const separator = found === 0 ? '' : ',';
-        output.write(separator + JSON.stringify({ backupId: backup.id, ...pathMembers(entry.path), type, size }));
+        await output.writePart(
+          separator + JSON.stringify({ backupId: backup.id, ...pathMembers(entry.path), type, size }),
+        );
       } else {
-        output.write(`${heading}  ${options.long ? entryLine(entry) : displayPath(entry.path)}\n`);
+        await output.writePart(`${heading}  ${options.long ? entryLine(entry) : displayPath(entry.path)}\n`);
         heading = '';
       }
       found++;
     }
   }
-  if (json) output.write(`],"searchedBackups":${searched}}\n`);
+  if (json) await output.writePart(`],"searchedBackups":${searched}}\n`);
   else output.note(`${count(found, 'match', 'matches')} in ${count(searched, 'backup')}.`);
 }
 

@@ -51,15 +51,15 @@ async function writeEntries(
 ): Promise<void> {
   const { output } = session;
   const { json } = output.options;
-  if (json) output.write(`{"backup":${JSON.stringify(backup)},"entries":[`);
+  if (json) await output.writePart(`{"backup":${JSON.stringify(backup)},"entries":[`);
   else output.note(`Times are in ${localTimeZone()}.`);
   let separator = '';
   for await (const entry of application.backups.entries(backup.id, paths)) {
     session.signal.throwIfAborted();
-    output.write(json ? separator + JSON.stringify(entryMembers(entry)) : `${entryLine(entry)}\n`);
+    await output.writePart(json ? separator + JSON.stringify(entryMembers(entry)) : `${entryLine(entry)}\n`);
     separator = ',';
   }
-  if (json) output.write(']}\n');
+  if (json) await output.writePart(']}\n');
 }
 
 function backupLines(backup: Backup): string[] {
