@@ -52,13 +52,24 @@ export async function createHttpServer(options: {
     metrics: new HttpMetrics(application),
     shutdown: shutdown.signal,
   };
-  server.addHook('preClose', async () => shutdown.abort());
+  endConnectionsAtShutdown(server, shutdown);
 
   await collectDocumentation(server, application.version);
   addDoor(server, context);
   await addRoutes(server, context);
   await server.ready();
   return server as unknown as FastifyInstance;
+}
+
+/** Answers without end stop, and a connection whose last answer was sent is not kept for another request. */
+function endConnectionsAtShutdown(server: HttpServer, shutdown: AbortController): void {
+  server.addHook('preClose', async () => shutdown.abort());
+  server.addHook('onSend', async (_request, reply) => {
+    if (shutdown.signal.aborted) reply.header('connection', 'close');
+  });
+  server.addHook('onResponse', async () => {
+    if (shutdown.signal.aborted) setImmediate(() => server.server.closeIdleConnections());
+  });
 }
 
 function newServer(configuration: Configuration, logger: FastifyBaseLogger): HttpServer {
