@@ -3,7 +3,13 @@ import { readdir, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Backup, BackupType } from '../src/core/backup.ts';
-import { bytesOf, gather, type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
+import {
+  bytesOf,
+  gather,
+  type ManagedApplication,
+  openManagedApplication,
+  temporaryFolder,
+} from './managed-application.ts';
 
 describe('documents that are backed up', () => {
   let place: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -47,7 +53,10 @@ describe('documents that are backed up', () => {
     }
     const [full, second, third, fourth] = backups;
     assert.deepEqual([second?.parentId, third?.parentId, fourth?.parentId], [full?.id, full?.id, third?.id]);
-    assert.deepEqual(backups.map((backup) => backup.chainLength), [0, 1, 1, 2]);
+    assert.deepEqual(
+      backups.map((backup) => backup.chainLength),
+      [0, 1, 1, 2],
+    );
     assert.deepEqual([...new Set(backups.slice(1).map((backup) => backup.baseFullId))], [full?.id]);
   });
 
@@ -85,7 +94,12 @@ describe('documents that are backed up', () => {
       const types: BackupType[] = [];
       for (let n = 0; n < 5; n++) {
         const input = bytesOf({ filler: 'x'.repeat(2000), n });
-        const request = { resourceId: 'x', type: 'incremental' as const, service: 'document' as const, createdBy: 'test' };
+        const request = {
+          resourceId: 'x',
+          type: 'incremental' as const,
+          service: 'document' as const,
+          createdBy: 'test',
+        };
         types.push((await other.application.backups.createPosted({ ...request, input })).type);
       }
       assert.deepEqual(types, ['full', 'incremental', 'incremental', 'full', 'incremental']);
@@ -101,7 +115,10 @@ describe('documents that are backed up', () => {
       throw new Error('the connection was lost');
     }
     const request = { resourceId: 'broken', service: 'document' as const, createdBy: 'test' };
-    await assert.rejects(managed.application.backups.createPosted({ ...request, input: broken() }), /connection was lost/);
+    await assert.rejects(
+      managed.application.backups.createPosted({ ...request, input: broken() }),
+      /connection was lost/,
+    );
     await assert.rejects(managed.application.backups.createPosted({ ...request, input: bytesOf('{"a":') }), {
       code: 'document-syntax',
     });
@@ -167,9 +184,14 @@ describe('documents that are backed up', () => {
       dataIntegrity: true,
     });
     await truncateAllPacks(path.join(place.folder, 'repository'));
+    // Another process, which has no chunk of it in memory.
+    await managed.application.close();
+    managed = await openManagedApplication(place.folder);
     const result = await managed.application.backups.validate(id);
     assert.deepEqual([result.valid, result.checksumValid, result.errors.length], [false, false, 1]);
-    await assert.rejects(managed.application.restores.restore({ backupId: id, createdBy: 'test' }), { kind: 'damaged' });
+    await assert.rejects(managed.application.restores.restore({ backupId: id, createdBy: 'test' }), {
+      kind: 'damaged',
+    });
     const { items } = await managed.application.restores.list({ status: 'failed' }, { limit: 1 });
     assert.equal(items[0]?.backupId, id);
     assert.equal(items[0]?.validationErrors.length, 1);

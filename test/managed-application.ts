@@ -60,10 +60,7 @@ export async function openManagedApplication(
         id: 'default',
         repository,
         ping: async () => void (await storage.get('config')),
-        close: async () => {
-          await repository.close();
-          await storage.close();
-        },
+        close: () => repository.close(),
       },
     ],
     services: options.services ?? [
