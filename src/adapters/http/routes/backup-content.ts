@@ -104,7 +104,8 @@ async function answerContent(
   if (backup.contentKind === 'stream') reply.header('content-length', backup.size);
   if (request.method === 'HEAD') {
     reading.abort();
-    return reply.send();
+    // Fastify reads what it is given to its end, and keeps the length that was announced.
+    return reply.send(Readable.from([]));
   }
   return reply.send(guarded(context, content.bytes, request, reply));
 }
