@@ -29,14 +29,21 @@ const DAY = 86_400_000;
 
 /**
  * Makes one backup from beginning to end: chooses the base, writes the snapshot, publishes it, enters it in the catalogue.
- * Backups of one resource are made one after the other, so that each builds on the one before. Any failure before the
+ * Where they can build on each other, the backups of one
+ * resource are made one after the other, so that each builds on the one before. Any failure before the
  * snapshot is published leaves nothing behind.
  *
  * @throws HoldfastError `backup-not-listed` (internal) where the backup is safe but the catalogue could not take it;
  * `base-forgotten` (conflict) where its base was deleted meanwhile
  */
 export async function makeBackup(context: ManagerContext, locks: KeyedLock, order: BackupOrder): Promise<Backup> {
+  if (!buildsOnOthers(order.service)) return makeInTurn(context, order);
   return locks.run(order.resource.id, () => makeInTurn(context, order), order.signal);
+}
+
+/** A slow upload of a stream, which is always complete by itself, must not make the next one wait. */
+function buildsOnOthers(service: Service): boolean {
+  return service.backupTypes.some((type) => type !== 'full');
 }
 
 async function makeInTurn(context: ManagerContext, order: BackupOrder): Promise<Backup> {

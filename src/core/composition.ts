@@ -98,8 +98,9 @@ export interface ServiceLock {
 
 export interface RunningService {
   pid: number;
+  /** Absent until it listens. */
   url?: string;
-  startedAt: string;
+  startedAt?: string;
 }
 
 export interface RepositoryInspection {
