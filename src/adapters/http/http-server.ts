@@ -2,9 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Principal, Role } from '../../core/access.ts';
-import type { Application } from '../../core/application.ts';
-import type { Configuration } from '../../core/configuration.ts';
-import type { HttpMetrics } from './http-metrics.ts';
 
 /** The Fastify instance that route groups add their routes to. */
 export type HttpServer = FastifyInstance<
@@ -14,15 +11,6 @@ export type HttpServer = FastifyInstance<
   FastifyBaseLogger,
   ZodTypeProvider
 >;
-
-/** What route groups work with. */
-export interface HttpContext {
-  application: Application;
-  configuration: Configuration;
-  metrics: HttpMetrics;
-  /** Aborts when the server begins to shut down: endless answers (server-sent events) end then. */
-  shutdown: AbortSignal;
-}
 
 /** Says everything about who may call a route and what the door does with it; every route must carry `role`. */
 export interface RouteRules {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Operation } from '../../core/operation.ts';
-import type { HttpContext } from './http-server.ts';
+import type { HttpContext } from './http-context.ts';
 
 /** A comment now and then shows proxies and clients that the connection lives. */
 const HEARTBEAT_MILLISECONDS = 15_000;

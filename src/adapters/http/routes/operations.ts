@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { mayKnowOf, visibleOperation } from '../grants.ts';
-import type { HttpContext, HttpServer } from '../http-server.ts';
+import type { HttpContext } from '../http-context.ts';
+import type { HttpServer } from '../http-server.ts';
 import { answerOperationEvents, EVENT_STREAM } from '../operation-events.ts';
 import { announceNextPage, pageQuery, pageRequest } from '../paging.ts';
 import { preferredWait } from '../preference.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { visibleResource } from '../grants.ts';
-import type { HttpContext, HttpServer } from '../http-server.ts';
+import type { HttpContext } from '../http-context.ts';
+import type { HttpServer } from '../http-server.ts';
 import { retentionPlanAnswer } from '../retention-plan-answer.ts';
 import { answers } from '../route-schemas.ts';
 import { idPath } from '../schemas/fields.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { HttpContext, HttpServer } from '../http-server.ts';
+import type { HttpContext } from '../http-context.ts';
+import type { HttpServer } from '../http-server.ts';
 import { answers } from '../route-schemas.ts';
 import { keySlotSchema, repositorySchema, verifyRequest } from '../schemas/administration-schema.ts';
 import { idPath } from '../schemas/fields.ts';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Resource } from '../../../core/resource.ts';
 import { mayUse, requireGrant, requireUnconfined, visibleResource } from '../grants.ts';
-import type { HttpContext, HttpServer } from '../http-server.ts';
+import type { HttpContext } from '../http-context.ts';
+import type { HttpServer } from '../http-server.ts';
 import { announceNextPage, pageQuery, pageRequest } from '../paging.ts';
 import { retentionPlanAnswer } from '../retention-plan-answer.ts';
 import { answers } from '../route-schemas.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { mayUse, visibleResource, visibleSchedule } from '../grants.ts';
-import type { HttpContext, HttpServer } from '../http-server.ts';
+import type { HttpContext } from '../http-context.ts';
+import type { HttpServer } from '../http-server.ts';
 import { answers } from '../route-schemas.ts';
 import { id, idPath } from '../schemas/fields.ts';
 import { newScheduleRequest, scheduleRequest, scheduleSchema } from '../schemas/resource-schema.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { HttpContext, HttpServer } from '../http-server.ts';
+import type { HttpContext } from '../http-context.ts';
+import type { HttpServer } from '../http-server.ts';
 import { answers } from '../route-schemas.ts';
 import { backupType } from '../schemas/fields.ts';
 
