@@ -59,7 +59,7 @@ function credentialsRequired(host: string): HoldfastError {
   return new HoldfastError(
     'denied',
     'credentials-required',
-    `Holdfast does not listen on ${host} while no credentials exist, because everybody who reaches it would be its admin. Create a token first: holdfast token create --name NAME --role admin. Or listen on 127.0.0.1.`,
+    `Holdfast does not listen on ${host} while no credentials exist, because everybody who reaches it would be its admin. Create a token first: holdfast token create NAME --role admin. Or listen on 127.0.0.1.`,
     { details: { host } },
   );
 }
