@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -11,19 +11,25 @@ import { usageError } from './exit-codes.ts';
 /** What `holdfast backup PATH...` wants to be read; the configuration of a resource of the `files` service. */
 export interface FilesSelection {
   paths: readonly string[];
-  excludes: readonly string[];
+  exclude: readonly string[];
+  excludeFiles: readonly string[];
   oneFileSystem: boolean;
 }
 
-/** Paths become absolute, exclude files are read. @throws HoldfastError `usage-exclude-file-unreadable` (invalid) */
+/**
+ * Paths become absolute. Exclude files are named, not read: a scheduled backup finds them as they are then.
+ * @throws HoldfastError `usage-exclude-file-unreadable` (invalid)
+ */
 export async function filesSelection(
   paths: readonly string[],
   options: { exclude?: readonly string[]; excludeFile?: readonly string[]; oneFileSystem?: boolean },
 ): Promise<FilesSelection> {
-  const fromFiles = await Promise.all((options.excludeFile ?? []).map(readPatterns));
+  const excludeFiles = (options.excludeFile ?? []).map((file) => resolve(file));
+  await Promise.all(excludeFiles.map(requireReadable));
   return {
     paths: [...new Set(paths.map((path) => resolve(path)))],
-    excludes: [...(options.exclude ?? []), ...fromFiles.flat()],
+    exclude: options.exclude ?? [],
+    excludeFiles,
     oneFileSystem: options.oneFileSystem === true,
   };
 }
@@ -43,7 +49,7 @@ export async function ensureFilesResource(
   const id = options.resource ?? derivedResourceId(selection.paths, hostname());
   const existing = await existingResource(application, id);
   if (existing !== undefined && !options.replaceResource) checkSamePaths(existing, selection);
-  const configuration = { ...existing?.configuration, ...selection };
+  const configuration = configurationFrom(selection, existing);
   if (existing !== undefined && isDeepStrictEqual(existing.configuration, configuration)) return existing;
   if (existing !== undefined) output.note(`The resource "${id}" now has the paths and excludes of this command.`);
   const kept = existing === undefined ? {} : { type: existing.type, policyId: existing.policyId };
@@ -76,10 +82,16 @@ async function existingResource(application: Application, id: string): Promise<R
   }
 }
 
+/** Where the paths are the same, they stay as the service has put them in order. */
+function configurationFrom(selection: FilesSelection, existing: Resource | undefined): Record<string, unknown> {
+  if (existing === undefined) return { ...selection };
+  const paths = hasSamePaths(existing, selection) ? existing.configuration.paths : selection.paths;
+  return { ...existing.configuration, ...selection, paths };
+}
+
 function checkSamePaths(existing: Resource, selection: FilesSelection): void {
+  if (hasSamePaths(existing, selection)) return;
   const { paths } = existing.configuration;
-  const same = Array.isArray(paths) && isDeepStrictEqual([...paths].sort(), [...selection.paths].sort());
-  if (existing.service === 'files' && same) return;
   const has = Array.isArray(paths) ? paths.join(', ') : `content of the service "${existing.service}"`;
   throw new HoldfastError(
     'conflict',
@@ -88,11 +100,18 @@ function checkSamePaths(existing: Resource, selection: FilesSelection): void {
   );
 }
 
-async function readPatterns(file: string): Promise<string[]> {
+/** The service drops paths that lie within others, so those need not be there again. */
+function hasSamePaths(existing: Resource, selection: FilesSelection): boolean {
+  const { paths } = existing.configuration;
+  if (existing.service !== 'files' || !Array.isArray(paths)) return false;
+  const covered = (path: string) => paths.some((other) => path === other || path.startsWith(other === '/' ? other : `${other}/`));
+  return paths.every((path) => selection.paths.includes(path)) && selection.paths.every(covered);
+}
+
+async function requireReadable(file: string): Promise<void> {
   try {
-    const lines = (await readFile(file, 'utf8')).split(/\r?\n/);
-    return lines.filter((line) => line !== '' && !line.startsWith('#'));
+    await access(file, constants.R_OK);
   } catch (error) {
-    throw usageError('exclude-file-unreadable', `The exclude file ${file} could not be read: ${messageOf(error)}.`);
+    throw usageError('exclude-file-unreadable', `The exclude file cannot be read: ${messageOf(error)}.`);
   }
 }
