@@ -69,7 +69,7 @@ describe('damage', () => {
     test(`a flipped bit in a pack's ${name} is found by verify and named`, () =>
       withCopy(async (folder, open) => {
         const repository = await open();
-        const key = (await temporary.storage.list('packs/')).sort((a, b) => b.size - a.size)[0]!.key;
+        const key = (await temporary.storage.list('packs/')).toSorted((a, b) => b.size - a.size)[0]!.key;
         await flip(folder, key, at);
         const report = await repository.check({ level: 4 });
         assert.ok(

@@ -57,7 +57,7 @@ class StreamCutter {
   readonly #inFlight = new Set<Promise<unknown>>();
   /** Buffers that worker threads have done with: memory that was touched before is much faster than fresh one. */
   readonly #free: Buffer[] = [];
-  #buffer = sharedBuffer();
+  #buffer: Buffer | undefined;
   #filled = 0;
   #failure: unknown;
 
@@ -67,6 +67,7 @@ class StreamCutter {
 
   async add(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
+      this.#buffer ??= sharedBuffer();
       const piece = bytes.subarray(at, at + this.#buffer.length - this.#filled);
       this.#buffer.set(piece, this.#filled);
       this.#filled += piece.length;
@@ -85,13 +86,14 @@ class StreamCutter {
   /** Sends all chunks that are surely complete; the rest begins the next buffer. */
   async #send(last: boolean): Promise<void> {
     const { chunker, storeChunks, signal } = this.#options;
+    const full = this.#buffer;
+    if (full === undefined) return;
     const ends: number[] = [];
     let start = 0;
     while (start < this.#filled && (last || this.#filled - start >= chunker.sizes.maximum)) {
-      start = chunker.cut(this.#buffer, start, this.#filled);
+      start = chunker.cut(full, start, this.#filled);
       ends.push(start);
     }
-    const full = this.#buffer;
     const rest = full.subarray(start, this.#filled);
     if (ends.length === 0) return;
     this.#buffer = this.#free.pop() ?? sharedBuffer();

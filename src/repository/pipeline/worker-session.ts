@@ -78,7 +78,8 @@ export class WorkerSession implements TaskContext {
   }
 
   async isStored(content: Content): Promise<boolean> {
-    for await (const { id, length } of this.segments(content)) if (id !== null && !this.sink.has(id, length)) return false;
+    for await (const { id, length } of this.segments(content))
+      if (id !== null && !this.sink.has(id, length)) return false;
     return true;
   }
 

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { isSecretReference } from './resolve-secret.ts';
+
+const positive = z.number().int().min(1);
+const secretReference = z
+  .string()
+  .refine(isSecretReference, 'a secret must not stand here itself: write env:NAME or file:/path');
+const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']);
+
+/** `holdfast.yaml`; docs/configuration.md tells what each setting does. */
+export const configurationFileSchema = z.strictObject({
+  data: z.string().min(1).optional(),
+  server: z
+    .strictObject({
+      host: z.string().min(1).optional(),
+      port: z.number().int().min(0).max(65_535).optional(),
+      documentLimitBytes: positive.optional(),
+      documentDepthLimit: positive.optional(),
+      bodyLimitBytes: positive.optional(),
+      requestsPerMinute: z.number().int().min(0).optional(),
+      maxConcurrentTransfers: positive.optional(),
+      allowedHosts: z.array(z.string().min(1)).optional(),
+    })
+    .optional(),
+  repository: z
+    .strictObject({
+      folder: z.string().min(1).optional(),
+      keys: z
+        .array(
+          z
+            .strictObject({ file: z.string().min(1).optional(), passphrase: secretReference.optional() })
+            .refine(
+              (key) => (key.file === undefined) !== (key.passphrase === undefined),
+              'each key is either a file or a passphrase',
+            ),
+        )
+        .optional(),
+      cipher: z.enum(['aes-256-gcm', 'aes-256-cbc']).optional(),
+      codec: z.enum(['zstd', 'gzip', 'raw']).optional(),
+      zstdLevel: z.number().int().min(1).max(19).optional(),
+      workers: positive.max(64).optional(),
+    })
+    .optional(),
+  maxSnapshots: positive.optional(),
+  maxChainLength: positive.optional(),
+  trashDays: z.number().int().min(0).optional(),
+  cleanup: z
+    .strictObject({ cron: z.string().optional(), timeZone: z.string().optional(), enabled: z.boolean().optional() })
+    .optional(),
+  concurrency: positive.max(64).optional(),
+  logLevel: logLevel.optional(),
+});
+
+export type ConfigurationFile = z.infer<typeof configurationFileSchema>;
+
+export const environmentSchema = z.object({
+  PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  HOST: z.string().optional(),
+  HOLDFAST_CONFIG: z.string().optional(),
+  HOLDFAST_DATA: z.string().optional(),
+  HOLDFAST_REPOSITORY: z.string().optional(),
+  HOLDFAST_KEY_FILE: z.string().optional(),
+  HOLDFAST_PASSPHRASE: z.string().optional(),
+  HOLDFAST_PASSPHRASE_FILE: z.string().optional(),
+  HOLDFAST_LOG_LEVEL: logLevel.optional(),
+});

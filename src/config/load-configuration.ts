@@ -1,0 +1,188 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { parse } from 'yaml';
+import type { z } from 'zod';
+import type { ConfigurationOverrides } from '../core/composition.ts';
+import type { Configuration, KeyConfiguration, RepositoryConfiguration } from '../core/configuration.ts';
+import { HoldfastError, messageOf, systemErrorCode } from '../core/errors.ts';
+import { type ConfigurationFile, configurationFileSchema, environmentSchema } from './configuration-file.ts';
+import { nearestName } from './nearest-name.ts';
+
+export interface LoadOptions {
+  /** Path of a file that must be there; default: `HOLDFAST_CONFIG`, or `holdfast.yaml` in the working folder if there is one. */
+  file?: string;
+  environment: NodeJS.ProcessEnv;
+  workingFolder: string;
+  overrides?: ConfigurationOverrides;
+}
+
+/**
+ * What the command line says wins over the environment, that over `holdfast.yaml`, that over the defaults.
+ *
+ * @throws HoldfastError `configuration-invalid`, `configuration-missing`, `secret-in-configuration` (invalid), naming the field
+ */
+export async function loadConfiguration(options: LoadOptions): Promise<Configuration> {
+  const { workingFolder, overrides = {} } = options;
+  const environment = readEnvironment(options.environment);
+  const file = await readConfigurationFile(options.file ?? environment.HOLDFAST_CONFIG, workingFolder);
+  const dataFolder = path.resolve(
+    workingFolder,
+    overrides.dataFolder ?? environment.HOLDFAST_DATA ?? file.data ?? 'data',
+  );
+  return {
+    dataFolder,
+    server: {
+      host: overrides.host ?? environment.HOST ?? file.server?.host ?? '127.0.0.1',
+      port: overrides.port ?? environment.PORT ?? file.server?.port ?? 3004,
+      documentLimitBytes: file.server?.documentLimitBytes ?? 268_435_456,
+      documentDepthLimit: file.server?.documentDepthLimit ?? 500,
+      bodyLimitBytes: file.server?.bodyLimitBytes ?? 1_048_576,
+      requestsPerMinute: file.server?.requestsPerMinute ?? 0,
+      maxConcurrentTransfers: file.server?.maxConcurrentTransfers ?? 64,
+      allowedHosts: file.server?.allowedHosts ?? [],
+    },
+    repositories: [repositoryOf(file, environment, overrides, dataFolder, workingFolder)],
+    maxSnapshots: file.maxSnapshots ?? 100,
+    maxChainLength: file.maxChainLength ?? 50,
+    trashDays: file.trashDays ?? 7,
+    cleanup: {
+      cron: file.cleanup?.cron ?? '17 * * * *',
+      timeZone: file.cleanup?.timeZone ?? 'UTC',
+      enabled: file.cleanup?.enabled ?? true,
+    },
+    concurrency: file.concurrency ?? 2,
+    logLevel: overrides.logLevel ?? environment.HOLDFAST_LOG_LEVEL ?? file.logLevel ?? 'info',
+  };
+}
+
+type Environment = z.infer<typeof environmentSchema>;
+
+function repositoryOf(
+  file: ConfigurationFile,
+  environment: Environment,
+  overrides: ConfigurationOverrides,
+  dataFolder: string,
+  workingFolder: string,
+): RepositoryConfiguration {
+  const folder = overrides.repository ?? environment.HOLDFAST_REPOSITORY ?? file.repository?.folder;
+  const named: KeyConfiguration[] = [
+    ...keysOf(overrides.keyFile, overrides.passphrase),
+    ...keysOf(
+      environment.HOLDFAST_KEY_FILE,
+      environment.HOLDFAST_PASSPHRASE === undefined ? undefined : 'env:HOLDFAST_PASSPHRASE',
+    ),
+    ...keysOf(
+      undefined,
+      environment.HOLDFAST_PASSPHRASE_FILE === undefined
+        ? undefined
+        : `file:${path.resolve(workingFolder, environment.HOLDFAST_PASSPHRASE_FILE)}`,
+    ),
+    ...(file.repository?.keys ?? []).flatMap((key) => keysOf(key.file, key.passphrase)),
+  ];
+  const keys = named.map((key) =>
+    key.kind === 'keyfile' ? { ...key, path: path.resolve(workingFolder, key.path) } : key,
+  );
+  const {
+    cipher = 'aes-256-gcm',
+    codec = 'zstd',
+    zstdLevel = 3,
+    workers = Math.min(8, availableParallelism()),
+  } = file.repository ?? {};
+  return {
+    id: 'default',
+    storage: {
+      kind: 'local',
+      options: { folder: path.resolve(workingFolder, folder ?? path.join(dataFolder, 'repository')) },
+    },
+    keys: keys.length > 0 ? keys : [{ kind: 'keyfile', path: path.join(dataFolder, 'keys', 'holdfast.key') }],
+    keyIsDefault: keys.length === 0,
+    settings: { cipher, codec, zstdLevel },
+    workers,
+  };
+}
+
+function keysOf(file: string | undefined, passphrase: string | undefined): KeyConfiguration[] {
+  return [
+    ...(file === undefined ? [] : [{ kind: 'keyfile' as const, path: file }]),
+    ...(passphrase === undefined ? [] : [{ kind: 'passphrase' as const, passphrase }]),
+  ];
+}
+
+function readEnvironment(environment: NodeJS.ProcessEnv): Environment {
+  const set = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = environmentSchema.safeParse(set);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new HoldfastError(
+    'invalid',
+    'configuration-invalid',
+    `The environment variable ${issue?.path.join('.')} is not valid: ${issue?.message}.`,
+  );
+}
+
+async function readConfigurationFile(named: string | undefined, workingFolder: string): Promise<ConfigurationFile> {
+  const file = path.resolve(workingFolder, named ?? 'holdfast.yaml');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    if (systemErrorCode(cause) === 'ENOENT' && named === undefined) return {};
+    throw new HoldfastError(
+      'invalid',
+      'configuration-missing',
+      `The configuration file ${file} cannot be read: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+  let value: unknown;
+  try {
+    value = parse(text, { maxAliasCount: 100 }) ?? {};
+  } catch (cause) {
+    throw new HoldfastError('invalid', 'configuration-invalid', `${file} is not valid YAML: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+  const parsed = configurationFileSchema.safeParse(value);
+  if (!parsed.success) throw fieldError(file, parsed.error);
+  return parsed.data;
+}
+
+function fieldError(file: string, error: z.ZodError): HoldfastError {
+  const issue = error.issues[0];
+  const where = issue?.path.join('.') ?? '';
+  if (issue?.code === 'unrecognized_keys') {
+    const key = issue.keys[0] ?? '';
+    const near = nearestName(key, knownKeysAt(issue.path));
+    return new HoldfastError(
+      'invalid',
+      'configuration-invalid',
+      `${file} has an unknown setting \`${where === '' ? key : `${where}.${key}`}\`.${near === undefined ? '' : ` Did you mean \`${near}\`?`}`,
+    );
+  }
+  const code = issue?.message.includes('secret') === true ? 'secret-in-configuration' : 'configuration-invalid';
+  return new HoldfastError('invalid', code, `The setting \`${where}\` in ${file} is not valid: ${issue?.message}.`);
+}
+
+function knownKeysAt(place: readonly PropertyKey[]): string[] {
+  let schema: unknown = configurationFileSchema;
+  for (const step of place) {
+    if (typeof step !== 'string') continue;
+    schema = shapeOf(schema)?.[step];
+  }
+  return Object.keys(shapeOf(schema) ?? {});
+}
+
+function shapeOf(schema: unknown): Record<string, unknown> | undefined {
+  let current = schema;
+  while (typeof current === 'object' && current !== null) {
+    if ('shape' in current && typeof current.shape === 'object' && current.shape !== null)
+      return current.shape as Record<string, unknown>;
+    if ('unwrap' in current && typeof current.unwrap === 'function') current = current.unwrap();
+    else if ('element' in current) current = current.element;
+    else return undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Logger as PinoLogger } from 'pino';
+import { runCommandLine } from './adapters/cli/run-command-line.ts';
+import { loadConfiguration } from './config/load-configuration.ts';
+import { resolveSecret } from './config/resolve-secret.ts';
+import type { Application } from './core/application.ts';
+import type {
+  ApplicationMode,
+  Composition,
+  OpenApplicationOptions,
+  RepositoryInspection,
+  RunningServer,
+  RunningService,
+  ServiceLock,
+} from './core/composition.ts';
+import type { Configuration, KeyConfiguration, RepositoryConfiguration } from './core/configuration.ts';
+import { HoldfastError } from './core/errors.ts';
+import type { Catalogue } from './core/ports/catalogue.ts';
+import type { Clock } from './core/ports/clock.ts';
+import type { KeyProvider } from './core/ports/key-provider.ts';
+import type { Logger } from './core/ports/logger.ts';
+import type { Service } from './core/ports/service.ts';
+import type { Storage } from './core/ports/storage.ts';
+import type { WorkQueue } from './core/ports/work-queue.ts';
+import { createKeyFile } from './keys/keyfile/key-file.ts';
+import { createKeyFileProvider } from './keys/keyfile/keyfile-provider.ts';
+import { createPassphraseProvider } from './keys/passphrase/passphrase-provider.ts';
+import { setAside } from './process/catalogue-aside.ts';
+import { isProcessAlive, ownProcess } from './process/process-owner.ts';
+import { announce, announcementOf, withdraw } from './process/service-announcement.ts';
+
+/**
+ * The composition root: the only place that knows every adapter. What only some commands need is imported when it is asked
+ * for, so that small commands start at once.
+ */
+
+/** One line for each kind of storage. */
+const STORAGES: Record<string, (options: Readonly<Record<string, unknown>>) => Promise<Storage>> = {
+  local: async (options) => (await import('./storage/local/local-storage.ts')).openStorage(options),
+};
+
+/** One line for each kind of key. */
+const KEY_PROVIDERS: { [Kind in KeyConfiguration['kind']]: (key: KeyConfiguration & { kind: Kind }) => KeyProvider } = {
+  keyfile: ({ path }) => createKeyFileProvider(path),
+  passphrase: ({ passphrase }) => createPassphraseProvider(() => resolveSecret(passphrase, process.env)),
+};
+
+/** One line for each service. */
+const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] = [
+  async ({ server, maxChainLength }) =>
+    (await import('./services/document/document-service.ts')).createDocumentService({ ...server, maxChainLength }),
+  async () => (await import('./services/stream/stream-service.ts')).createStreamService(),
+  async () => (await import('./services/files/files-service.ts')).createFilesService(),
+];
+
+const clock: Clock = { now: () => new Date() };
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const composition: Composition = {
+  version,
+  loadConfiguration,
+  openApplication,
+  serve,
+  keyProvider,
+  createKeyFile,
+  acquireServiceLock,
+  runningService,
+  inspectRepository,
+  setCatalogueAside: (dataFolder) => setAside(catalogueFile(dataFolder), clock.now()),
+};
+
+async function openApplication(
+  configuration: Configuration,
+  mode: ApplicationMode,
+  options: OpenApplicationOptions = {},
+): Promise<Application> {
+  const [{ createApplication }, { openRepositories }, { createLogNotifier }, { openSqliteCatalogue }, logger] =
+    await Promise.all([
+      import('./core/create-application.ts'),
+      import('./process/open-repositories.ts'),
+      import('./notifiers/log/log-notifier.ts'),
+      import('./catalogue/sqlite/sqlite-catalogue.ts'),
+      loggerFor(configuration),
+    ]);
+  const services = await Promise.all(SERVICES.map((create) => create(configuration)));
+  const adapters = { openStorage, keyProvider, createKeyFile, clock };
+  const repositories = await openRepositories(configuration.repositories, adapters, {
+    initialise: options.initialise ?? mode === 'serve',
+    onKeyFileMade: options.onKeyFileMade ?? ((file) => process.stderr.write(keyFileNotice(file))),
+  });
+  try {
+    const catalogue = await openSqliteCatalogue({ file: catalogueFile(configuration.dataFolder) });
+    const owner = ownProcess();
+    const queue = await openQueue(mode, { catalogue, configuration, owner, logger });
+    const { application, run } = createApplication({
+      configuration,
+      repositories,
+      services,
+      catalogue,
+      queue,
+      notifier: createLogNotifier(logger),
+      clock,
+      logger,
+      version,
+      owner,
+      isAlive: isProcessAlive,
+    });
+    if (mode === 'command') await queue.start(run);
+    return application;
+  } catch (error) {
+    await Promise.allSettled(repositories.map((repository) => repository.close()));
+    throw error;
+  }
+}
+
+/** The service takes operations from the catalogue; a command runs its own and nobody else's. */
+async function openQueue(
+  mode: ApplicationMode,
+  parts: { catalogue: Catalogue; configuration: Configuration; owner: string; logger: Logger },
+): Promise<WorkQueue> {
+  const { catalogue, configuration, owner, logger } = parts;
+  if (mode === 'command') {
+    const { createInProcessQueue } = await import('./queue/in-process/in-process-queue.ts');
+    return createInProcessQueue(catalogue.operations, owner);
+  }
+  const { createEmbeddedQueue } = await import('./queue/embedded/embedded-queue.ts');
+  return createEmbeddedQueue({
+    operations: catalogue.operations,
+    owner,
+    concurrency: configuration.concurrency,
+    logger,
+  });
+}
+
+async function serve(application: Application, configuration: Configuration): Promise<RunningServer> {
+  const [{ serve: listen }, logger] = await Promise.all([import('./adapters/http/serve.ts'), loggerFor(configuration)]);
+  return listen(application, configuration, logger);
+}
+
+function keyProvider(configuration: KeyConfiguration): KeyProvider {
+  switch (configuration.kind) {
+    case 'keyfile':
+      return KEY_PROVIDERS.keyfile(configuration);
+    case 'passphrase':
+      return KEY_PROVIDERS.passphrase(configuration);
+  }
+}
+
+async function openStorage({ id, storage }: RepositoryConfiguration): Promise<Storage> {
+  const open = STORAGES[storage.kind];
+  if (open !== undefined) return open(storage.options);
+  const message = `The repository "${id}" names the storage "${storage.kind}". There are: ${Object.keys(STORAGES).join(', ')}.`;
+  throw new HoldfastError('invalid', 'storage-kind-unknown', message, { details: { kind: storage.kind } });
+}
+
+async function inspectRepository(configuration: Configuration, repositoryId: string): Promise<RepositoryInspection> {
+  const found = configuration.repositories.find(({ id }) => id === repositoryId);
+  if (found === undefined) {
+    const message = `There is no repository "${repositoryId}" in the configuration.`;
+    throw new HoldfastError('not-found', 'repository-not-found', message, { details: { repositoryId } });
+  }
+  const { repositoryExists } = await import('./repository/open-repository.ts');
+  const storage = await openStorage(found);
+  try {
+    return { id: repositoryId, location: storage.location, exists: await repositoryExists(storage) };
+  } finally {
+    await storage.close();
+  }
+}
+
+async function acquireServiceLock(dataFolder: string): Promise<ServiceLock> {
+  const { acquireServiceLock: acquire } = await import('./catalogue/sqlite/service-lock.ts');
+  const lock = await acquire(dataFolder);
+  const startedAt = clock.now().toISOString();
+  return {
+    announce: (url) => announce(dataFolder, { pid: process.pid, url, startedAt }),
+    release: async () => {
+      await withdraw(dataFolder);
+      await lock.release();
+    },
+  };
+}
+
+async function runningService(dataFolder: string): Promise<RunningService | undefined> {
+  const { serviceLockHolder } = await import('./catalogue/sqlite/service-lock.ts');
+  const pid = await serviceLockHolder(dataFolder);
+  if (pid === undefined) return undefined;
+  const announced = await announcementOf(dataFolder, pid);
+  return { pid, ...announced };
+}
+
+function catalogueFile(dataFolder: string): string {
+  return path.join(dataFolder, 'catalogue.sqlite');
+}
+
+let sharedLogger: Promise<PinoLogger> | undefined;
+
+/** One log for all parts of a process, to standard error, because standard output is for results. */
+function loggerFor({ logLevel }: Configuration): Promise<PinoLogger> {
+  sharedLogger ??= import('pino').then(({ pino }) =>
+    pino({ level: logLevel }, pino.destination({ dest: 2, sync: true })),
+  );
+  return sharedLogger;
+}
+
+function keyFileNotice(file: string): string {
+  return `A new key file was made: ${file}. Copy it to another place now: without it nothing restores.\n`;
+}
+
+process.exitCode = await runCommandLine(process.argv.slice(2), composition);

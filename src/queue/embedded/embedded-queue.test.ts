@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { openSqliteCatalogue } from '../../catalogue/sqlite/sqlite-catalogue.ts';
+import type { Operation } from '../../core/operation.ts';
+import type { Catalogue } from '../../core/ports/catalogue.ts';
+import { createEmbeddedQueue } from './embedded-queue.ts';
+
+let folder: string;
+let catalogue: Catalogue;
+before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'holdfast-queue-'));
+  catalogue = await openSqliteCatalogue({ file: path.join(folder, 'catalogue.sqlite') });
+});
+after(async () => {
+  await catalogue.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const unexpected = (facts: object): never => assert.fail(JSON.stringify(facts));
+const logger = { debug: unexpected, info: unexpected, warn: unexpected, error: unexpected };
+
+function operation(id: string): Operation {
+  return {
+    id,
+    kind: 'backup',
+    status: 'queued',
+    input: {},
+    progress: { percent: 0 },
+    warnings: [],
+    attempts: 0,
+    createdBy: 'test',
+    createdAt: new Date().toISOString(),
+  };
+}
+
+function queueOf(concurrency: number, owner = 'this') {
+  return createEmbeddedQueue({ operations: catalogue.operations, owner, concurrency, logger, pollMilliseconds: 20 });
+}
+
+test('runs everything queued, never more at once than allowed', async () => {
+  const queue = queueOf(2);
+  let now = 0;
+  let most = 0;
+  const ran: string[] = [];
+  await queue.start(async ({ id }) => {
+    most = Math.max(most, ++now);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    now--;
+    ran.push(id);
+    await catalogue.operations.update(id, { status: 'completed' });
+  });
+  await Promise.all(Array.from({ length: 10 }, (_, index) => queue.enqueue(operation(`a${index}`))));
+  while (ran.length < 10) await new Promise((resolve) => setTimeout(resolve, 5));
+  await queue.stop(1000);
+  assert.equal(most, 2);
+  assert.equal((await catalogue.operations.withStatus('queued')).length, 0);
+});
+
+test('finds what another process queued', async () => {
+  const queue = queueOf(1);
+  const ran = new Promise<string>((resolve) => {
+    void queue.start(async ({ id }) => {
+      await catalogue.operations.update(id, { status: 'completed' });
+      resolve(id);
+    });
+  });
+  await catalogue.operations.insert(operation('from-elsewhere'));
+  assert.equal(await ran, 'from-elsewhere');
+  await queue.stop(1000);
+});
+
+test('cancels what runs through its signal and what waits at once', async () => {
+  const queue = queueOf(1);
+  await queue.start(async ({ id }, signal) => {
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    await catalogue.operations.update(id, { status: 'cancelled' });
+  });
+  await queue.enqueue(operation('running'));
+  await queue.enqueue(operation('waiting'));
+  while ((await catalogue.operations.get('running'))?.status !== 'running')
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  assert.equal(await queue.cancel('waiting'), true);
+  assert.equal(await queue.cancel('running'), true);
+  assert.equal(await queue.cancel('running'), false);
+  assert.equal((await catalogue.operations.get('waiting'))?.status, 'cancelled');
+  await queue.stop(1000);
+});
+
+test('stopping aborts what does not end in time and leaves what waits queued', async () => {
+  const queue = queueOf(1);
+  await queue.start(async ({ id }, signal) => {
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    await catalogue.operations.update(id, { status: 'cancelled' });
+  });
+  await queue.enqueue(operation('slow'));
+  await queue.enqueue(operation('next'));
+  while ((await catalogue.operations.get('slow'))?.status !== 'running')
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  await queue.stop(10);
+  assert.equal((await catalogue.operations.get('slow'))?.status, 'cancelled');
+  assert.equal((await catalogue.operations.get('next'))?.status, 'queued');
+});

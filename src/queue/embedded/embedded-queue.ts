@@ -1,0 +1,105 @@
+import { HoldfastError, messageOf } from '../../core/errors.ts';
+import type { Operation } from '../../core/operation.ts';
+import type { OperationTable } from '../../core/ports/catalogue.ts';
+import type { Logger } from '../../core/ports/logger.ts';
+import type { OperationRunner, WorkQueue } from '../../core/ports/work-queue.ts';
+
+export interface EmbeddedQueueOptions {
+  operations: OperationTable;
+  /** Names this process in the catalogue. */
+  owner: string;
+  /** Operations that run at once. */
+  concurrency: number;
+  logger: Logger;
+  /** How often the catalogue is asked for operations that other processes queued. */
+  pollMilliseconds?: number;
+}
+
+/**
+ * The service's queue: the catalogue's operations table is the queue itself, so that nothing queued is lost with a process.
+ * What this process queues runs at once; the rest is found by polling.
+ */
+export function createEmbeddedQueue(options: EmbeddedQueueOptions): WorkQueue {
+  return new EmbeddedQueue(options);
+}
+
+class EmbeddedQueue implements WorkQueue {
+  readonly #options: EmbeddedQueueOptions;
+  readonly #running = new Map<string, { abort: AbortController; done: Promise<void> }>();
+  #run: OperationRunner | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #filling: Promise<void> = Promise.resolve();
+
+  constructor(options: EmbeddedQueueOptions) {
+    this.#options = options;
+  }
+
+  async enqueue(operation: Operation): Promise<void> {
+    await this.#options.operations.insert({ ...operation, status: 'queued' });
+    this.#wake();
+  }
+
+  async start(run: OperationRunner): Promise<void> {
+    this.#run = run;
+    this.#timer = setInterval(() => this.#wake(), this.#options.pollMilliseconds ?? 2000);
+    this.#timer.unref();
+    this.#wake();
+  }
+
+  async cancel(operationId: string): Promise<boolean> {
+    const running = this.#running.get(operationId);
+    if (running !== undefined) {
+      running.abort.abort(cancelled());
+      await running.done;
+      return true;
+    }
+    const operation = await this.#options.operations.get(operationId);
+    if (operation?.status !== 'queued') return false;
+    await this.#options.operations.update(operationId, { status: 'cancelled', completedAt: new Date().toISOString() });
+    return true;
+  }
+
+  async stop(graceMilliseconds: number): Promise<void> {
+    this.#run = undefined;
+    clearInterval(this.#timer);
+    await this.#filling;
+    const all = [...this.#running.values()];
+    const impatience = setTimeout(() => {
+      for (const { abort } of all) abort.abort(cancelled());
+    }, graceMilliseconds);
+    await Promise.all(all.map(({ done }) => done));
+    clearTimeout(impatience);
+  }
+
+  #wake(): void {
+    this.#filling = this.#filling
+      .then(() => this.#fill())
+      .catch((error: unknown) => {
+        this.#options.logger.error(
+          { error: messageOf(error) },
+          'The queue could not ask the catalogue for work; it will try again.',
+        );
+      });
+  }
+
+  async #fill(): Promise<void> {
+    while (this.#run !== undefined && this.#running.size < this.#options.concurrency) {
+      const operation = await this.#options.operations.claim(this.#options.owner);
+      if (operation === undefined) return;
+      this.#begin(operation, this.#run);
+    }
+  }
+
+  #begin(operation: Operation, run: OperationRunner): void {
+    const abort = new AbortController();
+    const done = run(operation, abort.signal).finally(() => {
+      this.#running.delete(operation.id);
+      this.#wake();
+    });
+    this.#running.set(operation.id, { abort, done });
+  }
+}
+
+function cancelled(): HoldfastError {
+  return new HoldfastError('cancelled', 'operation-cancelled', 'The operation was cancelled.');
+}

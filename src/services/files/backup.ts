@@ -1,0 +1,259 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { EncodedEntries, TaskRunner, TreeWriter } from '../../core/ports/repository.ts';
+import type { BackupContext, ServiceBackup } from '../../core/ports/service.ts';
+import { type ByteString, type Content, type ContentSegment, comparePaths } from '../../core/tree-entry.ts';
+import type { BackupTask, BatchCounts, BatchResult, SegmentResult } from './backup-task.ts';
+import { changedWhileRead } from './backup-task.ts';
+import { printable } from './byte-path.ts';
+import { commonParent, parseFilesConfiguration } from './configuration.ts';
+import { SEGMENT_BYTES } from './segment-boundary.ts';
+import { walk } from './walk.ts';
+
+const TASK_MODULE = new URL('./backup-task.ts', import.meta.url).href;
+/** Paths in one task. */
+const BATCH_PATHS = 256;
+/** Segments beyond this many make the file's list a paged one. */
+const LONG_LIST = 1000;
+
+type BasePage = { firstPath: ByteString; page: ContentSegment };
+
+/** Backs up the paths of a resource: walks here, reads, cuts and stores in worker threads, appends entries in order. */
+export async function backUpFiles(context: BackupContext): Promise<ServiceBackup> {
+  const configuration = parseFilesConfiguration(context.resource.configuration);
+  const runner = context.writer.tasks<BackupTask, BatchResult | SegmentResult | Uint8Array>({
+    module: TASK_MODULE,
+    options: {},
+  });
+  const base = context.chain.at(-1);
+  const job = new FilesBackup(context, runner, base === undefined ? [] : await base.reader.pages());
+  let batch: ByteString[] = [];
+  for await (const path of walk(configuration, context.warn)) {
+    batch.push(path);
+    if (batch.length < BATCH_PATHS) continue;
+    await job.submit(batch);
+    batch = [];
+  }
+  if (batch.length > 0) await job.submit(batch);
+  const { root, counts } = await job.finish();
+  return {
+    type: context.type,
+    root,
+    size: counts.sourceBytes,
+    checksum: `sha256:${rootHash(root.content)}`,
+    isDelta: false,
+    readBytes: counts.readBytes,
+    sourceBytes: counts.sourceBytes,
+    files: {
+      total: counts.total,
+      new: counts.new,
+      changed: counts.changed,
+      unmodified: counts.unmodified,
+      directories: counts.directories,
+      other: counts.other,
+    },
+    serviceData: {
+      paths: configuration.paths,
+      commonParent: commonParent(configuration.paths),
+      host: hostname(),
+      platform: process.platform,
+      unreadable: counts.unreadable,
+    },
+  };
+}
+
+class FilesBackup {
+  readonly #context: BackupContext;
+  readonly #runner: TaskRunner<BackupTask, BatchResult | SegmentResult | Uint8Array>;
+  readonly #tree: TreeWriter;
+  readonly #basePages: readonly BasePage[];
+  readonly #most: number;
+  readonly #waiting: Promise<EncodedEntries[]>[] = [];
+  readonly #counts: BatchCounts = {
+    total: 0,
+    new: 0,
+    changed: 0,
+    unmodified: 0,
+    directories: 0,
+    other: 0,
+    unreadable: 0,
+    sourceBytes: 0,
+    readBytes: 0,
+  };
+  #basePosition = 0;
+
+  constructor(
+    context: BackupContext,
+    runner: TaskRunner<BackupTask, BatchResult | SegmentResult | Uint8Array>,
+    basePages: readonly BasePage[],
+  ) {
+    this.#context = context;
+    this.#runner = runner;
+    this.#basePages = basePages;
+    this.#tree = context.writer.beginTree();
+    this.#most = context.writer.concurrency * 4;
+  }
+
+  /** Hands a batch to the worker threads; waits while too many are under way. */
+  async submit(paths: readonly ByteString[]): Promise<void> {
+    this.#context.signal.throwIfAborted();
+    const result = this.#run(paths);
+    // It is awaited when its turn to be appended comes.
+    result.catch(() => undefined);
+    this.#waiting.push(result);
+    while (this.#waiting.length >= this.#most) await this.#appendFirst();
+  }
+
+  async finish(): Promise<{ root: Awaited<ReturnType<TreeWriter['finish']>>; counts: BatchCounts }> {
+    while (this.#waiting.length > 0) await this.#appendFirst();
+    this.#report(undefined);
+    return { root: await this.#tree.finish(), counts: this.#counts };
+  }
+
+  async #appendFirst(): Promise<void> {
+    const entries = await this.#waiting.shift();
+    this.#context.signal.throwIfAborted();
+    for (const part of entries ?? []) await this.#tree.append(part);
+    this.#report(entries?.at(-1)?.paths.at(-1));
+  }
+
+  async #run(paths: readonly ByteString[]): Promise<EncodedEntries[]> {
+    const basePages = this.#pagesFor(paths[0] as ByteString, paths.at(-1) as ByteString);
+    const result = (await this.#runner.run({ kind: 'batch', paths, basePages })) as BatchResult;
+    for (const key of Object.keys(this.#counts) as (keyof BatchCounts)[]) this.#counts[key] += result.counts[key];
+    for (const warning of result.warnings) this.#context.warn(warning);
+    const large = await Promise.all(result.large.map((file) => this.#readLarge(file)));
+    return interleave(result, large);
+  }
+
+  /** The base's pages that can hold paths from `first` to `last`. Batches come in order, so the search moves on only. */
+  #pagesFor(first: ByteString, last: ByteString): ContentSegment[] {
+    const pages = this.#basePages;
+    while (
+      this.#basePosition + 1 < pages.length &&
+      comparePaths((pages[this.#basePosition + 1] as BasePage).firstPath, first) <= 0
+    )
+      this.#basePosition++;
+    const found: ContentSegment[] = [];
+    for (let index = this.#basePosition; index < pages.length; index++) {
+      const { firstPath, page } = pages[index] as BasePage;
+      if (comparePaths(firstPath, last) > 0) break;
+      found.push({ id: page.id, length: page.length });
+    }
+    return found;
+  }
+
+  async #readLarge({ entry, sparse, isNew }: BatchResult['large'][number]): Promise<EncodedEntries | undefined> {
+    const size = entry.size ?? 0;
+    const starts: number[] = [];
+    for (let start = 0; start < size; start += SEGMENT_BYTES) starts.push(start);
+    let parts: SegmentResult[];
+    try {
+      parts = (await Promise.all(
+        starts.map((start) =>
+          this.#runner.run({
+            kind: 'segment',
+            path: entry.path,
+            start,
+            end: Math.min(size, start + SEGMENT_BYTES),
+            size,
+            sparse,
+          }),
+        ),
+      )) as SegmentResult[];
+    } catch (error) {
+      if (!isFileFault(error)) throw error;
+      this.#counts.unreadable++;
+      this.#context.warn(`${printable(entry.path)} could not be read and is not in this backup: ${error.message}`);
+      return undefined;
+    }
+    const segments = joinHoles(parts.flatMap((part) => part.segments));
+    const length = parts.reduce((sum, part) => sum + part.bytes, 0);
+    if (
+      length !== size ||
+      parts.some(
+        ({ status }) =>
+          status.size !== size || status.modifiedAt !== entry.modifiedAt || status.changedAt !== entry.changedAt,
+      )
+    ) {
+      this.#context.warn(changedWhileRead(entry.path));
+      entry.changedAt = 0n;
+    }
+    entry.size = length;
+    entry.content = segments.length > LONG_LIST ? await this.#context.writer.storeSegments(segments) : { segments };
+    this.#counts.total++;
+    this.#counts[isNew ? 'new' : 'changed']++;
+    this.#counts.sourceBytes += length;
+    this.#counts.readBytes += parts.reduce((sum, part) => sum + part.readBytes, 0);
+    const bytes = (await this.#runner.run({ kind: 'encode', entry })) as Uint8Array;
+    return { bytes, ends: Uint32Array.of(bytes.length), paths: [entry.path] };
+  }
+
+  #lastReport = 0;
+  #report(path: ByteString | undefined): void {
+    const now = performance.now();
+    if (path !== undefined && now - this.#lastReport < 200) return;
+    this.#lastReport = now;
+    const { total, sourceBytes } = this.#counts;
+    this.#context.report({
+      percent: 0,
+      phase: 'backup',
+      doneBytes: sourceBytes,
+      doneFiles: total,
+      ...(path === undefined ? {} : { current: printable(path) }),
+    });
+  }
+}
+
+/** Puts the entries of large files back to where they belong among the others. */
+function interleave(result: BatchResult, large: readonly (EncodedEntries | undefined)[]): EncodedEntries[] {
+  if (result.large.length === 0) return [result.entries];
+  const { bytes, ends, paths } = result.entries;
+  const parts: EncodedEntries[] = [];
+  let from = 0;
+  const take = (until: number): void => {
+    if (until === from) return;
+    const begin = from === 0 ? 0 : (ends[from - 1] as number);
+    parts.push({
+      bytes: bytes.subarray(begin, ends[until - 1]),
+      ends: ends.slice(from, until).map((end) => end - begin),
+      paths: paths.slice(from, until),
+    });
+    from = until;
+  };
+  for (const [index, { position }] of result.large.entries()) {
+    take(position);
+    const entry = large[index];
+    if (entry !== undefined) parts.push(entry);
+  }
+  take(paths.length);
+  return parts;
+}
+
+function joinHoles(segments: readonly ContentSegment[]): ContentSegment[] {
+  const joined: ContentSegment[] = [];
+  for (const segment of segments) {
+    const last = joined.at(-1);
+    if (segment.id === null && last !== undefined && last.id === null)
+      joined[joined.length - 1] = { id: null, length: last.length + segment.length };
+    else joined.push(segment);
+  }
+  return joined;
+}
+
+function rootHash(content: Content): string {
+  const hash = createHash('sha256');
+  if ('inline' in content) hash.update(content.inline);
+  else for (const { id } of 'segments' in content ? content.segments : content.pages) if (id !== null) hash.update(id);
+  return hash.digest('hex');
+}
+
+/** An error of one file, not of the backup: the other files go on. */
+function isFileFault(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    ['ENOENT', 'EACCES', 'EPERM', 'EIO', 'ELOOP', 'ENXIO', 'ESTALE'].includes(String(error.code)) &&
+    'message' in error
+  );
+}

@@ -1,0 +1,51 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { HoldfastError } from '../../core/errors.ts';
+
+const schema = z.strictObject({
+  /** Absolute paths of files and folders. */
+  paths: z.array(z.string().refine((value) => path.isAbsolute(value), 'must be an absolute path')).min(1),
+  /** Patterns in gitignore syntax; those with a slash are relative to each path. */
+  exclude: z.array(z.string()).default([]),
+  /** Files that hold such patterns, one a line. */
+  excludeFiles: z.array(z.string().refine((value) => path.isAbsolute(value), 'must be an absolute path')).default([]),
+  /** Folders that hold a file of one of these names are left out. */
+  excludeIfPresent: z.array(z.string().min(1)).default([]),
+  /** Stay on the file system of each path. */
+  oneFileSystem: z.boolean().default(false),
+});
+
+export type FilesConfiguration = z.infer<typeof schema>;
+
+/** @throws HoldfastError `configuration-invalid` naming the field */
+export function parseFilesConfiguration(configuration: unknown): FilesConfiguration {
+  const parsed = schema.safeParse(configuration);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const where = issue === undefined || issue.path.length === 0 ? 'The configuration' : `\`${issue.path.join('.')}\``;
+    throw new HoldfastError(
+      'invalid',
+      'configuration-invalid',
+      `${where} of a \`files\` resource is not valid: ${issue?.message ?? 'unknown'}. It needs \`paths\`, and may have \`exclude\`, \`excludeFiles\`, \`excludeIfPresent\` and \`oneFileSystem\`.`,
+    );
+  }
+  const paths = [...new Set(parsed.data.paths.map((each) => path.resolve(each)))].sort();
+  return {
+    ...parsed.data,
+    paths: paths.filter((each) => !paths.some((other) => other !== each && isWithin(each, other))),
+  };
+}
+
+/** The folder under which all paths lie; restores into another folder keep what comes after it. `''` is the root. */
+export function commonParent(paths: readonly string[]): string {
+  const parents = paths.map((each) => path.dirname(each).split('/').filter(Boolean));
+  const first = parents[0] ?? [];
+  let length = first.length;
+  for (const parent of parents)
+    while (length > 0 && parent.slice(0, length).join('/') !== first.slice(0, length).join('/')) length--;
+  return first.slice(0, length).join('/');
+}
+
+function isWithin(inner: string, outer: string): boolean {
+  return inner.startsWith(outer === '/' ? '/' : `${outer}/`);
+}

@@ -1,0 +1,18 @@
+import type { Service } from '../../core/ports/service.ts';
+import { backUpFiles } from './backup.ts';
+import { parseFilesConfiguration } from './configuration.ts';
+import { restoreFiles } from './restore.ts';
+
+/** Backs up and restores trees of files of the machine that Holdfast runs on. */
+export function createFilesService(): Service {
+  return {
+    name: 'files',
+    description: 'Files and folders of this machine, with owners, modes, times, links, attributes and holes.',
+    contentKind: 'tree',
+    backupTypes: ['full', 'incremental', 'differential'],
+    source: 'fetched',
+    parseConfiguration: parseFilesConfiguration,
+    backup: backUpFiles,
+    restore: restoreFiles,
+  };
+}

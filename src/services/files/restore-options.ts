@@ -1,0 +1,62 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { HoldfastError } from '../../core/errors.ts';
+import type { ByteString } from '../../core/tree-entry.ts';
+import { toByteString } from './byte-path.ts';
+
+export type Conflict = 'fail' | 'skip' | 'overwrite' | 'newer';
+
+const schema = z.strictObject({
+  /** Absolute path of the folder to restore into. */
+  target: z
+    .string()
+    .refine((value) => path.isAbsolute(value), 'must be an absolute path')
+    .optional(),
+  /** Restore to where the files came from. */
+  inPlace: z.boolean().default(false),
+  /** Only these, and what is below them: as listed, or absolute. */
+  paths: z.array(z.string().min(1)).min(1).optional(),
+  conflict: z.enum(['fail', 'skip', 'overwrite', 'newer']).default('fail'),
+  dryRun: z.boolean().default(false),
+  /** Give files their owners again; default: if this process may (root). */
+  owner: z.boolean().optional(),
+});
+
+export interface RestoreOptions {
+  /** Absolute, without a trailing slash; `''` is the root. */
+  target: string;
+  inPlace: boolean;
+  paths: readonly ByteString[] | undefined;
+  conflict: Conflict;
+  dryRun: boolean;
+  owner: boolean;
+}
+
+/** @throws HoldfastError `options-invalid` naming the option */
+export function parseRestoreOptions(options: unknown): RestoreOptions {
+  const parsed = schema.safeParse(options);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new HoldfastError(
+      'invalid',
+      'options-invalid',
+      `The restore option \`${issue?.path.join('.') || 'options'}\` is not valid: ${issue?.message ?? 'unknown'}. There are \`target\`, \`inPlace\`, \`paths\`, \`conflict\`, \`dryRun\` and \`owner\`.`,
+    );
+  }
+  const { target, inPlace, paths, conflict, dryRun, owner } = parsed.data;
+  if ((target === undefined) !== inPlace) {
+    throw new HoldfastError(
+      'invalid',
+      'restore-target-missing',
+      'Say where to restore to: either `target`, a folder, or `inPlace: true` for the places that the files came from.',
+    );
+  }
+  return {
+    target: target === undefined ? '' : path.resolve(target).replace(/\/+$/, ''),
+    inPlace,
+    paths: paths?.map((each) => toByteString(each).replace(/^\/+|\/+$/g, '')),
+    conflict,
+    dryRun,
+    owner: owner ?? process.geteuid?.() === 0,
+  };
+}
