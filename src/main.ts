@@ -61,7 +61,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 const composition: Composition = {
   version,
-  loadConfiguration,
+  loadConfiguration: (options) => loadConfiguration({ ...options, environment: process.env, workingFolder: process.cwd() }),
   openApplication,
   serve,
   keyProvider,

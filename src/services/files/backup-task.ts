@@ -5,6 +5,7 @@ import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entr
 import { AccountNames } from './account-names.ts';
 import { BaseEntries } from './base-entries.ts';
 import { printable } from './byte-path.ts';
+import { changedWhileRead } from './change-warning.ts';
 import { type FileStatus, isUnchanged, readStatus, toEntry, typeOf, withoutTerminator } from './file-metadata.ts';
 import { findBoundary, SEARCH_BYTES, SEGMENT_BYTES } from './segment-boundary.ts';
 import { seekData, seekHole, terminated } from './system-calls.ts';
@@ -249,10 +250,6 @@ class FileBackup {
 
 /** Blocks of the search overlap by the warm-up of its hash. */
 const OVERLAP = 64;
-
-export function changedWhileRead(path: ByteString): string {
-  return `${printable(path)} changed while it was being backed up; what was read of it may be a mixture of states.`;
-}
 
 /** Collects what one batch gives. */
 class Batch {

@@ -4,7 +4,7 @@ import type { EncodedEntries, TaskRunner, TreeWriter } from '../../core/ports/re
 import type { BackupContext, ServiceBackup } from '../../core/ports/service.ts';
 import { type ByteString, type Content, type ContentSegment, comparePaths } from '../../core/tree-entry.ts';
 import type { BackupTask, BatchCounts, BatchResult, SegmentResult } from './backup-task.ts';
-import { changedWhileRead } from './backup-task.ts';
+import { changedWhileRead } from './change-warning.ts';
 import { printable } from './byte-path.ts';
 import { commonParent, parseFilesConfiguration } from './configuration.ts';
 import { SEGMENT_BYTES } from './segment-boundary.ts';

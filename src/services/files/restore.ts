@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { SnapshotReader, TaskRunner } from '../../core/ports/repository.ts';
 import type { RestoreContext, ServiceRestore } from '../../core/ports/service.ts';
@@ -28,6 +28,7 @@ export async function restoreFiles(context: RestoreContext): Promise<ServiceRest
   const strip = options.inPlace ? '' : stripOf(reader);
   const folder = options.inPlace ? '' : toByteString(options.target);
   const fresh = await checkTarget(options, reader, new RestoreTarget(folder, strip));
+  if (!options.inPlace && !options.dryRun) await mkdir(options.target, { recursive: true });
   const taskOptions: RestoreTaskOptions = {
     folder,
     strip,

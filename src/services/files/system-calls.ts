@@ -5,8 +5,8 @@ import koffi from 'koffi';
  * failed call throws an error with `code` and `syscall`, as Node's own do.
  */
 const libc = koffi.load('libc.so.6');
-const llistxattr = libc.func('ssize_t llistxattr(const uint8_t *path, void *list, size_t size)');
-const lgetxattr = libc.func('ssize_t lgetxattr(const uint8_t *path, const uint8_t *name, void *value, size_t size)');
+const llistxattr = libc.func('int64_t llistxattr(const uint8_t *path, void *list, size_t size)');
+const lgetxattr = libc.func('int64_t lgetxattr(const uint8_t *path, const uint8_t *name, void *value, size_t size)');
 const lsetxattr = libc.func(
   'int lsetxattr(const uint8_t *path, const uint8_t *name, const void *value, size_t size, int flags)',
 );
