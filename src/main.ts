@@ -41,7 +41,7 @@ const STORAGES: Record<string, (options: Readonly<Record<string, unknown>>) => P
 };
 
 /** One line for each kind of key. */
-const KEY_PROVIDERS: { [Kind in KeyConfiguration['kind']]: (key: KeyConfiguration & { kind: Kind }) => KeyProvider } = {
+const KEYS: { [Kind in KeyConfiguration['kind']]: (key: KeyConfiguration & { kind: Kind }) => KeyProvider } = {
   keyfile: ({ path }) => createKeyFileProvider(path),
   passphrase: ({ passphrase }) => createPassphraseProvider(() => resolveSecret(passphrase, process.env)),
 };
@@ -61,7 +61,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 const composition: Composition = {
   version,
-  loadConfiguration: (options) => loadConfiguration({ ...options, environment: process.env, workingFolder: process.cwd() }),
+  loadConfiguration: (options) =>
+    loadConfiguration({ ...options, environment: process.env, workingFolder: process.cwd() }),
   openApplication,
   serve,
   keyProvider,
@@ -140,13 +141,10 @@ async function serve(application: Application, configuration: Configuration): Pr
   return listen(application, configuration, logger);
 }
 
-function keyProvider(configuration: KeyConfiguration): KeyProvider {
-  switch (configuration.kind) {
-    case 'keyfile':
-      return KEY_PROVIDERS.keyfile(configuration);
-    case 'passphrase':
-      return KEY_PROVIDERS.passphrase(configuration);
-  }
+function keyProvider<Kind extends KeyConfiguration['kind']>(
+  configuration: KeyConfiguration & { kind: Kind },
+): KeyProvider {
+  return KEYS[configuration.kind](configuration);
 }
 
 async function openStorage({ id, storage }: RepositoryConfiguration): Promise<Storage> {

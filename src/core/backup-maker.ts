@@ -29,9 +29,8 @@ const DAY = 86_400_000;
 
 /**
  * Makes one backup from beginning to end: chooses the base, writes the snapshot, publishes it, enters it in the catalogue.
- * Where they can build on each other, the backups of one
- * resource are made one after the other, so that each builds on the one before. Any failure before the
- * snapshot is published leaves nothing behind.
+ * Where they can build on each other, the backups of one resource are made one after the other, so that each builds on the
+ * one before. Any failure before the snapshot is published leaves nothing behind.
  *
  * @throws HoldfastError `backup-not-listed` (internal) where the backup is safe but the catalogue could not take it;
  * `base-forgotten` (conflict) where its base was deleted meanwhile

@@ -33,7 +33,7 @@ export interface Composition {
   /** Starts HTTP for an application and waits until it listens. `startBackground` is the caller's business. */
   serve(application: Application, configuration: Configuration): Promise<RunningServer>;
 
-  /** @throws HoldfastError `key-kind-unknown` (invalid) */
+  /** What a key's reference names is read when the provider is first used. */
   keyProvider(configuration: KeyConfiguration): KeyProvider;
 
   /** Makes a new key file, readable by its owner only. @throws HoldfastError `key-file-exists` (conflict) */
@@ -65,7 +65,7 @@ export interface OpenApplicationOptions {
 }
 
 export interface LoadConfigurationOptions {
-  /** Path of `holdfast.yaml`; default: where the environment or custom says. */
+  /** Path of `holdfast.yaml`; default: `HOLDFAST_CONFIG`, or the one in the working folder. */
   file?: string;
   /** From the command line; these win over file and environment. */
   overrides?: ConfigurationOverrides;

@@ -59,6 +59,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     services: new ServiceRegistry(parts.services),
     nextId: createIdentifierSource(parts.clock),
     events: new OperationEvents(),
+    cancellations: new Set(),
   };
   const backups = new CatalogueBackupManager(context);
   const restores = new CatalogueRestoreManager(context);

@@ -21,6 +21,8 @@ export interface ManagerContext {
   readonly logger: Logger;
   readonly nextId: IdentifierSource;
   readonly events: OperationEvents;
+  /** Ids of operations of this process that somebody cancels; what else aborts one is the end of the process. */
+  readonly cancellations: Set<string>;
   /** Names this process among those that run operations on the same catalogue. */
   readonly owner: string;
 }

@@ -38,10 +38,17 @@ export class CatalogueOperationManager implements OperationManager {
   async cancel(id: string): Promise<Operation> {
     const operation = await this.get(id);
     if (hasEnded(operation)) throw ended(operation);
-    if (!(await this.#context.queue.cancel(id))) throw ended(await this.get(id));
-    const now = await this.get(id);
-    this.#context.events.publish(now);
-    return now;
+    const { cancellations, queue, events } = this.#context;
+    cancellations.add(id);
+    try {
+      const done = await queue.cancel(id);
+      const now = await this.get(id);
+      if (!done) throw hasEnded(now) ? ended(now) : runsElsewhere(now);
+      events.publish(now);
+      return now;
+    } finally {
+      cancellations.delete(id);
+    }
   }
 
   async *watch(id: string, signal: AbortSignal): AsyncIterable<Operation> {
@@ -105,4 +112,9 @@ class News {
 function ended(operation: Operation): HoldfastError {
   const message = `${operation.id} has ended already (${operation.status}) and cannot be cancelled.`;
   return new HoldfastError('conflict', 'operation-ended', message, { details: { status: operation.status } });
+}
+
+function runsElsewhere(operation: Operation): HoldfastError {
+  const message = `${operation.id} runs in another process, perhaps a command on a terminal. Interrupt it there.`;
+  return new HoldfastError('conflict', 'operation-elsewhere', message);
 }

@@ -41,11 +41,6 @@ export function createOperationRunner(context: ManagerContext, works: OperationW
   };
 }
 
-/** What an aborted operation's signal carries while the service shuts down. */
-export function isShutdown(reason: unknown): boolean {
-  return reason instanceof HoldfastError && reason.code === 'shutting-down';
-}
-
 /** How an operation that was cut off by the end of its process is recorded where it cannot be done again by itself. */
 export function interrupted(operation: Operation): OperationError {
   const advice =
@@ -112,10 +107,10 @@ class OperationRun {
 
   async endBadly(error: unknown): Promise<void> {
     const progress = this.#progress.latest;
-    if (this.#signal.aborted && isShutdown(this.#signal.reason)) {
-      await this.#cutOff();
-    } else if (this.#signal.aborted) {
+    if (this.#signal.aborted && this.#context.cancellations.has(this.#operation.id)) {
       await this.#finish({ status: 'cancelled', progress });
+    } else if (this.#signal.aborted) {
+      await this.#cutOff();
     } else {
       this.#context.logger.error({ err: error, operationId: this.#operation.id }, 'an operation failed');
       await this.#finish({ status: 'failed', error: describeError(error), progress });
