@@ -121,6 +121,16 @@ describe('operations', () => {
     assert.match(error?.message ?? '', /start the restore again/);
   });
 
+  test('what a shutdown cuts off goes back into the queue and leaves no backup', async () => {
+    const other = await openManagedApplication(place.folder, { services: [source] });
+    source.endless = true;
+    const begun = await other.application.backups.start({ resourceId: 'shop', createdBy: 'test' });
+    const snapshots = await managed.repository.listSnapshots();
+    await other.application.close(0);
+    assert.equal((await managed.application.operations.get(begun.id)).status, 'queued');
+    assert.deepEqual(await managed.repository.listSnapshots(), snapshots);
+  });
+
   test('schedules say when they run next, in their zone, and refuse what never comes', async () => {
     const { schedules } = managed.application;
     const daily = await schedules.put({ id: 'daily', resourceId: 'shop', cron: '30 2 * * *', timeZone: 'Asia/Tokyo' });

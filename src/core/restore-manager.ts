@@ -20,6 +20,12 @@ interface RestoreInput {
   options: Readonly<Record<string, unknown>>;
 }
 
+/** What a restore operation's row says that came of it; besides, the service's own report. */
+interface RestoreResult extends Readonly<Record<string, unknown>> {
+  validated?: boolean;
+  validation?: ValidationResult;
+}
+
 /** Gives back what was backed up; see `RestoreManager` for what each method promises. */
 export class CatalogueRestoreManager implements RestoreManager {
   readonly #context: ManagerContext;
@@ -213,8 +219,8 @@ export class CatalogueRestoreManager implements RestoreManager {
 /** An operation as restores show it. */
 export function restoreView(operation: Operation): RestoreOperation {
   const input = inputOf(operation);
-  const validation = operation.result?.validation as ValidationResult | undefined;
-  const { result, error, completedAt, resourceId } = operation;
+  const { error, completedAt, resourceId } = operation;
+  const { validated, validation, ...result } = (operation.result ?? {}) as RestoreResult;
   return {
     id: operation.id,
     backupId: input.backupId,
@@ -222,12 +228,12 @@ export function restoreView(operation: Operation): RestoreOperation {
     ...(input.targetResourceId === undefined ? {} : { targetResourceId: input.targetResourceId }),
     type: input.type,
     status: operation.status,
-    validated: result?.validated === true,
+    validated: validated === true,
     validationErrors: validation?.errors ?? [],
     ...(validation === undefined ? {} : { validation }),
     progress: operation.progress.percent,
     detail: operation.progress,
-    ...(result === undefined ? {} : { result }),
+    ...(operation.result === undefined ? {} : { result }),
     ...(error === undefined ? {} : { error }),
     warnings: operation.warnings,
     createdAt: operation.createdAt,
