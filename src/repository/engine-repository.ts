@@ -51,7 +51,7 @@ export class EngineRepository implements Repository {
   async openSnapshot(id: string): Promise<SnapshotReader> {
     const { record } = await this.#followingRotation(() => this.#parts.snapshots.read(id));
     if (!('inline' in record.root.content) || record.root.kind === 'tree')
-      await this.#followingRotation(() => this.#parts.index.refresh());
+      await this.#followingRotation(() => this.#parts.followCollection());
     return new EngineSnapshotReader(this.#parts, record);
   }
 

@@ -5,6 +5,7 @@ import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { Repository } from '../core/ports/repository.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import { ChunkReader } from './chunk-reader.ts';
+import { type CollectionState, readCollectionState } from './collection-state.ts';
 import { EngineRepository } from './engine-repository.ts';
 import { IndexStore } from './index-store.ts';
 import { addSlot, listSlots, openWithAny } from './key-slots.ts';
@@ -33,8 +34,11 @@ export interface RepositoryParts {
   followRotation(): Promise<void>;
   /** One chunk's verified bytes, valid until the next call; finds it anew if the index has moved on. */
   readChunk(id: Uint8Array): Promise<Uint8Array>;
-  /** Packs known to be bad, which writers treat as absent. */
-  badPacks(): Promise<ReadonlySet<string>>;
+  /**
+   * Reads what collectors decided, then the index, and marks packs that must not be relied on: condemned ones, and those
+   * known to be bad. In this order, or the index could name packs that a collector removed in between.
+   */
+  followCollection(): Promise<CollectionState>;
 }
 
 /** The master key in use and the slot that opened it. */
@@ -122,8 +126,13 @@ export async function openRepository(options: {
       keys.current = await openKeys(storage, settings, config, providers);
     },
     readChunk: (id) => chunkReader.read(id),
-    badPacks: async () =>
-      new Set((await storage.list('bad/', { sizes: false })).map((object) => object.key.slice('bad/'.length))),
+    followCollection: async () => {
+      const state = await readCollectionState(storage, keyring());
+      await index.refresh();
+      const bad = (await storage.list('bad/', { sizes: false })).map((object) => object.key.slice('bad/'.length));
+      index.setUnusable(new Set([...state.condemned, ...bad]));
+      return state;
+    },
   };
   return new EngineRepository(parts, keys);
 }

@@ -22,6 +22,8 @@ export interface RecordCipher {
   sealedLength(plainLength: number): number;
   /** Writes the sealed record of the joined parts at `offset`. @returns its length */
   seal(ordinal: number, associated: Uint8Array, parts: readonly Uint8Array[], output: Buffer, offset: number): number;
+  /** Whether a record opens to exactly the joined parts; keeps no copy of them. */
+  opensTo(ordinal: number, associated: Uint8Array, sealed: Uint8Array, parts: readonly Uint8Array[]): boolean;
   /** @throws HoldfastError `record-forged` (damaged) where the record is not what was sealed under this key and place */
   open(ordinal: number, associated: Uint8Array, sealed: Uint8Array): Buffer;
 }
@@ -84,6 +86,10 @@ class PlainRecords implements RecordCipher {
     }
     return end - offset;
   }
+  opensTo(_ordinal: number, _associated: Uint8Array, sealed: Uint8Array, parts: readonly Uint8Array[]): boolean {
+    const comparison = new Comparison(parts);
+    return comparison.takes(sealed) && comparison.isComplete;
+  }
   open(_ordinal: number, _associated: Uint8Array, sealed: Uint8Array): Buffer {
     return Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length);
   }
@@ -115,6 +121,24 @@ class GcmRecords implements RecordCipher {
     cipher.final();
     output.set(cipher.getAuthTag(), end);
     return end + TAG - offset;
+  }
+
+  opensTo(ordinal: number, associated: Uint8Array, sealed: Uint8Array, parts: readonly Uint8Array[]): boolean {
+    if (sealed.length < TAG) return false;
+    const decipher = createDecipheriv('aes-256-gcm', this.#key, nonceOf(ordinal), { authTagLength: TAG });
+    decipher.setAAD(associated);
+    decipher.setAuthTag(sealed.subarray(sealed.length - TAG));
+    const comparison = new Comparison(parts);
+    const end = sealed.length - TAG;
+    for (let at = 0; at < end; at += SLICE) {
+      if (!comparison.takes(decipher.update(sealed.subarray(at, Math.min(at + SLICE, end))))) return false;
+    }
+    try {
+      decipher.final();
+    } catch {
+      return false;
+    }
+    return comparison.isComplete;
   }
 
   open(ordinal: number, associated: Uint8Array, sealed: Uint8Array): Buffer {
@@ -163,6 +187,11 @@ class CbcHmacRecords implements RecordCipher {
     return end - offset;
   }
 
+  opensTo(ordinal: number, associated: Uint8Array, sealed: Uint8Array, parts: readonly Uint8Array[]): boolean {
+    const comparison = new Comparison(parts);
+    return comparison.takes(this.open(ordinal, associated, sealed)) && comparison.isComplete;
+  }
+
   open(ordinal: number, associated: Uint8Array, sealed: Uint8Array): Buffer {
     if (sealed.length < IV + 16 + MAC) throw forged();
     const body = sealed.subarray(0, sealed.length - MAC);
@@ -177,6 +206,41 @@ class CbcHmacRecords implements RecordCipher {
 
   #mac(ordinal: number, associated: Uint8Array, body: Uint8Array): Buffer {
     return createHmac('sha256', this.#macKey).update(associated).update(nonceOf(ordinal)).update(body).digest();
+  }
+}
+
+/** Compares bytes that come piece by piece with the joined parts. */
+class Comparison {
+  readonly #parts: readonly Uint8Array[];
+  #part = 0;
+  #offset = 0;
+
+  constructor(parts: readonly Uint8Array[]) {
+    this.#parts = parts;
+  }
+
+  get isComplete(): boolean {
+    while (this.#part < this.#parts.length && this.#offset === this.#parts[this.#part]?.length) this.#next();
+    return this.#part === this.#parts.length;
+  }
+
+  takes(piece: Uint8Array): boolean {
+    for (let at = 0; at < piece.length; ) {
+      const part = this.#parts[this.#part];
+      if (part === undefined) return false;
+      const length = Math.min(piece.length - at, part.length - this.#offset);
+      const expected = part.subarray(this.#offset, this.#offset + length);
+      if (Buffer.compare(piece.subarray(at, at + length), expected) !== 0) return false;
+      at += length;
+      this.#offset += length;
+      if (this.#offset === part.length) this.#next();
+    }
+    return true;
+  }
+
+  #next(): void {
+    this.#part++;
+    this.#offset = 0;
   }
 }
 

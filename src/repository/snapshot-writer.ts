@@ -14,7 +14,7 @@ import type { Content, ContentSegment } from '../core/tree-entry.ts';
 import { planRanges } from './chunk-planner.ts';
 import { Chunker } from './chunker.ts';
 import { encode } from './codec.ts';
-import { newestRound, readCollectionState } from './collection-state.ts';
+import { newestRound } from './collection-state.ts';
 import { buildContent } from './content-list.ts';
 import type { RepositoryParts } from './open-repository.ts';
 import { PACK_KIND } from './pack-format.ts';
@@ -176,11 +176,8 @@ export class EngineSnapshotWriter implements SnapshotWriter {
   async #openSession(): Promise<PoolSession> {
     const { index, pool, keyring } = this.#parts;
     await this.#mark.write();
-    // The order matters: an index read before the state could name packs that a collector has removed in between.
-    const state = await readCollectionState(this.#parts.storage, keyring());
+    const state = await this.#parts.followCollection();
     this.#base = Math.max(this.#base, state.base);
-    await index.refresh();
-    index.setUnusable(new Set([...state.condemned, ...(await this.#parts.badPacks())]));
     this.#session = pool.openSession(
       {
         keyring: keyring().secrets(),
@@ -225,11 +222,9 @@ export class EngineSnapshotWriter implements SnapshotWriter {
 
   /** Stores again whatever of this snapshot lies only in packs that a collector condemned meanwhile. */
   async #rescue(record: SnapshotRecord): Promise<void> {
-    const { storage, keyring, index } = this.#parts;
-    const state = await readCollectionState(storage, keyring());
+    const { index } = this.#parts;
+    const state = await this.#parts.followCollection();
     this.#base = state.base;
-    await index.refresh();
-    index.setUnusable(new Set([...state.condemned, ...(await this.#parts.badPacks())]));
     const lost: ReferencedChunk[] = [];
     for await (const chunk of referencedChunks(this.#parts, record))
       if (!index.isElsewhere(chunk.id, state.condemned)) lost.push(chunk);
@@ -256,17 +251,19 @@ export class EngineSnapshotWriter implements SnapshotWriter {
   }
 
   async #storePages(pages: readonly Uint8Array[]): Promise<ContentSegment[]> {
+    const bytes = new Uint8Array(pages.reduce((sum, page) => sum + page.length, 0));
     let end = 0;
     const ends = pages.map((page) => {
+      bytes.set(page, end);
       end += page.length;
       return end;
     });
-    return this.#engine({ kind: 'store-pages', bytes: Buffer.concat(pages), ends });
+    return this.#engine({ kind: 'store-pages', bytes, ends }, [bytes.buffer]);
   }
 
-  async #engine<Result>(task: EngineTask): Promise<Result> {
+  async #engine<Result>(task: EngineTask, transfer: readonly ArrayBuffer[] = []): Promise<Result> {
     const session = await this.#open();
-    return (await session.run(ENGINE_MODULE, {}, task)) as Result;
+    return (await session.run(ENGINE_MODULE, {}, task, transfer)) as Result;
   }
 
   #countInline(bytes: Uint8Array): void {

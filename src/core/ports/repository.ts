@@ -114,6 +114,8 @@ export interface TaskModuleReference {
 /** One handler lives in each worker thread for the time of one snapshot written or read. */
 export interface TaskHandler<Task, Result> {
   handle(task: Task): Result | Promise<Result>;
+  /** Memory of a result that moves to the main thread instead of being copied. */
+  transferables?(result: Result): readonly ArrayBuffer[];
   close?(): void;
 }
 
@@ -131,8 +133,13 @@ export interface TaskContext {
   plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]>;
   /** The segments of a content, its pages resolved. */
   segments(content: Content): AsyncIterable<ContentSegment>;
-  /** Reads and decodes one page of a tree. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are. */
-  readPage(page: ContentSegment): Promise<{ entries: TreeEntry[]; encoded: Uint8Array[] }>;
+  /** Reads and decodes pages of a tree, near ones together. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are. */
+  readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]>;
+}
+
+export interface TreePageEntries {
+  entries: TreeEntry[];
+  encoded: Uint8Array[];
 }
 
 /** Cuts content into chunks, stores those that are new. */

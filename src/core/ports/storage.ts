@@ -27,8 +27,13 @@ export interface Storage {
   /** @throws HoldfastError `object-missing` (kind not-found) */
   get(key: string): Promise<Buffer>;
 
-  /** Reads exactly `length` bytes from `offset`. @throws HoldfastError `object-missing`, or `object-truncated` (kind damaged) */
-  getRange(key: string, offset: number, length: number): Promise<Buffer>;
+  /**
+   * Reads exactly `length` bytes from `offset`, into `buffer` if one is given that is large enough (memory that was touched
+   * before is much faster than fresh one).
+   *
+   * @throws HoldfastError `object-missing`, or `object-truncated` (kind damaged)
+   */
+  getRange(key: string, offset: number, length: number, buffer?: Buffer): Promise<Buffer>;
 
   /** All objects whose key begins with `prefix` (a folder such as `packs/`), or an error: never a part of them. */
   list(prefix: string, options?: { sizes: boolean }): Promise<readonly StoredObject[]>;

@@ -12,6 +12,7 @@ import { CIPHER_NONE, cipherIdOf } from '../record-cipher.ts';
 import type { RepositorySettings } from '../settings.ts';
 import { ChunkClaims } from './chunk-claims.ts';
 import type { SessionCounts } from './messages.ts';
+import { ShortLivedMemory } from './short-lived-memory.ts';
 
 export interface ChunkStoreOptions {
   storage: Storage;
@@ -40,6 +41,7 @@ export class ChunkStore implements ChunkSink {
   readonly #unwanted: number;
   readonly #options: ChunkStoreOptions;
   readonly #writers = new Map<PackKind, PackWriter>();
+  readonly #memory = new ShortLivedMemory();
   #buffer: Buffer | undefined;
 
   constructor(options: ChunkStoreOptions) {
@@ -59,6 +61,7 @@ export class ChunkStore implements ChunkSink {
     if (!this.#isKnown(id, plain.length) && this.#claims.claim(id)) {
       this.counts.newBytes += plain.length;
       this.#writer(kind).append(id, plain);
+      this.#memory.passed(plain.length * 3);
     }
     return { id, length: plain.length };
   }

@@ -104,32 +104,37 @@ async function checkPack(
   session: WorkerSession,
   task: { key: string; size: number; decode: boolean },
 ): Promise<CheckedPack> {
-  const bytes = await session.storage.getRange(task.key, 0, task.size);
   const findings: CheckFinding[] = [];
-  const expected = packIdOf(task.key);
-  if (createHash('sha256').update(bytes).digest('hex') !== expected) {
-    findings.push({
-      severity: 'damage',
-      code: 'pack-hash-differs',
-      object: task.key,
-      message: `${task.key} does not have the SHA-256 that it is named after: its bytes changed.`,
-    });
-  }
   let chunks = 0;
-  if (task.decode) {
+  await session.source.buffers.use(task.size, async (buffer) => {
+    const bytes = await session.storage.getRange(task.key, 0, task.size, buffer);
+    if (createHash('sha256').update(bytes).digest('hex') !== packIdOf(task.key)) {
+      findings.push({
+        severity: 'damage',
+        code: 'pack-hash-differs',
+        object: task.key,
+        message: `${task.key} does not have the SHA-256 that it is named after: its bytes changed.`,
+      });
+    }
+    if (!task.decode) return;
     try {
       chunks = decodeWhole(session, task.key, bytes);
     } catch (error) {
-      if (!(error instanceof HoldfastError) || (error.kind !== 'damaged' && error.kind !== 'unsupported')) throw error;
+      if (!(error instanceof HoldfastError) || !['damaged', 'unsupported', 'wrong-key'].includes(error.kind))
+        throw error;
       const severity = error.kind === 'unsupported' ? 'unsupported' : 'damage';
       findings.push({ severity, code: error.code, object: task.key, message: error.message });
     }
-  }
-  return { findings, chunks, bytes: bytes.length };
+  });
+  return { findings, chunks, bytes: task.size };
 }
 
 function decodeWhole(session: WorkerSession, key: string, bytes: Buffer): number {
-  const opener = session.source.opener({ idHex: packIdOf(key) ?? key, header: bytes.subarray(0, PACK_HEADER_LENGTH) });
+  // Its own opener: the header is part of a buffer that the next pack is read into.
+  const opener = session.source.opener({
+    idHex: packIdOf(key) ?? key,
+    header: Buffer.from(bytes.subarray(0, PACK_HEADER_LENGTH)),
+  });
   let chunks = 0;
   for (const frame of opener.openFooter(footerRecord(bytes, key))) {
     const opened = opener.openFrame(bytes.subarray(frame.offset, frame.offset + frame.length));
@@ -139,6 +144,7 @@ function decodeWhole(session: WorkerSession, key: string, bytes: Buffer): number
       at += length;
       chunks++;
     }
+    session.source.memory.passed(at * 2);
   }
   return chunks;
 }

@@ -3,6 +3,8 @@ import type { Storage } from '../../core/ports/storage.ts';
 import type { Keyring } from '../keyring.ts';
 import { packKey } from '../pack-format.ts';
 import { type OpenedFrame, PackOpener } from '../pack-reader.ts';
+import { ReadBuffers } from './read-buffers.ts';
+import { ShortLivedMemory } from './short-lived-memory.ts';
 
 /** One chunk wanted from a range; frames are named by their place in the pack. */
 export interface WantedChunk {
@@ -24,6 +26,8 @@ export interface EngineRange extends PlannedRange {
 export class RangeSource implements ChunkSource {
   readonly #storage: Storage;
   readonly #keyring: Keyring;
+  readonly buffers = new ReadBuffers();
+  readonly memory = new ShortLivedMemory();
   readonly #openers = new Map<string, PackOpener>();
 
   constructor(storage: Storage, keyring: Keyring) {
@@ -33,20 +37,23 @@ export class RangeSource implements ChunkSource {
 
   async read(range: PlannedRange, take: (tag: number, bytes: Uint8Array) => void): Promise<void> {
     const { pack, wanted, offset, length } = range as EngineRange;
-    const bytes = await this.#storage.getRange(range.packKey, offset, length);
-    const opener = this.opener(pack);
-    let frame: OpenedFrame | undefined;
-    let frameOffset = -1;
-    for (const chunk of wanted) {
-      if (frame === undefined || chunk.frameOffset !== frameOffset) {
-        const at = chunk.frameOffset - offset;
-        frame = opener.openFrame(bytes.subarray(at, at + chunk.frameLength));
-        frameOffset = chunk.frameOffset;
+    return this.buffers.use(length, async (buffer) => {
+      const bytes = await this.#storage.getRange(range.packKey, offset, length, buffer);
+      const opener = this.opener(pack);
+      let frame: OpenedFrame | undefined;
+      let frameOffset = -1;
+      for (const chunk of wanted) {
+        if (frame === undefined || chunk.frameOffset !== frameOffset) {
+          const at = chunk.frameOffset - offset;
+          frame = opener.openFrame(bytes.subarray(at, at + chunk.frameLength));
+          frameOffset = chunk.frameOffset;
+        }
+        const plain = frame.body.subarray(chunk.bodyOffset, chunk.bodyOffset + chunk.length);
+        opener.verifyChunk(chunk.id, plain);
+        for (const tag of chunk.tags) take(tag, plain);
+        this.memory.passed(chunk.length * 2);
       }
-      const plain = frame.body.subarray(chunk.bodyOffset, chunk.bodyOffset + chunk.length);
-      opener.verifyChunk(chunk.id, plain);
-      for (const tag of chunk.tags) take(tag, plain);
-    }
+    });
   }
 
   opener(pack: { idHex: string; header: Uint8Array }): PackOpener {

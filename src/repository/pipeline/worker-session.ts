@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { PlannedRange, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
+import type { PlannedRange, TaskContext, TaskHandler, TreePageEntries } from '../../core/ports/repository.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { Content, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
 import { type LocatedChunk, planRanges } from '../chunk-planner.ts';
@@ -73,8 +73,16 @@ export class WorkerSession implements TaskContext {
     return encodeTreeEntry(entry);
   }
 
-  async readPage(page: ContentSegment): Promise<{ entries: TreeEntry[]; encoded: Uint8Array[] }> {
-    return decodeTreePage(await this.#readChunk(page));
+  async readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]> {
+    const found: TreePageEntries[] = [];
+    const wanted = pages.map(({ id }, tag) => ({ id: requirePage(id), tag }));
+    for (const range of await this.plan(wanted)) {
+      // The page's bytes are the caller's to keep (entries refer to them), so they leave the range's buffer.
+      await this.source.read(range, (tag, bytes) => {
+        found[tag] = decodeTreePage(Uint8Array.from(bytes));
+      });
+    }
+    return found;
   }
 
   async isStored(content: Content): Promise<boolean> {
@@ -104,15 +112,20 @@ export class WorkerSession implements TaskContext {
     return planRanges([...located.values()], (number) => packs.get(number) as IndexedPack);
   }
 
-  async run(module: string, options: Readonly<Record<string, unknown>>, payload: unknown): Promise<unknown> {
+  async run(
+    module: string,
+    options: Readonly<Record<string, unknown>>,
+    payload: unknown,
+  ): Promise<{ value: unknown; transfer: readonly ArrayBuffer[] }> {
     let handler = this.#handlers.get(module);
     if (handler === undefined) {
       handler = this.#load(module, options);
       this.#handlers.set(module, handler);
     }
-    const result = await (await handler).handle(payload);
+    const loaded = await handler;
+    const value = await loaded.handle(payload);
     await this.#store?.drain();
-    return result;
+    return { value, transfer: loaded.transferables?.(value) ?? [] };
   }
 
   async flush(): Promise<void> {
@@ -136,9 +149,7 @@ export class WorkerSession implements TaskContext {
   }
 
   async #readChunk(segment: ContentSegment): Promise<Uint8Array> {
-    const { id } = segment;
-    if (id === null)
-      throw new HoldfastError('damaged', 'metadata-damaged', 'A page of metadata is recorded as a hole.');
+    const id = requirePage(segment.id);
     const location = this.#locate(id);
     const pack = await this.#pack(location.pack);
     if (this.#lastFrame?.pack !== location.pack || this.#lastFrame.offset !== location.frameOffset) {
@@ -172,6 +183,11 @@ export class WorkerSession implements TaskContext {
     }
     return pack;
   }
+}
+
+function requirePage(id: Uint8Array | null): Uint8Array {
+  if (id === null) throw new HoldfastError('damaged', 'metadata-damaged', 'A page of metadata is recorded as a hole.');
+  return id;
 }
 
 export function chunkMissing(id: Uint8Array): HoldfastError {

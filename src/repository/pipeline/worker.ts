@@ -32,12 +32,16 @@ port.on('message', (message: ToWorker) => {
       );
       return;
     case 'flush':
-      void answer(message.task, message.session, (session) => session.flush());
+      void answer(message.task, message.session, async (session) => {
+        await session.flush();
+        return undefined;
+      });
       return;
     case 'close':
       void answer(message.task, message.session, async (session) => {
         await session.close(message.abort);
         sessions.delete(message.session);
+        return undefined;
       });
   }
 });
@@ -59,17 +63,21 @@ function openSession(number: number, open: Extract<ToWorker, { type: 'open' }>['
   );
 }
 
-async function answer(task: number, number: number, work: (session: WorkerSession) => Promise<unknown>): Promise<void> {
+async function answer(
+  task: number,
+  number: number,
+  work: (session: WorkerSession) => Promise<{ value: unknown; transfer: readonly ArrayBuffer[] } | undefined>,
+): Promise<void> {
   const session = sessions.get(number);
   try {
     if (session === undefined) throw new Error(`No session ${number} is open in this thread.`);
-    const value = await work(session);
-    send({ type: 'result', task, value, counts: session.counts });
+    const result = await work(session);
+    send({ type: 'result', task, value: result?.value, counts: session.counts }, result?.transfer);
   } catch (error) {
     send({ type: 'error', task, error: toTransferredError(error) });
   }
 }
 
-function send(message: FromWorker): void {
-  port?.postMessage(message);
+function send(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
+  port?.postMessage(message, transfer as ArrayBuffer[]);
 }

@@ -3,7 +3,7 @@ import { messageOf, systemErrorCode } from '../../core/errors.ts';
 import type { EncodedEntries, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
 import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
 import { AccountNames } from './account-names.ts';
-import { BaseEntries } from './base-entries.ts';
+import { BaseEntries, type BaseEntry } from './base-entries.ts';
 import { printable } from './byte-path.ts';
 import { changedWhileRead } from './change-warning.ts';
 import { type FileStatus, isUnchanged, readStatus, toEntry, typeOf, withoutTerminator } from './file-metadata.ts';
@@ -51,6 +51,10 @@ export function createTaskHandler(
 ): TaskHandler<BackupTask, BatchResult | SegmentResult | Uint8Array> {
   const reader = new FileBackup(context);
   return {
+    transferables(result) {
+      if (result instanceof Uint8Array || !('entries' in result)) return [];
+      return [result.entries.bytes.buffer as ArrayBuffer, result.entries.ends.buffer as ArrayBuffer];
+    },
     handle(task) {
       switch (task.kind) {
         case 'batch':
@@ -80,11 +84,11 @@ class FileBackup {
   }
 
   async batch(paths: readonly ByteString[], basePages: readonly ContentSegment[]): Promise<BatchResult> {
-    await this.#base.load(basePages);
+    const findBase = await this.#base.load(basePages);
     const batch = new Batch();
     for (const path of paths) {
       try {
-        await this.#take(path, batch);
+        await this.#take(path, findBase(path), batch);
       } catch (error) {
         const code = systemErrorCode(error);
         if (code === undefined) throw error;
@@ -100,11 +104,10 @@ class FileBackup {
     return batch.result();
   }
 
-  async #take(path: ByteString, batch: Batch): Promise<void> {
+  async #take(path: ByteString, previous: BaseEntry | undefined, batch: Batch): Promise<void> {
     const absolute = terminated(`/${path}`);
     const status = readStatus(absolute);
     const type = typeOf(status);
-    const previous = this.#base.find(path);
     if (
       previous !== undefined &&
       isUnchanged(previous.entry, status) &&

@@ -4,15 +4,15 @@ import type { EncodedEntries, TaskRunner, TreeWriter } from '../../core/ports/re
 import type { BackupContext, ServiceBackup } from '../../core/ports/service.ts';
 import { type ByteString, type Content, type ContentSegment, comparePaths } from '../../core/tree-entry.ts';
 import type { BackupTask, BatchCounts, BatchResult, SegmentResult } from './backup-task.ts';
-import { changedWhileRead } from './change-warning.ts';
 import { printable } from './byte-path.ts';
+import { changedWhileRead } from './change-warning.ts';
 import { commonParent, parseFilesConfiguration } from './configuration.ts';
 import { SEGMENT_BYTES } from './segment-boundary.ts';
 import { walk } from './walk.ts';
 
 const TASK_MODULE = new URL('./backup-task.ts', import.meta.url).href;
 /** Paths in one task. */
-const BATCH_PATHS = 256;
+const BATCH_PATHS = 512;
 /** Segments beyond this many make the file's list a paged one. */
 const LONG_LIST = 1000;
 

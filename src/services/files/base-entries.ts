@@ -1,4 +1,4 @@
-import type { TaskContext } from '../../core/ports/repository.ts';
+import type { TaskContext, TreePageEntries } from '../../core/ports/repository.ts';
 import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
 
 export interface BaseEntry {
@@ -10,38 +10,39 @@ export interface BaseEntry {
 export class BaseEntries {
   readonly #context: TaskContext;
   readonly #pages = new Map<string, Map<ByteString, BaseEntry>>();
-  #current: readonly Map<ByteString, BaseEntry>[] = [];
 
   constructor(context: TaskContext) {
     this.#context = context;
   }
 
-  async load(pages: readonly ContentSegment[]): Promise<void> {
-    const current: Map<ByteString, BaseEntry>[] = [];
-    for (const page of pages) current.push(await this.#page(page));
-    this.#current = current;
+  /** Reads the pages that a batch's paths can be on. @returns what finds their entries, for this batch alone */
+  async load(pages: readonly ContentSegment[]): Promise<(path: ByteString) => BaseEntry | undefined> {
+    const missing = pages.filter((page) => !this.#pages.has(nameOf(page)));
+    const read = await this.#context.readPages(missing);
+    for (const [index, page] of missing.entries()) this.#keep(page, read[index]);
+    const current = pages.flatMap((page) => this.#pages.get(nameOf(page)) ?? []);
+    // Batches come in order: a page of an earlier one is wanted again by the next one at most.
+    for (const name of [...this.#pages.keys()].slice(0, -(pages.length + PAGES_KEPT))) this.#pages.delete(name);
+    return (path) => {
+      for (const page of current) {
+        const found = page.get(path);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    };
   }
 
-  find(path: ByteString): BaseEntry | undefined {
-    for (const page of this.#current) {
-      const found = page.get(path);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  async #page(page: ContentSegment): Promise<Map<ByteString, BaseEntry>> {
-    const name = Buffer.from(page.id ?? []).toString('latin1');
-    const known = this.#pages.get(name);
-    if (known !== undefined) return known;
-    const { entries, encoded } = await this.#context.readPage(page);
+  #keep(page: ContentSegment, read: TreePageEntries | undefined): void {
     const map = new Map<ByteString, BaseEntry>();
-    for (const [index, entry] of entries.entries())
-      map.set(entry.path, { entry, encoded: encoded[index] as Uint8Array });
-    if (this.#pages.size >= PAGES_KEPT) this.#pages.clear();
-    this.#pages.set(name, map);
-    return map;
+    for (const [index, entry] of (read?.entries ?? []).entries()) {
+      map.set(entry.path, { entry, encoded: read?.encoded[index] as Uint8Array });
+    }
+    this.#pages.set(nameOf(page), map);
   }
 }
 
-const PAGES_KEPT = 64;
+function nameOf(page: ContentSegment): string {
+  return Buffer.from(page.id ?? []).toString('latin1');
+}
+
+const PAGES_KEPT = 8;

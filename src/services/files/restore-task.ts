@@ -17,7 +17,7 @@ export interface RestoreTaskOptions extends FileWriterOptions {
 }
 
 export type RestoreTask =
-  | { kind: 'page'; page: ContentSegment; paths: readonly ByteString[] | undefined }
+  | { kind: 'pages'; pages: readonly ContentSegment[]; paths: readonly ByteString[] | undefined }
   | { kind: 'entries'; entries: readonly TreeEntry[] }
   | { kind: 'begin'; entry: TreeEntry }
   | {
@@ -100,11 +100,11 @@ class RestoreRun {
 
   async run(task: RestoreTask): Promise<RestoreTaskResult> {
     switch (task.kind) {
-      case 'page':
+      case 'pages':
         await this.#entries(
-          (await this.#context.readPage(task.page)).entries.filter(
-            ({ path }) => task.paths === undefined || task.paths.some((wanted) => isBelow(path, wanted)),
-          ),
+          (await this.#context.readPages(task.pages))
+            .flatMap((page) => page.entries)
+            .filter(({ path }) => task.paths === undefined || task.paths.some((wanted) => isBelow(path, wanted))),
           true,
         );
         break;

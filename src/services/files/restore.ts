@@ -18,6 +18,7 @@ const TASK_MODULE = new URL('./restore-task.ts', import.meta.url).href;
 /** Plain bytes of a large file that one task writes. */
 const TASK_BYTES = 32 * 1024 * 1024;
 const DIRECTORIES_IN_A_TASK = 500;
+const PAGES_IN_A_TASK = 8;
 
 /** Restores a tree, whole or by path. Pages of it go to worker threads, which read, verify and write by themselves. */
 export async function restoreFiles(context: RestoreContext): Promise<ServiceRestore> {
@@ -116,7 +117,8 @@ class FilesRestore {
 
   async run(): Promise<void> {
     const { paths } = this.#options;
-    for (const page of await this.#wantedPages()) await this.#start(() => this.#page({ kind: 'page', page, paths }));
+    for (const pages of batches(await this.#wantedPages(), PAGES_IN_A_TASK))
+      await this.#start(() => this.#page({ kind: 'pages', pages, paths }));
     await this.#settle();
     await this.#restoreLinked();
     if (this.#options.dryRun) return;
@@ -153,7 +155,7 @@ class FilesRestore {
     return wanted.map(({ page }) => page);
   }
 
-  async #page(task: Extract<RestoreTask, { kind: 'page' | 'entries' }>): Promise<void> {
+  async #page(task: Extract<RestoreTask, { kind: 'pages' | 'entries' }>): Promise<void> {
     const result = await this.#runner.run(task);
     this.#take(result);
     this.#directories.push(...result.directories);

@@ -74,10 +74,11 @@ class LocalStorage implements Storage {
     }
   }
 
-  async getRange(key: string, offset: number, length: number): Promise<Buffer> {
+  async getRange(key: string, offset: number, length: number, buffer?: Buffer): Promise<Buffer> {
     const handle = await this.#openObject(key);
     try {
-      const bytes = Buffer.allocUnsafe(length);
+      const bytes =
+        buffer !== undefined && buffer.length >= length ? buffer.subarray(0, length) : Buffer.allocUnsafe(length);
       let done = 0;
       while (done < length) {
         const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
