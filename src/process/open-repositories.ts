@@ -56,6 +56,8 @@ async function openOne(
       workers: configuration.workers,
       clock: adapters.clock,
     });
+    // Everybody but the engine itself knows a repository by its name in the configuration.
+    Object.defineProperty(repository, 'id', { value: configuration.id });
     return {
       id: configuration.id,
       repository,
