@@ -104,7 +104,8 @@ function checkSamePaths(existing: Resource, selection: FilesSelection): void {
 function hasSamePaths(existing: Resource, selection: FilesSelection): boolean {
   const { paths } = existing.configuration;
   if (existing.service !== 'files' || !Array.isArray(paths)) return false;
-  const covered = (path: string) => paths.some((other) => path === other || path.startsWith(other === '/' ? other : `${other}/`));
+  const covered = (path: string) =>
+    paths.some((other) => path === other || path.startsWith(other === '/' ? other : `${other}/`));
   return paths.every((path) => selection.paths.includes(path)) && selection.paths.every(covered);
 }
 

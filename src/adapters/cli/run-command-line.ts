@@ -62,7 +62,8 @@ const SUBCOMMAND_MISSING = 'commander.help';
 
 function usageMessage(error: CommanderError): string {
   if (error.code === SUBCOMMAND_MISSING) return 'Say what to do: "holdfast COMMAND --help" lists what there is.';
-  const text = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  const words = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+  const text = words.charAt(0).toUpperCase() + words.slice(1);
   return `${text.replace(/[.?]?$/, (end) => end || '.')} Run "holdfast help" for the commands, "holdfast COMMAND --help" for one.`;
 }
 

@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { addAbortSignal } from 'node:stream';
 import { type Command, Option } from 'commander';
 import type { Application } from '../../../core/application.ts';
 import type { Backup, BackupMetadata, BackupType } from '../../../core/backup.ts';
@@ -148,7 +149,9 @@ async function backUpStream(
       ...(options.type === undefined ? {} : { type: options.type }),
       metadata: metadataFrom(options),
       encrypt: options.encrypt,
-      input: counted(process.stdin, (doneBytes) => display.report({ percent: 0, doneBytes })),
+      input: counted(addAbortSignal(session.signal, process.stdin), (doneBytes) =>
+        display.report({ percent: 0, doneBytes }),
+      ),
       createdBy: session.actor,
       signal: session.signal,
     });

@@ -1,3 +1,4 @@
+import { unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Application } from '../../../core/application.ts';
@@ -37,23 +38,38 @@ type AddOptions = RepositoryOption & KeyOptions & { newKeyFile?: string; label?:
 type RotateOptions = RepositoryOption & { dropOthers?: boolean };
 
 async function listKeys(session: CommandSession, options: RepositoryOption): Promise<void> {
-  const application = await session.application();
-  const slots = await application.repositories.keys(repositoryId(application, options));
+  const { application, id } = await opened(session, options);
+  const slots = await application.repositories.keys(id);
   session.output.table({ keys: slots }, slotColumns(), slots, 'No keys.');
 }
 
 async function addKey(session: CommandSession, options: AddOptions): Promise<void> {
-  const application = await session.application();
-  const id = repositoryId(application, options);
+  const { application, id } = await opened(session, options);
   const newKeyFile = options.newKeyFile === undefined ? undefined : resolve(options.newKeyFile);
-  if (newKeyFile !== undefined) {
-    if (options.keyFile || options.passphraseFile || options.passphraseEnv) {
-      throw usageError('key-ambiguous', '--new-key-file goes with no other key.');
-    }
-    await session.composition.createKeyFile(newKeyFile);
+  if (newKeyFile === undefined) {
+    await addKeyFrom(session, application, id, options);
+    return;
   }
-  const chosen = newKeyFile === undefined ? options : { keyFile: newKeyFile };
-  const { key, forget } = await keyFrom(chosen, { question: 'New passphrase', twice: true, signal: session.signal });
+  if (options.keyFile || options.passphraseFile || options.passphraseEnv) {
+    throw usageError('key-ambiguous', '--new-key-file goes with no other key.');
+  }
+  await session.composition.createKeyFile(newKeyFile);
+  try {
+    await addKeyFrom(session, application, id, { ...options, keyFile: newKeyFile });
+  } catch (error) {
+    // A key file that opens nothing would be trusted some day.
+    await unlink(newKeyFile);
+    throw error;
+  }
+}
+
+async function addKeyFrom(
+  session: CommandSession,
+  application: Application,
+  id: string,
+  options: AddOptions,
+): Promise<void> {
+  const { key, forget } = await keyFrom(options, { question: 'New passphrase', twice: true, signal: session.signal });
   try {
     const label = options.label ?? (key.kind === 'keyfile' ? 'key file' : 'passphrase');
     const slot = await application.repositories.addKey(id, session.composition.keyProvider(key), label);
@@ -64,16 +80,14 @@ async function addKey(session: CommandSession, options: AddOptions): Promise<voi
 }
 
 async function removeKey(session: CommandSession, slotId: string, options: RepositoryOption): Promise<void> {
-  const application = await session.application();
-  await application.repositories.repository(repositoryId(application, options)).keys.remove(slotId);
+  const { application, id } = await opened(session, options);
+  await application.repositories.repository(id).keys.remove(slotId);
   session.output.result({ removed: slotId }, () => [`Removed ${slotId}.`]);
   session.output.note('Who has copied the master key before keeps it: "holdfast key rotate" begins a new one.');
 }
 
 async function rotateKeys(session: CommandSession, options: RotateOptions): Promise<void> {
-  const configuration = await session.configuration({ logLevel: 'silent' });
-  const application = await session.application(configuration);
-  const id = repositoryId(application, options);
+  const { application, configuration, id } = await opened(session, options);
   const providers = configuredKeys(configuration, id).map((key) => session.composition.keyProvider(key));
   const dropOthers = options.dropOthers === true;
   const result = await application.repositories.repository(id).keys.rotate(providers, { dropOthers });
@@ -88,8 +102,12 @@ function configuredKeys(configuration: Configuration, id: string): Configuration
   throw new HoldfastError('not-found', 'repository-unknown', `No repository "${id}" is configured.`);
 }
 
-function repositoryId(application: Application, options: RepositoryOption): string {
-  return options.repository ?? application.repositories.default.id;
+/** Opens the application and finds out which repository is meant: the first one that is configured, unless named. */
+async function opened(session: CommandSession, options: RepositoryOption) {
+  const configuration = await session.configuration({ logLevel: 'silent' });
+  const application = await session.application(configuration);
+  const id = options.repository ?? configuration.repositories[0]?.id ?? 'default';
+  return { configuration, application, id };
 }
 
 function slotColumns(): Column<KeySlot>[] {
