@@ -4,7 +4,7 @@ import type { ManagerContext } from './manager-context.ts';
 import type { Repository } from './ports/repository.ts';
 import type { Service } from './ports/service.ts';
 import type { Resource } from './resource.ts';
-import { NO_CHAIN, openChain, type SnapshotChain } from './snapshot-chain.ts';
+import { extendChain, NO_CHAIN, openChain, type SnapshotChain } from './snapshot-chain.ts';
 
 /** What a new backup will be, and what it builds on. */
 export interface BackupBase {
@@ -47,7 +47,11 @@ async function openBase(
 ): Promise<BackupBase> {
   let chain: SnapshotChain;
   try {
-    chain = await openChain(context.catalogue, repository, base);
+    const below = context.recentChains.take(base.id);
+    chain =
+      below === undefined
+        ? await openChain(context.catalogue, repository, base)
+        : await extendChain(repository, base, below);
   } catch (error) {
     if (!isLost(error)) throw error;
     context.logger.error({ backupId: base.id, err: error }, 'a backup cannot be built on because it is damaged');

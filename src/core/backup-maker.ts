@@ -48,13 +48,16 @@ function buildsOnOthers(service: Service): boolean {
 async function makeInTurn(context: ManagerContext, order: BackupOrder): Promise<Backup> {
   const repository = context.repositories.get(order.resource.repositoryId);
   const chosen = await chooseBase(context, order.resource, order.service, repository, order);
+  let isKept = false;
   try {
     const backup = await writeSnapshot(context, repository, order, chosen);
     await enterIntoCatalogue(context, backup);
     await requireBase(context, repository, backup);
+    isKept = backup.chainLength > 0;
+    if (isKept) await context.recentChains.keep(backup.id, chosen.chain.links);
     return backup;
   } finally {
-    await chosen.chain.close();
+    if (!isKept) await chosen.chain.close();
   }
 }
 
@@ -144,10 +147,11 @@ function describe(context: ManagerContext, ingredients: Ingredients): Backup {
   };
 }
 
-/** `put`, because a reconciliation that runs at this moment may have found the snapshot first. */
 async function enterIntoCatalogue(context: ManagerContext, backup: Backup): Promise<void> {
+  const { backups } = context.catalogue;
   try {
-    await context.catalogue.backups.put(backup);
+    // A reconciliation that runs at this moment may have found the snapshot first: then `insert` fails and `put` replaces.
+    await backups.insert(backup).catch(() => backups.put(backup));
   } catch (cause) {
     throw new HoldfastError(
       'internal',

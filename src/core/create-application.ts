@@ -17,6 +17,7 @@ import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { Service } from './ports/service.ts';
 import type { OperationRunner, WorkQueue } from './ports/work-queue.ts';
+import { RecentChains } from './recent-chains.ts';
 import { type OpenRepository, RepositoryRegistry } from './repository-registry.ts';
 import { CatalogueResourceManager } from './resource-manager.ts';
 import { CatalogueRestoreManager } from './restore-manager.ts';
@@ -59,6 +60,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     services: new ServiceRegistry(parts.services),
     nextId: createIdentifierSource(parts.clock),
     events: new OperationEvents(),
+    recentChains: new RecentChains(),
     cancellations: new Set(),
   };
   const backups = new CatalogueBackupManager(context);
@@ -138,6 +140,7 @@ class Background {
     this.#scheduler.stop();
     await this.#context.queue.stop(graceMilliseconds);
     await this.#reconciliation;
+    await this.#context.recentChains.close();
     const closings = await Promise.allSettled(this.#context.repositories.all().map((open) => open.close()));
     await this.#context.catalogue.close();
     for (const closing of closings) if (closing.status === 'rejected') throw closing.reason;

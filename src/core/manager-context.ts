@@ -6,6 +6,7 @@ import type { Clock } from './ports/clock.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { WorkQueue } from './ports/work-queue.ts';
+import type { RecentChains } from './recent-chains.ts';
 import type { RepositoryRegistry } from './repository-registry.ts';
 import type { ServiceRegistry } from './service-registry.ts';
 
@@ -21,6 +22,7 @@ export interface ManagerContext {
   readonly logger: Logger;
   readonly nextId: IdentifierSource;
   readonly events: OperationEvents;
+  readonly recentChains: RecentChains;
   /** Ids of operations of this process that somebody cancels; what else aborts one is the end of the process. */
   readonly cancellations: Set<string>;
   /** Names this process among those that run operations on the same catalogue. */

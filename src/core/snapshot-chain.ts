@@ -48,6 +48,30 @@ export async function openChain(catalogue: Catalogue, repository: Repository, ba
   }
 }
 
+/** Opens a backup whose links below are open already; closes those where that fails. */
+export async function extendChain(
+  repository: Repository,
+  backup: Backup,
+  below: readonly ChainLink[],
+): Promise<SnapshotChain> {
+  try {
+    const reader = await repository.openSnapshot(backup.id);
+    return chainOf([...below, { backup: reader.record.backup, reader }]);
+  } catch (error) {
+    await chainOf(below).close();
+    throw error;
+  }
+}
+
+function chainOf(links: readonly ChainLink[]): SnapshotChain {
+  return {
+    links,
+    close: async () => {
+      await Promise.all(links.map(({ reader }) => reader.close()));
+    },
+  };
+}
+
 const AT_ONCE = 8;
 
 /** Ids from `backup` down to its full backup, as far as the catalogue knows them. */
