@@ -245,6 +245,16 @@ describe('holdfast', { concurrency: 2 }, () => {
     assert.match(text.stderr, /^holdfast: [^\n]+\n$/);
   });
 
+  test('a file that cannot be read is named in a warning, and the backup of the others ends with 3', async (context) => {
+    const holdfast = await bench(context);
+    const readable = await holdfast.put('readable', 'x');
+    // The memory of the first process is closed to everybody, root included.
+    const result = await holdfast.run(['backup', readable, '/proc/1/mem', '--resource', 'x']);
+    assert.equal(result.code, 3, result.stderr);
+    assert.match(result.stderr, /^warning: \/proc\/1\/mem /m);
+    assert.match((await holdfast.run(['show', 'latest', '--entries'])).stdout, /readable$/m);
+  });
+
   test('a wrong key is 12 and a damaged pack is 4, which a restore meets as well', async (context) => {
     const holdfast = await bench(context);
     await holdfast.json(['backup', '-', '--resource', 'x'], 'some content '.repeat(10_000));
@@ -330,6 +340,8 @@ describe('holdfast', { concurrency: 2 }, () => {
     assert.equal(answer.id, backup.id);
     assert.equal((await holdfast.problem(['serve', '--port', '0'], 11)).code, 'data-folder-in-use');
     await holdfast.problem(['recover'], 11);
+    const audit = (await (await fetch(`${url}/audit?action=backup.create`)).json()) as { actor: string }[];
+    assert.match(audit[0]?.actor ?? '', /^cli:/);
     const doctor = await holdfast.json(['doctor']);
     assert.ok(doctor.checks.some(({ message }) => message.includes(`process ${child.pid}`)));
     child.kill('SIGTERM');

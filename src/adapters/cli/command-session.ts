@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import type { Application } from '../../core/application.ts';
 import type { Composition, ConfigurationOverrides, OpenApplicationOptions } from '../../core/composition.ts';
 import type { Configuration } from '../../core/configuration.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import { CommandOutput } from './command-output.ts';
 import { Interruption } from './interruption.ts';
 
@@ -14,6 +15,14 @@ export interface GlobalOptions {
   color?: boolean;
 }
 
+/** What a command does, for the audit log; the names are those that the API uses. */
+export interface Deed {
+  action: string;
+  /** What it is done to, for example a backup's id. */
+  subject?: string;
+  details?: Readonly<Record<string, unknown>>;
+}
+
 /** One run of the command line: what its options say, what it has opened, how it is interrupted and how it ends. */
 export class CommandSession {
   readonly composition: Composition;
@@ -21,6 +30,8 @@ export class CommandSession {
   output: CommandOutput;
   /** Set by commands that end well but not perfectly. */
   exitCode = 0;
+  /** Recorded with its outcome when the command ends; commands that only list what there is leave it out. */
+  deed: Deed | undefined;
   #options: GlobalOptions = {};
   #application: Application | undefined;
 
@@ -63,9 +74,27 @@ export class CommandSession {
     return this.#application;
   }
 
-  async close(): Promise<void> {
+  /** Ends the command. @param failure what it failed with, if it did */
+  async close(failure?: unknown): Promise<void> {
     this.interruption.stopListening();
-    await this.#application?.close();
+    try {
+      await this.#recordDeed(failure);
+    } finally {
+      await this.#application?.close();
+    }
+  }
+
+  /** Without an application nothing was done that an audit log could hold. */
+  async #recordDeed(failure: unknown): Promise<void> {
+    if (this.deed === undefined || this.#application === undefined) return;
+    const code = failure instanceof HoldfastError ? failure.code : 'internal';
+    await this.#application.audit.record({
+      actor: this.actor,
+      action: this.deed.action,
+      ...(this.deed.subject === undefined ? {} : { subject: this.deed.subject }),
+      outcome: failure === undefined ? 'success' : 'failure',
+      details: { ...this.deed.details, ...(failure === undefined ? {} : { code }) },
+    });
   }
 }
 

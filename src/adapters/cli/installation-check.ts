@@ -1,7 +1,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import type { Application } from '../../core/application.ts';
+import type { Application, RepositoryOverview } from '../../core/application.ts';
 import type { Configuration } from '../../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import { allBackups } from './choose-backup.ts';
@@ -159,13 +159,17 @@ async function* repositories(session: CommandSession, configuration: Configurati
   for (const overview of await application.repositories.list()) {
     const size = `${count(overview.snapshots, 'backup')}, ${formatBytes(overview.packBytes)}`;
     yield { check, state: 'ok', message: `${overview.location} opens: ${size}, ${overview.cipher}` };
-    yield await agreement(session, application, overview.id);
+    yield await agreement(session, application, overview);
   }
   yield await auditLog(application);
 }
 
 /** Level 1 finds packs that the index names and the storage lacks. */
-async function agreement(session: CommandSession, application: Application, id: string): Promise<Finding> {
+async function agreement(
+  session: CommandSession,
+  application: Application,
+  { id, packs }: RepositoryOverview,
+): Promise<Finding> {
   const check = 'index';
   const report = await application.repositories.verify(id, { level: 1, signal: session.signal });
   const damage = report.findings.filter(({ severity }) => severity === 'damage');
@@ -178,7 +182,7 @@ async function agreement(session: CommandSession, application: Application, id: 
   const unknown = inRepository.filter((snapshot) => !known.has(snapshot)).length;
   const lost = known.size - (inRepository.length - unknown);
   if (unknown === 0 && lost === 0) {
-    return { check, state: 'ok', message: `${count(report.checked.packs, 'pack')} present; the catalogue agrees` };
+    return { check, state: 'ok', message: `${count(packs, 'pack')} there, as the index says; the catalogue agrees` };
   }
   const message = `the catalogue lacks ${count(unknown, 'backup')} and names ${lost} that are gone`;
   return { check, state: 'warn', message, advice: 'Run "holdfast recover" while the service is stopped.' };

@@ -17,18 +17,26 @@ export async function runCommandLine(words: readonly string[], composition: Comp
   session.useOptions({ json: words.includes('--json'), color: !words.includes('--no-color') });
   endWithReader();
   reportUncaught(session);
+  let failure: unknown;
   try {
-    const program = await buildProgram(session, wantedAmong(words));
-    program.configureOutput({ writeErr: () => undefined });
-    for (const command of program.commands) command.configureOutput({ writeErr: () => undefined });
-    if (words.length === 0) program.outputHelp();
-    else await program.parseAsync(words, { from: 'user' });
-    return session.exitCode;
+    await run(words, session);
   } catch (error) {
-    return failed(error, session);
-  } finally {
-    await session.close().catch((error: unknown) => session.output.failure(error));
+    failure = error;
+    session.exitCode = failed(error, session);
   }
+  await session.close(failure).catch((error: unknown) => {
+    session.output.failure(error);
+    session.exitCode ||= ExitCode.failure;
+  });
+  return session.exitCode;
+}
+
+async function run(words: readonly string[], session: CommandSession): Promise<void> {
+  const program = await buildProgram(session, wantedAmong(words));
+  program.configureOutput({ writeErr: () => undefined });
+  for (const command of program.commands) command.configureOutput({ writeErr: () => undefined });
+  if (words.length === 0) program.outputHelp();
+  else await program.parseAsync(words, { from: 'user' });
 }
 
 /** A command is loaded if its name is among the words; that loads one too many at times and never one too few. */

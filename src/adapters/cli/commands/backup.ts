@@ -62,10 +62,12 @@ async function backUp(session: CommandSession, paths: readonly string[], options
   checkUse(paths, options, isStream);
   const selection = isStream || paths.length === 0 ? undefined : await filesSelection(paths, options);
   const configuration = await session.configuration({ logLevel: 'silent' });
+  session.deed = { action: 'backup.create', details: { resourceId: options.resource ?? paths } };
   const application = await openAndMakeRepository(session, configuration);
   const backup = isStream
     ? await backUpStream(session, application, options)
     : await backUpFiles(session, application, selection, options);
+  session.deed = { action: 'backup.create', subject: backup.id, details: { resourceId: backup.resourceId } };
   for (const warning of backup.warnings) session.output.warn(warning);
   if (backup.warningCount > backup.warnings.length) {
     session.output.warn(`${backup.warningCount - backup.warnings.length} more warnings are not listed.`);
@@ -199,7 +201,7 @@ function summaryLines(backup: Backup): string[] {
   }
   const rate = statistics.readBytes / Math.max(0.001, statistics.durationMilliseconds / 1000);
   lines.push(
-    `  ${formatBytes(backup.size)}, ${formatBytes(statistics.newBytes)} of it new, ${formatBytes(statistics.storedBytes)} stored`,
+    `  ${formatBytes(backup.size)} in all; ${formatBytes(statistics.newBytes)} new, ${formatBytes(statistics.storedBytes)} stored`,
     `  in ${formatDuration(statistics.durationMilliseconds)}, ${formatBytes(Math.round(rate))}/s read`,
   );
   return lines;

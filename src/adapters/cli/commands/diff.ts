@@ -39,6 +39,7 @@ async function diff(
       `${old.id} holds a ${old.contentKind} and ${young.id} a ${young.contentKind}: they cannot be compared.`,
     );
   }
+  session.deed = { action: 'backup.compare', subject: old.id, details: { with: young.id } };
   if (old.contentKind === 'tree') await diffTrees(session, application, old, young);
   else if (old.contentKind === 'document') await diffDocuments(session, application, old, young);
   else diffStreams(session, old, young);

@@ -31,6 +31,7 @@ export function define(command: Command, session: CommandSession): void {
 async function find(session: CommandSession, pattern: string, options: FindOptions): Promise<void> {
   const matches = pathMatcher(pattern);
   const application = await session.application();
+  session.deed = { action: 'backup.entries', details: { pattern, resourceId: options.resource } };
   const { output } = session;
   const { json } = output.options;
   let found = 0;

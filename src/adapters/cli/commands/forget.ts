@@ -69,6 +69,7 @@ async function forgetById(
   references: readonly string[],
   options: ForgetOptions,
 ): Promise<void> {
+  session.deed = { action: 'backup.delete', details: { backupIds: references.slice(0, 100), dryRun: options.dryRun } };
   // All are looked up first, so that a mistyped id forgets nothing.
   const backups = await Promise.all(references.map((reference) => chooseBackup(application, reference)));
   const forgotten = new Set<string>();
@@ -90,6 +91,7 @@ async function forgetByRules(
   rules: RetentionRules,
   options: ForgetOptions,
 ): Promise<void> {
+  session.deed = { action: 'retention.apply', details: { rules, resources: options.resource, dryRun: options.dryRun } };
   const plans: (RetentionPlan & { resourceId: string })[] = [];
   for (const resourceId of options.resource ?? (await resourcesWithBackups(application))) {
     session.signal.throwIfAborted();

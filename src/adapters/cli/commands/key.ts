@@ -39,12 +39,14 @@ type RotateOptions = RepositoryOption & { dropOthers?: boolean };
 
 async function listKeys(session: CommandSession, options: RepositoryOption): Promise<void> {
   const { application, id } = await opened(session, options);
+  session.deed = { action: 'key.list', subject: id };
   const slots = await application.repositories.keys(id);
   session.output.table({ keys: slots }, slotColumns(), slots, 'No keys.');
 }
 
 async function addKey(session: CommandSession, options: AddOptions): Promise<void> {
   const { application, id } = await opened(session, options);
+  session.deed = { action: 'key.add', subject: id, details: { label: options.label } };
   const newKeyFile = options.newKeyFile === undefined ? undefined : resolve(options.newKeyFile);
   if (newKeyFile === undefined) {
     await addKeyFrom(session, application, id, options);
@@ -81,6 +83,7 @@ async function addKeyFrom(
 
 async function removeKey(session: CommandSession, slotId: string, options: RepositoryOption): Promise<void> {
   const { application, id } = await opened(session, options);
+  session.deed = { action: 'key.remove', subject: id, details: { slotId } };
   await application.repositories.repository(id).keys.remove(slotId);
   session.output.result({ removed: slotId }, () => [`Removed ${slotId}.`]);
   session.output.note('Who has copied the master key before keeps it: "holdfast key rotate" begins a new one.');
@@ -88,6 +91,7 @@ async function removeKey(session: CommandSession, slotId: string, options: Repos
 
 async function rotateKeys(session: CommandSession, options: RotateOptions): Promise<void> {
   const { application, configuration, id } = await opened(session, options);
+  session.deed = { action: 'key.rotate', subject: id, details: { dropOthers: options.dropOthers === true } };
   const providers = configuredKeys(configuration, id).map((key) => session.composition.keyProvider(key));
   const dropOthers = options.dropOthers === true;
   const result = await application.repositories.repository(id).keys.rotate(providers, { dropOthers });

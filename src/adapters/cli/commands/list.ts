@@ -3,7 +3,7 @@ import type { Backup, BackupType } from '../../../core/backup.ts';
 import type { BackupFilter } from '../../../core/ports/catalogue.ts';
 import { allBackups, typedTime } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
-import { formatBytes, formatTime, localTimeZone } from '../formatting.ts';
+import { count, formatBytes, formatTime, localTimeZone } from '../formatting.ts';
 import { wholeNumber } from '../option-values.ts';
 import type { Column } from '../table.ts';
 
@@ -74,6 +74,6 @@ function notesOn(backup: Backup): string[] {
   if (backup.status === 'damaged') notes.push('DAMAGED');
   if (backup.held) notes.push('held');
   if (!backup.encrypted) notes.push('not encrypted');
-  if (backup.warningCount > 0) notes.push(`${backup.warningCount} warnings`);
+  if (backup.warningCount > 0) notes.push(count(backup.warningCount, 'warning'));
   return notes;
 }

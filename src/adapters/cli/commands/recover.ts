@@ -39,6 +39,7 @@ async function recover(session: CommandSession, options: RecoverOptions): Promis
   await refuseMissingRepositories(session, configuration);
   const setAside = await session.composition.setCatalogueAside(configuration.dataFolder);
   const application = await session.application(configuration, { initialise: false });
+  session.deed = { action: 'repository.recover' };
   const display = startProgress('recover', session.output.options);
   const repositories: RecoveredRepository[] = [];
   try {

@@ -60,6 +60,7 @@ async function restore(session: CommandSession, reference: string, options: Rest
   const application = await session.application();
   const among = { ...(options.resource === undefined ? {} : { resourceId: options.resource }), ...(at && { at }) };
   const backup = await chooseBackup(application, reference, among);
+  session.deed = { action: 'restore.create', subject: backup.id, details: { resourceId: backup.resourceId } };
   if (backup.contentKind === 'tree') await restoreTree(session, application, backup, options);
   else await restoreContent(session, application, backup, options);
 }
@@ -119,7 +120,7 @@ function treeLines(backup: Backup, restored: RestoreOperation, options: RestoreO
   const where = options.target === undefined ? 'where it came from' : resolve(options.target);
   const verb = options.dryRun ? 'Would restore' : 'Restored';
   const counts = Object.entries(restored.result ?? {}).flatMap(([name, value]) => {
-    if (typeof value !== 'number') return [];
+    if (typeof value !== 'number' || (value === 0 && name !== 'files')) return [];
     const words = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
     return [`  ${words}: ${/bytes$/i.test(name) ? formatBytes(value) : value.toLocaleString('en-US')}`];
   });

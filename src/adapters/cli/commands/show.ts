@@ -38,6 +38,7 @@ async function show(session: CommandSession, reference: string, options: ShowOpt
       `${backup.id} holds a ${backup.contentKind}, no files. Leave --entries away.`,
     );
   } else {
+    session.deed = { action: 'backup.entries', subject: backup.id };
     await writeEntries(session, application, backup, options.path?.map(typedPath));
   }
 }

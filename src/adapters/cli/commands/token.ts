@@ -37,6 +37,7 @@ export function define(command: Command, session: CommandSession): void {
 
 async function createToken(session: CommandSession, name: string, options: CreateOptions): Promise<void> {
   const application = await session.application();
+  session.deed = { action: 'token.create', details: { name, role: options.role } };
   const { token, record } = await application.access.createToken({
     name,
     role: options.role,
@@ -53,6 +54,7 @@ async function listTokens(session: CommandSession): Promise<void> {
 }
 
 async function revokeToken(session: CommandSession, id: string): Promise<void> {
+  session.deed = { action: 'token.revoke', subject: id };
   await (await session.application()).access.revokeToken(id);
   session.output.result({ revoked: id }, () => [`Revoked ${id}.`]);
 }

@@ -26,6 +26,7 @@ type RepositoryReport = CheckReport & { repositoryId: string };
 
 async function verify(session: CommandSession, references: readonly string[], level: CheckLevel): Promise<void> {
   const application = await session.application();
+  session.deed = { action: 'repository.verify', details: { level, backupIds: references.slice(0, 100) } };
   const reports: RepositoryReport[] = [];
   for (const [repositoryId, backupIds] of await backupsByRepository(application, references)) {
     reports.push({ repositoryId, ...(await verifyOne(session, application, repositoryId, backupIds, level)) });
