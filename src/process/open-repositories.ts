@@ -55,9 +55,8 @@ async function openOne(
       providers: (await repositoryExists(storage)) ? usableKeys(configuration, storage).map(adapters.keyProvider) : [],
       workers: configuration.workers,
       clock: adapters.clock,
+      id: configuration.id,
     });
-    // Everybody but the engine itself knows a repository by its name in the configuration.
-    Object.defineProperty(repository, 'id', { value: configuration.id });
     return {
       id: configuration.id,
       repository,

@@ -1,14 +1,14 @@
-import { HoldfastError, messageOf } from '../core/errors.ts';
+import { HoldfastError } from '../core/errors.ts';
 import type { CheckFinding, CheckOptions, CheckReport } from '../core/ports/repository.ts';
 import type { SnapshotRecord } from '../core/snapshot-record.ts';
 import { type CollectionState, isValidSnapshot, readCollectionState } from './collection-state.ts';
 import { listSlots } from './key-slots.ts';
-import type { RepositoryParts } from './open-repository.ts';
 import { packIdOf, packKey } from './pack-format.ts';
 import type { CheckedPack, EngineTask } from './pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from './pipeline/messages.ts';
 import type { PoolSession } from './pipeline/worker-pool.ts';
 import { referencedChunks } from './referenced-chunks.ts';
+import type { RepositoryParts } from './repository-parts.ts';
 import { snapshotName } from './snapshot-store.ts';
 
 /**
@@ -52,8 +52,7 @@ class Check {
   }
 
   async #checkKeys(): Promise<void> {
-    for (const { key, error } of (await listSlots(this.#parts.storage)).damaged)
-      this.#add('damage', 'key-slot-damaged', key, messageOf(error));
+    for (const { key, error } of (await listSlots(this.#parts.storage)).damaged) this.#addError(error, key);
   }
 
   async #checkSnapshots(): Promise<void> {

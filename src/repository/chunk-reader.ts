@@ -1,10 +1,10 @@
 import type { Storage } from '../core/ports/storage.ts';
 import type { IndexStore } from './index-store.ts';
 import type { Keyring } from './keyring.ts';
+import { chunkMissing } from './missing-chunk.ts';
 import { packKey } from './pack-format.ts';
 import type { OpenedFrame } from './pack-reader.ts';
 import { RangeSource } from './pipeline/range-source.ts';
-import { chunkMissing } from './pipeline/worker-session.ts';
 
 /** Reads single chunks (pages of trees and lists, small contents) in the main thread and keeps the last frames decoded. */
 export class ChunkReader {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import type { Keyring } from './keyring.ts';
-import { decodeMetadata } from './metadata-encoding.ts';
+import { decodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import { openObject, SEALED_KIND } from './sealed-object.ts';
 
 /** What collectors have decided so far, from the objects under `gc/` (research: engines.md 6.2). */
@@ -79,9 +79,9 @@ async function read<T>(
   schema: z.ZodType<T>,
 ): Promise<T> {
   const name = roundName(round, part);
-  const parsed = schema.safeParse(
-    decodeMetadata(openObject(keyring, await storage.get(name), { kind: SEALED_KIND[part], name })),
-  );
+  const decoded = decodeMetadata(openObject(keyring, await storage.get(name), { kind: SEALED_KIND[part], name }));
+  refuseNewerVersion(decoded, name);
+  const parsed = schema.safeParse(decoded);
   if (!parsed.success)
     throw new HoldfastError('damaged', 'object-damaged', `${name} does not hold what it should.`, {
       cause: parsed.error,

@@ -15,24 +15,23 @@ import type {
 import { checkRepository } from './check.ts';
 import { newestRound } from './collection-state.ts';
 import { rebuildIndex } from './index-rebuild.ts';
-import type { OpenKeys, RepositoryParts } from './open-repository.ts';
 import { EngineKeys } from './repository-keys.ts';
+import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
 import { EngineSnapshotReader } from './snapshot-reader.ts';
 import { EngineSnapshotWriter } from './snapshot-writer.ts';
 
 /** An open repository: the engine's face to the managers. */
 export class EngineRepository implements Repository {
+  readonly id: string;
   readonly keys: RepositoryKeys;
   readonly #parts: RepositoryParts;
 
-  constructor(parts: RepositoryParts, keys: { current: OpenKeys }) {
+  constructor(parts: RepositoryParts, keys: { current: OpenKeys }, id: string) {
+    this.id = id;
     this.#parts = parts;
     this.keys = new EngineKeys(parts, keys);
   }
 
-  get id(): string {
-    return this.#parts.settings.repositoryId;
-  }
   get location(): string {
     return this.#parts.storage.location;
   }
@@ -116,7 +115,7 @@ export class EngineRepository implements Repository {
       return await read();
     } catch (error) {
       if (!(error instanceof HoldfastError) || error.code !== 'key-epoch-unknown') throw error;
-      await this.#parts.followRotation();
+      await this.#parts.followRotation({ now: true });
       return read();
     }
   }

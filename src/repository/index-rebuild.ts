@@ -1,9 +1,9 @@
 import { HoldfastError, messageOf } from '../core/errors.ts';
 import type { CheckFinding, IndexRebuildReport, StepProgress } from '../core/ports/repository.ts';
-import type { RepositoryParts } from './open-repository.ts';
 import { packIdOf } from './pack-format.ts';
 import type { ListedPack } from './pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from './pipeline/messages.ts';
+import type { RepositoryParts } from './repository-parts.ts';
 
 /**
  * Writes index segments for all packs from their footers, or from their frames where a footer is lost, and then removes the

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
-import { decodeMetadata, encodeMetadata } from './metadata-encoding.ts';
+import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import type { FooterFrame } from './pack-format.ts';
 import { CIPHER_GCM, type CipherId } from './record-cipher.ts';
 import { type EpochKeys, openObject, SEALED_KIND, sealObject } from './sealed-object.ts';
@@ -68,7 +68,9 @@ export function decodeIndexSegment(keys: EpochKeys, key: string, bytes: Uint8Arr
   const plain = Buffer.from(opened.buffer, opened.byteOffset, opened.length);
   const headerLength = plain.length >= 4 ? plain.readUInt32BE(0) : Number.POSITIVE_INFINITY;
   if (4 + headerLength > plain.length) throw damaged(key);
-  const header = headerSchema.safeParse(decodeMetadata(plain.subarray(4, 4 + headerLength)));
+  const decoded = decodeMetadata(plain.subarray(4, 4 + headerLength));
+  refuseNewerVersion(decoded, key);
+  const header = headerSchema.safeParse(decoded);
   const rows = plain.subarray(4 + headerLength);
   if (!header.success || rows.length !== header.data.rows * ROW_LENGTH) throw damaged(key, header.error);
   for (let at = 32; at < rows.length; at += ROW_LENGTH) {

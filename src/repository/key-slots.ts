@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
 import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { Storage } from '../core/ports/storage.ts';
+import { refuseNewerVersion } from './metadata-encoding.ts';
 
 const slotSchema = z.object({
   version: z.literal(1),
@@ -111,8 +112,11 @@ function unwrap(slot: KeySlotObject, repositoryId: string, wrappingKey: Uint8Arr
 async function readSlot(storage: Storage, key: string): Promise<KeySlotObject> {
   const bytes = await storage.get(key);
   try {
-    return slotSchema.parse(JSON.parse(bytes.toString('utf8')));
+    const slot: unknown = JSON.parse(bytes.toString('utf8'));
+    refuseNewerVersion(slot, key);
+    return slotSchema.parse(slot);
   } catch (cause) {
+    if (cause instanceof HoldfastError) throw cause;
     throw new HoldfastError(
       'damaged',
       'key-slot-damaged',

@@ -2,7 +2,7 @@ import { createHash, createSecretKey, type KeyObject, randomBytes } from 'node:c
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
 import type { Storage } from '../core/ports/storage.ts';
-import { decodeMetadata, encodeMetadata } from './metadata-encoding.ts';
+import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import { type EpochKeys, KEYRING_SEAL, openObject, SEALED_KIND, sealObject, singleKey } from './sealed-object.ts';
 
 const secretBytes = z.custom<Uint8Array>(
@@ -128,7 +128,9 @@ export async function readKeyring(
     kind: SEALED_KIND.keyring,
     name,
   });
-  const parsed = keyringSchema.safeParse(decodeMetadata(plain));
+  const decoded = decodeMetadata(plain);
+  refuseNewerVersion(decoded, name);
+  const parsed = keyringSchema.safeParse(decoded);
   if (!parsed.success)
     throw new HoldfastError('damaged', 'object-damaged', `${name} does not hold a keyring.`, {
       cause: parsed.error,

@@ -34,6 +34,23 @@ export function* decodeMetadataSequence(bytes: Uint8Array): Generator<{ value: u
   }
 }
 
+/**
+ * Every record says which version of itself it is. A higher one is no damage, whatever else of it looks wrong.
+ *
+ * @throws HoldfastError `format-newer` (unsupported), naming the object
+ */
+export function refuseNewerVersion(record: unknown, object: string): void {
+  if (typeof record !== 'object' || record === null || !('version' in record)) return;
+  if (typeof record.version !== 'number' || record.version <= RECORD_VERSION) return;
+  throw new HoldfastError(
+    'unsupported',
+    'format-newer',
+    `${object} was written by a newer Holdfast. Nothing is wrong with it: use a newer version.`,
+    { details: { object } },
+  );
+}
+
+const RECORD_VERSION = 1;
 const ENCODING = { ignoreUndefinedProperties: true };
 const DECODING = {
   allowIndefinite: false,

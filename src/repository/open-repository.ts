@@ -1,16 +1,17 @@
-import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { HoldfastError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { Repository } from '../core/ports/repository.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import { ChunkReader } from './chunk-reader.ts';
-import { type CollectionState, readCollectionState } from './collection-state.ts';
+import { readCollectionState } from './collection-state.ts';
 import { EngineRepository } from './engine-repository.ts';
 import { IndexStore } from './index-store.ts';
 import { addSlot, listSlots, openWithAny } from './key-slots.ts';
 import { Keyring, keyringName, readKeyring } from './keyring.ts';
 import { WorkerPool } from './pipeline/worker-pool.ts';
+import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
 import {
   decodeSettings,
   encodeSettings,
@@ -19,36 +20,6 @@ import {
   type SettingsChoice,
 } from './settings.ts';
 import { SnapshotStore } from './snapshot-store.ts';
-
-/** What the parts of an open repository share. */
-export interface RepositoryParts {
-  readonly storage: Storage;
-  readonly settings: RepositorySettings;
-  readonly index: IndexStore;
-  readonly snapshots: SnapshotStore;
-  readonly pool: WorkerPool;
-  readonly clock: Clock;
-  /** The keyring as it is now; rotation replaces it. */
-  keyring(): Keyring;
-  /** Opens the newest keyring if another process has rotated the key. */
-  followRotation(): Promise<void>;
-  /** One chunk's verified bytes, valid until the next call; finds it anew if the index has moved on. */
-  readChunk(id: Uint8Array): Promise<Uint8Array>;
-  /**
-   * Reads what collectors decided, then the index, and marks packs that must not be relied on: condemned ones, and those
-   * known to be bad. In this order, or the index could name packs that a collector removed in between.
-   */
-  followCollection(): Promise<CollectionState>;
-}
-
-/** The master key in use and the slot that opened it. */
-export interface OpenKeys {
-  keyring: Keyring;
-  masterKey: KeyObject;
-  generation: number;
-  slotId: string;
-  config: Buffer;
-}
 
 export async function repositoryExists(storage: Storage): Promise<boolean> {
   try {
@@ -100,6 +71,8 @@ export async function openRepository(options: {
   providers: readonly KeyProvider[];
   workers?: number;
   clock?: Clock;
+  /** What the repository is called outside of the engine; default: the id that it was made with. */
+  id?: string;
 }): Promise<Repository> {
   const { storage, providers } = options;
   const config = await readConfig(storage);
@@ -109,6 +82,7 @@ export async function openRepository(options: {
   const keyring = (): Keyring => keys.current.keyring;
   const index = new IndexStore(storage, keyring);
   const chunkReader = new ChunkReader(storage, keyring, index);
+  let followedAt = performance.now();
   const parts: RepositoryParts = {
     storage,
     settings,
@@ -117,7 +91,10 @@ export async function openRepository(options: {
     pool: new WorkerPool({ storage: storage.reopen, settings }, options.workers ?? 2),
     clock: options.clock ?? { now: () => new Date() },
     keyring,
-    followRotation: async () => {
+    followRotation: async (options) => {
+      // A rotation followed a moment late costs nothing: what the old key seals stays readable.
+      if (options?.now !== true && performance.now() - followedAt < FOLLOW_ROTATION_EVERY) return;
+      followedAt = performance.now();
       const newest = (await storage.list('keyring/', { sizes: false }))
         .map((object) => object.key)
         .sort()
@@ -126,6 +103,7 @@ export async function openRepository(options: {
       keys.current = await openKeys(storage, settings, config, providers);
     },
     readChunk: (id) => chunkReader.read(id),
+    newChunkReader: () => new ChunkReader(storage, keyring, index),
     followCollection: async () => {
       const state = await readCollectionState(storage, keyring());
       await index.refresh();
@@ -134,7 +112,7 @@ export async function openRepository(options: {
       return state;
     },
   };
-  return new EngineRepository(parts, keys);
+  return new EngineRepository(parts, keys, options.id ?? settings.repositoryId);
 }
 
 export async function openKeys(
@@ -194,3 +172,5 @@ async function probeStorage(storage: Storage): Promise<void> {
     );
   }
 }
+
+const FOLLOW_ROTATION_EVERY = 1000;

@@ -1,7 +1,7 @@
 import type { SnapshotRecord } from '../core/snapshot-record.ts';
 import type { Content } from '../core/tree-entry.ts';
 import { contentSegments } from './content-list.ts';
-import type { RepositoryParts } from './open-repository.ts';
+import type { RepositoryParts } from './repository-parts.ts';
 import { decodeTreePage } from './tree-entry-codec.ts';
 import { decodeTreeIndex } from './tree-index.ts';
 

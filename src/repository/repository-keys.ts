@@ -5,7 +5,7 @@ import type { KeySlot, RepositoryKeys } from '../core/ports/repository.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import { addSlot, type KeySlotObject, listSlots, type OpenedSlot, openWithAny, slotName } from './key-slots.ts';
 import { keyringName } from './keyring.ts';
-import type { OpenKeys, RepositoryParts } from './open-repository.ts';
+import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
 
 /** Adds, removes and rotates keys. No pack is rewritten by any of it. */
 export class EngineKeys implements RepositoryKeys {

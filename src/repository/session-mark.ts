@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { encodeMetadata } from './metadata-encoding.ts';
-import type { RepositoryParts } from './open-repository.ts';
 import { cipherIdOf } from './record-cipher.ts';
+import type { RepositoryParts } from './repository-parts.ts';
 import { SEALED_KIND, sealObject } from './sealed-object.ts';
 
 /**

@@ -104,15 +104,15 @@ export function decodeSettings(bytes: Uint8Array): RepositorySettings {
 }
 
 function refuseNewer(value: unknown): void {
+  const version = z.object({ format: z.literal('holdfast-repository'), formatVersion: z.number() }).safeParse(value);
+  if (!version.success) return;
+  const { formatVersion } = version.data;
   const probe = z
-    .object({
-      formatVersion: z.number(),
-      features: z.object({ incompatibleRead: z.array(z.string()), incompatibleWrite: z.array(z.string()) }),
-    })
+    .object({ features: z.object({ incompatibleRead: z.array(z.string()), incompatibleWrite: z.array(z.string()) }) })
     .safeParse(value);
-  if (!probe.success) return;
-  const { formatVersion, features } = probe.data;
-  const unknown = [...features.incompatibleRead, ...features.incompatibleWrite];
+  const unknown = probe.success
+    ? [...probe.data.features.incompatibleRead, ...probe.data.features.incompatibleWrite]
+    : [];
   if (formatVersion > FORMAT_VERSION || unknown.length > 0) {
     const what = unknown.length > 0 ? `uses ${unknown.join(', ')}` : `has format ${formatVersion}`;
     throw new HoldfastError(

@@ -3,12 +3,13 @@ import type { PlannedRange, SnapshotReader, TaskModuleReference, TaskRunner } fr
 import type { SnapshotRecord } from '../core/snapshot-record.ts';
 import type { ByteString, Content, ContentSegment, TreeEntry } from '../core/tree-entry.ts';
 import { type LocatedChunk, planRanges } from './chunk-planner.ts';
+import type { ChunkReader } from './chunk-reader.ts';
 import { contentSegments } from './content-list.ts';
-import type { RepositoryParts } from './open-repository.ts';
+import { chunkMissing } from './missing-chunk.ts';
 import type { ReadChunks } from './pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from './pipeline/messages.ts';
 import type { PoolSession } from './pipeline/worker-pool.ts';
-import { chunkMissing } from './pipeline/worker-session.ts';
+import type { RepositoryParts } from './repository-parts.ts';
 import { decodeTreePage } from './tree-entry-codec.ts';
 import { decodeTreeIndex, isBelow, pagesHolding, type TreePage } from './tree-index.ts';
 
@@ -21,12 +22,14 @@ const ZEROS = new Uint8Array(65_536);
 export class EngineSnapshotReader implements SnapshotReader {
   readonly record: SnapshotRecord;
   readonly #parts: RepositoryParts;
+  readonly #chunks: ChunkReader;
   #session: PoolSession | undefined;
   #index: Promise<readonly TreePage[]> | undefined;
   #refreshed = false;
 
   constructor(parts: RepositoryParts, record: SnapshotRecord) {
     this.#parts = parts;
+    this.#chunks = parts.newChunkReader();
     this.record = record;
   }
 
@@ -73,7 +76,7 @@ export class EngineSnapshotReader implements SnapshotReader {
   }
 
   segments(content: Content): AsyncIterable<ContentSegment> {
-    return contentSegments(content, (id) => this.#parts.readChunk(id));
+    return contentSegments(content, (id) => this.#chunks.read(id));
   }
 
   async plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]> {
@@ -120,7 +123,7 @@ export class EngineSnapshotReader implements SnapshotReader {
   async #page(page: TreePage): Promise<TreeEntry[]> {
     if (page.page.id === null)
       throw new HoldfastError('damaged', 'metadata-damaged', 'A page of the tree is recorded as a hole.');
-    return decodeTreePage(await this.#parts.readChunk(page.page.id)).entries;
+    return decodeTreePage(await this.#chunks.read(page.page.id)).entries;
   }
 
   /** Pieces of a content in order, holes and unwanted parts included but not read. */
@@ -141,7 +144,7 @@ export class EngineSnapshotReader implements SnapshotReader {
     let bytes = 0;
     let position = 0;
     const unwanted = (start: number, length: number): boolean => start + length <= from || start >= until;
-    for await (const { id, length } of contentSegments(content, (page) => this.#parts.readChunk(page), unwanted)) {
+    for await (const { id, length } of contentSegments(content, (page) => this.#chunks.read(page), unwanted)) {
       const wanted = id !== null && !unwanted(position, length);
       window.push({ id: wanted ? id : null, length });
       if (wanted) bytes += length;
@@ -178,7 +181,7 @@ export class EngineSnapshotReader implements SnapshotReader {
 
   async #readHere(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<Map<number, Uint8Array>> {
     const found = new Map<number, Uint8Array>();
-    for (const { id, tag } of wanted) found.set(tag, Uint8Array.from(await this.#parts.readChunk(id)));
+    for (const { id, tag } of wanted) found.set(tag, Uint8Array.from(await this.#chunks.read(id)));
     return found;
   }
 

@@ -5,7 +5,7 @@ import type { Storage } from '../core/ports/storage.ts';
 import type { SnapshotRecord, SnapshotRoot } from '../core/snapshot-record.ts';
 import { isValidSnapshot, readCollectionState } from './collection-state.ts';
 import type { Keyring } from './keyring.ts';
-import { decodeMetadata, encodeMetadata } from './metadata-encoding.ts';
+import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import { CIPHER_NONE, cipherIdOf } from './record-cipher.ts';
 import { openObject, SEALED_KIND, type SealedKind, sealObject } from './sealed-object.ts';
 import type { RepositorySettings } from './settings.ts';
@@ -115,11 +115,11 @@ export class SnapshotStore {
       .sort()
       .at(-1);
     if (newest === undefined) return stored;
-    const update = updateSchema.safeParse(
-      decodeMetadata(
-        openObject(this.#keyring(), await this.#storage.get(newest), { kind: SEALED_KIND.update, name: newest }),
-      ),
+    const decoded = decodeMetadata(
+      openObject(this.#keyring(), await this.#storage.get(newest), { kind: SEALED_KIND.update, name: newest }),
     );
+    refuseNewerVersion(decoded, newest);
+    const update = updateSchema.safeParse(decoded);
     if (!update.success) throw malformed(newest, update.error);
     const { held, expiresAt, metadata, status } = update.data;
     const { expiresAt: _old, ...backup } = stored.record.backup;
@@ -242,7 +242,9 @@ export function encodeSnapshot(record: SnapshotRecord, base: number): Uint8Array
 
 /** @throws HoldfastError `object-damaged` */
 export function decodeSnapshot(plain: Uint8Array, name: string): StoredSnapshot {
-  const parsed = snapshotSchema.safeParse(decodeMetadata(plain));
+  const decoded = decodeMetadata(plain);
+  refuseNewerVersion(decoded, name);
+  const parsed = snapshotSchema.safeParse(decoded);
   if (!parsed.success) throw malformed(name, parsed.error);
   const { base, backup, root, serviceData } = parsed.data;
   return { base, record: { backup: backup as Backup, root: toRoot(root, name), serviceData } };

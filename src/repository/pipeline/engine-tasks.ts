@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
 import type { CheckFinding, PlannedRange, TaskHandler } from '../../core/ports/repository.ts';
+import type { Storage } from '../../core/ports/storage.ts';
 import type { ContentSegment } from '../../core/tree-entry.ts';
 import type { IndexedPack } from '../index-segment.ts';
 import {
@@ -12,7 +13,8 @@ import {
   packKey,
 } from '../pack-format.ts';
 import { footerRecord, type PackOpener, scanFrames } from '../pack-reader.ts';
-import type { WorkerSession } from './worker-session.ts';
+import type { ChunkStore } from './chunk-store.ts';
+import type { RangeSource } from './range-source.ts';
 
 /** Work that the engine itself does in worker threads. */
 export type EngineTask =
@@ -44,7 +46,14 @@ export interface ListedPack {
   complete: boolean;
 }
 
-export function createEngineTasks(session: WorkerSession): TaskHandler<unknown, unknown> {
+/** What the engine's own tasks use of their session. */
+export interface EngineSession {
+  readonly storage: Storage;
+  readonly source: RangeSource;
+  readonly sink: ChunkStore;
+}
+
+export function createEngineTasks(session: EngineSession): TaskHandler<unknown, unknown> {
   return {
     handle(payload) {
       const task = payload as EngineTask;
@@ -67,7 +76,7 @@ export function createEngineTasks(session: WorkerSession): TaskHandler<unknown, 
 }
 
 function storeEach(
-  session: WorkerSession,
+  session: EngineSession,
   task: { bytes: Uint8Array; ends: readonly number[] },
   kind: 1 | 2,
 ): ContentSegment[] {
@@ -80,13 +89,13 @@ function storeEach(
 }
 
 /** Stores chunks again that so far lie only in packs about to go. */
-async function copyChunks(session: WorkerSession, range: PlannedRange): Promise<void> {
+async function copyChunks(session: EngineSession, range: PlannedRange): Promise<void> {
   await session.source.read(range, (tag, plain) => {
     session.sink.put(tag === PACK_KIND.metadata ? PACK_KIND.metadata : PACK_KIND.data, plain);
   });
 }
 
-async function readChunks(session: WorkerSession, range: PlannedRange): Promise<ReadChunks> {
+async function readChunks(session: EngineSession, range: PlannedRange): Promise<ReadChunks> {
   const bytes = new Uint8Array(new SharedArrayBuffer(range.plainLength));
   const tags: number[] = [];
   const ends: number[] = [];
@@ -101,7 +110,7 @@ async function readChunks(session: WorkerSession, range: PlannedRange): Promise<
 }
 
 async function checkPack(
-  session: WorkerSession,
+  session: EngineSession,
   task: { key: string; size: number; decode: boolean },
 ): Promise<CheckedPack> {
   const findings: CheckFinding[] = [];
@@ -129,7 +138,7 @@ async function checkPack(
   return { findings, chunks, bytes: task.size };
 }
 
-function decodeWhole(session: WorkerSession, key: string, bytes: Buffer): number {
+function decodeWhole(session: EngineSession, key: string, bytes: Buffer): number {
   // Its own opener: the header is part of a buffer that the next pack is read into.
   const opener = session.source.opener({
     idHex: packIdOf(key) ?? key,
@@ -149,7 +158,7 @@ function decodeWhole(session: WorkerSession, key: string, bytes: Buffer): number
   return chunks;
 }
 
-async function listPack(session: WorkerSession, key: string): Promise<ListedPack> {
+async function listPack(session: EngineSession, key: string): Promise<ListedPack> {
   const bytes = await session.storage.get(key);
   const header = Buffer.from(bytes.subarray(0, PACK_HEADER_LENGTH));
   decodePackHeader(header, key);

@@ -24,4 +24,4 @@ export class ShortLivedMemory {
   }
 }
 
-const COLLECT_EVERY = 8 * 1024 * 1024;
+const COLLECT_EVERY = 32 * 1024 * 1024;

@@ -8,6 +8,7 @@ import { contentSegments } from '../content-list.ts';
 import type { IndexedPack } from '../index-segment.ts';
 import { PACK_UNUSABLE } from '../index-store.ts';
 import { Keyring } from '../keyring.ts';
+import { chunkMissing } from '../missing-chunk.ts';
 import { packKey } from '../pack-format.ts';
 import type { OpenedFrame } from '../pack-reader.ts';
 import type { WrittenPack } from '../pack-writer.ts';
@@ -188,16 +189,4 @@ export class WorkerSession implements TaskContext {
 function requirePage(id: Uint8Array | null): Uint8Array {
   if (id === null) throw new HoldfastError('damaged', 'metadata-damaged', 'A page of metadata is recorded as a hole.');
   return id;
-}
-
-export function chunkMissing(id: Uint8Array): HoldfastError {
-  const hex = Buffer.from(id).toString('hex');
-  return new HoldfastError(
-    'damaged',
-    'chunk-missing',
-    `Chunk ${hex} is in no pack that the index knows. Run \`holdfast verify --rebuild-index\`; if it stays missing, \`holdfast verify\` names the backups that are hit.`,
-    {
-      details: { chunk: hex },
-    },
-  );
 }

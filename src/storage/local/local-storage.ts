@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { type FileHandle, link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { closeSync, fsync, linkSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
@@ -135,12 +135,12 @@ class LocalStorage implements Storage {
     let outcome: 'created' | 'exists' = 'created';
     try {
       await this.#folders.ensure(path.dirname(final));
-      await link(temporary, final);
+      linkSync(temporary, final);
     } catch (error) {
       if (systemErrorCode(error) !== 'EEXIST') throw storageFault(error, key);
       outcome = 'exists';
     } finally {
-      await unlink(temporary);
+      unlinkSync(temporary);
     }
     // Also where it existed: whoever made it may not have come to this line yet.
     await this.#folders.sync(path.dirname(final));
@@ -256,17 +256,19 @@ function temporaryName(): string {
   return `${process.pid}-${randomBytes(12).toString('hex')}`;
 }
 
+/** Only the fsync leaves this thread: the bytes are few, and every other call takes microseconds. */
 async function writeDurably(file: string, parts: readonly Uint8Array[]): Promise<void> {
-  let handle: FileHandle | undefined;
+  let descriptor: number | undefined;
   try {
-    handle = await open(file, 'wx', 0o400);
-    for (const part of parts) await handle.writeFile(part);
-    await handle.sync();
+    descriptor = openSync(file, 'wx', 0o400);
+    for (const part of parts)
+      for (let done = 0; done < part.length; ) done += writeSync(descriptor, part, done, part.length - done);
+    await syncDescriptor(descriptor);
   } catch (error) {
-    if (handle !== undefined) await unlink(file);
+    if (descriptor !== undefined) unlinkSync(file);
     throw storageFault(error, path.basename(file));
   } finally {
-    await handle?.close();
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 

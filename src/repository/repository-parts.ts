@@ -1,0 +1,42 @@
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../core/ports/clock.ts';
+import type { Storage } from '../core/ports/storage.ts';
+import type { ChunkReader } from './chunk-reader.ts';
+import type { CollectionState } from './collection-state.ts';
+import type { IndexStore } from './index-store.ts';
+import type { Keyring } from './keyring.ts';
+import type { WorkerPool } from './pipeline/worker-pool.ts';
+import type { RepositorySettings } from './settings.ts';
+import type { SnapshotStore } from './snapshot-store.ts';
+
+/** What the parts of an open repository share. */
+export interface RepositoryParts {
+  readonly storage: Storage;
+  readonly settings: RepositorySettings;
+  readonly index: IndexStore;
+  readonly snapshots: SnapshotStore;
+  readonly pool: WorkerPool;
+  readonly clock: Clock;
+  /** The keyring as it is now; rotation replaces it. */
+  keyring(): Keyring;
+  /** Opens the newest keyring if another process has rotated the key. */
+  followRotation(options?: { now: boolean }): Promise<void>;
+  /** One chunk's verified bytes, valid until the next call; finds it anew if the index has moved on. */
+  readChunk(id: Uint8Array): Promise<Uint8Array>;
+  /** A reader with a memory of its own, so that what one snapshot's reader read is not taken for what the storage holds. */
+  newChunkReader(): ChunkReader;
+  /**
+   * Reads what collectors decided, then the index, and marks packs that must not be relied on: condemned ones, and those
+   * known to be bad. In this order, or the index could name packs that a collector removed in between.
+   */
+  followCollection(): Promise<CollectionState>;
+}
+
+/** The master key in use and the slot that opened it. */
+export interface OpenKeys {
+  keyring: Keyring;
+  masterKey: KeyObject;
+  generation: number;
+  slotId: string;
+  config: Buffer;
+}
