@@ -1,12 +1,13 @@
 import { monotonicFactory } from 'ulid';
 import { HoldfastError } from './errors.ts';
 import type { Clock } from './ports/clock.ts';
+import { randomFraction } from './random-fraction.ts';
 
 /** Makes ids such as `operation-01JZ…`: a prefix and a ULID, unique, and in the order in which this process made them. */
 export type IdentifierSource = (prefix: 'operation' | 'restore' | 'schedule' | 'policy' | 'token') => string;
 
 export function createIdentifierSource(clock: Clock): IdentifierSource {
-  const next = monotonicFactory();
+  const next = monotonicFactory(randomFraction);
   return (prefix) => `${prefix}-${next(clock.now().getTime())}`;
 }
 

@@ -12,6 +12,7 @@ import type {
   SnapshotWriter,
   StepProgress,
 } from '../core/ports/repository.ts';
+import { randomFraction } from '../core/random-fraction.ts';
 import { checkRepository } from './check.ts';
 import { newestRound } from './collection-state.ts';
 import { rebuildIndex } from './index-rebuild.ts';
@@ -121,7 +122,7 @@ export class EngineRepository implements Repository {
   }
 }
 
-const nextUlid = monotonicFactory();
+const nextUlid = monotonicFactory(randomFraction);
 
 /** `backup-` and a monotonic ULID: ids sort as they were made. */
 function nextSnapshotId(now: Date): string {

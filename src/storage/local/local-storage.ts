@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsync, linkSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsync, linkSync, mkdirSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -120,6 +120,13 @@ class LocalStorage implements Storage {
     this.#folders.forget();
   }
 
+  /** A folder that nobody has written to yet is empty; a repository that has gone (unmounted disk) is an error. */
+  #folderExists(folder: string): boolean {
+    if (statSync(this.#pathOf(folder), { throwIfNoEntry: false }) !== undefined) return true;
+    if (statSync(this.location, { throwIfNoEntry: false }) !== undefined) return false;
+    throw storageFault(Object.assign(new Error('ENOENT'), { code: 'ENOENT' }), folder);
+  }
+
   #pathOf(key: string): string {
     return path.join(this.location, key);
   }
@@ -156,13 +163,9 @@ class LocalStorage implements Storage {
   }
 
   async #listFolder(folder: string, sizes: boolean, found: StoredObject[]): Promise<void> {
-    const names = await readdir(this.#pathOf(folder), { withFileTypes: true }).catch(async (error: unknown) => {
-      // A folder that nobody has written to yet is empty; a repository that has gone (unmounted disk) is an error.
-      if (systemErrorCode(error) !== 'ENOENT') throw storageFault(error, folder);
-      await stat(this.location).catch((cause: unknown) => {
-        throw storageFault(cause, folder);
-      });
-      return [];
+    if (!this.#folderExists(folder)) return;
+    const names = await readdir(this.#pathOf(folder), { withFileTypes: true }).catch((error: unknown) => {
+      throw storageFault(error, folder);
     });
     for (const name of names) {
       const key = `${folder}/${name.name}`;
