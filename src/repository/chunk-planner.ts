@@ -6,7 +6,7 @@ import type { EngineRange, WantedChunk } from './pipeline/range-source.ts';
 /** Reads are joined over gaps up to this many bytes … */
 const LARGEST_GAP = 262_144;
 /** … into ranges up to this many (restic PR 2195, vykar; research: engines.md 2.4). */
-const LARGEST_RANGE = 16 * 1024 * 1024;
+const LARGEST_RANGE = 8 * 1024 * 1024;
 
 export interface LocatedChunk {
   id: Uint8Array;

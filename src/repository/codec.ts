@@ -27,7 +27,7 @@ const PROBE_BYTES = 65_536;
  */
 export function encode(plain: Uint8Array, choice: CodecChoice): Encoded {
   if (choice.name === 'raw' || plain.length === 0) return { codec: RAW, bytes: plain };
-  if (plain.length > 2 * PROBE_BYTES) {
+  if (plain.length > 4 * PROBE_BYTES) {
     const probe = zstdCompressSync(plain.subarray(0, PROBE_BYTES), { chunkSize: PROBE_BYTES, params: FASTEST });
     if (probe.length > PROBE_BYTES * WORTH_IT) return { codec: RAW, bytes: plain };
   }

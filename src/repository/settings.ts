@@ -74,7 +74,7 @@ export function newSettings(choice: SettingsChoice, now: Date): RepositorySettin
     inlineFileLimit: 4096,
     inlineContentLimit: 65_536,
     packs: { data: 33_554_432, metadata: 8_388_608 },
-    frameTarget: 131_072,
+    frameTarget: 262_144,
     codec: { name: 'zstd', level: 3 },
     cipher: 'aes-256-gcm',
     verifyBeforeCommit: true,

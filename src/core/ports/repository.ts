@@ -192,7 +192,7 @@ export interface SnapshotReader {
   /** The segments of a content, its pages resolved. */
   segments(content: Content): AsyncIterable<ContentSegment>;
   /**
-   * Finds where chunks lie and makes few, long, ordered reads of them (gap ≤ 256 KiB, range ≤ 16 MiB). A chunk may be wanted
+   * Finds where chunks lie and makes few, long, ordered reads of them (gap ≤ 256 KiB, range ≤ 8 MiB). A chunk may be wanted
    * under several tags. @throws HoldfastError `chunk-missing` (damaged)
    */
   plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]>;

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
-import type { CheckFinding, PlannedRange, TaskHandler } from '../../core/ports/repository.ts';
+import type { PlannedRange, TaskHandler } from '../../core/ports/repository.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { ContentSegment } from '../../core/tree-entry.ts';
 import type { IndexedPack } from '../index-segment.ts';
@@ -14,6 +13,7 @@ import {
 } from '../pack-format.ts';
 import { footerRecord, type PackOpener, scanFrames } from '../pack-reader.ts';
 import type { ChunkStore } from './chunk-store.ts';
+import { checkPack } from './pack-check.ts';
 import type { RangeSource } from './range-source.ts';
 
 /** Work that the engine itself does in worker threads. */
@@ -30,12 +30,6 @@ export interface ReadChunks {
   bytes: Uint8Array;
   tags: number[];
   ends: number[];
-}
-
-export interface CheckedPack {
-  findings: CheckFinding[];
-  chunks: number;
-  bytes: number;
 }
 
 export interface ListedPack {
@@ -67,7 +61,7 @@ export function createEngineTasks(session: EngineSession): TaskHandler<unknown, 
         case 'read-chunks':
           return readChunks(session, task.range);
         case 'check-pack':
-          return checkPack(session, task);
+          return checkPack(session.storage, session.source, task);
         case 'list-pack':
           return listPack(session, task.key);
       }
@@ -107,55 +101,6 @@ async function readChunks(session: EngineSession, range: PlannedRange): Promise<
     ends.push(at);
   });
   return { bytes, tags, ends };
-}
-
-async function checkPack(
-  session: EngineSession,
-  task: { key: string; size: number; decode: boolean },
-): Promise<CheckedPack> {
-  const findings: CheckFinding[] = [];
-  let chunks = 0;
-  await session.source.buffers.use(task.size, async (buffer) => {
-    const bytes = await session.storage.getRange(task.key, 0, task.size, buffer);
-    if (createHash('sha256').update(bytes).digest('hex') !== packIdOf(task.key)) {
-      findings.push({
-        severity: 'damage',
-        code: 'pack-hash-differs',
-        object: task.key,
-        message: `${task.key} does not have the SHA-256 that it is named after: its bytes changed.`,
-      });
-    }
-    if (!task.decode) return;
-    try {
-      chunks = decodeWhole(session, task.key, bytes);
-    } catch (error) {
-      if (!(error instanceof HoldfastError) || !['damaged', 'unsupported', 'wrong-key'].includes(error.kind))
-        throw error;
-      const severity = error.kind === 'unsupported' ? 'unsupported' : 'damage';
-      findings.push({ severity, code: error.code, object: task.key, message: error.message });
-    }
-  });
-  return { findings, chunks, bytes: task.size };
-}
-
-function decodeWhole(session: EngineSession, key: string, bytes: Buffer): number {
-  // Its own opener: the header is part of a buffer that the next pack is read into.
-  const opener = session.source.opener({
-    idHex: packIdOf(key) ?? key,
-    header: Buffer.from(bytes.subarray(0, PACK_HEADER_LENGTH)),
-  });
-  let chunks = 0;
-  for (const frame of opener.openFooter(footerRecord(bytes, key))) {
-    const opened = opener.openFrame(bytes.subarray(frame.offset, frame.offset + frame.length));
-    let at = 0;
-    for (const { id, length } of opened.chunks) {
-      opener.verifyChunk(id, opened.body.subarray(at, at + length));
-      at += length;
-      chunks++;
-    }
-    session.source.memory.passed(at * 2);
-  }
-  return chunks;
 }
 
 async function listPack(session: EngineSession, key: string): Promise<ListedPack> {

@@ -190,7 +190,10 @@ class Thread {
 
   constructor(start: WorkerStart, events: ThreadEvents) {
     this.#events = events;
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: start });
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: start,
+      resourceLimits: HEAP_LIMITS,
+    });
     this.#worker.unref();
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => this.#die(error));
@@ -221,9 +224,9 @@ class Thread {
     reject: (error: unknown) => void,
     transfer: readonly ArrayBuffer[] = [],
   ): void {
-    this.#asked.set(task, { session, resolve, reject });
     // Only while something is asked does the thread keep the process alive.
-    this.#worker.ref();
+    if (this.#asked.size === 0) this.#worker.ref();
+    this.#asked.set(task, { session, resolve, reject });
     this.send(make(task), transfer);
   }
 
@@ -279,5 +282,7 @@ class Thread {
   }
 }
 
+/** Young objects die fast here; a large nursery would only hold more memory. Unit: MiB. */
+const HEAP_LIMITS = { maxYoungGenerationSizeMb: 16 };
 /** Tasks given to a thread before it has finished the one at hand: one runs, one waits. */
 const TASKS_AHEAD = 2;
