@@ -41,7 +41,7 @@ export function findTools(names: readonly string[] = ['holdfast', 'restic', 'bor
 }
 
 function holdfast(): BackupTool | undefined {
-  const main = join(packageRoot, 'src', 'main.ts');
+  const main = join(packageRoot, 'bin', 'holdfast.js');
   if (!existsSync(main)) return undefined;
   // The launcher only looks for the pinned Node.js, on which this runs already: measured is what it starts.
   const environment = { NODE_COMPILE_CACHE: join(packageRoot, 'node_modules', '.cache', 'compiled') };
