@@ -1,28 +1,54 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { messageOf, systemErrorCode } from '../../core/errors.ts';
 import type { EncodedEntries, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
-import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
+import type { ByteString, Content, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
 import { AccountNames } from './account-names.ts';
-import { BaseEntries, type BaseEntry } from './base-entries.ts';
+import { BaseEntries, type BaseEntry, isDamage } from './base-entries.ts';
 import { printable } from './byte-path.ts';
-import { changedWhileRead } from './change-warning.ts';
-import { type FileStatus, isUnchanged, readStatus, toEntry, typeOf, withoutTerminator } from './file-metadata.ts';
-import { findBoundary, SEARCH_BYTES, SEGMENT_BYTES } from './segment-boundary.ts';
-import { seekData, seekHole, terminated } from './system-calls.ts';
+import { isUnchanged, readStatus, toEntry, typeOf } from './file-metadata.ts';
+import { FileReader, type FileSegment, isSparse, type SegmentResult } from './file-reader.ts';
+import type { FilesSizes } from './sizes.ts';
+import {
+  changedWhileRead,
+  faultWarning,
+  fromSource,
+  hasVanished,
+  type SourceFault,
+  sourceFaultOf,
+} from './source-fault.ts';
+import { StopFlag } from './stop-flag.ts';
+import { terminated } from './system-calls.ts';
+
+export interface BackupTaskOptions {
+  sizes: FilesSizes;
+  /** A stop flag's memory. */
+  stop: SharedArrayBuffer;
+}
 
 export type BackupTask =
   | { kind: 'batch'; paths: readonly ByteString[]; basePages: readonly ContentSegment[] }
-  /** A part of a large file: from the true start of `start` to that of `end`. */
-  | { kind: 'segment'; path: ByteString; start: number; end: number; size: number; sparse: boolean }
+  | ({ kind: 'segment' } & FileSegment)
   | { kind: 'encode'; entry: TreeEntry };
+
+export type BackupTaskResult = BatchResult | SegmentOutcome | Uint8Array;
 
 export interface BatchResult {
   entries: EncodedEntries;
-  /** Files to be read in segments; `position` is where their entry belongs among `entries`. */
-  large: { position: number; entry: TreeEntry; sparse: boolean; isNew: boolean }[];
+  large: LargeFile[];
   warnings: string[];
   counts: BatchCounts;
 }
+
+/** A file to be read in segments. */
+export interface LargeFile {
+  /** Where its entry belongs among the batch's. */
+  position: number;
+  entry: TreeEntry;
+  /** As it was before the reading. */
+  changedAt: bigint;
+  sparse: boolean;
+  isNew: boolean;
+}
+
+export type SegmentOutcome = SegmentResult | { fault: SourceFault };
 
 export interface BatchCounts {
   total: number;
@@ -37,19 +63,11 @@ export interface BatchCounts {
   readBytes: number;
 }
 
-export interface SegmentResult {
-  segments: ContentSegment[];
-  bytes: number;
-  /** Bytes that were read; less than `bytes` where there are holes. */
-  readBytes: number;
-  /** As the file is after the reading. */
-  status: { size: number; modifiedAt: bigint; changedAt: bigint };
-}
-
 export function createTaskHandler(
   context: TaskContext,
-): TaskHandler<BackupTask, BatchResult | SegmentResult | Uint8Array> {
-  const reader = new FileBackup(context);
+  options: Readonly<Record<string, unknown>>,
+): TaskHandler<BackupTask, BackupTaskResult> {
+  const backup = new FileBackup(context, options as unknown as BackupTaskOptions);
   return {
     transferables(result) {
       if (result instanceof Uint8Array || !('entries' in result)) return [];
@@ -58,9 +76,9 @@ export function createTaskHandler(
     handle(task) {
       switch (task.kind) {
         case 'batch':
-          return reader.batch(task.paths, task.basePages);
+          return backup.batch(task.paths, task.basePages);
         case 'segment':
-          return reader.segment(task);
+          return backup.segment(task);
         case 'encode':
           return context.encodeEntry(task.entry);
       }
@@ -68,55 +86,65 @@ export function createTaskHandler(
   };
 }
 
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
-/** Files up to this size are read in one call and cut in place. */
-const SMALL = 1024 * 1024;
-
 class FileBackup {
   readonly #context: TaskContext;
+  readonly #largest: bigint;
+  readonly #stop: StopFlag;
   readonly #names = new AccountNames();
   readonly #base: BaseEntries;
-  readonly #scratch = Buffer.allocUnsafeSlow(SMALL + 1);
+  readonly #reader: FileReader;
 
-  constructor(context: TaskContext) {
+  constructor(context: TaskContext, { sizes, stop }: BackupTaskOptions) {
     this.#context = context;
+    this.#largest = BigInt(sizes.small);
+    this.#stop = new StopFlag(stop);
     this.#base = new BaseEntries(context);
+    this.#reader = new FileReader(context, sizes, this.#stop);
   }
 
   async batch(paths: readonly ByteString[], basePages: readonly ContentSegment[]): Promise<BatchResult> {
-    const findBase = await this.#base.load(basePages);
     const batch = new Batch();
+    const findBase = await this.#base.load(basePages, (warning) => batch.warnings.push(warning));
     for (const path of paths) {
+      this.#stop.throwIfStopped();
       try {
         await this.#take(path, findBase(path), batch);
       } catch (error) {
-        const code = systemErrorCode(error);
-        if (code === undefined) throw error;
-        if (code === 'ENOSPC' || code === 'EDQUOT') throw error;
-        if (code === 'ENOENT' || code === 'ENOTDIR')
-          batch.warnings.push(`${printable(path)} vanished while it was being backed up; it is not in this backup.`);
-        else {
-          batch.counts.unreadable++;
-          batch.warnings.push(`${printable(path)} could not be read and is not in this backup: ${messageOf(error)}`);
-        }
+        const fault = sourceFaultOf(error);
+        if (fault === undefined) throw error;
+        if (!hasVanished(fault)) batch.counts.unreadable++;
+        batch.warnings.push(faultWarning(path, fault));
       }
     }
     return batch.result();
   }
 
+  segment(segment: FileSegment): SegmentOutcome {
+    this.#stop.throwIfStopped();
+    try {
+      return this.#reader.segment(segment);
+    } catch (error) {
+      const fault = sourceFaultOf(error);
+      if (fault === undefined) throw error;
+      return { fault };
+    }
+  }
+
   async #take(path: ByteString, previous: BaseEntry | undefined, batch: Batch): Promise<void> {
     const absolute = terminated(`/${path}`);
-    const status = readStatus(absolute);
+    const status = fromSource(() => readStatus(absolute));
     const type = typeOf(status);
     if (
       previous !== undefined &&
       isUnchanged(previous.entry, status) &&
-      (previous.entry.content === undefined || (await this.#context.isStored(previous.entry.content)))
+      (previous.entry.content === undefined || (await this.#isStored(previous.entry.content)))
     ) {
       batch.add(path, previous.encoded, type, 'unmodified', previous.entry.size ?? 0);
       return;
     }
-    const entry = toEntry(path, absolute, status, this.#names);
+    const entry = fromSource(() => toEntry(path, absolute, status, this.#names));
+    // A change that follows within one tick of the clock leaves the times as they are: the next backup must look again.
+    if (status.ctimeNs > batch.startedAt - TICK) entry.changedAt = 0n;
     const news = previous === undefined ? 'new' : 'changed';
     if (type !== 'file') {
       if (type === 'socket')
@@ -126,136 +154,39 @@ class FileBackup {
       batch.add(path, this.#context.encodeEntry(entry), type, news, 0);
       return;
     }
-    const sparse = status.blocks * 512n < status.size;
-    if (status.size > BigInt(SMALL)) {
-      batch.addLarge(entry, sparse, news === 'new');
+    if (status.size > this.#largest) {
+      batch.addLarge({ entry, changedAt: status.ctimeNs, sparse: isSparse(status), isNew: news === 'new' });
       return;
     }
-    const read = this.#readSmall(absolute, status, entry, sparse);
-    if (read.changed) batch.warnings.push(changedWhileRead(path));
-    batch.counts.readBytes += read.bytes;
-    batch.add(path, this.#context.encodeEntry(entry), type, news, read.bytes);
-  }
-
-  #readSmall(
-    absolute: Buffer,
-    status: FileStatus,
-    entry: TreeEntry,
-    sparse: boolean,
-  ): { bytes: number; changed: boolean } {
-    const descriptor = openSync(withoutTerminator(absolute), OPEN_FLAGS);
-    try {
-      let length = 0;
-      for (;;) {
-        const read = readSync(
-          descriptor,
-          this.#scratch,
-          length,
-          Math.min(this.#scratch.length - length, Number(status.size) + 1),
-          null,
-        );
-        length += read;
-        if (read === 0 || length >= this.#scratch.length) break;
-        if (length === Number(status.size)) break;
-      }
-      const after = fstatSync(descriptor, { bigint: true });
-      const bytes = this.#scratch.subarray(0, length);
-      if (sparse && isZero(bytes)) entry.content = { segments: length === 0 ? [] : [{ id: null, length }] };
-      else if (length <= this.#context.inlineLimit) entry.content = { inline: Buffer.from(bytes) };
-      else entry.content = { segments: this.#context.sink.store(bytes) };
-      entry.size = length;
-      const changed =
-        after.ino !== status.ino ||
-        after.size !== BigInt(length) ||
-        after.mtimeNs !== status.mtimeNs ||
-        after.ctimeNs !== status.ctimeNs;
-      // A change during the reading must be seen as one by the next incremental, whatever the clock's grain.
-      if (changed) entry.changedAt = 0n;
-      return { bytes: length, changed };
-    } finally {
-      closeSync(descriptor);
+    const { content, size, readBytes, changed } = this.#reader.small(absolute, status);
+    entry.content = content;
+    entry.size = size;
+    if (changed) {
+      entry.changedAt = 0n;
+      batch.warnings.push(changedWhileRead(path));
     }
+    batch.counts.readBytes += readBytes;
+    batch.add(path, this.#context.encodeEntry(entry), type, news, size);
   }
 
-  segment(task: Extract<BackupTask, { kind: 'segment' }>): SegmentResult {
-    const descriptor = openSync(withoutTerminator(terminated(`/${task.path}`)), OPEN_FLAGS);
-    const builder = this.#context.sink.beginContent();
+  /** A content whose list of chunks is damaged is as good as gone. */
+  async #isStored(content: Content): Promise<boolean> {
     try {
-      const start = this.#trueStart(descriptor, task.start, task.size);
-      const end = this.#trueStart(descriptor, task.end, task.size);
-      let position = start;
-      let readBytes = 0;
-      while (position < end) {
-        const data = task.sparse ? (seekData(descriptor, position) ?? end) : position;
-        if (data > position) {
-          const hole = Math.min(data, end) - position;
-          builder.hole(hole);
-          position += hole;
-          continue;
-        }
-        const until = task.sparse ? Math.min(end, seekHole(descriptor, position)) : end;
-        const read = this.#readRun(descriptor, builder, position, until);
-        readBytes += read;
-        position += read;
-        if (position < until) break;
-      }
-      const status = fstatSync(descriptor, { bigint: true });
-      return {
-        segments: builder.finish(),
-        bytes: position - start,
-        readBytes,
-        status: { size: Number(status.size), modifiedAt: status.mtimeNs, changedAt: status.ctimeNs },
-      };
+      return await this.#context.isStored(content);
     } catch (error) {
-      builder.abandon();
-      throw error;
-    } finally {
-      closeSync(descriptor);
+      if (!isDamage(error)) throw error;
+      return false;
     }
-  }
-
-  #readRun(
-    descriptor: number,
-    builder: ReturnType<TaskContext['sink']['beginContent']>,
-    from: number,
-    until: number,
-  ): number {
-    let position = from;
-    while (position < until) {
-      const room = builder.room();
-      const read = readSync(descriptor, room, 0, Math.min(room.length, until - position), position);
-      if (read === 0) break;
-      builder.advance(read);
-      position += read;
-    }
-    return position - from;
-  }
-
-  /** The segment before and the one after a boundary find the same place, each by itself. */
-  #trueStart(descriptor: number, nominal: number, size: number): number {
-    if (nominal === 0 || nominal >= size) return Math.min(nominal, size);
-    const step = this.#scratch.length;
-    for (let searched = 0; searched < SEARCH_BYTES && nominal + searched < size; searched += step - OVERLAP) {
-      const read = readSync(
-        descriptor,
-        this.#scratch,
-        0,
-        Math.min(step, size - nominal - searched, SEARCH_BYTES - searched),
-        nominal + searched,
-      );
-      if (read === 0) break;
-      const found = findBoundary(this.#scratch.subarray(0, read));
-      if (found < read) return nominal + searched + found;
-    }
-    return Math.min(nominal + SEARCH_BYTES, size, nominal + SEGMENT_BYTES);
   }
 }
 
-/** Blocks of the search overlap by the warm-up of its hash. */
-const OVERLAP = 64;
+/** More than the grain of any kernel's clock; nanoseconds. */
+const TICK = 50_000_000n;
 
 /** Collects what one batch gives. */
 class Batch {
+  /** Nanoseconds since 1970. */
+  readonly startedAt = BigInt(Date.now()) * 1_000_000n;
   readonly warnings: string[] = [];
   readonly counts: BatchCounts = {
     total: 0,
@@ -271,7 +202,7 @@ class Batch {
   readonly #paths: ByteString[] = [];
   readonly #parts: Uint8Array[] = [];
   readonly #ends: number[] = [];
-  readonly #large: BatchResult['large'] = [];
+  readonly #large: LargeFile[] = [];
   #length = 0;
 
   add(
@@ -294,8 +225,8 @@ class Batch {
     }
   }
 
-  addLarge(entry: TreeEntry, sparse: boolean, isNew: boolean): void {
-    this.#large.push({ position: this.#paths.length, entry, sparse, isNew });
+  addLarge(file: Omit<LargeFile, 'position'>): void {
+    this.#large.push({ position: this.#paths.length, ...file });
   }
 
   result(): BatchResult {
@@ -312,9 +243,4 @@ class Batch {
       counts: this.counts,
     };
   }
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  for (let at = 0; at < bytes.length; at++) if (bytes[at] !== 0) return false;
-  return true;
 }

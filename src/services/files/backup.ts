@@ -3,11 +3,22 @@ import { hostname } from 'node:os';
 import type { EncodedEntries, TaskRunner, TreeWriter } from '../../core/ports/repository.ts';
 import type { BackupContext, ServiceBackup } from '../../core/ports/service.ts';
 import { type ByteString, type Content, type ContentSegment, comparePaths } from '../../core/tree-entry.ts';
-import type { BackupTask, BatchCounts, BatchResult, SegmentResult } from './backup-task.ts';
+import type {
+  BackupTask,
+  BackupTaskOptions,
+  BackupTaskResult,
+  BatchCounts,
+  BatchResult,
+  LargeFile,
+  SegmentOutcome,
+} from './backup-task.ts';
+import { isDamage, lostBaseWarning } from './base-entries.ts';
 import { printable } from './byte-path.ts';
-import { changedWhileRead } from './change-warning.ts';
-import { commonParent, parseFilesConfiguration } from './configuration.ts';
-import { SEGMENT_BYTES } from './segment-boundary.ts';
+import { commonParent, type FilesConfiguration, parseFilesConfiguration } from './configuration.ts';
+import type { SegmentResult } from './file-reader.ts';
+import type { FilesSizes } from './sizes.ts';
+import { changedWhileRead, faultWarning, hasVanished } from './source-fault.ts';
+import { StopFlag } from './stop-flag.ts';
 import { walk } from './walk.ts';
 
 const TASK_MODULE = new URL('./backup-task.ts', import.meta.url).href;
@@ -17,25 +28,36 @@ const BATCH_PATHS = 512;
 const LONG_LIST = 1000;
 
 type BasePage = { firstPath: ByteString; page: ContentSegment };
+type TreeRoot = Awaited<ReturnType<TreeWriter['finish']>>;
 
 /** Backs up the paths of a resource: walks here, reads, cuts and stores in worker threads, appends entries in order. */
-export async function backUpFiles(context: BackupContext): Promise<ServiceBackup> {
+export async function backUpFiles(context: BackupContext, sizes: FilesSizes): Promise<ServiceBackup> {
+  const { signal } = context;
   const configuration = parseFilesConfiguration(context.resource.configuration);
-  const runner = context.writer.tasks<BackupTask, BatchResult | SegmentResult | Uint8Array>({
-    module: TASK_MODULE,
-    options: {},
-  });
-  const base = context.chain.at(-1);
-  const job = new FilesBackup(context, runner, base === undefined ? [] : await base.reader.pages());
-  let batch: ByteString[] = [];
-  for await (const path of walk(configuration, context.warn)) {
-    batch.push(path);
-    if (batch.length < BATCH_PATHS) continue;
-    await job.submit(batch);
-    batch = [];
+  const stop = new StopFlag();
+  const stopWorkers = (): void => stop.stop();
+  signal.throwIfAborted();
+  signal.addEventListener('abort', stopWorkers);
+  const job = new FilesBackup(context, sizes, stop, await basePagesOf(context));
+  try {
+    const { root, counts } = await job.run(walk(configuration, context));
+    return describe(context, configuration, root, counts);
+  } catch (error) {
+    stopWorkers();
+    await job.settle();
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stopWorkers);
   }
-  if (batch.length > 0) await job.submit(batch);
-  const { root, counts } = await job.finish();
+}
+
+function describe(
+  context: BackupContext,
+  configuration: FilesConfiguration,
+  root: TreeRoot,
+  counts: BatchCounts,
+): ServiceBackup {
   return {
     type: context.type,
     root,
@@ -62,9 +84,21 @@ export async function backUpFiles(context: BackupContext): Promise<ServiceBackup
   };
 }
 
+/** Only the newest link of a chain counts, as every backup of files is complete by itself. */
+async function basePagesOf({ chain, warn }: BackupContext): Promise<readonly BasePage[]> {
+  try {
+    return (await chain.at(-1)?.reader.pages()) ?? [];
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    warn(lostBaseWarning(error));
+    return [];
+  }
+}
+
 class FilesBackup {
   readonly #context: BackupContext;
-  readonly #runner: TaskRunner<BackupTask, BatchResult | SegmentResult | Uint8Array>;
+  readonly #sizes: FilesSizes;
+  readonly #runner: TaskRunner<BackupTask, BackupTaskResult>;
   readonly #tree: TreeWriter;
   readonly #basePages: readonly BasePage[];
   readonly #most: number;
@@ -82,32 +116,43 @@ class FilesBackup {
   };
   #basePosition = 0;
 
-  constructor(
-    context: BackupContext,
-    runner: TaskRunner<BackupTask, BatchResult | SegmentResult | Uint8Array>,
-    basePages: readonly BasePage[],
-  ) {
+  constructor(context: BackupContext, sizes: FilesSizes, stop: StopFlag, basePages: readonly BasePage[]) {
+    const options: BackupTaskOptions = { sizes, stop: stop.shared };
     this.#context = context;
-    this.#runner = runner;
+    this.#sizes = sizes;
+    this.#runner = context.writer.tasks({ module: TASK_MODULE, options: { ...options } });
     this.#basePages = basePages;
     this.#tree = context.writer.beginTree();
     this.#most = context.writer.concurrency * 4;
   }
 
+  async run(paths: AsyncIterable<ByteString>): Promise<{ root: TreeRoot; counts: BatchCounts }> {
+    let batch: ByteString[] = [];
+    for await (const path of paths) {
+      batch.push(path);
+      if (batch.length < BATCH_PATHS) continue;
+      await this.#submit(batch);
+      batch = [];
+    }
+    if (batch.length > 0) await this.#submit(batch);
+    while (this.#waiting.length > 0) await this.#appendFirst();
+    this.#report(undefined);
+    return { root: await this.#tree.finish(), counts: this.#counts };
+  }
+
+  /** Waits for what is still under way after a failure. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#waiting);
+  }
+
   /** Hands a batch to the worker threads; waits while too many are under way. */
-  async submit(paths: readonly ByteString[]): Promise<void> {
+  async #submit(paths: readonly ByteString[]): Promise<void> {
     this.#context.signal.throwIfAborted();
     const result = this.#run(paths);
     // It is awaited when its turn to be appended comes.
     result.catch(() => undefined);
     this.#waiting.push(result);
     while (this.#waiting.length >= this.#most) await this.#appendFirst();
-  }
-
-  async finish(): Promise<{ root: Awaited<ReturnType<TreeWriter['finish']>>; counts: BatchCounts }> {
-    while (this.#waiting.length > 0) await this.#appendFirst();
-    this.#report(undefined);
-    return { root: await this.#tree.finish(), counts: this.#counts };
   }
 
   async #appendFirst(): Promise<void> {
@@ -143,42 +188,27 @@ class FilesBackup {
     return found;
   }
 
-  async #readLarge({ entry, sparse, isNew }: BatchResult['large'][number]): Promise<EncodedEntries | undefined> {
+  async #readLarge({ entry, changedAt, sparse, isNew }: LargeFile): Promise<EncodedEntries | undefined> {
+    const { path } = entry;
     const size = entry.size ?? 0;
-    const starts: number[] = [];
-    for (let start = 0; start < size; start += SEGMENT_BYTES) starts.push(start);
-    let parts: SegmentResult[];
-    try {
-      parts = (await Promise.all(
-        starts.map((start) =>
-          this.#runner.run({
-            kind: 'segment',
-            path: entry.path,
-            start,
-            end: Math.min(size, start + SEGMENT_BYTES),
-            size,
-            sparse,
-          }),
-        ),
-      )) as SegmentResult[];
-    } catch (error) {
-      if (!isFileFault(error)) throw error;
-      this.#counts.unreadable++;
-      this.#context.warn(`${printable(entry.path)} could not be read and is not in this backup: ${error.message}`);
-      return undefined;
+    const outcomes = await this.#readSegments(path, size, sparse);
+    const parts: SegmentResult[] = [];
+    for (const outcome of outcomes) {
+      if ('fault' in outcome) {
+        if (!hasVanished(outcome.fault)) this.#counts.unreadable++;
+        this.#context.warn(faultWarning(path, outcome.fault));
+        return undefined;
+      }
+      parts.push(outcome);
     }
-    const segments = joinHoles(parts.flatMap((part) => part.segments));
     const length = parts.reduce((sum, part) => sum + part.bytes, 0);
-    if (
-      length !== size ||
-      parts.some(
-        ({ status }) =>
-          status.size !== size || status.modifiedAt !== entry.modifiedAt || status.changedAt !== entry.changedAt,
-      )
-    ) {
-      this.#context.warn(changedWhileRead(entry.path));
+    const isAsItWas = ({ status }: SegmentResult): boolean =>
+      status.size === size && status.modifiedAt === entry.modifiedAt && status.changedAt === changedAt;
+    if (length !== size || !parts.every(isAsItWas)) {
+      this.#context.warn(changedWhileRead(path));
       entry.changedAt = 0n;
     }
+    const segments = joinHoles(parts.flatMap((part) => part.segments));
     entry.size = length;
     entry.content = segments.length > LONG_LIST ? await this.#context.writer.storeSegments(segments) : { segments };
     this.#counts.total++;
@@ -186,7 +216,17 @@ class FilesBackup {
     this.#counts.sourceBytes += length;
     this.#counts.readBytes += parts.reduce((sum, part) => sum + part.readBytes, 0);
     const bytes = (await this.#runner.run({ kind: 'encode', entry })) as Uint8Array;
-    return { bytes, ends: Uint32Array.of(bytes.length), paths: [entry.path] };
+    return { bytes, ends: Uint32Array.of(bytes.length), paths: [path] };
+  }
+
+  /** All segments are submitted at once; what else is to be read comes after them. */
+  async #readSegments(path: ByteString, size: number, sparse: boolean): Promise<SegmentOutcome[]> {
+    const tasks: Promise<BackupTaskResult>[] = [];
+    for (let start = 0; start < size; start += this.#sizes.segment) {
+      const end = Math.min(size, start + this.#sizes.segment);
+      tasks.push(this.#runner.run({ kind: 'segment', path, start, end, size, sparse }));
+    }
+    return (await Promise.all(tasks)) as SegmentOutcome[];
   }
 
   #lastReport = 0;
@@ -246,14 +286,4 @@ function rootHash(content: Content): string {
   if ('inline' in content) hash.update(content.inline);
   else for (const { id } of 'segments' in content ? content.segments : content.pages) if (id !== null) hash.update(id);
   return hash.digest('hex');
-}
-
-/** An error of one file, not of the backup: the other files go on. */
-function isFileFault(error: unknown): error is Error {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    ['ENOENT', 'EACCES', 'EPERM', 'EIO', 'ELOOP', 'ENXIO', 'ESTALE'].includes(String(error.code)) &&
-    'message' in error
-  );
 }

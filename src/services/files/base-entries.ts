@@ -1,3 +1,4 @@
+import { HoldfastError } from '../../core/errors.ts';
 import type { TaskContext, TreePageEntries } from '../../core/ports/repository.ts';
 import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
 
@@ -15,11 +16,22 @@ export class BaseEntries {
     this.#context = context;
   }
 
-  /** Reads the pages that a batch's paths can be on. @returns what finds their entries, for this batch alone */
-  async load(pages: readonly ContentSegment[]): Promise<(path: ByteString) => BaseEntry | undefined> {
+  /**
+   * Reads the pages that a batch's paths can be on. Files whose page is damaged or gone are as good as new.
+   * @returns what finds their entries, for this batch alone
+   */
+  async load(
+    pages: readonly ContentSegment[],
+    warn: (message: string) => void,
+  ): Promise<(path: ByteString) => BaseEntry | undefined> {
     const missing = pages.filter((page) => !this.#pages.has(nameOf(page)));
-    const read = await this.#context.readPages(missing);
-    for (const [index, page] of missing.entries()) this.#keep(page, read[index]);
+    try {
+      const read = await this.#context.readPages(missing);
+      for (const [index, page] of missing.entries()) this.#keep(page, read[index]);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      warn(lostBaseWarning(error));
+    }
     const current = pages.flatMap((page) => this.#pages.get(nameOf(page)) ?? []);
     // Batches come in order: a page of an earlier one is wanted again by the next one at most.
     for (const name of [...this.#pages.keys()].slice(0, -(pages.length + PAGES_KEPT))) this.#pages.delete(name);
@@ -39,6 +51,15 @@ export class BaseEntries {
     }
     this.#pages.set(nameOf(page), map);
   }
+}
+
+/** Whether something of a backup is damaged or no longer there. */
+export function isDamage(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && (error.kind === 'damaged' || error.kind === 'not-found');
+}
+
+export function lostBaseWarning(error: HoldfastError): string {
+  return `A part of the backup that this one builds on cannot be read, so the files in it were read anew: ${error.message}`;
 }
 
 function nameOf(page: ContentSegment): string {

@@ -9,7 +9,7 @@ const schema = z.strictObject({
   exclude: z.array(z.string()).default([]),
   /** Files that hold such patterns, one a line. */
   excludeFiles: z.array(z.string().refine((value) => path.isAbsolute(value), 'must be an absolute path')).default([]),
-  /** Folders that hold a file of one of these names are left out. */
+  /** Of folders that hold a file of one of these names, nothing but the folder itself is kept. */
   excludeIfPresent: z.array(z.string().min(1)).default([]),
   /** Stay on the file system of each path. */
   oneFileSystem: z.boolean().default(false),
@@ -29,11 +29,7 @@ export function parseFilesConfiguration(configuration: unknown): FilesConfigurat
       `${where} of a \`files\` resource is not valid: ${issue?.message ?? 'unknown'}. It needs \`paths\`, and may have \`exclude\`, \`excludeFiles\`, \`excludeIfPresent\` and \`oneFileSystem\`.`,
     );
   }
-  const paths = [...new Set(parsed.data.paths.map((each) => path.resolve(each)))].sort();
-  return {
-    ...parsed.data,
-    paths: paths.filter((each) => !paths.some((other) => other !== each && isWithin(each, other))),
-  };
+  return { ...parsed.data, paths: [...new Set(parsed.data.paths.map((each) => path.resolve(each)))].sort() };
 }
 
 /** The folder under which all paths lie; restores into another folder keep what comes after it. `''` is the root. */
@@ -44,8 +40,4 @@ export function commonParent(paths: readonly string[]): string {
   for (const parent of parents)
     while (length > 0 && parent.slice(0, length).join('/') !== first.slice(0, length).join('/')) length--;
   return first.slice(0, length).join('/');
-}
-
-function isWithin(inner: string, outer: string): boolean {
-  return inner.startsWith(outer === '/' ? '/' : `${outer}/`);
 }

@@ -2,9 +2,10 @@ import type { Service } from '../../core/ports/service.ts';
 import { backUpFiles } from './backup.ts';
 import { parseFilesConfiguration } from './configuration.ts';
 import { restoreFiles } from './restore.ts';
+import { DEFAULT_SIZES, type FilesSizes } from './sizes.ts';
 
 /** Backs up and restores trees of files of the machine that Holdfast runs on. */
-export function createFilesService(): Service {
+export function createFilesService(sizes: FilesSizes = DEFAULT_SIZES): Service {
   return {
     name: 'files',
     description: 'Files and folders of this machine, with owners, modes, times, links, attributes and holes.',
@@ -12,7 +13,7 @@ export function createFilesService(): Service {
     backupTypes: ['full', 'incremental', 'differential'],
     source: 'fetched',
     parseConfiguration: parseFilesConfiguration,
-    backup: backUpFiles,
+    backup: (context) => backUpFiles(context, sizes),
     restore: restoreFiles,
   };
 }

@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto';
 
-/** Bytes of a large file that one task reads; the tasks of a file run in parallel. */
-export const SEGMENT_BYTES = 64 * 1024 * 1024;
-/** How far after a segment's nominal start its true one is looked for. */
-export const SEARCH_BYTES = 8 * 1024 * 1024;
-/** Bytes before a hash counts: all of its 32 bits then come from the content. */
-const WARM_UP = 64;
+/** Bytes before a hash counts: all of its 32 bits then come from the content. Blocks of a search overlap by them. */
+export const WARM_UP = 64;
 const MASK = 0xfffff000 | 0;
 
 /**

@@ -96,14 +96,18 @@ export function seekData(descriptor: number, offset: number): number | undefined
   if (found >= 0) return found;
   const code = errorCode();
   if (code === 'ENXIO') return undefined;
+  // File systems that do not know of holes have none.
+  if (code === 'EINVAL' || code === 'EOPNOTSUPP') return offset;
   throw systemError(code, 'lseek');
 }
 
-/** Where the next hole begins at or after `offset`; the end of the file counts as one. */
-export function seekHole(descriptor: number, offset: number): number {
+/** Where the next hole begins at or after `offset`; the end of the file counts as one. Undefined beyond the end. */
+export function seekHole(descriptor: number, offset: number): number | undefined {
   const found = Number(lseek(descriptor, offset, SEEK_HOLE));
-  if (found < 0) throw systemError(errorCode(), 'lseek');
-  return found;
+  if (found >= 0) return found;
+  const code = errorCode();
+  if (code === 'ENXIO' || code === 'EINVAL' || code === 'EOPNOTSUPP') return undefined;
+  throw systemError(code, 'lseek');
 }
 
 /** Linux's encoding of device numbers (makedev(3)). */
@@ -127,7 +131,12 @@ export function terminated(byteString: string): Buffer {
   return bytes;
 }
 
-const codes = new Map(Object.entries(koffi.os.errno).map(([code, number]) => [number, code]));
+/** Of the two names that some numbers have, the one that Node's own errors use. */
+const codes = new Map(
+  Object.entries(koffi.os.errno)
+    .filter(([code]) => code !== 'ENOTSUP' && code !== 'EWOULDBLOCK')
+    .map(([code, number]) => [number, code]),
+);
 
 function errorCode(): string {
   const number = koffi.errno();

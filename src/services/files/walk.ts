@@ -1,110 +1,139 @@
-import { readFileSync } from 'node:fs';
+import type { Dirent } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
-import ignore, { type Ignore } from 'ignore';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
-import type { ByteString } from '../../core/tree-entry.ts';
-import { asPath, printable, toByteString } from './byte-path.ts';
+import { type ByteString, comparePaths } from '../../core/tree-entry.ts';
+import { asPath, isBelow, printable, toByteString } from './byte-path.ts';
 import type { FilesConfiguration } from './configuration.ts';
+import { ExcludeRules } from './exclude-rules.ts';
+
+export interface WalkOptions {
+  signal: AbortSignal;
+  warn(message: string): void;
+}
 
 /**
  * Walks the configured paths depth-first with names in byte order, which is the order of a tree's entries. Yields paths as
- * byte strings without the leading slash, directories before what is in them.
+ * byte strings without the leading slash, directories before what is in them. A configured path below another one is a root
+ * of its own: neither the excludes nor the file system's end that the walk of the outer one meets keep it out.
+ *
+ * @throws HoldfastError `path-missing` (not-found), before anything is yielded
  */
-export async function* walk(
-  configuration: FilesConfiguration,
-  warn: (message: string) => void,
-): AsyncGenerator<ByteString> {
-  const rules = new ExcludeRules(configuration);
-  for (const root of configuration.paths) {
-    const path = toByteString(root).replace(/^\/+/, '');
-    let device: number | undefined;
-    try {
-      const status = await lstat(root);
-      device = configuration.oneFileSystem ? status.dev : undefined;
-      if (path !== '') yield path;
-      if (!status.isDirectory()) continue;
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT')
-        throw new HoldfastError(
-          'not-found',
-          'path-missing',
-          `There is no ${root} to back up. Correct the resource's \`paths\`.`,
-          { cause: error },
-        );
-      throw error;
-    }
-    yield* walkFolder(path, { root: path, device, rules, configuration, warn });
-  }
+export async function* walk(configuration: FilesConfiguration, options: WalkOptions): AsyncGenerator<ByteString> {
+  const roots: Root[] = [];
+  for (const path of configuration.paths) roots.push(await rootOf(path));
+  roots.sort((a, b) => comparePaths(a.path, b.path));
+  yield* new Walk(configuration, roots, options).all();
 }
 
-interface WalkContext {
-  root: ByteString;
-  device: number | undefined;
-  rules: ExcludeRules;
-  configuration: FilesConfiguration;
-  warn: (message: string) => void;
+interface Root {
+  path: ByteString;
+  device: number;
+  isFolder: boolean;
+  visited: boolean;
 }
 
-async function* walkFolder(folder: ByteString, context: WalkContext): AsyncGenerator<ByteString> {
-  const { configuration, rules, warn } = context;
-  let names: { name: string; isDirectory(): boolean }[];
+async function rootOf(configured: string): Promise<Root> {
   try {
-    names = await readdir(asPath(folder), { withFileTypes: true, encoding: 'latin1' as BufferEncoding as 'utf8' });
-  } catch (error) {
-    warn(`${printable(folder)} could not be listed, so nothing below it is in this backup: ${messageOf(error)}`);
-    return;
-  }
-  if (configuration.excludeIfPresent.some((marker) => names.some((each) => each.name === toByteString(marker)))) return;
-  names.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  for (const each of names) {
-    const path = folder === '' ? each.name : `${folder}/${each.name}`;
-    const isFolder = each.isDirectory();
-    if (rules.excludes(relativeTo(context.root, path), isFolder)) continue;
-    if (!isFolder) {
-      yield path;
-      continue;
-    }
-    // A mount point is kept as an empty folder, as a restore needs it to mount on.
-    const crosses = context.device !== undefined && (await deviceOf(path)) !== context.device;
-    yield path;
-    if (!crosses) yield* walkFolder(path, context);
+    const status = await lstat(configured);
+    const path = toByteString(configured).replace(/^\/+/, '');
+    return { path, device: status.dev, isFolder: status.isDirectory(), visited: false };
+  } catch (cause) {
+    const code = systemErrorCode(cause);
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
+    throw new HoldfastError(
+      'not-found',
+      'path-missing',
+      `There is no ${configured} to back up. Correct the resource's \`paths\`.`,
+      { cause },
+    );
   }
 }
+
+class Walk {
+  readonly #configuration: FilesConfiguration;
+  readonly #roots: readonly Root[];
+  readonly #byPath: ReadonlyMap<ByteString, Root>;
+  readonly #rules: ExcludeRules;
+  readonly #options: WalkOptions;
+
+  constructor(configuration: FilesConfiguration, roots: readonly Root[], options: WalkOptions) {
+    this.#configuration = configuration;
+    this.#roots = roots;
+    this.#byPath = new Map(roots.map((root) => [root.path, root]));
+    this.#rules = new ExcludeRules(configuration);
+    this.#options = options;
+  }
+
+  async *all(): AsyncGenerator<ByteString> {
+    for (const root of this.#roots) if (!root.visited) yield* this.#root(root);
+  }
+
+  async *#root(root: Root): AsyncGenerator<ByteString> {
+    root.visited = true;
+    if (root.path !== '') yield root.path;
+    if (root.isFolder) yield* this.#folder(root.path, root);
+  }
+
+  async *#folder(folder: ByteString, root: Root): AsyncGenerator<ByteString> {
+    this.#options.signal.throwIfAborted();
+    for (const each of await this.#list(folder)) {
+      const path = folder === '' ? each.name : `${folder}/${each.name}`;
+      if (this.#roots.length > 1) yield* this.#rootsBelow(folder, path);
+      const nested = this.#byPath.get(path);
+      if (nested !== undefined) {
+        yield* this.#root(nested);
+        continue;
+      }
+      const isFolder = each.isDirectory();
+      if (this.#rules.excludes(relativeTo(root.path, path), isFolder)) {
+        if (isFolder) yield* this.#rootsBelow(path);
+        continue;
+      }
+      yield path;
+      if (!isFolder) continue;
+      // A mount point is kept as an empty folder, as a restore needs it to mount on.
+      const crosses = this.#configuration.oneFileSystem && (await deviceOf(path)) !== root.device;
+      if (!crosses) yield* this.#folder(path, root);
+      else yield* this.#rootsBelow(path);
+    }
+    // Those that the listing did not show, whatever the reason.
+    yield* this.#rootsBelow(folder);
+  }
+
+  /** Roots that the walk would not come to by itself; in order, so those before a path when that is to come. */
+  async *#rootsBelow(folder: ByteString, before?: ByteString): AsyncGenerator<ByteString> {
+    for (const root of this.#roots) {
+      if (root.visited || !isBelow(root.path, folder)) continue;
+      if (before === undefined || comparePaths(root.path, before) < 0) yield* this.#root(root);
+    }
+  }
+
+  /** What is in a folder, in byte order; nothing if it is marked as to be left out. */
+  async #list(folder: ByteString): Promise<Dirent[]> {
+    const { excludeIfPresent } = this.#configuration;
+    try {
+      const names = await readdir(asPath(folder), { withFileTypes: true, encoding: BYTE_STRINGS });
+      if (excludeIfPresent.some((marker) => names.some(({ name }) => name === toByteString(marker)))) return [];
+      return names.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    } catch (error) {
+      this.#options.warn(
+        `${printable(folder)} could not be listed, so nothing below it is in this backup: ${messageOf(error)}`,
+      );
+      return [];
+    }
+  }
+}
+
+/** Node takes any encoding here; its types know of UTF-8 alone. */
+const BYTE_STRINGS = 'latin1' as BufferEncoding as 'utf8';
 
 async function deviceOf(path: ByteString): Promise<number | undefined> {
   try {
     return (await lstat(asPath(path))).dev;
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    // The reading of the folder itself meets the same error and tells it.
+    if (systemErrorCode(error) !== undefined) return undefined;
     throw error;
-  }
-}
-
-/** gitignore rules; without any, nothing is looked at. */
-class ExcludeRules {
-  readonly #rules: Ignore | undefined;
-
-  constructor({ exclude, excludeFiles }: FilesConfiguration) {
-    const patterns = [...exclude, ...excludeFiles.flatMap(readPatterns)].map(toByteString);
-    this.#rules = patterns.length === 0 ? undefined : ignore({ ignorecase: false }).add(patterns);
-  }
-
-  excludes(path: ByteString, isFolder: boolean): boolean {
-    if (this.#rules === undefined || path === '') return false;
-    return this.#rules.ignores(isFolder ? `${path}/` : path);
-  }
-}
-
-function readPatterns(file: string): string[] {
-  try {
-    return readFileSync(file, 'utf8').split('\n');
-  } catch (cause) {
-    throw new HoldfastError(
-      'invalid',
-      'exclude-file-unreadable',
-      `The file of exclude patterns ${file} cannot be read: ${messageOf(cause)}`,
-      { cause },
-    );
   }
 }
 

@@ -1,0 +1,210 @@
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import type { ContentBuilder, TaskContext } from '../../core/ports/repository.ts';
+import type { ByteString, Content, ContentSegment } from '../../core/tree-entry.ts';
+import { type FileStatus, withoutTerminator } from './file-metadata.ts';
+import { findBoundary, WARM_UP } from './segment-boundary.ts';
+import type { FilesSizes } from './sizes.ts';
+import { fromSource } from './source-fault.ts';
+import type { StopFlag } from './stop-flag.ts';
+import { seekData, seekHole, terminated } from './system-calls.ts';
+
+/** A part of a large file: from the true start of `start` to that of `end`. */
+export interface FileSegment {
+  path: ByteString;
+  start: number;
+  end: number;
+  size: number;
+  sparse: boolean;
+}
+
+export interface SegmentResult {
+  segments: ContentSegment[];
+  bytes: number;
+  /** Bytes that were read; less than `bytes` where there are holes. */
+  readBytes: number;
+  /** As the file is after the reading. */
+  status: { size: number; modifiedAt: bigint; changedAt: bigint };
+}
+
+export interface SmallFile {
+  content: Content;
+  size: number;
+  readBytes: number;
+  /** Something wrote to the file meanwhile. */
+  changed: boolean;
+}
+
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+interface Run {
+  offset: number;
+  length: number;
+}
+
+/** Reads contents of files into the repository, in one worker thread. Errors of the files are thrown as `fromSource` does. */
+export class FileReader {
+  readonly #context: TaskContext;
+  readonly #sizes: FilesSizes;
+  readonly #stop: StopFlag;
+  readonly #scratch: Buffer;
+
+  constructor(context: TaskContext, sizes: FilesSizes, stop: StopFlag) {
+    this.#context = context;
+    this.#sizes = sizes;
+    this.#stop = stop;
+    this.#scratch = Buffer.allocUnsafeSlow(sizes.small + 1);
+  }
+
+  /** @param path absolute, zero-terminated */
+  small(path: Buffer, status: FileStatus): SmallFile {
+    const descriptor = fromSource(() => openSync(withoutTerminator(path), OPEN_FLAGS));
+    let runs: Run[] | undefined;
+    let size: number;
+    let after: BigIntStats;
+    try {
+      runs = isSparse(status) ? fromSource(() => this.#readRuns(descriptor, Number(status.size))) : undefined;
+      size =
+        runs === undefined ? fromSource(() => this.#readWhole(descriptor, Number(status.size))) : Number(status.size);
+      after = fromSource(() => fstatSync(descriptor, { bigint: true }));
+    } finally {
+      closeSync(descriptor);
+    }
+    return {
+      content: runs === undefined ? this.#store(size) : { segments: this.#storeRuns(runs, size) },
+      size,
+      readBytes: runs === undefined ? size : runs.reduce((sum, { length }) => sum + length, 0),
+      changed:
+        after.ino !== status.ino ||
+        after.size !== BigInt(size) ||
+        after.mtimeNs !== status.mtimeNs ||
+        after.ctimeNs !== status.ctimeNs,
+    };
+  }
+
+  segment({ path, start, end, size, sparse }: FileSegment): SegmentResult {
+    const descriptor = fromSource(() => openSync(withoutTerminator(terminated(`/${path}`)), OPEN_FLAGS));
+    const builder = this.#context.sink.beginContent();
+    try {
+      const from = fromSource(() => this.#trueStart(descriptor, start, size, sparse));
+      const until = fromSource(() => this.#trueStart(descriptor, end, size, sparse));
+      let position = from;
+      let readBytes = 0;
+      while (position < until) {
+        const data = sparse ? Math.min(until, fromSource(() => seekData(descriptor, position)) ?? until) : position;
+        if (data > position) {
+          builder.hole(data - position);
+          position = data;
+          continue;
+        }
+        const hole = sparse ? Math.min(until, fromSource(() => seekHole(descriptor, position)) ?? until) : until;
+        const read = this.#readInto(builder, descriptor, position, hole);
+        readBytes += read;
+        position += read;
+        // The file is shorter than it was.
+        if (position < hole) break;
+      }
+      const status = fromSource(() => fstatSync(descriptor, { bigint: true }));
+      return {
+        segments: builder.finish(),
+        bytes: position - from,
+        readBytes,
+        status: { size: Number(status.size), modifiedAt: status.mtimeNs, changedAt: status.ctimeNs },
+      };
+    } catch (error) {
+      builder.abandon();
+      throw error;
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  /** Fills the scratch buffer from a file's start, also where the file has grown since. @returns bytes read */
+  #readWhole(descriptor: number, size: number): number {
+    let length = 0;
+    for (;;) {
+      // Room for one byte more tells in one call that an empty or a grown file is not as long as it seemed.
+      const room = length === 0 ? size + 1 : this.#scratch.length - length;
+      const read = readSync(descriptor, this.#scratch, length, room, null);
+      length += read;
+      if (read === 0 || length === size || length === this.#scratch.length) return length;
+    }
+  }
+
+  /** Reads what is no hole, each run to its place. @returns undefined where there are no holes (compressed files) */
+  #readRuns(descriptor: number, size: number): Run[] | undefined {
+    const runs: Run[] = [];
+    for (let position = 0; position < size; ) {
+      const offset = Math.min(size, seekData(descriptor, position) ?? size);
+      const end = Math.min(size, seekHole(descriptor, offset) ?? size);
+      if (offset === 0 && end === size) return undefined;
+      if (end > offset) runs.push({ offset, length: this.#readRun(descriptor, offset, end) });
+      position = end;
+    }
+    return runs;
+  }
+
+  /** What a file that shrinks meanwhile lacks is zeros. */
+  #readRun(descriptor: number, offset: number, end: number): number {
+    let position = offset;
+    while (position < end) {
+      const read = readSync(descriptor, this.#scratch, position, end - position, position);
+      if (read === 0) break;
+      position += read;
+    }
+    this.#scratch.fill(0, position, end);
+    return end - offset;
+  }
+
+  #store(size: number): Content {
+    const bytes = this.#scratch.subarray(0, size);
+    if (size <= this.#context.inlineLimit) return { inline: Buffer.from(bytes) };
+    return { segments: this.#context.sink.store(bytes) };
+  }
+
+  #storeRuns(runs: readonly Run[], size: number): ContentSegment[] {
+    const segments: ContentSegment[] = [];
+    let position = 0;
+    for (const { offset, length } of [...runs, { offset: size, length: 0 }]) {
+      if (offset > position) segments.push({ id: null, length: offset - position });
+      segments.push(...this.#context.sink.store(this.#scratch.subarray(offset, offset + length)));
+      position = offset + length;
+    }
+    return segments;
+  }
+
+  #readInto(builder: ContentBuilder, descriptor: number, from: number, until: number): number {
+    let position = from;
+    while (position < until) {
+      this.#stop.throwIfStopped();
+      const room = builder.room();
+      const read = fromSource(() => readSync(descriptor, room, 0, Math.min(room.length, until - position), position));
+      if (read === 0) break;
+      builder.advance(read);
+      position += read;
+    }
+    return position - from;
+  }
+
+  /** The segment before and the one after a boundary find the same place, each by itself. */
+  #trueStart(descriptor: number, nominal: number, size: number, sparse: boolean): number {
+    if (nominal === 0 || nominal >= size) return Math.min(nominal, size);
+    // Within a hole any place will do, and there is nothing to look for.
+    if (sparse && seekData(descriptor, nominal) !== nominal) return nominal;
+    const end = Math.min(size, nominal + this.#sizes.search);
+    for (let position = nominal; position < end; position += this.#scratch.length - OVERLAP) {
+      const wanted = Math.min(this.#scratch.length, end - position);
+      const read = readSync(descriptor, this.#scratch, 0, wanted, position);
+      const found = findBoundary(this.#scratch.subarray(0, read));
+      if (found < read) return position + found;
+      if (read < this.#scratch.length) break;
+    }
+    return end;
+  }
+}
+
+/** The last byte of a block, and what is needed to come to its hash, are looked at again in the next one. */
+const OVERLAP = WARM_UP + 1;
+
+export function isSparse(status: FileStatus): boolean {
+  return status.blocks * 512n < status.size;
+}

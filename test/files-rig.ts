@@ -1,0 +1,162 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Backup, BackupType } from '../src/core/backup.ts';
+import type { Repository, SnapshotWriter, WrittenCounts } from '../src/core/ports/repository.ts';
+import type { Service, ServiceBackup } from '../src/core/ports/service.ts';
+import type { Resource } from '../src/core/resource.ts';
+import type { SnapshotRecord } from '../src/core/snapshot-record.ts';
+import type { TreeEntry } from '../src/core/tree-entry.ts';
+import { createFilesService } from '../src/services/files/files-service.ts';
+import { TemporaryRepository } from './temporary-repository.ts';
+
+export interface MadeBackup {
+  backup: Backup;
+  made: ServiceBackup;
+  warnings: string[];
+}
+
+export interface MadeRestore {
+  report: Record<string, unknown>;
+  warnings: string[];
+}
+
+export interface BackupChoice {
+  base?: Backup;
+  encrypt?: boolean;
+  signal?: AbortSignal;
+  service?: Service;
+}
+
+/** The real files service over the real engine, with folders for what is backed up and restored. */
+export class FilesRig {
+  readonly temporary: TemporaryRepository;
+  readonly folder: string;
+  readonly service: Service = createFilesService();
+
+  private constructor(temporary: TemporaryRepository, folder: string) {
+    this.temporary = temporary;
+    this.folder = folder;
+  }
+
+  static async create(): Promise<FilesRig> {
+    return new FilesRig(await TemporaryRepository.create(), await mkdtemp(path.join(tmpdir(), 'holdfast-files-')));
+  }
+
+  get repository(): Repository {
+    return this.temporary.repository;
+  }
+
+  /** A new folder, empty. */
+  async newFolder(name: string): Promise<string> {
+    const folder = path.join(this.folder, name);
+    await mkdir(folder, { recursive: true });
+    return folder;
+  }
+
+  async backUp(configuration: Readonly<Record<string, unknown>>, choice: BackupChoice = {}): Promise<MadeBackup> {
+    const service = choice.service ?? this.service;
+    const encrypt = choice.encrypt ?? true;
+    const signal = choice.signal ?? new AbortController().signal;
+    const warnings: string[] = [];
+    const base = choice.base === undefined ? undefined : await this.repository.openSnapshot(choice.base.id);
+    const writer = await this.repository.beginSnapshot({ encrypt, signal });
+    try {
+      const made = await service.backup({
+        resource: { configuration: service.parseConfiguration(configuration) } as unknown as Resource,
+        type: base === undefined ? 'full' : 'incremental',
+        chain: base === undefined || choice.base === undefined ? [] : [{ backup: choice.base, reader: base }],
+        writer,
+        signal,
+        report: () => undefined,
+        warn: (message) => warnings.push(message),
+      });
+      const record = await writer.commit(treeRecord(writer, made, encrypt));
+      return { backup: record.backup, made, warnings };
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    } finally {
+      await base?.close();
+    }
+  }
+
+  async restore(
+    backup: Backup,
+    options: Readonly<Record<string, unknown>>,
+    choice: { signal?: AbortSignal; service?: Service; repository?: Repository } = {},
+  ): Promise<MadeRestore> {
+    const reader = await (choice.repository ?? this.repository).openSnapshot(backup.id);
+    const warnings: string[] = [];
+    try {
+      const { report } = await (choice.service ?? this.service).restore({
+        backup,
+        chain: [{ backup, reader }],
+        options,
+        signal: choice.signal ?? new AbortController().signal,
+        report: () => undefined,
+        warn: (message) => warnings.push(message),
+      });
+      return { report: { ...report }, warnings };
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async entries(backup: Backup): Promise<TreeEntry[]> {
+    const reader = await this.repository.openSnapshot(backup.id);
+    try {
+      const found: TreeEntry[] = [];
+      for await (const entry of reader.entries()) found.push(entry);
+      return found;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async remove(): Promise<void> {
+    await this.temporary.remove();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The record of a tree as the backup manager writes it, as far as restores look at it. */
+export function treeRecord(
+  writer: SnapshotWriter,
+  made: Pick<ServiceBackup, 'root' | 'size' | 'checksum' | 'serviceData'> & { type: BackupType },
+  encrypted = true,
+): (counts: WrittenCounts) => SnapshotRecord {
+  const now = new Date().toISOString();
+  return (counts) => ({
+    backup: {
+      id: writer.snapshotId,
+      resourceId: 'resource',
+      resourceType: 'files',
+      service: 'files',
+      type: made.type,
+      status: 'completed',
+      contentKind: 'tree',
+      size: made.size,
+      compressedSize: counts.compressedBytes,
+      encrypted,
+      checksum: made.checksum,
+      chainLength: 0,
+      metadata: { tags: {} },
+      warnings: [],
+      warningCount: 0,
+      statistics: {
+        sourceBytes: made.size,
+        readBytes: made.size,
+        newBytes: counts.newBytes,
+        storedBytes: counts.storedBytes,
+        durationMilliseconds: 0,
+      },
+      repositoryId: 'default',
+      createdAt: now,
+      completedAt: now,
+      held: false,
+    },
+    root: made.root,
+    serviceData: made.serviceData,
+  });
+}
