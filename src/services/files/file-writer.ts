@@ -27,7 +27,16 @@ export interface FileWriterOptions {
 /** Metadata that is set on what a restore makes. */
 export type RestoredMetadata = Pick<TreeEntry, 'type' | 'mode' | 'uid' | 'gid' | 'modifiedAt' | 'extendedAttributes'>;
 
-/** Makes files, links and special files and gives them their metadata: owner, mode, attributes, then time. */
+/** A file's bytes; where `runs` are given, all else of it is holes. */
+export interface FileBytes {
+  bytes: Uint8Array;
+  runs?: readonly { offset: number; length: number }[];
+}
+
+/**
+ * Makes files, links and special files and gives them their metadata: owner, mode, attributes, then time. Places are absolute
+ * byte strings. With `replace`, all is made under another name first, so that a crash leaves the old file or the new one.
+ */
 export class FileWriter {
   readonly warnings: string[] = [];
   readonly #options: FileWriterOptions;
@@ -36,96 +45,95 @@ export class FileWriter {
     this.#options = options;
   }
 
-  /** Writes a whole file. With `replace`, under another name first, so that a crash leaves the old file or the new one. */
-  writeFile(place: ByteString, bytes: Uint8Array, entry: TreeEntry, replace: boolean): void {
+  /** Writes a whole file. */
+  writeFile(place: ByteString, { bytes, runs }: FileBytes, entry: TreeEntry, replace: boolean): void {
     const path = replace ? temporaryName(place) : place;
-    const descriptor = this.#create(path, entry.mode);
-    try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done);
-      this.#finish(path, entry, descriptor);
-    } catch (error) {
-      unlinkSync(toPath(path));
-      throw error;
-    } finally {
-      closeSync(descriptor);
-    }
-    // After the last write and close, or the kernel would set it anew.
-    setTime(terminated(path), entry.modifiedAt);
-    if (replace) renameSync(toPath(path), toPath(place));
+    const descriptor = this.#create(path, place, entry.mode);
+    cleaningUp(path, () => {
+      try {
+        if (runs === undefined) writeAll(descriptor, bytes, 0);
+        else {
+          ftruncateSync(descriptor, bytes.length);
+          for (const { offset, length } of runs) writeAll(descriptor, bytes.subarray(offset, offset + length), offset);
+        }
+        this.#finish(path, place, entry, descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+      // After the last write and close, or the kernel would set it anew.
+      setTime(terminated(path), entry.modifiedAt);
+      if (replace) renameSync(toPath(path), toPath(place));
+    });
   }
 
   /** Begins a file that several tasks write into: full size, all of it a hole. @returns its temporary place */
   beginFile(place: ByteString, size: number): ByteString {
     const path = temporaryName(place);
-    const descriptor = this.#create(path, 0o600);
-    try {
-      ftruncateSync(descriptor, size);
-    } finally {
-      closeSync(descriptor);
-    }
-    return path;
+    const descriptor = this.#create(path, place, 0o600);
+    return cleaningUp(path, () => {
+      try {
+        ftruncateSync(descriptor, size);
+      } finally {
+        closeSync(descriptor);
+      }
+      return path;
+    });
   }
 
   /** Gives a begun file its metadata and its name. */
   finishFile(temporary: ByteString, place: ByteString, entry: TreeEntry, replace: boolean): void {
-    this.#finish(temporary, entry);
+    this.#finish(temporary, place, entry);
     setTime(terminated(temporary), entry.modifiedAt);
-    if (replace) {
-      renameSync(toPath(temporary), toPath(place));
-      return;
-    }
-    // Unlike `rename`, `link` never takes the place of a file that came meanwhile.
-    linkSync(toPath(temporary), toPath(place));
-    unlinkSync(toPath(temporary));
+    if (replace) renameSync(toPath(temporary), toPath(place));
+    else renameToFree(temporary, place);
   }
 
   /** Makes a symbolic link, fifo or device. @returns false for what cannot be made */
   makeOther(place: ByteString, entry: TreeEntry, replace: boolean): boolean {
     const path = replace ? temporaryName(place) : place;
     try {
-      if (!this.#makeNode(path, entry)) return false;
+      if (!makeNode(path, entry)) return false;
     } catch (error) {
-      if (systemErrorCode(error) !== 'EPERM') throw error;
-      this.warnings.push(`${printable(place)} was not made, because only root may make a ${entry.type}.`);
+      const code = systemErrorCode(error);
+      if (code === 'EEXIST') throw fileExists(place, error);
+      if (code !== 'EPERM') throw error;
+      this.warnings.push(`${nameOf(place)} was not made, because only root may make a ${entry.type}.`);
       return false;
     }
-    this.#finish(path, entry);
-    setTime(terminated(path), entry.modifiedAt);
-    if (replace) renameSync(toPath(path), toPath(place));
+    cleaningUp(path, () => {
+      this.#finish(path, place, entry);
+      setTime(terminated(path), entry.modifiedAt);
+      if (replace) renameSync(toPath(path), toPath(place));
+    });
     return true;
   }
 
   finishDirectory(place: ByteString, metadata: RestoredMetadata): void {
-    this.#finish(place, metadata);
+    this.#finish(place, place, metadata);
     setTime(terminated(place), metadata.modifiedAt);
   }
 
-  link(existing: ByteString, place: ByteString, replace: boolean): void {
+  /** Gives a file one name more. @returns false where the file system cannot */
+  link(existing: ByteString, place: ByteString, replace: boolean): boolean {
     const path = replace ? temporaryName(place) : place;
-    linkSync(toPath(existing), toPath(path));
-    if (replace) renameSync(toPath(path), toPath(place));
-  }
-
-  #makeNode(path: ByteString, entry: TreeEntry): boolean {
-    switch (entry.type) {
-      case 'symlink':
-        symlinkSync(Buffer.from(entry.target ?? '', 'latin1'), toPath(path));
-        return true;
-      case 'fifo':
-        makeFifo(terminated(path), entry.mode);
-        return true;
-      case 'character-device':
-        makeDevice(terminated(path), 'character', entry.mode, entry.deviceMajor ?? 0, entry.deviceMinor ?? 0);
-        return true;
-      case 'block-device':
-        makeDevice(terminated(path), 'block', entry.mode, entry.deviceMajor ?? 0, entry.deviceMinor ?? 0);
-        return true;
-      default:
-        return false;
+    try {
+      linkSync(toPath(existing), toPath(path));
+    } catch (error) {
+      const code = systemErrorCode(error);
+      if (code === 'EEXIST') throw fileExists(place, error);
+      if (code === undefined || !NO_MORE_LINKS.has(code)) throw error;
+      return false;
     }
+    if (replace)
+      cleaningUp(path, () => {
+        renameSync(toPath(path), toPath(place));
+        // Where both were names of one file already, `rename` does nothing.
+        removeFile(path);
+      });
+    return true;
   }
 
-  #create(path: ByteString, mode: number): number {
+  #create(path: ByteString, place: ByteString, mode: number): number {
     try {
       return openSync(
         toPath(path),
@@ -133,52 +141,142 @@ export class FileWriter {
         mode & 0o777,
       );
     } catch (cause) {
-      if (systemErrorCode(cause) !== 'EEXIST') throw cause;
-      throw new HoldfastError(
-        'conflict',
-        'file-exists',
-        `${printable(path.slice(1))} exists already. Choose \`skip\`, \`overwrite\` or \`newer\` for such files, or restore into an empty folder.`,
-        { cause },
-      );
+      throw systemErrorCode(cause) === 'EEXIST' ? fileExists(place, cause) : cause;
     }
   }
 
-  #finish(path: ByteString, metadata: RestoredMetadata, descriptor?: number): void {
-    const { type, mode, uid, gid } = metadata;
-    if (this.#options.owner && (uid !== EFFECTIVE_USER || gid !== EFFECTIVE_GROUP))
-      this.#tolerate(path, 'owner', () => lchownSync(toPath(path), uid, gid));
+  /** @param path where it is now; `place` where it will be, for messages */
+  #finish(path: ByteString, place: ByteString, metadata: RestoredMetadata, descriptor?: number): void {
+    const { type, uid, gid } = metadata;
+    let { mode } = metadata;
+    if ((uid !== EFFECTIVE_USER || gid !== EFFECTIVE_GROUP) && !this.#giveAway(path, place, uid, gid)) {
+      // They would lend the rights of whoever restores instead of those of the owner.
+      if ((mode & SET_ID_BITS) !== 0 && type === 'file') {
+        mode &= ~SET_ID_BITS;
+        this.warnings.push(
+          `${nameOf(place)} lost its set-user-id and set-group-id bits, as its owner was not restored.`,
+        );
+      }
+    }
     const created = descriptor !== undefined && (mode & ~0o777) === 0 && (mode & this.#options.umask) === 0;
     if (type !== 'symlink' && !created) {
       if (descriptor === undefined) chmodSync(toPath(path), mode);
       else fchmodSync(descriptor, mode);
     }
     for (const { name, value } of metadata.extendedAttributes ?? [])
-      this.#tolerate(path, `attribute ${Buffer.from(name, 'latin1').toString('utf8')}`, () =>
+      this.#tolerate(place, `attribute ${Buffer.from(name, 'latin1').toString('utf8')}`, () =>
         setAttribute(terminated(path), name, value),
       );
   }
 
-  /** Rights that this process lacks cost a warning; the file itself is restored. */
-  #tolerate(path: ByteString, what: string, act: () => void): void {
+  /** @returns whether it belongs to its owner again */
+  #giveAway(path: ByteString, place: ByteString, uid: number, gid: number): boolean {
+    return this.#options.owner && this.#tolerate(place, 'owner', () => lchownSync(toPath(path), uid, gid));
+  }
+
+  /** Rights that this process, or abilities that the file system lacks cost a warning; the file itself is restored. */
+  #tolerate(place: ByteString, what: string, act: () => void): boolean {
     try {
       act();
+      return true;
     } catch (error) {
       const code = systemErrorCode(error);
-      if (code !== 'EPERM' && code !== 'EACCES' && code !== 'EOPNOTSUPP' && code !== 'ENOTSUP' && code !== 'EINVAL')
-        throw error;
-      this.warnings.push(`The ${what} of ${printable(path.slice(1))} could not be set: ${messageOf(error)}`);
+      if (code === undefined || !TOLERATED.has(code)) throw error;
+      this.warnings.push(`The ${what} of ${nameOf(place)} could not be set: ${messageOf(error)}`);
+      return false;
     }
+  }
+}
+
+/** Names of temporary files begin so. */
+export const TEMPORARY_PREFIX = '.holdfast-';
+
+export function fileExists(place: ByteString, cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'conflict',
+    'file-exists',
+    `${nameOf(place)} exists already. Choose \`skip\`, \`overwrite\` or \`newer\` for such files, or restore into an empty folder.`,
+    { cause, details: { path: nameOf(place) } },
+  );
+}
+
+/** Removes a file that may have gone already. */
+export function removeFile(place: ByteString): void {
+  try {
+    unlinkSync(toPath(place));
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
   }
 }
 
 const EFFECTIVE_USER = process.geteuid?.() ?? -1;
 const EFFECTIVE_GROUP = process.getegid?.() ?? -1;
+const SET_ID_BITS = 0o6000;
+const TOLERATED = new Set(['EPERM', 'EACCES', 'EOPNOTSUPP', 'EINVAL', 'ENOSPC', 'E2BIG', 'ERANGE']);
+/** FAT and its like have no hard links; others have a limit. */
+const NO_MORE_LINKS = new Set(['EPERM', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV']);
+
+/** @returns false for a type that a restore does not make */
+function makeNode(path: ByteString, entry: TreeEntry): boolean {
+  const major = entry.deviceMajor ?? 0;
+  const minor = entry.deviceMinor ?? 0;
+  switch (entry.type) {
+    case 'symlink':
+      symlinkSync(Buffer.from(entry.target ?? '', 'latin1'), toPath(path));
+      return true;
+    case 'fifo':
+      makeFifo(terminated(path), entry.mode);
+      return true;
+    case 'character-device':
+      makeDevice(terminated(path), 'character', entry.mode, major, minor);
+      return true;
+    case 'block-device':
+      makeDevice(terminated(path), 'block', entry.mode, major, minor);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Writes bytes to a place in a file. */
+export function writeAll(descriptor: number, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
+}
+
+/** Unlike `rename`, `link` never takes the place of a file that came meanwhile. */
+function renameToFree(path: ByteString, place: ByteString): void {
+  try {
+    linkSync(toPath(path), toPath(place));
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === 'EEXIST') throw fileExists(place, error);
+    if (code === undefined || !NO_MORE_LINKS.has(code)) throw error;
+    renameSync(toPath(path), toPath(place));
+    return;
+  }
+  removeFile(path);
+}
+
+/** Runs `work`; if it fails, the file that it was at is removed. */
+function cleaningUp<Result>(path: ByteString, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    removeFile(path);
+    throw error;
+  }
+}
 
 function toPath(place: ByteString): Buffer {
   return Buffer.from(place, 'latin1');
 }
 
+function nameOf(place: ByteString): string {
+  return printable(place.slice(1));
+}
+
 function temporaryName(place: ByteString): ByteString {
   const at = place.lastIndexOf('/') + 1;
-  return `${place.slice(0, at)}.holdfast-${randomBytes(8).toString('hex')}`;
+  return `${place.slice(0, at)}${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`;
 }

@@ -14,6 +14,6 @@ export function createFilesService(sizes: FilesSizes = DEFAULT_SIZES): Service {
     source: 'fetched',
     parseConfiguration: parseFilesConfiguration,
     backup: (context) => backUpFiles(context, sizes),
-    restore: restoreFiles,
+    restore: (context) => restoreFiles(context, sizes),
   };
 }

@@ -1,8 +1,17 @@
-import { type BigIntStats, lstatSync, mkdirSync } from 'node:fs';
+import { type BigIntStats, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { ByteString } from '../../core/tree-entry.ts';
-import { printable } from './byte-path.ts';
+import { isBelow, printable } from './byte-path.ts';
 import { isSafePath } from './safe-path.ts';
+
+export interface RestoreTargetOptions {
+  /** Byte string, absolute, without trailing slash; `''` is the root. */
+  folder: ByteString;
+  /** What is taken off the front of entries' paths. */
+  strip: ByteString;
+  /** Folders (entries' paths) that may be reached through links: those above what was backed up, which no backup made. */
+  trusted: readonly ByteString[];
+}
 
 /**
  * The folder that a restore writes into and never leaves: paths of entries are checked, and no folder on the way to a file
@@ -11,18 +20,16 @@ import { isSafePath } from './safe-path.ts';
 export class RestoreTarget {
   readonly #folder: ByteString;
   readonly #strip: ByteString;
+  readonly #trusted: ReadonlySet<ByteString>;
   readonly #checked = new Set<ByteString>();
 
-  /**
-   * @param folder byte string, absolute, without trailing slash
-   * @param strip what is taken off the front of entries' paths
-   */
-  constructor(folder: ByteString, strip: ByteString) {
+  constructor({ folder, strip, trusted }: RestoreTargetOptions) {
     this.#folder = folder;
     this.#strip = strip;
+    this.#trusted = new Set(trusted.map((path) => `${folder}/${path}`));
   }
 
-  /** Where an entry goes; absolute byte string. @throws HoldfastError `path-escapes-target` (damaged) */
+  /** Where an entry goes; absolute byte string. @throws HoldfastError `path-escapes-target` (denied) */
   place(path: ByteString): ByteString {
     const inside =
       this.#strip === '' ? path : path.startsWith(`${this.#strip}/`) ? path.slice(this.#strip.length + 1) : undefined;
@@ -32,23 +39,19 @@ export class RestoreTarget {
 
   /** Makes the folders above a place and makes sure that none of them is a link. */
   prepareParent(place: ByteString): void {
-    this.#ensureFolder(place.slice(0, place.lastIndexOf('/')));
+    this.ensureFolder(place.slice(0, place.lastIndexOf('/')));
   }
 
-  ensureFolder(place: ByteString): void {
-    this.prepareParent(place);
-    this.#ensureFolder(place);
-  }
-
-  #ensureFolder(folder: ByteString): void {
+  ensureFolder(folder: ByteString): void {
     if (folder.length <= this.#folder.length || this.#checked.has(folder)) return;
-    this.#ensureFolder(folder.slice(0, folder.lastIndexOf('/')));
+    this.prepareParent(folder);
     const bytes = Buffer.from(folder, 'latin1');
     try {
       mkdirSync(bytes, { mode: 0o700 });
     } catch (error) {
       if (systemErrorCode(error) !== 'EEXIST') throw error;
-      if (!lstatSync(bytes).isDirectory()) throw escapes(folder.slice(1));
+      const status = this.#trusted.has(folder) ? statSync(bytes) : lstatSync(bytes);
+      if (!status.isDirectory()) throw escapes(folder.slice(1));
     }
     this.#checked.add(folder);
   }
@@ -63,6 +66,14 @@ export function statusAt(place: ByteString): BigIntStats | undefined {
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   }
+}
+
+/** The folders above some paths that are neither one of these nor below one. */
+export function foldersAbove(paths: readonly ByteString[]): ByteString[] {
+  const found = new Set<ByteString>();
+  for (const path of paths)
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) found.add(path.slice(0, end));
+  return [...found].filter((folder) => !paths.some((path) => isBelow(folder, path)));
 }
 
 function escapes(path: ByteString): HoldfastError {

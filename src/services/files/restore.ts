@@ -1,90 +1,78 @@
-import { mkdir, readdir } from 'node:fs/promises';
-import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotReader, TaskRunner } from '../../core/ports/repository.ts';
 import type { RestoreContext, ServiceRestore } from '../../core/ports/service.ts';
 import { type ByteString, type ContentSegment, comparePaths, type TreeEntry } from '../../core/tree-entry.ts';
 import { isBelow, printable, toByteString } from './byte-path.ts';
+import { restoreLargeFile } from './large-file-restore.ts';
+import { LinkedFiles } from './linked-files.ts';
 import { parseRestoreOptions, type RestoreOptions } from './restore-options.ts';
-import { RestoreTarget, statusAt } from './restore-target.ts';
-import type {
-  DirectoryEnd,
-  RestoreCounts,
-  RestoreTask,
-  RestoreTaskOptions,
-  RestoreTaskResult,
-} from './restore-task.ts';
+import { checkTarget, makeTarget, requirePaths } from './restore-preconditions.ts';
+import {
+  ACTIONS_TOLD,
+  type DirectoryEnd,
+  type RestoreAction,
+  type RestoreCounts,
+  type RestoreTaskResult,
+} from './restore-result.ts';
+import { foldersAbove, RestoreTarget, type RestoreTargetOptions } from './restore-target.ts';
+import type { RestoreTask, RestoreTaskOptions } from './restore-task.ts';
+import type { FilesSizes } from './sizes.ts';
+import { StopFlag } from './stop-flag.ts';
 
 const TASK_MODULE = new URL('./restore-task.ts', import.meta.url).href;
-/** Plain bytes of a large file that one task writes. */
-const TASK_BYTES = 32 * 1024 * 1024;
 const DIRECTORIES_IN_A_TASK = 500;
+const LINKS_IN_A_TASK = 500;
+const LINKED_FILES_IN_A_TASK = 64;
 const PAGES_IN_A_TASK = 8;
 
-/** Restores a tree, whole or by path. Pages of it go to worker threads, which read, verify and write by themselves. */
-export async function restoreFiles(context: RestoreContext): Promise<ServiceRestore> {
+/**
+ * Restores a tree, whole or by path. Pages of it go to worker threads, which read, verify and write by themselves.
+ *
+ * @throws HoldfastError `options-invalid`, `restore-target-missing` (invalid), `path-not-in-backup` (not-found),
+ * `target-not-empty`, `target-not-a-folder`, `file-exists`, `folder-in-the-way` (conflict), `path-escapes-target` (denied), and
+ * those of damaged content (damaged), which name the file
+ */
+export async function restoreFiles(context: RestoreContext, sizes: FilesSizes): Promise<ServiceRestore> {
+  const { signal } = context;
   const options = parseRestoreOptions(context.options);
   const reader = context.chain.at(-1)?.reader;
   if (reader === undefined)
     throw new HoldfastError('internal', 'chain-empty', 'A restore was begun without a backup to restore.');
-  const strip = options.inPlace ? '' : stripOf(reader);
-  const folder = options.inPlace ? '' : toByteString(options.target);
-  const fresh = await checkTarget(options, reader, new RestoreTarget(folder, strip));
-  if (!options.inPlace && !options.dryRun) await mkdir(options.target, { recursive: true });
-  const taskOptions: RestoreTaskOptions = {
-    folder,
-    strip,
-    conflict: options.conflict,
-    dryRun: options.dryRun,
-    owner: options.owner,
-    umask: process.umask(),
-    fresh,
-  };
-  const runner = reader.tasks<RestoreTask, RestoreTaskResult>({ module: TASK_MODULE, options: { ...taskOptions } });
-  const job = new FilesRestore(context, reader, runner, options);
-  await job.run();
+  const targetOptions = targetOf(options, reader);
+  await requirePaths(reader, options.paths);
+  const fresh = await checkTarget(options, reader, new RestoreTarget(targetOptions));
+  signal.throwIfAborted();
+  if (!options.inPlace && !options.dryRun) await makeTarget(options.target);
+  const stop = new StopFlag();
+  const stopWorkers = (): void => stop.stop();
+  signal.addEventListener('abort', stopWorkers);
+  const { conflict, dryRun, owner } = options;
+  const umask = process.umask();
+  const taskOptions = { ...targetOptions, conflict, dryRun, owner, umask, fresh, sizes, stop: stop.shared };
+  const job = new FilesRestore(context, reader, options, taskOptions);
+  try {
+    await job.run();
+  } catch (error) {
+    stopWorkers();
+    await job.settle();
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stopWorkers);
+  }
   return { report: job.report() };
 }
 
-function stripOf(reader: SnapshotReader): ByteString {
-  const { commonParent } = reader.record.serviceData;
-  return typeof commonParent === 'string' ? toByteString(commonParent) : '';
-}
-
-/** Refuses before anything is written. @returns whether the target is sure to be empty */
-async function checkTarget(options: RestoreOptions, reader: SnapshotReader, target: RestoreTarget): Promise<boolean> {
-  if (!options.inPlace) {
-    const names = await readdir(options.target === '' ? '/' : options.target).catch((error: unknown) => {
-      const code = systemErrorCode(error);
-      if (code === 'ENOENT') return [];
-      if (code === 'ENOTDIR')
-        throw new HoldfastError(
-          'conflict',
-          'target-not-a-folder',
-          `${options.target} is not a folder. Restore into one.`,
-          { cause: error },
-        );
-      throw error;
-    });
-    if (names.length === 0) return true;
-    if (options.conflict !== 'fail' || options.dryRun) return false;
-    throw new HoldfastError(
-      'conflict',
-      'target-not-empty',
-      `${options.target} is not empty. Restore into an empty folder, or say what to do with files that are there: \`skip\`, \`overwrite\` or \`newer\`.`,
-    );
-  }
-  if (options.conflict !== 'fail' || options.dryRun) return false;
-  const paths = options.paths;
-  for await (const entry of reader.entries(paths === undefined ? {} : { paths })) {
-    if (entry.type !== 'directory' && statusAt(target.place(entry.path)) !== undefined) {
-      throw new HoldfastError(
-        'conflict',
-        'file-exists',
-        `${printable(entry.path)} exists already, so nothing was restored. Choose \`skip\`, \`overwrite\` or \`newer\` for such files.`,
-      );
-    }
-  }
-  return false;
+function targetOf({ inPlace, target }: RestoreOptions, reader: SnapshotReader): RestoreTargetOptions {
+  const { commonParent, paths } = reader.record.serviceData;
+  if (!inPlace)
+    return {
+      folder: toByteString(target),
+      strip: typeof commonParent === 'string' ? toByteString(commonParent) : '',
+      trusted: [],
+    };
+  const roots = (Array.isArray(paths) ? paths : []).filter((path) => typeof path === 'string');
+  return { folder: '', strip: '', trusted: foldersAbove(roots.map((path) => toByteString(path).replace(/^\/+/, ''))) };
 }
 
 class FilesRestore {
@@ -92,10 +80,11 @@ class FilesRestore {
   readonly #reader: SnapshotReader;
   readonly #runner: TaskRunner<RestoreTask, RestoreTaskResult>;
   readonly #options: RestoreOptions;
+  readonly #sizes: FilesSizes;
   readonly #counts: RestoreCounts = { files: 0, directories: 0, other: 0, bytes: 0, skipped: 0, overwritten: 0 };
   readonly #directories: DirectoryEnd[] = [];
-  readonly #linked: TreeEntry[] = [];
-  readonly #actions: { action: string; path: string }[] = [];
+  readonly #linked = new LinkedFiles();
+  readonly #actions: { action: RestoreAction; path: string }[] = [];
   readonly #inFlight = new Set<Promise<void>>();
   readonly #totalBytes: number;
   #warnings = 0;
@@ -105,28 +94,32 @@ class FilesRestore {
   constructor(
     context: RestoreContext,
     reader: SnapshotReader,
-    runner: TaskRunner<RestoreTask, RestoreTaskResult>,
     options: RestoreOptions,
+    taskOptions: RestoreTaskOptions,
   ) {
     this.#context = context;
     this.#reader = reader;
-    this.#runner = runner;
+    this.#runner = reader.tasks({ module: TASK_MODULE, options: { ...taskOptions } });
     this.#options = options;
+    this.#sizes = taskOptions.sizes;
     this.#totalBytes = reader.record.backup.size;
   }
 
   async run(): Promise<void> {
     const { paths } = this.#options;
     for (const pages of batches(await this.#wantedPages(), PAGES_IN_A_TASK))
-      await this.#start(() => this.#page({ kind: 'pages', pages, paths }));
-    await this.#settle();
+      await this.#start(async () => void (await this.#page({ kind: 'pages', pages, paths })));
+    await this.#finishStarted();
     await this.#restoreLinked();
     if (this.#options.dryRun) return;
-    for (const batch of batches(
-      this.#directories.sort((a, b) => comparePaths(b.path, a.path)),
-      DIRECTORIES_IN_A_TASK,
-    ))
+    const directories = this.#directories.sort((a, b) => comparePaths(b.path, a.path));
+    for (const batch of batches(directories, DIRECTORIES_IN_A_TASK))
       this.#take(await this.#runner.run({ kind: 'directories', directories: batch }));
+  }
+
+  /** Waits for what is still under way after a failure. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#inFlight);
   }
 
   report(): Record<string, unknown> {
@@ -155,77 +148,53 @@ class FilesRestore {
     return wanted.map(({ page }) => page);
   }
 
-  async #page(task: Extract<RestoreTask, { kind: 'pages' | 'entries' }>): Promise<void> {
+  /** @returns the paths that were made of single entries */
+  async #page(task: Extract<RestoreTask, { kind: 'pages' | 'entries' }>): Promise<ByteString[]> {
     const result = await this.#runner.run(task);
     this.#take(result);
     this.#directories.push(...result.directories);
-    this.#linked.push(...result.linked);
-    for (const entry of result.large) await this.#large(entry);
+    this.#linked.add(result.linked);
+    const { made } = result;
+    for (const entry of result.large) if (await this.#large(entry)) made.push(entry.path);
+    return made;
   }
 
-  /** Writes a large file with several tasks at once; it gets its name when all of it is there. */
-  async #large(entry: TreeEntry): Promise<void> {
-    const begin = await this.#runner.run({ kind: 'begin', entry });
-    this.#take(begin);
-    if (begin.begun === undefined) return;
-    const { temporary, replace } = begin.begun;
-    const tasks: Promise<RestoreTaskResult>[] = [];
-    for await (const wanted of this.#windows(entry)) {
-      const offsets = new Map(wanted.map(({ tag }) => [tag, tag]));
-      const ranges = await this.#reader.plan(wanted);
-      const task = this.#runner.run({
-        kind: 'ranges',
-        path: entry.path,
-        temporary,
-        ranges: ranges.map((range) => ({
-          range,
-          offsets: range.tags.map((tag) => [tag, offsets.get(tag) ?? 0] as const),
-        })),
-      });
-      task.catch(() => undefined);
-      tasks.push(task);
-      if (tasks.length >= this.#reader.concurrency * 2) await tasks.shift();
-    }
-    await Promise.all(tasks);
-    this.#take(await this.#runner.run({ kind: 'finish', entry, temporary, replace }));
-  }
-
-  /** The chunks of a file in groups of some bytes; a chunk's tag is its offset in the file. */
-  async *#windows(entry: TreeEntry): AsyncGenerator<{ id: Uint8Array; tag: number }[]> {
-    let window: { id: Uint8Array; tag: number }[] = [];
-    let bytes = 0;
-    let offset = 0;
-    for await (const { id, length } of this.#reader.segments(entry.content ?? { segments: [] })) {
-      this.#context.signal.throwIfAborted();
-      if (id !== null) {
-        window.push({ id, tag: offset });
-        bytes += length;
-      }
-      offset += length;
-      if (bytes < TASK_BYTES) continue;
-      yield window;
-      window = [];
-      bytes = 0;
-    }
-    if (window.length > 0) yield window;
+  #large(entry: TreeEntry): Promise<boolean> {
+    return restoreLargeFile(entry, {
+      reader: this.#reader,
+      runner: this.#runner,
+      taskBytes: this.#sizes.restoreTask,
+      signal: this.#context.signal,
+      take: (result) => this.#take(result),
+    });
   }
 
   /** Names of one file: the first is restored, the others are linked to it. */
   async #restoreLinked(): Promise<void> {
-    const first = new Map<string, TreeEntry>();
-    const others: TreeEntry[] = [];
-    for (const entry of this.#linked.sort((a, b) => comparePaths(a.path, b.path))) {
-      const group = entry.hardLinkGroup ?? entry.path;
-      if (first.has(group)) others.push(entry);
-      else first.set(group, entry);
+    const names = await this.#linked.restore((entries) => this.#single(entries));
+    const unlinkable: ByteString[] = [];
+    for (const links of batches(names, LINKS_IN_A_TASK)) {
+      await this.#start(async () => {
+        const result = await this.#runner.run({ kind: 'links', links });
+        this.#take(result);
+        unlinkable.push(...result.unlinkable);
+      });
     }
-    for (const batch of batches([...first.values()], 64))
-      await this.#start(() => this.#page({ kind: 'entries', entries: batch }));
-    await this.#settle();
-    for (const entry of others) {
-      const existing = first.get(entry.hardLinkGroup ?? '')?.path ?? entry.path;
-      this.#take(await this.#runner.run({ kind: 'link', existing, path: entry.path, entry }));
-    }
+    await this.#finishStarted();
+    if (unlinkable.length === 0) return;
+    await this.#single(this.#linked.alone(unlinkable));
+    for (const path of unlinkable)
+      this.#warn(`${printable(path)} was restored as a file of its own: it could not be linked to its other names.`);
+  }
+
+  async #single(entries: readonly TreeEntry[]): Promise<ReadonlySet<ByteString>> {
+    const made = new Set<ByteString>();
+    for (const batch of batches(entries, LINKED_FILES_IN_A_TASK))
+      await this.#start(async () => {
+        for (const path of await this.#page({ kind: 'entries', entries: batch })) made.add(path);
+      });
+    await this.#finishStarted();
+    return made;
   }
 
   async #start(work: () => Promise<void>): Promise<void> {
@@ -239,17 +208,21 @@ class FilesRestore {
     while (this.#inFlight.size >= this.#reader.concurrency * 3) await Promise.race(this.#inFlight);
   }
 
-  async #settle(): Promise<void> {
+  async #finishStarted(): Promise<void> {
     await Promise.all(this.#inFlight);
     if (this.#failure !== undefined) throw this.#failure;
     this.#context.signal.throwIfAborted();
   }
 
+  #warn(message: string): void {
+    this.#warnings++;
+    this.#context.warn(message);
+  }
+
   #take(result: RestoreTaskResult): void {
     for (const key of Object.keys(this.#counts) as (keyof RestoreCounts)[]) this.#counts[key] += result.counts[key];
-    for (const warning of result.warnings) this.#context.warn(warning);
-    this.#warnings += result.warnings.length;
-    for (const action of result.actions) if (this.#actions.length < 1000) this.#actions.push(action);
+    for (const warning of result.warnings) this.#warn(warning);
+    for (const action of result.actions) if (this.#actions.length < ACTIONS_TOLD) this.#actions.push(action);
     const now = performance.now();
     if (now - this.#lastReport < 200) return;
     this.#lastReport = now;

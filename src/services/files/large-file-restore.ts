@@ -1,0 +1,87 @@
+import type { SnapshotReader, TaskRunner } from '../../core/ports/repository.ts';
+import type { ByteString, TreeEntry } from '../../core/tree-entry.ts';
+import { removeFile } from './file-writer.ts';
+import type { RestoreTaskResult } from './restore-result.ts';
+import type { RestoreTask } from './restore-task.ts';
+import { contentDiffers, namingFile } from './unreadable-content.ts';
+
+export interface LargeFileOptions {
+  reader: SnapshotReader;
+  runner: TaskRunner<RestoreTask, RestoreTaskResult>;
+  /** Plain bytes that one task writes. */
+  taskBytes: number;
+  signal: AbortSignal;
+  take(result: RestoreTaskResult): void;
+}
+
+/** A chunk; its tag is its offset in the file. */
+interface WantedChunk {
+  id: Uint8Array;
+  tag: number;
+}
+
+/**
+ * Writes a large file with several tasks at once, under a temporary name until all of it is there.
+ *
+ * @returns whether it was made (would be, in a dry run), rather than skipped
+ */
+export async function restoreLargeFile(entry: TreeEntry, options: LargeFileOptions): Promise<boolean> {
+  const { runner, signal, take } = options;
+  const begin = await runner.run({ kind: 'begin', entry });
+  take(begin);
+  if (begin.begun === undefined) return begin.made.length > 0;
+  const { temporary, replace } = begin.begun;
+  const tasks: Promise<unknown>[] = [];
+  try {
+    await writeContent(entry, temporary, tasks, options);
+    signal.throwIfAborted();
+    take(await runner.run({ kind: 'finish', entry, temporary, replace }));
+  } catch (error) {
+    await Promise.allSettled(tasks);
+    removeFile(temporary);
+    throw namingFile(error, entry.path);
+  }
+  return true;
+}
+
+/** @param tasks those under way, for the caller to wait for if one fails */
+async function writeContent(
+  entry: TreeEntry,
+  temporary: ByteString,
+  tasks: Promise<unknown>[],
+  options: LargeFileOptions,
+): Promise<void> {
+  const { reader, runner, signal } = options;
+  for await (const wanted of windows(entry, options)) {
+    signal.throwIfAborted();
+    const task = runner.run({ kind: 'ranges', path: entry.path, temporary, ranges: await reader.plan(wanted) });
+    // It is awaited later; until then its error must not count as unhandled.
+    task.catch(() => undefined);
+    tasks.push(task);
+    if (tasks.length >= reader.concurrency * 2) await tasks.shift();
+  }
+  await Promise.all(tasks);
+}
+
+/** The chunks of a file in groups of some bytes. */
+async function* windows(
+  entry: TreeEntry,
+  { reader, taskBytes }: LargeFileOptions,
+): AsyncGenerator<readonly WantedChunk[]> {
+  let window: WantedChunk[] = [];
+  let bytes = 0;
+  let offset = 0;
+  for await (const { id, length } of reader.segments(entry.content ?? { segments: [] })) {
+    if (id !== null) {
+      window.push({ id, tag: offset });
+      bytes += length;
+    }
+    offset += length;
+    if (bytes < taskBytes) continue;
+    yield window;
+    window = [];
+    bytes = 0;
+  }
+  if (offset !== (entry.size ?? 0)) throw contentDiffers(entry.path);
+  if (window.length > 0) yield window;
+}

@@ -1,0 +1,54 @@
+import type { ByteString, TreeEntry } from '../../core/tree-entry.ts';
+import { printable } from './byte-path.ts';
+import type { RestoredMetadata } from './file-writer.ts';
+
+export type DirectoryEnd = { path: ByteString } & RestoredMetadata;
+
+export interface RestoreCounts {
+  files: number;
+  directories: number;
+  other: number;
+  bytes: number;
+  skipped: number;
+  overwritten: number;
+}
+
+/** What is done, or what a dry run would do. */
+export type RestoreAction = 'create' | 'overwrite' | 'skip' | 'conflict';
+
+export interface RestoreTaskResult {
+  counts: RestoreCounts;
+  directories: DirectoryEnd[];
+  /** Files too large for one task. */
+  large: TreeEntry[];
+  /** Files with several names, to be made when all else is. */
+  linked: TreeEntry[];
+  /** Of `entries` and `begin`: those that were made. */
+  made: ByteString[];
+  /** Of `links`: those that the target's file system cannot make. */
+  unlinkable: ByteString[];
+  warnings: string[];
+  /** Of a dry run. */
+  actions: { action: RestoreAction; path: string }[];
+  /** Of `begin`: where to write, and whether something is replaced; absent if the file is skipped. */
+  begun?: { temporary: ByteString; replace: boolean };
+}
+
+export const ACTIONS_TOLD = 1000;
+
+export function emptyResult(): RestoreTaskResult {
+  return {
+    counts: { files: 0, directories: 0, other: 0, bytes: 0, skipped: 0, overwritten: 0 },
+    directories: [],
+    large: [],
+    linked: [],
+    made: [],
+    unlinkable: [],
+    warnings: [],
+    actions: [],
+  };
+}
+
+export function addAction(result: RestoreTaskResult, action: RestoreAction, path: ByteString): void {
+  if (result.actions.length < ACTIONS_TOLD) result.actions.push({ action, path: printable(path) });
+}
