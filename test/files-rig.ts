@@ -2,11 +2,18 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Backup, BackupType } from '../src/core/backup.ts';
-import type { Repository, SnapshotWriter, WrittenCounts } from '../src/core/ports/repository.ts';
+import type {
+  Repository,
+  SnapshotWriter,
+  TaskModuleReference,
+  TaskRunner,
+  WrittenCounts,
+} from '../src/core/ports/repository.ts';
 import type { Service, ServiceBackup } from '../src/core/ports/service.ts';
 import type { Resource } from '../src/core/resource.ts';
 import type { SnapshotRecord } from '../src/core/snapshot-record.ts';
 import type { TreeEntry } from '../src/core/tree-entry.ts';
+import type { BackupTask } from '../src/services/files/backup-task.ts';
 import { createFilesService } from '../src/services/files/files-service.ts';
 import { TemporaryRepository } from './temporary-repository.ts';
 
@@ -26,6 +33,9 @@ export interface BackupChoice {
   encrypt?: boolean;
   signal?: AbortSignal;
   service?: Service;
+  repository?: Repository;
+  /** Is called before each task is handed to the worker threads: changes made here come after the walk or between two readings. */
+  beforeTask?: (task: BackupTask) => void;
 }
 
 /** The real files service over the real engine, with folders for what is backed up and restored. */
@@ -59,14 +69,15 @@ export class FilesRig {
     const encrypt = choice.encrypt ?? true;
     const signal = choice.signal ?? new AbortController().signal;
     const warnings: string[] = [];
-    const base = choice.base === undefined ? undefined : await this.repository.openSnapshot(choice.base.id);
-    const writer = await this.repository.beginSnapshot({ encrypt, signal });
+    const repository = choice.repository ?? this.repository;
+    const base = choice.base === undefined ? undefined : await repository.openSnapshot(choice.base.id);
+    const writer = await repository.beginSnapshot({ encrypt, signal });
     try {
       const made = await service.backup({
         resource: { configuration: service.parseConfiguration(configuration) } as unknown as Resource,
         type: base === undefined ? 'full' : 'incremental',
         chain: base === undefined || choice.base === undefined ? [] : [{ backup: choice.base, reader: base }],
-        writer,
+        writer: choice.beforeTask === undefined ? writer : watched(writer, choice.beforeTask),
         signal,
         report: () => undefined,
         warn: (message) => warnings.push(message),
@@ -118,6 +129,33 @@ export class FilesRig {
     await this.temporary.remove();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+function watched(writer: SnapshotWriter, beforeTask: (task: BackupTask) => void): SnapshotWriter {
+  return {
+    snapshotId: writer.snapshotId,
+    concurrency: writer.concurrency,
+    writeStream: (source, options) => writer.writeStream(source, options),
+    tasks<Task, Result>(module: TaskModuleReference): TaskRunner<Task, Result> {
+      const runner = writer.tasks<Task, Result>(module);
+      return {
+        run(task, transfer) {
+          beforeTask(task as BackupTask);
+          return runner.run(task, transfer);
+        },
+      };
+    },
+    beginTree: () => writer.beginTree(),
+    storeSegments: (segments) => writer.storeSegments(segments),
+    counts: () => writer.counts(),
+    commit: (complete) => writer.commit(complete),
+    abort: () => writer.abort(),
+  };
+}
+
+/** Waits until a change of files made so far would show in their times. */
+export function clockTick(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 80));
 }
 
 /** The record of a tree as the backup manager writes it, as far as restores look at it. */

@@ -87,9 +87,15 @@ export class WorkerSession implements TaskContext {
   }
 
   async isStored(content: Content): Promise<boolean> {
-    for await (const { id, length } of this.segments(content))
-      if (id !== null && !this.sink.has(id, length)) return false;
-    return true;
+    let isListStored = true;
+    // The new snapshot refers to the pages of a long list as well.
+    const readListPage = (id: Uint8Array): Promise<Uint8Array> => {
+      if (!this.sink.has(id, 0)) isListStored = false;
+      return this.#readChunk({ id, length: 0 });
+    };
+    for await (const { id, length } of contentSegments(content, readListPage))
+      if (!isListStored || (id !== null && !this.sink.has(id, length))) return false;
+    return isListStored;
   }
 
   segments(content: Content): AsyncIterable<ContentSegment> {

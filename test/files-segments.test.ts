@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { createFilesService } from '../src/services/files/files-service.ts';
+import type { FilesSizes } from '../src/services/files/sizes.ts';
+import { assertSameTree } from './files-comparison.ts';
+import { clockTick, FilesRig } from './files-rig.ts';
+import { makeHardLinks, makeSparse, writeSparse } from './files-sample-tree.ts';
+
+const MEBIBYTE = 1024 * 1024;
+/** Small enough that a few megabytes are many segments and tasks. */
+const SIZES: FilesSizes = { small: 10_000, segment: 3 * MEBIBYTE, search: 2 * MEBIBYTE, restoreTask: MEBIBYTE };
+
+describe('a large file', () => {
+  let rig: FilesRig;
+  const service = createFilesService(SIZES);
+  before(async () => {
+    rig = await FilesRig.create();
+  });
+  after(() => rig.remove());
+
+  test('is read in segments side by side and restored by many tasks, bit for bit', async () => {
+    const source = await rig.newFolder('parts/source');
+    for (const size of [10_001, 3 * MEBIBYTE - 1, 3 * MEBIBYTE, 3 * MEBIBYTE + 1, 16 * MEBIBYTE + 12_345])
+      writeFileSync(`${source}/${size}`, randomBytes(size));
+    writeFileSync(`${source}/zeros`, Buffer.alloc(7 * MEBIBYTE));
+    writeFileSync(`${source}/text`, 'the same line again and again\n'.repeat(400_000));
+    makeHardLinks(source);
+    const { backup, made } = await rig.backUp({ paths: [source] }, { service });
+    assert.equal(made.readBytes, made.sourceBytes);
+    await rig.restore(backup, { target: `${rig.folder}/parts/target` }, { service });
+    assertSameTree(`${rig.folder}/parts/target/source`, source);
+  });
+
+  test('keeps its holes, also across segments', async () => {
+    const source = await rig.newFolder('holes/source');
+    makeSparse(source);
+    writeSparse(`${source}/over segments`, 30 * MEBIBYTE, [
+      [MEBIBYTE, 65_536],
+      [14 * MEBIBYTE, 3 * MEBIBYTE],
+      [29 * MEBIBYTE, 4096],
+    ]);
+    const { backup, made } = await rig.backUp({ paths: [source] }, { service });
+    await rig.restore(backup, { target: `${rig.folder}/holes/target` }, { service });
+    assertSameTree(`${rig.folder}/holes/target/source`, source);
+    const blocks = (folder: string): number => lstatSync(`${folder}/over segments`).blocks;
+    assert.ok(blocks(`${rig.folder}/holes/target/source`) <= blocks(source));
+    assert.ok(made.readBytes < made.sourceBytes / 2);
+    const { content } = (await rig.entries(backup)).find((entry) => entry.path.endsWith('over segments'))!;
+    assert.ok(content !== undefined && 'segments' in content);
+    assert.equal(content.segments.filter(({ id }) => id === null).length, 4, 'a hole over a boundary is one hole');
+  });
+
+  test('with a list of chunks too long for its entry is restored, and taken over while it is unchanged', async () => {
+    const source = await rig.newFolder('paged/source');
+    // Chunks of the test's repository are some 16 KiB.
+    writeFileSync(`${source}/file`, randomBytes(40 * MEBIBYTE));
+    await clockTick();
+    const first = await rig.backUp({ paths: [source] }, { service });
+    const { content } = (await rig.entries(first.backup)).find((entry) => entry.path.endsWith('/file'))!;
+    assert.ok(content !== undefined && 'pages' in content);
+    const second = await rig.backUp({ paths: [source] }, { service, base: first.backup });
+    assert.equal(second.made.readBytes, 0);
+    await rig.restore(second.backup, { target: `${rig.folder}/paged/target` }, { service });
+    assertSameTree(`${rig.folder}/paged/target/source`, source);
+  });
+
+  test('costs little when something is inserted near its front', async () => {
+    const source = await rig.newFolder('insertion');
+    writeFileSync(`${source}/file`, randomBytes(24 * MEBIBYTE));
+    await rig.backUp({ paths: [source] }, { service });
+    const bytes = readFileSync(`${source}/file`);
+    writeFileSync(
+      `${source}/file`,
+      Buffer.concat([bytes.subarray(0, 1000), Buffer.from('inserted'), bytes.subarray(1000)]),
+    );
+    const { backup } = await rig.backUp({ paths: [source] }, { service });
+    assert.ok(backup.statistics.newBytes < MEBIBYTE, `${backup.statistics.newBytes} bytes were new`);
+  });
+});
