@@ -28,6 +28,8 @@ export function memoryApplication(parts: Partial<Application> = {}): MemoryAppli
       { name: 'document', description: 'JSON.', source: 'posted', backupTypes: ['full'] },
       { name: 'files', description: 'Files.', source: 'fetched', backupTypes: ['full'] },
     ],
+    totals: async () => ({ backups: 0, bytes: 0, storedBytes: 0, resources: 0 }),
+    onBackupEnd: () => undefined,
     health: async () => ({ status: 'ok', version: '0.0.0', uptimeSeconds: 1, checks: [] }),
     backups: {
       createPosted: async (request: PostedBackupRequest) => {

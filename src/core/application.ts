@@ -35,9 +35,9 @@ export interface Application {
   }[];
   health(): Promise<Health>;
   /** What the catalogue holds, for metrics. */
-  totals?(): Promise<{ backups: number; bytes: number; storedBytes: number; resources: number; newest?: string }>;
+  totals(): Promise<{ backups: number; bytes: number; storedBytes: number; resources: number; newest?: string }>;
   /** Tells of each backup that ends, whoever started it; `backup` is absent where it failed. For metrics. */
-  onBackupEnd?(listener: (end: { type: BackupType; backup?: Backup }) => void): void;
+  onBackupEnd(listener: (end: { type: BackupType; backup?: Backup }) => void): void;
   /** Starts the queue, the scheduler and the cleanup; the CLI's own commands run without. */
   startBackground(): Promise<void>;
   /** Ends cleanly: background work stops, what runs is finished or cancelled, everything is closed. */

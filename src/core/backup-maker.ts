@@ -36,8 +36,15 @@ const DAY = 86_400_000;
  * `base-forgotten` (conflict) where its base was deleted meanwhile
  */
 export async function makeBackup(context: ManagerContext, locks: KeyedLock, order: BackupOrder): Promise<Backup> {
-  if (!buildsOnOthers(order.service)) return makeInTurn(context, order);
-  return locks.run(order.resource.id, () => makeInTurn(context, order), order.signal);
+  const make = (): Promise<Backup> => makeInTurn(context, order);
+  try {
+    const backup = await (buildsOnOthers(order.service) ? locks.run(order.resource.id, make, order.signal) : make());
+    context.backupEnds.publish({ type: backup.type, backup });
+    return backup;
+  } catch (error) {
+    if (!order.signal.aborted) context.backupEnds.publish({ type: order.type });
+    throw error;
+  }
 }
 
 /** A slow upload of a stream, which is always complete by itself, must not make the next one wait. */

@@ -1,6 +1,7 @@
 import { TokenAccessManager } from './access-manager.ts';
 import type { Application } from './application.ts';
 import { CatalogueAuditLog } from './audit-log.ts';
+import { BackupEnds } from './backup-ends.ts';
 import { CatalogueBackupManager } from './backup-manager.ts';
 import type { Configuration } from './configuration.ts';
 import { checkHealth } from './health-check.ts';
@@ -60,6 +61,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     services: new ServiceRegistry(parts.services),
     nextId: createIdentifierSource(parts.clock),
     events: new OperationEvents(),
+    backupEnds: new BackupEnds(),
     recentChains: new RecentChains(),
     cancellations: new Set(),
   };
@@ -93,6 +95,8 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
       source,
       backupTypes,
     })),
+    totals: () => parts.catalogue.backups.totals(),
+    onBackupEnd: (listener) => context.backupEnds.listen(listener),
     health: () => checkHealth(context, parts.version, startedAt),
     startBackground: () => background.start(),
     close: (graceMilliseconds = GRACE_MILLISECONDS) => background.close(graceMilliseconds),

@@ -1,3 +1,4 @@
+import type { BackupEnds } from './backup-ends.ts';
 import type { Configuration } from './configuration.ts';
 import type { IdentifierSource } from './identifier.ts';
 import type { OperationEvents } from './operation-events.ts';
@@ -22,6 +23,7 @@ export interface ManagerContext {
   readonly logger: Logger;
   readonly nextId: IdentifierSource;
   readonly events: OperationEvents;
+  readonly backupEnds: BackupEnds;
   readonly recentChains: RecentChains;
   /** Ids of operations of this process that somebody cancels; what else aborts one is the end of the process. */
   readonly cancellations: Set<string>;

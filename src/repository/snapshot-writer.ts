@@ -128,7 +128,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
       newCompressedBytes: sums.newEncodedBytes + this.#inlineEncoded,
       compressedBytes:
         Math.round(sums.newEncodedBytes + sums.knownStoredBytes + sums.knownSharedBytes * ratio) + this.#inlineEncoded,
-      storedBytes: this.#storedBytes,
+      storedBytes: this.#storedBytes + this.#inlineEncoded,
     };
   }
 

@@ -84,10 +84,14 @@ export async function documentationRoutes(server: HttpServer): Promise<void> {
       routePrefix: '/docs',
       staticCSP: PAGE_CONTENT_POLICY,
       theme: { title: 'Holdfast API' },
+      logo: { type: 'image/svg+xml', content: LOGO, href: '/docs' },
       uiConfig: { url: '/openapi.json', validatorUrl: null, docExpansion: 'list', tryItOutEnabled: true },
     });
   });
 }
+
+const LOGO =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="160" height="36"><text x="0" y="26" font-family="sans-serif" font-size="24" font-weight="bold" fill="white">Holdfast</text></svg>';
 
 /** What the door adds to a route: who may call it, the headers that it knows, and how it answers when something is wrong. */
 function withRules(schema: object, { role, idempotent }: RouteRules): Record<string, unknown> {

@@ -35,42 +35,25 @@ export class HttpMetrics {
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
     registers: [this.registry],
   });
-  readonly #observesAll: boolean;
   readonly #application: Application;
-  #gauges: CatalogueGauges | undefined;
+  readonly #gauges: CatalogueGauges;
 
   constructor(application: Application) {
     collectDefaultMetrics({ register: this.registry });
-    this.#observesAll = application.onBackupEnd !== undefined;
-    application.onBackupEnd?.((end) => this.#observe(end.type, end.backup));
+    application.onBackupEnd((end) => this.#observe(end.type, end.backup));
     this.#application = application;
-    if (application.totals !== undefined) this.#gauges = this.#totalsGauges();
+    this.#gauges = this.#totalsGauges();
   }
 
   /** All metrics in the text format of Prometheus; asks the catalogue for its totals. */
   async text(): Promise<string> {
-    const totals = await this.#application.totals?.();
-    if (totals !== undefined && this.#gauges !== undefined) {
-      this.#gauges.backups.set(totals.backups);
-      this.#gauges.resources.set(totals.resources);
-      this.#gauges.bytes.set(totals.bytes);
-      this.#gauges.storedBytes.set(totals.storedBytes);
-      if (totals.newest !== undefined) this.#gauges.newest.set(Date.parse(totals.newest) / 1000);
-    }
+    const totals = await this.#application.totals();
+    this.#gauges.backups.set(totals.backups);
+    this.#gauges.resources.set(totals.resources);
+    this.#gauges.bytes.set(totals.bytes);
+    this.#gauges.storedBytes.set(totals.storedBytes);
+    if (totals.newest !== undefined) this.#gauges.newest.set(Date.parse(totals.newest) / 1000);
     return this.registry.metrics();
-  }
-
-  /** Counts a backup that a request makes, unless the application tells of all backups itself. */
-  async observingBackup(type: BackupType, make: () => Promise<Backup>): Promise<Backup> {
-    if (this.#observesAll) return make();
-    try {
-      const backup = await make();
-      this.#observe(backup.type, backup);
-      return backup;
-    } catch (error) {
-      this.#observe(type, undefined);
-      throw error;
-    }
   }
 
   /** Times the requests of a server. */

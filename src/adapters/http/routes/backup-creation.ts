@@ -45,7 +45,7 @@ export function backupCreationRoutes(server: HttpServer, context: HttpContext): 
 
 /** Keeps the document, or starts a backup where there is none to keep. */
 export async function answerPostedBackup(
-  { application, metrics }: HttpContext,
+  { application }: HttpContext,
   envelope: BackupEnvelope,
   data: Uint8Array | undefined,
   request: FastifyRequest,
@@ -60,14 +60,12 @@ export async function answerPostedBackup(
     const { resourceType: _label, ...start } = envelope;
     return answerStartedBackup(application, start, request, reply);
   }
-  const backup = await metrics.observingBackup(envelope.type ?? 'full', () =>
-    application.backups.createPosted({
-      ...envelope,
-      service: 'document',
-      input: once(data),
-      createdBy: request.principal.name,
-    }),
-  );
+  const backup = await application.backups.createPosted({
+    ...envelope,
+    service: 'document',
+    input: once(data),
+    createdBy: request.principal.name,
+  });
   request.auditDetails = { backupId: backup.id };
   return reply.code(201).header('location', `/backups/${backup.id}`).send(backupAnswer(backup));
 }

@@ -104,7 +104,7 @@ export function uploadRoutes(server: HttpServer, context: HttpContext): void {
 }
 
 async function answerUpload(
-  { application, metrics }: HttpContext,
+  { application }: HttpContext,
   resourceId: string,
   query: UploadQuery,
   request: FastifyRequest,
@@ -118,19 +118,17 @@ async function answerUpload(
   const upload = new AbortController();
   const abort = () => upload.abort();
   reply.raw.once('close', abort);
-  const backup = await metrics.observingBackup(query.type ?? 'full', () =>
-    application.backups.createPosted({
-      resourceId,
-      resourceType: query.resourceType,
-      type: query.type,
-      encrypt: query.encrypt,
-      metadata,
-      service: 'stream',
-      input: digests.length === 0 ? bytes : verifiedBytes(bytes, digests),
-      createdBy: request.principal.name,
-      signal: upload.signal,
-    }),
-  );
+  const backup = await application.backups.createPosted({
+    resourceId,
+    resourceType: query.resourceType,
+    type: query.type,
+    encrypt: query.encrypt,
+    metadata,
+    service: 'stream',
+    input: digests.length === 0 ? bytes : verifiedBytes(bytes, digests),
+    createdBy: request.principal.name,
+    signal: upload.signal,
+  });
   reply.raw.off('close', abort);
   request.auditDetails = { backupId: backup.id };
   return reply
