@@ -42,11 +42,11 @@ export async function* contentSegments(
     yield* content.segments;
     return;
   }
-  if (content.depth > DEEPEST)
+  if (content.depth < 1 || content.depth > DEEPEST)
     throw new HoldfastError(
       'damaged',
       'metadata-damaged',
-      'A list of chunks is nested deeper than any that is ever written.',
+      'A list of chunks says that it is nested as none is ever written.',
     );
   let start = 0;
   for (const page of content.pages) {

@@ -59,7 +59,9 @@ export function toSegment(value: unknown): ContentSegment {
   if (!Array.isArray(value) || value.length !== 2) throw malformed();
   const [id, length] = value as [unknown, unknown];
   if (id !== null && !(id instanceof Uint8Array && id.length === 32)) throw malformed();
-  return { id, length: requiredNumber(length) };
+  const bytes = requiredNumber(length);
+  if (bytes < 0) throw malformed();
+  return { id, length: bytes };
 }
 
 const TYPES: ReadonlySet<unknown> = new Set<EntryType>([
