@@ -18,7 +18,7 @@ for (const argument of process.argv.slice(2)) {
 }
 if (patterns.length === 0) {
   process.chdir(packageRoot);
-  patterns.push('src/**/*.test.ts', 'test/**/*.test.ts');
+  patterns.push('src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts');
 }
 const node = prepareCheckout({ development: true });
 const concurrency = `--test-concurrency=${Math.max(2, availableParallelism())}`;
