@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -66,4 +66,15 @@ test('a listing of a repository that has gone is an error, not emptiness', async
 test('objects are readable by their owner only', async () => {
   await storage.putNew('private', Buffer.from('x'));
   assert.equal((await stat(path.join(folder, 'private'))).mode & 0o777, 0o400);
+});
+
+test('what a killed process left in tmp a day ago is removed, what is younger is left alone', async () => {
+  const [old, young] = ['1-old', '1-young'].map((name) => path.join(folder, 'tmp', name));
+  await writeFile(old!, 'x');
+  await writeFile(young!, 'x');
+  const longAgo = new Date(Date.now() - 25 * 3_600_000);
+  await utimes(old!, longAgo, longAgo);
+  await openStorage({ folder });
+  assert.deepEqual(await readdir(path.join(folder, 'tmp')), ['1-young']);
+  await rm(young!);
 });

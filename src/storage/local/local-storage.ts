@@ -3,6 +3,7 @@ import { closeSync, fsync, linkSync, mkdirSync, openSync, statSync, unlinkSync, 
 import { type FileHandle, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { PendingObject, Storage, StorageModuleReference, StoredObject } from '../../core/ports/storage.ts';
 import { DurableFolders } from './durable-folders.ts';
@@ -28,7 +29,28 @@ export async function openStorage(options: Readonly<Record<string, unknown>>): P
       'The local storage needs `folder`, an absolute path.',
     );
   }
+  if (isMainThread) await removeAbandoned(path.join(folder, 'tmp'));
   return new LocalStorage(path.resolve(folder));
+}
+
+/** Age after which what a killed process left in `tmp/` goes; milliseconds. */
+const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
+
+/**
+ * Removes what killed processes left behind. Were one of the files still in use after all, its writer would fail to publish it
+ * and say so; nothing that is stored is ever touched.
+ */
+async function removeAbandoned(folder: string): Promise<void> {
+  if (statSync(folder, { throwIfNoEntry: false }) === undefined) return;
+  for (const name of await readdir(folder)) {
+    const file = path.join(folder, name);
+    const status = statSync(file, { throwIfNoEntry: false });
+    if (status !== undefined && Date.now() - status.mtimeMs > ABANDONED_AFTER) await unlink(file).catch(ignoreMissing);
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (systemErrorCode(error) !== 'ENOENT') throw error;
 }
 
 class LocalStorage implements Storage {
