@@ -84,7 +84,13 @@ class Maker {
       createPassphraseProvider(async () => PASSPHRASE, { memoryKiB: 64, passes: 2, parallelism: 1 }),
     ];
     const storage = await openStorage({ folder });
-    await initialiseRepository({ storage, provider: providers[0] as KeyProvider, label: 'golden key file', settings, clock });
+    await initialiseRepository({
+      storage,
+      provider: providers[0] as KeyProvider,
+      label: 'golden key file',
+      settings,
+      clock,
+    });
     const repository = await openRepository({ storage, providers, workers: 1, clock });
     await repository.keys.add(providers[1] as KeyProvider, 'golden „passphrase“\n"two"');
     return new Maker(storage, providers, repository);
@@ -137,7 +143,9 @@ class Maker {
 async function makeFull(): Promise<void> {
   const name = 'repository-v1';
   const maker = await Maker.create(name, { ...SMALL, cipher: 'aes-256-gcm', codec: { name: 'zstd', level: 3 } });
-  await maker.stream('a document that lies in its snapshot', Buffer.from('{"users":[{"id":1,"name":"Ada"}]}'), { service: 'document' });
+  await maker.stream('a document that lies in its snapshot', Buffer.from('{"users":[{"id":1,"name":"Ada"}]}'), {
+    service: 'document',
+  });
   const mixed = Buffer.concat([pseudoRandom('stream', 60_000), dumpLike('stream', 40_000)]);
   const updated = await maker.stream('a stream of several chunks; its hold and expiry come from an update', mixed);
   const plain = Buffer.concat([mixed.subarray(0, 20_000), dumpLike('plain', 25_000)]);
@@ -147,10 +155,20 @@ async function makeFull(): Promise<void> {
   await maker.tree('a tree with one of everything');
   const forgotten = await maker.stream('forgotten', pseudoRandom('forgotten', 9_000));
   await maker.repository.keys.rotate(maker.providers, { dropOthers: false });
-  const late = await maker.stream('written with the second key epoch', Buffer.concat([mixed.subarray(0, 30_000), pseudoRandom('late', 20_000)]));
+  const late = await maker.stream(
+    'written with the second key epoch',
+    Buffer.concat([mixed.subarray(0, 30_000), pseudoRandom('late', 20_000)]),
+  );
   await maker.repository.updateSnapshot(updated, (backup) => ({ ...backup, held: true }));
-  await maker.repository.updateSnapshot(updated, (backup) => ({ ...backup, expiresAt: '2036-11-21T00:00:00.000Z', metadata: { tags: { golden: 'yes' } } }));
-  Object.assign(maker.expected.snapshots.find(({ id }) => id === updated) as ExpectedSnapshot, { held: true, expiresAt: '2036-11-21T00:00:00.000Z' });
+  await maker.repository.updateSnapshot(updated, (backup) => ({
+    ...backup,
+    expiresAt: '2036-11-21T00:00:00.000Z',
+    metadata: { tags: { golden: 'yes' } },
+  }));
+  Object.assign(maker.expected.snapshots.find(({ id }) => id === updated) as ExpectedSnapshot, {
+    held: true,
+    expiresAt: '2036-11-21T00:00:00.000Z',
+  });
   await maker.repository.forgetSnapshot(forgotten, { trashDays: 7, reason: 'to have one in the trash' });
   maker.expected.forgotten = { id: forgotten, sha256: sha256(pseudoRandom('forgotten', 9_000)) };
   maker.expected.snapshots = maker.expected.snapshots.filter(({ id }) => id !== forgotten);
@@ -192,7 +210,10 @@ async function makeWithCbc(): Promise<void> {
   const name = 'repository-v1-cbc';
   const maker = await Maker.create(name, { ...SMALL, cipher: 'aes-256-cbc', codec: { name: 'gzip', level: 6 } });
   await maker.stream('a document that lies in its snapshot', Buffer.from('{"cipher":"cbc"}'), { service: 'document' });
-  await maker.stream('a stream of several chunks', Buffer.concat([dumpLike('cbc', 30_000), pseudoRandom('cbc', 10_000)]));
+  await maker.stream(
+    'a stream of several chunks',
+    Buffer.concat([dumpLike('cbc', 30_000), pseudoRandom('cbc', 10_000)]),
+  );
   await maker.stream('a stream without encryption', dumpLike('cbc plain', 10_000), { encrypt: false });
   await maker.finish(name);
 }
@@ -247,4 +268,6 @@ function describe(
 await makeFull();
 await makeWithCbc();
 for (const name of (await readdir(FOLDER)).filter((each) => each.endsWith('.json')))
-  process.stdout.write(`${name}: ${JSON.parse(await readFile(path.join(FOLDER, name), 'utf8')).snapshots.length} snapshots\n`);
+  process.stdout.write(
+    `${name}: ${JSON.parse(await readFile(path.join(FOLDER, name), 'utf8')).snapshots.length} snapshots\n`,
+  );

@@ -1,9 +1,18 @@
 import type { SnapshotWriter, TaskRunner } from '../../src/core/ports/repository.ts';
-import { type ByteString, type Content, type ContentSegment, comparePaths, type TreeEntry } from '../../src/core/tree-entry.ts';
+import {
+  type ByteString,
+  type Content,
+  type ContentSegment,
+  comparePaths,
+  type TreeEntry,
+} from '../../src/core/tree-entry.ts';
 import { encodeTreeEntry } from '../../src/repository/tree-entry-codec.ts';
 import { dumpLike, pseudoRandom, sha256 } from './inputs.ts';
 
-export type ExpectedEntry = Omit<TreeEntry, 'content' | 'modifiedAt' | 'changedAt' | 'inode' | 'device' | 'extendedAttributes'> & {
+export type ExpectedEntry = Omit<
+  TreeEntry,
+  'content' | 'modifiedAt' | 'changedAt' | 'inode' | 'device' | 'extendedAttributes'
+> & {
   modifiedAt: string;
   extendedAttributes?: { name: string; value: string }[];
   sha256?: string;
@@ -16,7 +25,11 @@ const STORE_TASK = new URL('./store-task.ts', import.meta.url).href;
 export async function writeTree(
   writer: SnapshotWriter,
   inlineLimit: number,
-): Promise<{ root: Awaited<ReturnType<ReturnType<SnapshotWriter['beginTree']>['finish']>>; expected: ExpectedEntry[]; size: number }> {
+): Promise<{
+  root: Awaited<ReturnType<ReturnType<SnapshotWriter['beginTree']>['finish']>>;
+  expected: ExpectedEntry[];
+  size: number;
+}> {
   const runner: TaskRunner<Uint8Array, ContentSegment[]> = writer.tasks({ module: STORE_TASK, options: {} });
   const built = new Map<ByteString, { entry: TreeEntry; sha256?: string }>();
   const add = (path: ByteString, type: TreeEntry['type'], more: Partial<TreeEntry> = {}): TreeEntry => {
@@ -39,7 +52,9 @@ export async function writeTree(
   };
   const file = async (path: ByteString, bytes: Buffer, more: Partial<TreeEntry> = {}): Promise<void> => {
     const content: Content =
-      bytes.length <= inlineLimit ? { inline: bytes } : await writer.storeSegments(await runner.run(Uint8Array.from(bytes)));
+      bytes.length <= inlineLimit
+        ? { inline: bytes }
+        : await writer.storeSegments(await runner.run(Uint8Array.from(bytes)));
     add(path, 'file', { size: bytes.length, content, ...more });
     const stored = built.get(path);
     if (stored !== undefined) stored.sha256 = sha256(bytes);
@@ -48,7 +63,13 @@ export async function writeTree(
   for (const folder of ['srv', 'srv/data', 'srv/data/empty', 'srv/data/many', 'srv/data/special', 'srv/data-base'])
     add(folder, 'directory');
   await file('srv/data/empty.txt', Buffer.alloc(0));
-  await file('srv/data/inline.txt', Buffer.from('A small file lies in its entry.\n'), { mode: 0o4755, uid: 0, gid: 0, user: 'root', group: 'root' });
+  await file('srv/data/inline.txt', Buffer.from('A small file lies in its entry.\n'), {
+    mode: 0o4755,
+    uid: 0,
+    gid: 0,
+    user: 'root',
+    group: 'root',
+  });
   await file('srv/data/chunked.sql', dumpLike('chunked', 30_000));
   await file('srv/data/random.bin', pseudoRandom('random', 20_000));
   await file('srv/data-base/sorted.txt', Buffer.from('`-` comes after `/`.\n'));
@@ -87,7 +108,12 @@ export async function writeTree(
   async function addSparse(): Promise<void> {
     const [front, back] = [pseudoRandom('sparse front', 4_000), pseudoRandom('sparse back', 3_000)];
     const hole = 3_000_000;
-    const segments = [...(await runner.run(front)), { id: null, length: hole }, ...(await runner.run(back)), { id: null, length: 8192 }];
+    const segments = [
+      ...(await runner.run(front)),
+      { id: null, length: hole },
+      ...(await runner.run(back)),
+      { id: null, length: 8192 },
+    ];
     const bytes = Buffer.concat([front, Buffer.alloc(hole), back, Buffer.alloc(8192)]);
     add('srv/data/sparse.img', 'file', { size: bytes.length, content: { segments } });
     const stored = built.get('srv/data/sparse.img');
@@ -117,13 +143,26 @@ export async function writeTree(
 
 /** An entry as the list of what is expected holds it: without content, numbers of JSON's size. */
 export function describeEntry({ entry, sha256: hash }: { entry: TreeEntry; sha256?: string }): ExpectedEntry {
-  const { content: _content, modifiedAt, changedAt: _changed, inode: _inode, device: _device, extendedAttributes, ...rest } = entry;
+  const {
+    content: _content,
+    modifiedAt,
+    changedAt: _changed,
+    inode: _inode,
+    device: _device,
+    extendedAttributes,
+    ...rest
+  } = entry;
   return {
     ...rest,
     modifiedAt: String(modifiedAt),
     ...(extendedAttributes === undefined
       ? {}
-      : { extendedAttributes: extendedAttributes.map(({ name, value }) => ({ name, value: Buffer.from(value).toString('hex') })) }),
+      : {
+          extendedAttributes: extendedAttributes.map(({ name, value }) => ({
+            name,
+            value: Buffer.from(value).toString('hex'),
+          })),
+        }),
     ...(hash === undefined ? {} : { sha256: hash }),
   };
 }
