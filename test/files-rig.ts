@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Backup, BackupType } from '../src/core/backup.ts';
 import type {
+  EncodedEntries,
   Repository,
+  SnapshotReader,
   SnapshotWriter,
   TaskModuleReference,
   TaskRunner,
@@ -12,9 +14,10 @@ import type {
 import type { Service, ServiceBackup } from '../src/core/ports/service.ts';
 import type { Resource } from '../src/core/resource.ts';
 import type { SnapshotRecord } from '../src/core/snapshot-record.ts';
-import type { TreeEntry } from '../src/core/tree-entry.ts';
+import { comparePaths, type TreeEntry } from '../src/core/tree-entry.ts';
 import type { BackupTask } from '../src/services/files/backup-task.ts';
 import { createFilesService } from '../src/services/files/files-service.ts';
+import type { RestoreTask } from '../src/services/files/restore-task.ts';
 import { TemporaryRepository } from './temporary-repository.ts';
 
 export interface MadeBackup {
@@ -36,6 +39,14 @@ export interface BackupChoice {
   repository?: Repository;
   /** Is called before each task is handed to the worker threads: changes made here come after the walk or between two readings. */
   beforeTask?: (task: BackupTask) => void;
+}
+
+export interface RestoreChoice {
+  signal?: AbortSignal;
+  service?: Service;
+  repository?: Repository;
+  /** Is called before each task is handed to the worker threads. */
+  beforeTask?: (task: RestoreTask) => void;
 }
 
 /** The real files service over the real engine, with folders for what is backed up and restored. */
@@ -95,14 +106,16 @@ export class FilesRig {
   async restore(
     backup: Backup,
     options: Readonly<Record<string, unknown>>,
-    choice: { signal?: AbortSignal; service?: Service; repository?: Repository } = {},
+    choice: RestoreChoice = {},
   ): Promise<MadeRestore> {
     const reader = await (choice.repository ?? this.repository).openSnapshot(backup.id);
     const warnings: string[] = [];
     try {
       const { report } = await (choice.service ?? this.service).restore({
         backup,
-        chain: [{ backup, reader }],
+        chain: [
+          { backup, reader: choice.beforeTask === undefined ? reader : watchedReader(reader, choice.beforeTask) },
+        ],
         options,
         signal: choice.signal ?? new AbortController().signal,
         report: () => undefined,
@@ -112,6 +125,23 @@ export class FilesRig {
     } finally {
       await reader.close();
     }
+  }
+
+  /** Commits a tree of any entries, which come in their order; they need no files. */
+  async commitTree(entries: readonly TreeEntry[], commonParent = ''): Promise<Backup> {
+    const writer = await this.repository.beginSnapshot({ encrypt: true });
+    const module = new URL('./files-encoding-task.ts', import.meta.url).href;
+    const runner = writer.tasks<readonly TreeEntry[], EncodedEntries>({ module, options: {} });
+    const tree = writer.beginTree();
+    await tree.append(await runner.run([...entries].sort((a, b) => comparePaths(a.path, b.path))));
+    const made = {
+      type: 'full',
+      size: 0,
+      checksum: 'sha256:',
+      root: await tree.finish(),
+      serviceData: { commonParent },
+    };
+    return (await writer.commit(treeRecord(writer, { ...made, type: 'full' }))).backup;
   }
 
   async entries(backup: Backup): Promise<TreeEntry[]> {
@@ -136,20 +166,40 @@ function watched(writer: SnapshotWriter, beforeTask: (task: BackupTask) => void)
     snapshotId: writer.snapshotId,
     concurrency: writer.concurrency,
     writeStream: (source, options) => writer.writeStream(source, options),
-    tasks<Task, Result>(module: TaskModuleReference): TaskRunner<Task, Result> {
-      const runner = writer.tasks<Task, Result>(module);
-      return {
-        run(task, transfer) {
-          beforeTask(task as BackupTask);
-          return runner.run(task, transfer);
-        },
-      };
-    },
+    tasks: <Task, Result>(module: TaskModuleReference) =>
+      watchedRunner<Task, Result>(writer.tasks(module), (task) => beforeTask(task as BackupTask)),
     beginTree: () => writer.beginTree(),
     storeSegments: (segments) => writer.storeSegments(segments),
     counts: () => writer.counts(),
     commit: (complete) => writer.commit(complete),
     abort: () => writer.abort(),
+  };
+}
+
+function watchedReader(reader: SnapshotReader, beforeTask: (task: RestoreTask) => void): SnapshotReader {
+  return {
+    record: reader.record,
+    concurrency: reader.concurrency,
+    read: (content, range) => reader.read(content, range),
+    entries: (options) => reader.entries(options),
+    pages: () => reader.pages(),
+    segments: (content) => reader.segments(content),
+    plan: (wanted) => reader.plan(wanted),
+    tasks: <Task, Result>(module: TaskModuleReference) =>
+      watchedRunner<Task, Result>(reader.tasks(module), (task) => beforeTask(task as RestoreTask)),
+    close: () => reader.close(),
+  };
+}
+
+function watchedRunner<Task, Result>(
+  runner: TaskRunner<Task, Result>,
+  beforeTask: (task: Task) => void,
+): TaskRunner<Task, Result> {
+  return {
+    run(task, transfer) {
+      beforeTask(task);
+      return runner.run(task, transfer);
+    },
   };
 }
 

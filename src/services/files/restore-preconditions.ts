@@ -56,7 +56,8 @@ export async function makeTarget(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
   } catch (error) {
     const code = systemErrorCode(error);
-    throw code === 'EEXIST' || code === 'ENOTDIR' ? notAFolder(folder, error) : error;
+    // ENOENT: a link to nowhere is there already.
+    throw code === 'EEXIST' || code === 'ENOTDIR' || code === 'ENOENT' ? notAFolder(folder, error) : error;
   }
 }
 
