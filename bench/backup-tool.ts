@@ -47,7 +47,7 @@ function holdfast(): BackupTool | undefined {
   const environment = { NODE_COMPILE_CACHE: join(packageRoot, 'node_modules', '.cache', 'compiled') };
   const command = (place: ToolPlace, ...words: string[]): Command => ({
     program: process.execPath,
-    commandLine: [main, '--data', place.repository, ...words],
+    commandLine: ['--max-semi-space-size=4', main, '--data', place.repository, ...words],
     environment,
   });
   return {

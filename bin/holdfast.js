@@ -13,5 +13,6 @@ if (realpathSync(node) === realpathSync(process.execPath)) {
   process.argv[1] = main;
   await import(main);
 } else {
-  runAsChild(node, [main, ...process.argv.slice(2)], { channel: true });
+  // As package.json's scripts do: a small nursery for young objects, nearly all of which die at once, saves tens of megabytes.
+  runAsChild(node, ['--max-semi-space-size=4', main, ...process.argv.slice(2)], { channel: true });
 }

@@ -152,6 +152,15 @@ describe('the repository engine', () => {
     await assert.rejects(repository.forgetSnapshot(id, { trashDays: 7, reason: 'test' }), { code: 'snapshot-missing' });
   });
 
+  test('a snapshot whose forgetting was cut off half-way counts as forgotten', async () => {
+    const { id } = await backUpBytes(repository, randomBytes(10));
+    const bytes = await temporary.storage.get(`snapshots/${id}`);
+    await repository.forgetSnapshot(id, { trashDays: 7, reason: 'test' });
+    await temporary.storage.putNew(`snapshots/${id}`, bytes);
+    await assert.rejects(repository.openSnapshot(id), { code: 'snapshot-missing' });
+    assert.ok(!(await repository.listSnapshots()).includes(id));
+  });
+
   test('what changes of a backup is found again by another process', async () => {
     const { id } = await backUpBytes(repository, randomBytes(10));
     await repository.updateSnapshot(id, (backup) => ({ ...backup, held: true, expiresAt: '2030-01-01T00:00:00.000Z' }));

@@ -72,7 +72,7 @@ export class Keyring implements EpochKeys {
       throw new HoldfastError(
         'wrong-key',
         'key-epoch-unknown',
-        `This needs the key of epoch ${epoch}, which the opened keyring lacks: the key was rotated meanwhile. Open the repository again.`,
+        `This needs the key of epoch ${epoch}, which the opened keyring lacks. Either the key was rotated meanwhile: open the repository again. Or the object that asks for it is damaged: run holdfast verify.`,
       );
     }
     return key;

@@ -5,7 +5,7 @@ import { HoldfastError } from '../core/errors.ts';
 /** The newest repository format that this code reads and writes; see docs/repository-format.md. */
 export const FORMAT_VERSION = 1;
 
-const chunkSizes = z.object({
+const chunkSizeFields = z.object({
   minimum: z.number().int().min(64),
   average: z.number().int().min(256),
   maximum: z
@@ -13,6 +13,11 @@ const chunkSizes = z.object({
     .int()
     .max(16 * 1024 * 1024),
 });
+
+const areOrdered = (sizes: { minimum: number; average: number; maximum: number }): boolean =>
+  sizes.minimum < sizes.average && sizes.average < sizes.maximum;
+const ORDER = 'minimum, average and maximum must grow';
+const chunkSizes = chunkSizeFields.refine(areOrdered, ORDER);
 
 const settingsSchema = z.object({
   format: z.literal('holdfast-repository'),
@@ -27,7 +32,7 @@ const settingsSchema = z.object({
   /** 16 bytes in hex */
   repositoryId: z.string().regex(/^[0-9a-f]{32}$/),
   createdAt: z.string(),
-  chunker: chunkSizes.extend({ algorithm: z.literal('fastcdc-k1') }),
+  chunker: chunkSizeFields.extend({ algorithm: z.literal('fastcdc-k1') }).refine(areOrdered, ORDER),
   /** Sizes of a tree's pages, bytes of CBOR. */
   pages: chunkSizes,
   /** Files up to this many bytes lie in their tree entry. */

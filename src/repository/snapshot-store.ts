@@ -103,8 +103,19 @@ export class SnapshotStore {
   async read(id: string): Promise<StoredSnapshot> {
     const stored = await this.readUnjudged(id);
     const state = await readCollectionState(this.#storage, this.#keyring());
-    if (!isValidSnapshot(state, id, stored.base)) throw missing(id);
+    if (!isValidSnapshot(state, id, stored.base) || (await this.#isForgotten(id))) throw missing(id);
     return stored;
+  }
+
+  /** A crash in the middle of forgetting leaves both objects; the trash counts. */
+  async #isForgotten(id: string): Promise<boolean> {
+    try {
+      await this.#storage.getRange(`trash/${id}`, 0, 1);
+      return true;
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'object-missing') return false;
+      throw error;
+    }
   }
 
   /** Reads a snapshot whether its commit counts or not. */

@@ -283,6 +283,6 @@ class Thread {
 }
 
 /** Young objects die fast here; a large nursery would only hold more memory. Unit: MiB. */
-const HEAP_LIMITS = { maxYoungGenerationSizeMb: 16 };
+const HEAP_LIMITS = { maxYoungGenerationSizeMb: 8 };
 /** Tasks given to a thread before it has finished the one at hand: one runs, one waits. */
 const TASKS_AHEAD = 2;
