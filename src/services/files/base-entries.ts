@@ -7,12 +7,14 @@ export interface BaseEntry {
   encoded: Uint8Array;
 }
 
+type PageEntries = ReadonlyMap<ByteString, BaseEntry>;
+
 /** The entries of the backup that an incremental one builds on, for the paths of the batch at hand. */
 export class BaseEntries {
-  readonly #context: TaskContext;
-  readonly #pages = new Map<string, Map<ByteString, BaseEntry>>();
+  readonly #context: Pick<TaskContext, 'readPages'>;
+  readonly #pages = new Map<string, PageEntries>();
 
-  constructor(context: TaskContext) {
+  constructor(context: Pick<TaskContext, 'readPages'>) {
     this.#context = context;
   }
 
@@ -24,32 +26,36 @@ export class BaseEntries {
     pages: readonly ContentSegment[],
     warn: (message: string) => void,
   ): Promise<(path: ByteString) => BaseEntry | undefined> {
-    const missing = pages.filter((page) => !this.#pages.has(nameOf(page)));
-    try {
-      const read = await this.#context.readPages(missing);
-      for (const [index, page] of missing.entries()) this.#keep(page, read[index]);
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      warn(lostBaseWarning(error));
-    }
-    const current = pages.flatMap((page) => this.#pages.get(nameOf(page)) ?? []);
+    // Taken before anything is awaited: another batch of this thread may drop pages from the memory meanwhile.
+    const found = pages.map((page) => this.#pages.get(nameOf(page)));
+    const missing = pages.filter((_, index) => found[index] === undefined);
+    if (missing.length > 0) found.push(...(await this.#read(missing, warn)));
     // Batches come in order: a page of an earlier one is wanted again by the next one at most.
     for (const name of [...this.#pages.keys()].slice(0, -(pages.length + PAGES_KEPT))) this.#pages.delete(name);
+    const current = found.filter((page) => page !== undefined);
     return (path) => {
       for (const page of current) {
-        const found = page.get(path);
-        if (found !== undefined) return found;
+        const entry = page.get(path);
+        if (entry !== undefined) return entry;
       }
       return undefined;
     };
   }
 
-  #keep(page: ContentSegment, read: TreePageEntries | undefined): void {
-    const map = new Map<ByteString, BaseEntry>();
-    for (const [index, entry] of (read?.entries ?? []).entries()) {
-      map.set(entry.path, { entry, encoded: read?.encoded[index] as Uint8Array });
+  async #read(pages: readonly ContentSegment[], warn: (message: string) => void): Promise<PageEntries[]> {
+    let read: TreePageEntries[];
+    try {
+      read = await this.#context.readPages(pages);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      warn(lostBaseWarning(error));
+      return [];
     }
-    this.#pages.set(nameOf(page), map);
+    return pages.map((page, index) => {
+      const entries = byPath(read[index]);
+      this.#pages.set(nameOf(page), entries);
+      return entries;
+    });
   }
 }
 
@@ -60,6 +66,12 @@ export function isDamage(error: unknown): error is HoldfastError {
 
 export function lostBaseWarning(error: HoldfastError): string {
   return `A part of the backup that this one builds on cannot be read, so the files in it were read anew: ${error.message}`;
+}
+
+function byPath(page: TreePageEntries | undefined): PageEntries {
+  return new Map(
+    page?.entries.map((entry, index) => [entry.path, { entry, encoded: page.encoded[index] as Uint8Array }]),
+  );
 }
 
 function nameOf(page: ContentSegment): string {
