@@ -1,10 +1,10 @@
-import type { Dirent } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import { type ByteString, comparePaths } from '../../core/tree-entry.ts';
 import { asPath, isBelow, printable, toByteString } from './byte-path.ts';
 import type { FilesConfiguration } from './configuration.ts';
 import { ExcludeRules } from './exclude-rules.ts';
+import { type FolderListing, listFolder } from './folder-listing.ts';
 
 export interface WalkOptions {
   signal: AbortSignal;
@@ -54,6 +54,7 @@ class Walk {
   readonly #roots: readonly Root[];
   readonly #byPath: ReadonlyMap<ByteString, Root>;
   readonly #rules: ExcludeRules;
+  readonly #markers: readonly ByteString[];
   readonly #options: WalkOptions;
 
   constructor(configuration: FilesConfiguration, roots: readonly Root[], options: WalkOptions) {
@@ -61,6 +62,7 @@ class Walk {
     this.#roots = roots;
     this.#byPath = new Map(roots.map((root) => [root.path, root]));
     this.#rules = new ExcludeRules(configuration);
+    this.#markers = configuration.excludeIfPresent.map(toByteString);
     this.#options = options;
   }
 
@@ -76,15 +78,16 @@ class Walk {
 
   async *#folder(folder: ByteString, root: Root): AsyncGenerator<ByteString> {
     this.#options.signal.throwIfAborted();
-    for (const each of await this.#list(folder)) {
-      const path = folder === '' ? each.name : `${folder}/${each.name}`;
+    const { names, folders } = await this.#list(folder);
+    for (const name of names) {
+      const path = folder === '' ? name : `${folder}/${name}`;
       if (this.#roots.length > 1) yield* this.#rootsBelow(folder, path);
       const nested = this.#byPath.get(path);
       if (nested !== undefined) {
         yield* this.#root(nested);
         continue;
       }
-      const isFolder = each.isDirectory();
+      const isFolder = folders.has(name);
       if (this.#rules.excludes(relativeTo(root.path, path), isFolder)) {
         if (isFolder) yield* this.#rootsBelow(path);
         continue;
@@ -109,23 +112,22 @@ class Walk {
   }
 
   /** What is in a folder, in byte order; nothing if it is marked as to be left out. */
-  async #list(folder: ByteString): Promise<Dirent[]> {
-    const { excludeIfPresent } = this.#configuration;
+  async #list(folder: ByteString): Promise<FolderListing> {
     try {
-      const names = await readdir(asPath(folder), { withFileTypes: true, encoding: BYTE_STRINGS });
-      if (excludeIfPresent.some((marker) => names.some(({ name }) => name === toByteString(marker)))) return [];
-      return names.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+      const listing = await listFolder(folder);
+      return this.#markers.some((marker) => listing.names.includes(marker)) ? NOTHING : listing;
     } catch (error) {
+      // Errors without a system call are mistakes of this program: to warn of them would hide that files are missing.
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
       this.#options.warn(
         `${printable(folder)} could not be listed, so nothing below it is in this backup: ${messageOf(error)}`,
       );
-      return [];
+      return NOTHING;
     }
   }
 }
 
-/** Node takes any encoding here; its types know of UTF-8 alone. */
-const BYTE_STRINGS = 'latin1' as BufferEncoding as 'utf8';
+const NOTHING: FolderListing = { names: [], folders: new Set() };
 
 async function deviceOf(path: ByteString): Promise<number | undefined> {
   try {
