@@ -64,10 +64,11 @@ export function assertSameTree(actual: string, expected: string, ignore: readonl
   for (const [path, description] of right) assert.deepEqual(left.get(path), description, path);
 }
 
+const buffer = Buffer.allocUnsafe(1 << 20);
+
 function hashOf(absolute: Buffer): string {
   const hash = createHash('sha256');
   const descriptor = openSync(absolute, 'r');
-  const buffer = Buffer.allocUnsafe(1 << 20);
   try {
     for (let read = readSync(descriptor, buffer); read > 0; read = readSync(descriptor, buffer))
       hash.update(buffer.subarray(0, read));

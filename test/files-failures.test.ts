@@ -42,11 +42,11 @@ describe('a failure in the middle', () => {
   describe('of the repository', () => {
     test('stops the restore at a damaged chunk and names the file that it hits', async () => {
       const { storage, folder } = rig.temporary;
-      for (const { key, size } of await storage.list('packs/')) {
+      // A damaged page of the tree itself hits many files, or none that can be named.
+      const packs = (await storage.list('packs/')).filter(({ key }) => holdsContents(readFileSync(`${folder}/${key}`)));
+      for (const { key, size } of packs.slice(0, 4)) {
         const pack = `${folder}/${key}`;
         const bytes = readFileSync(pack);
-        // A damaged page of the tree itself hits many files, or none that can be named.
-        if (!holdsContents(bytes)) continue;
         const damaged = Buffer.from(bytes);
         const at = Math.floor(size / 2);
         damaged[at] = (damaged[at] ?? 0) ^ 1;

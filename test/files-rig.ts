@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -157,6 +158,8 @@ export class FilesRig {
 
   async remove(): Promise<void> {
     await this.temporary.remove();
+    // Only root can empty folders that nobody may write to.
+    if (process.geteuid?.() !== 0) execFileSync('chmod', ['-R', 'u+rwX', this.folder]);
     await rm(this.folder, { recursive: true, force: true });
   }
 }

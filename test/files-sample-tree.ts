@@ -119,7 +119,8 @@ export function makeMetadata(folder: string): void {
     mkdirSync(`${name} folder`);
     writeFileSync(`${name} folder/inside`, 'x');
     if (IS_ROOT) chownSync(name, 12_345, 54_321);
-    chmodSync(name, mode);
+    // Without rights to read, only root can back it up.
+    chmodSync(name, mode | (IS_ROOT ? 0 : 0o400));
     chmodSync(`${name} folder`, mode | (IS_ROOT ? 0 : 0o500));
   }
   if (IS_ROOT) lchownSync(`${folder}/dangling`, 4242, 2424);

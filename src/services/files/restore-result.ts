@@ -34,6 +34,12 @@ export interface RestoreTaskResult {
   begun?: { temporary: ByteString; replace: boolean };
 }
 
+/** What a directory is to become when all is in it. */
+export function directoryEnd({ path, type, mode, uid, gid, modifiedAt, extendedAttributes }: TreeEntry): DirectoryEnd {
+  const end = { path, type, mode, uid, gid, modifiedAt };
+  return extendedAttributes === undefined ? end : { ...end, extendedAttributes };
+}
+
 export const ACTIONS_TOLD = 1000;
 
 export function emptyResult(): RestoreTaskResult {

@@ -6,7 +6,7 @@ import { conflictAt, decide } from './conflict-decision.ts';
 import { FileFilling, type WantedFile } from './file-filling.ts';
 import { FileWriter, type FileWriterOptions, writeAll } from './file-writer.ts';
 import type { Conflict } from './restore-options.ts';
-import { addAction, type DirectoryEnd, emptyResult, type RestoreTaskResult } from './restore-result.ts';
+import { addAction, type DirectoryEnd, directoryEnd, emptyResult, type RestoreTaskResult } from './restore-result.ts';
 import { RestoreTarget, type RestoreTargetOptions, statusAt } from './restore-target.ts';
 import type { FilesSizes } from './sizes.ts';
 import { StopFlag } from './stop-flag.ts';
@@ -129,16 +129,7 @@ class RestoreRun {
       return;
     }
     this.#target.ensureFolder(place);
-    const { path, type, mode, uid, gid, modifiedAt, extendedAttributes } = entry;
-    this.#result.directories.push({
-      path,
-      type,
-      mode,
-      uid,
-      gid,
-      modifiedAt,
-      ...(extendedAttributes === undefined ? {} : { extendedAttributes }),
-    });
+    this.#result.directories.push(directoryEnd(entry));
   }
 
   #other(entry: TreeEntry): void {

@@ -5,6 +5,7 @@ import { type ByteString, type ContentSegment, comparePaths, type TreeEntry } fr
 import { isBelow, printable, toByteString } from './byte-path.ts';
 import { restoreLargeFile } from './large-file-restore.ts';
 import { LinkedFiles } from './linked-files.ts';
+import { makeParentFolders } from './parent-folders.ts';
 import { parseRestoreOptions, type RestoreOptions } from './restore-options.ts';
 import { checkTarget, makeTarget, requirePaths } from './restore-preconditions.ts';
 import {
@@ -81,6 +82,7 @@ class FilesRestore {
   readonly #runner: TaskRunner<RestoreTask, RestoreTaskResult>;
   readonly #options: RestoreOptions;
   readonly #sizes: FilesSizes;
+  readonly #target: RestoreTarget;
   readonly #counts: RestoreCounts = { files: 0, directories: 0, other: 0, bytes: 0, skipped: 0, overwritten: 0 };
   readonly #directories: DirectoryEnd[] = [];
   readonly #linked = new LinkedFiles();
@@ -102,16 +104,19 @@ class FilesRestore {
     this.#runner = reader.tasks({ module: TASK_MODULE, options: { ...taskOptions } });
     this.#options = options;
     this.#sizes = taskOptions.sizes;
+    this.#target = new RestoreTarget(taskOptions);
     this.#totalBytes = reader.record.backup.size;
   }
 
   async run(): Promise<void> {
-    const { paths } = this.#options;
+    const { paths, dryRun } = this.#options;
+    if (paths !== undefined && !dryRun)
+      this.#directories.push(...(await makeParentFolders(this.#reader, paths, this.#target)));
     for (const pages of batches(await this.#wantedPages(), PAGES_IN_A_TASK))
       await this.#start(async () => void (await this.#page({ kind: 'pages', pages, paths })));
     await this.#finishStarted();
     await this.#restoreLinked();
-    if (this.#options.dryRun) return;
+    if (dryRun) return;
     const directories = this.#directories.sort((a, b) => comparePaths(b.path, a.path));
     for (const batch of batches(directories, DIRECTORIES_IN_A_TASK))
       this.#take(await this.#runner.run({ kind: 'directories', directories: batch }));
