@@ -1,4 +1,4 @@
-import { lstat, opendir, readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { systemErrorCode } from '../../core/errors.ts';
 import type { ByteString } from '../../core/tree-entry.ts';
 import { asPath } from './byte-path.ts';
@@ -11,40 +11,38 @@ export interface FolderListing {
 }
 
 /**
- * Lists a folder piece by piece, so that one of a million files costs the memory of their names alone.
+ * Lists a folder; of one of a million files, no more than the names is kept.
  *
- * @throws errors of the system calls on the folder itself; what vanishes from it meanwhile is no error
+ * Where the file system does not tell types (ext4 and XFS without `ftype`, some of FUSE), Node.js looks at each entry itself,
+ * which fails for paths of bytes with names of text, and for entries that vanish meanwhile. They are looked at here then.
+ *
+ * @throws errors of the system calls; what vanishes from the folder meanwhile is no error
  */
 export async function listFolder(folder: ByteString): Promise<FolderListing> {
   try {
     return await listWithTypes(folder);
   } catch (error) {
-    if (!isOfAnEntry(error)) throw error;
+    if (isOfTheFolder(error)) throw error;
     return await listAndLook(folder);
   }
 }
 
-/**
- * Names are asked for as bytes and not as byte strings: where the file system does not tell types (ext4 and XFS without
- * `ftype`, some of FUSE), Node.js looks at each entry itself, and joins a path of bytes with names of bytes only.
- */
+/** One trip to the thread pool, where reading piece by piece takes three: most folders are small. */
 async function listWithTypes(folder: ByteString): Promise<FolderListing> {
   const names: ByteString[] = [];
   const folders = new Set<ByteString>();
-  const entries = await opendir(asPath(folder) as unknown as string, { encoding: BYTES, bufferSize: ENTRIES_AT_ONCE });
-  for await (const entry of entries) {
-    const name = (entry.name as unknown as Buffer).toString('latin1');
-    names.push(name);
-    if (entry.isDirectory()) folders.add(name);
+  for (const entry of await readdir(asPath(folder), { withFileTypes: true, encoding: BYTE_STRINGS })) {
+    names.push(entry.name);
+    if (entry.isDirectory()) folders.add(entry.name);
   }
   return { names: inByteOrder(names), folders };
 }
 
-/** For such file systems too, entry by entry: one that vanishes stays in the list, where its reading tells of it. */
+/** What vanishes stays in the list: the reading of it tells so. */
 export async function listAndLook(folder: ByteString): Promise<FolderListing> {
   const names = await readdir(asPath(folder), { encoding: BYTE_STRINGS });
   const folders = new Set<ByteString>();
-  for (const name of names) if (await isFolder(`${folder}/${name}`)) folders.add(name);
+  for (const name of names) if (await isFolder(folder === '' ? name : `${folder}/${name}`)) folders.add(name);
   return { names: inByteOrder(names), folders };
 }
 
@@ -62,12 +60,10 @@ function inByteOrder(names: ByteString[]): ByteString[] {
   return names.sort();
 }
 
-/** Whether Node.js failed to look at an entry, rather than to list the folder. */
-function isOfAnEntry(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && error.syscall === 'lstat';
+/** Whether the folder itself could not be listed, rather than an entry be looked at. */
+function isOfTheFolder(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && error.syscall === 'scandir';
 }
 
-const ENTRIES_AT_ONCE = 256;
-/** Node.js takes these here, and bytes as a path; its types know of text alone. */
-const BYTES = 'buffer' as BufferEncoding;
+/** Node.js takes any encoding here; its types know of UTF-8 alone. */
 const BYTE_STRINGS = 'latin1' as BufferEncoding as 'utf8';
