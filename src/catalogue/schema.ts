@@ -22,8 +22,7 @@ export interface CatalogueSchema {
     expires_at: string | null;
     record: string;
   };
-  /** `created_at` is the backup's, so that what has a tag is found in the order of time. */
-  backup_tags: { backup_id: string; name: string; value: string; created_at: string };
+  backup_tags: { backup_id: string; name: string; value: string };
   operations: {
     id: string;
     kind: string;
