@@ -11,7 +11,7 @@ export function matchesAny<DB, Table extends keyof DB>(
     if (!pattern.endsWith('*')) return sql<SqlBool>`${reference} = ${pattern}`;
     const prefix = pattern.slice(0, -1);
     // Compared piece by piece, not with LIKE: `_` and `%` may be part of an id.
-    return sql<SqlBool>`substr(${reference}, 1, ${prefix.length}) = ${prefix}`;
+    return sql<SqlBool>`substr(${reference}, 1, ${[...prefix].length}) = ${prefix}`;
   });
   return conditions.length === 0 ? sql<SqlBool>`1 = 0` : builder.or(conditions);
 }

@@ -14,7 +14,11 @@ export function decodeCursor(cursor: string, length: number): string[] {
   } catch {
     // Not even JSON: the same answer as below.
   }
-  throw new HoldfastError(
+  throw cursorInvalid();
+}
+
+export function cursorInvalid(): HoldfastError {
+  return new HoldfastError(
     'invalid',
     'cursor-invalid',
     'This cursor was not made by Holdfast. Use the one from the page before, unchanged, or begin without one.',

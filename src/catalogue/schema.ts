@@ -22,7 +22,8 @@ export interface CatalogueSchema {
     expires_at: string | null;
     record: string;
   };
-  backup_tags: { backup_id: string; name: string; value: string };
+  /** `created_at` is the backup's, so that what has a tag is found in the order of time. */
+  backup_tags: { backup_id: string; name: string; value: string; created_at: string };
   operations: {
     id: string;
     kind: string;

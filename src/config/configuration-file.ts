@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { isSecretReference } from './resolve-secret.ts';
 
 const positive = z.number().int().min(1);
-const secretReference = z
-  .string()
-  .refine(isSecretReference, 'a secret must not stand here itself: write env:NAME or file:/path');
+const secretReference = z.string().refine(isSecretReference, {
+  error: 'a secret must not stand here itself: write env:NAME or file:/path',
+  params: { secret: true },
+});
 const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']);
 
 /** `holdfast.yaml`; docs/configuration.md tells what each setting does. */

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { inspect } from 'node:util';
 import { loadConfiguration } from './load-configuration.ts';
 import { resolveSecret } from './resolve-secret.ts';
 
@@ -90,4 +91,56 @@ test('references to secrets are followed, and a missing one is named', async () 
   assert.equal(await resolveSecret('env:NAME', { NAME: 'value' }), 'value');
   await assert.rejects(resolveSecret('env:NAME', {}), { code: 'secret-missing', message: /NAME/ });
   await assert.rejects(resolveSecret('file:/nowhere/at/all', {}), { code: 'secret-missing' });
+});
+
+test('a mistake in the YAML is located without showing the line, which may hold a secret', async () => {
+  for (const text of [
+    'repository:\n  keys:\n    - passphrase: "hunter2\n',
+    'repository:\n  keys:\n    - passphrase: *hunter2\n',
+    'repository:\n  keys:\n    - passphrase: @hunter2\n',
+  ]) {
+    await assert.rejects(
+      loadConfiguration({ file: await fileOf(text), environment: {}, workingFolder: folder }),
+      (error: Error & { code: string }) =>
+        error.code === 'configuration-invalid' &&
+        !error.message.includes('\n') &&
+        !inspect(error, { depth: 5 }).includes('hunter2'),
+    );
+  }
+  await assert.rejects(
+    loadConfiguration({ file: await fileOf('data: a\ndata: b\n'), environment: {}, workingFolder: folder }),
+    { message: /line 2, column 1: Map keys must be unique/ },
+  );
+});
+
+test('a section without settings sets nothing, and a file that is no mapping says so', async () => {
+  const file = await fileOf('server:\n  # port: 80\ncleanup:\n');
+  const { server } = await loadConfiguration({ file, environment: {}, workingFolder: folder });
+  assert.equal(server.port, 3004);
+  await assert.rejects(loadConfiguration({ file: await fileOf('- a\n'), environment: {}, workingFolder: folder }), {
+    code: 'configuration-invalid',
+    message: /must hold settings by name/,
+  });
+});
+
+test('a cron expression or time zone that cannot be is found before anything starts', async () => {
+  for (const cleanup of ['cron: every day', 'timeZone: Mars/Olympus']) {
+    await assert.rejects(
+      loadConfiguration({ file: await fileOf(`cleanup:\n  ${cleanup}\n`), environment: {}, workingFolder: folder }),
+      { code: 'configuration-invalid', message: /cleanup/ },
+    );
+  }
+  const file = await fileOf('cleanup:\n  cron: 30 3 * * *\n  timeZone: Europe/Berlin\n');
+  const { cleanup } = await loadConfiguration({ file, environment: {}, workingFolder: folder });
+  assert.deepEqual(cleanup, { cron: '30 3 * * *', timeZone: 'Europe/Berlin', enabled: true });
+});
+
+test('the default key is never made inside the repository', async () => {
+  const environment = { HOLDFAST_DATA: folder, HOLDFAST_REPOSITORY: folder };
+  await assert.rejects(loadConfiguration({ environment, workingFolder: folder }), { code: 'key-inside-repository' });
+  const beside = { HOLDFAST_DATA: folder, HOLDFAST_REPOSITORY: path.join(folder, 'key') };
+  assert.equal((await loadConfiguration({ environment: beside, workingFolder: folder })).repositories.length, 1);
+  const named = { ...environment, HOLDFAST_KEY_FILE: '/elsewhere/holdfast.key' };
+  const [repository] = (await loadConfiguration({ environment: named, workingFolder: folder })).repositories;
+  assert.equal(repository?.keyIsDefault, false);
 });

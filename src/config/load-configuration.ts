@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { parse } from 'yaml';
+import { parse, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import type { ConfigurationOverrides } from '../core/composition.ts';
 import type { Configuration, KeyConfiguration, RepositoryConfiguration } from '../core/configuration.ts';
@@ -20,7 +20,8 @@ export interface LoadOptions {
 /**
  * What the command line says wins over the environment, that over `holdfast.yaml`, that over the defaults.
  *
- * @throws HoldfastError `configuration-invalid`, `configuration-missing`, `secret-in-configuration` (invalid), naming the field
+ * @throws HoldfastError `configuration-invalid`, `configuration-missing`, `secret-in-configuration`, `key-inside-repository` (invalid),
+ * naming the field
  */
 export async function loadConfiguration(options: LoadOptions): Promise<Configuration> {
   const { workingFolder, overrides = {} } = options;
@@ -30,6 +31,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     workingFolder,
     overrides.dataFolder ?? environment.HOLDFAST_DATA ?? file.data ?? 'data',
   );
+  await checkCleanup(file.cleanup);
   return {
     dataFolder,
     server: {
@@ -47,7 +49,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     maxChainLength: file.maxChainLength ?? 50,
     trashDays: file.trashDays ?? 7,
     cleanup: {
-      cron: file.cleanup?.cron ?? '17 * * * *',
+      cron: file.cleanup?.cron ?? CLEANUP_CRON,
       timeZone: file.cleanup?.timeZone ?? 'UTC',
       enabled: file.cleanup?.enabled ?? true,
     },
@@ -89,18 +91,45 @@ function repositoryOf(
     zstdLevel = 3,
     workers = Math.min(8, availableParallelism()),
   } = file.repository ?? {};
+  const place = path.resolve(workingFolder, folder ?? path.join(dataFolder, 'repository'));
   return {
     id: 'default',
-    storage: {
-      kind: 'local',
-      options: { folder: path.resolve(workingFolder, folder ?? path.join(dataFolder, 'repository')) },
-    },
-    keys: keys.length > 0 ? keys : [{ kind: 'keyfile', path: path.join(dataFolder, 'keys', 'holdfast.key') }],
+    storage: { kind: 'local', options: { folder: place } },
+    keys: keys.length > 0 ? keys : [{ kind: 'keyfile', path: defaultKeyFile(dataFolder, place) }],
     keyIsDefault: keys.length === 0,
     settings: { cipher, codec, zstdLevel },
     workers,
   };
 }
+
+/** @throws HoldfastError `key-inside-repository`: whoever gets hold of the backups would have their key as well */
+function defaultKeyFile(dataFolder: string, repositoryFolder: string): string {
+  const file = path.join(dataFolder, 'keys', 'holdfast.key');
+  if (!file.startsWith(path.join(repositoryFolder, path.sep))) return file;
+  throw new HoldfastError(
+    'invalid',
+    'key-inside-repository',
+    `The repository's folder ${repositoryFolder} holds the data folder ${dataFolder}, and the key file would be made in there beside the backups. Choose another folder for either, or name a key yourself (HOLDFAST_KEY_FILE, HOLDFAST_PASSPHRASE or \`repository.keys\`).`,
+  );
+}
+
+/** Found here, not when the service has started. The scheduler's parser is loaded only where there is something to parse. */
+async function checkCleanup(cleanup: ConfigurationFile['cleanup']): Promise<void> {
+  if (cleanup?.cron === undefined && cleanup?.timeZone === undefined) return;
+  const { requireCron } = await import('../core/schedule-manager.ts');
+  try {
+    requireCron(cleanup.cron ?? CLEANUP_CRON, cleanup.timeZone ?? 'UTC', new Date());
+  } catch (cause) {
+    throw new HoldfastError(
+      'invalid',
+      'configuration-invalid',
+      `The setting \`cleanup\` is not valid: ${messageOf(cause)} Time zones are named as in "Europe/Berlin".`,
+      { cause },
+    );
+  }
+}
+
+const CLEANUP_CRON = '17 * * * *';
 
 function keysOf(file: string | undefined, passphrase: string | undefined): KeyConfiguration[] {
   return [
@@ -137,17 +166,28 @@ async function readConfigurationFile(named: string | undefined, workingFolder: s
       { cause },
     );
   }
-  let value: unknown;
-  try {
-    value = parse(text, { maxAliasCount: 100 }) ?? {};
-  } catch (cause) {
-    throw new HoldfastError('invalid', 'configuration-invalid', `${file} is not valid YAML: ${messageOf(cause)}`, {
-      cause,
-    });
-  }
-  const parsed = configurationFileSchema.safeParse(value);
+  const parsed = configurationFileSchema.safeParse(withoutEmpty(parseYaml(file, text)) ?? {});
   if (!parsed.success) throw fieldError(file, parsed.error);
   return parsed.data;
+}
+
+/** Says where and what, but neither shows the line nor keeps the parser's error, which does: it may hold a secret. */
+function parseYaml(file: string, text: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: 100, logLevel: 'error' });
+  } catch (error) {
+    const [start] = error instanceof YAMLParseError ? (error.linePos ?? []) : [];
+    const where = start === undefined ? '' : ` at line ${start.line}, column ${start.col}`;
+    const [what] = messageOf(error).split(/ at line |[:\n]/);
+    throw new HoldfastError('invalid', 'configuration-invalid', `${file} is not valid YAML${where}: ${what}.`);
+  }
+}
+
+/** A section whose settings are all commented out is null in YAML, and means nothing was set. */
+function withoutEmpty(value: unknown): unknown {
+  if (value === null) return undefined;
+  if (typeof value !== 'object' || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withoutEmpty(member)]));
 }
 
 function fieldError(file: string, error: z.ZodError): HoldfastError {
@@ -162,7 +202,12 @@ function fieldError(file: string, error: z.ZodError): HoldfastError {
       `${file} has an unknown setting \`${where === '' ? key : `${where}.${key}`}\`.${near === undefined ? '' : ` Did you mean \`${near}\`?`}`,
     );
   }
-  const code = issue?.message.includes('secret') === true ? 'secret-in-configuration' : 'configuration-invalid';
+  if (where === '') {
+    const message = `${file} must hold settings by name, such as \`data: /var/lib/holdfast\`.`;
+    return new HoldfastError('invalid', 'configuration-invalid', message);
+  }
+  const isSecret = issue?.code === 'custom' && issue.params?.secret === true;
+  const code = isSecret ? 'secret-in-configuration' : 'configuration-invalid';
   return new HoldfastError('invalid', code, `The setting \`${where}\` in ${file} is not valid: ${issue?.message}.`);
 }
 

@@ -9,6 +9,7 @@ export function isSecretReference(text: string): boolean {
 
 /**
  * Reads what a reference names: `env:NAME` an environment variable, `file:/path` a file (without the line break at its end).
+ * Who else may read that file is not looked at: mounted secrets often belong to a group or another user.
  *
  * @throws HoldfastError `secret-missing` (invalid) naming the variable or file, never a value
  */

@@ -1,11 +1,17 @@
 import { type Kysely, Migrator } from 'kysely';
 import { HoldfastError } from '../../core/errors.ts';
 import { initial } from './0001-initial.ts';
+import { lookUps } from './0002-look-ups.ts';
 
 /** All migrations, in the order in which they are applied. A new one is a new file and a line here; old ones never change. */
-const MIGRATIONS = { '0001-initial': initial };
+const MIGRATIONS = { '0001-initial': initial, '0002-look-ups': lookUps };
 
-/** Brings a catalogue's tables up to date. @throws HoldfastError `catalogue-newer` (unsupported), `catalogue-damaged` (damaged) */
+/**
+ * Brings a catalogue's tables up to date. To be run in one exclusive transaction: Kysely takes neither lock nor transaction
+ * for SQLite, and of two processes that open a new catalogue one would fail, and a killed one leave half of the tables.
+ *
+ * @throws HoldfastError `catalogue-newer` (unsupported)
+ */
 export async function migrate<Schema>(database: Kysely<Schema>): Promise<void> {
   const migrator = new Migrator({ db: database, provider: { getMigrations: async () => MIGRATIONS } });
   const { error } = await migrator.migrateToLatest();

@@ -1,39 +1,44 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
+import { isDenied, SQLITE_BUSY, SQLITE_NOTADB, sqliteResultCode } from './catalogue-fault.ts';
+
+/** Held locks: a database that nothing refers to is closed by garbage collection, and its lock would go with it. */
+const held = new Set<DatabaseSync>();
+
+/** Who looks whether a service runs has the lock for a moment; a service that starts just then waits for that. */
+const WAIT_MILLISECONDS = 300;
 
 /**
  * Makes sure that one service runs on a data folder. The lock is the operating system's on a file of its own (SQLite takes
  * and keeps it), so that it ends with the process, however that ends: there is no stale lock to remove by hand.
  *
- * @throws HoldfastError `data-folder-in-use` (locked), naming the process that has it
+ * @throws HoldfastError `data-folder-in-use` (locked), naming the process that has it; `data-folder-denied` (denied);
+ * `service-lock-damaged` (damaged)
  */
 export async function acquireServiceLock(dataFolder: string): Promise<{ release(): Promise<void> }> {
-  mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
-  const database = tryLock(dataFolder);
-  if (database === undefined) {
-    const holder = holderOf(dataFolder);
-    const who = holder === undefined ? 'Another process' : `Process ${holder}`;
-    throw new HoldfastError(
-      'locked',
-      'data-folder-in-use',
-      `${who} is serving the data folder ${dataFolder} already. Stop it first, or give this one a data folder of its own with --data.`,
-    );
+  try {
+    mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+    const database = tryLock(dataFolder, WAIT_MILLISECONDS);
+    if (database === undefined) throw inUse(dataFolder);
+    held.add(database);
+    writeFileSync(holderFile(dataFolder), `${process.pid}\n`, { mode: 0o600 });
+    return {
+      async release() {
+        if (held.delete(database)) database.close();
+      },
+    };
+  } catch (error) {
+    throw lockFault(error, dataFolder);
   }
-  writeFileSync(holderFile(dataFolder), `${process.pid}\n`, { mode: 0o600 });
-  return {
-    async release() {
-      database.close();
-    },
-  };
 }
 
 /** The id of the process that serves a data folder now, or undefined. */
 export async function serviceLockHolder(dataFolder: string): Promise<number | undefined> {
   let database: DatabaseSync | undefined;
   try {
-    database = tryLock(dataFolder);
+    database = tryLock(dataFolder, 0);
   } catch (error) {
     // A data folder that is not there or cannot be written to is served by nobody.
     if (error instanceof Error) return undefined;
@@ -44,25 +49,21 @@ export async function serviceLockHolder(dataFolder: string): Promise<number | un
   return undefined;
 }
 
-function tryLock(dataFolder: string): DatabaseSync | undefined {
-  const database = new DatabaseSync(path.join(dataFolder, 'service.lock'), { timeout: 0 });
+function tryLock(dataFolder: string, waitMilliseconds: number): DatabaseSync | undefined {
+  const database = new DatabaseSync(lockFile(dataFolder), { timeout: waitMilliseconds });
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE;');
     return database;
   } catch (error) {
     database.close();
-    if (
-      error instanceof Error &&
-      'errcode' in error &&
-      typeof error.errcode === 'number' &&
-      (error.errcode & 0xff) === SQLITE_BUSY
-    )
-      return undefined;
+    if (sqliteResultCode(error) === SQLITE_BUSY) return undefined;
     throw error;
   }
 }
 
-const SQLITE_BUSY = 5;
+function lockFile(dataFolder: string): string {
+  return path.join(dataFolder, 'service.lock');
+}
 
 function holderFile(dataFolder: string): string {
   return path.join(dataFolder, 'service.pid');
@@ -76,4 +77,35 @@ function holderOf(dataFolder: string): number | undefined {
     if (systemErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+function inUse(dataFolder: string): HoldfastError {
+  const holder = holderOf(dataFolder);
+  const who = holder === undefined ? 'Another process' : `Process ${holder}`;
+  return new HoldfastError(
+    'locked',
+    'data-folder-in-use',
+    `${who} is serving the data folder ${dataFolder} already. Stop it first, or give this one a data folder of its own with --data.`,
+  );
+}
+
+function lockFault(error: unknown, dataFolder: string): unknown {
+  if (error instanceof HoldfastError) return error;
+  if (sqliteResultCode(error) === SQLITE_NOTADB) {
+    return new HoldfastError(
+      'damaged',
+      'service-lock-damaged',
+      `${lockFile(dataFolder)} is not what Holdfast put there. It holds nothing of value: remove it and start again.`,
+      { cause: error },
+    );
+  }
+  if (isDenied(error)) {
+    return new HoldfastError(
+      'denied',
+      'data-folder-denied',
+      `The data folder ${dataFolder} cannot be made or written to (${messageOf(error)}). Check the path, its owner and permissions, or choose another one with --data.`,
+      { cause: error },
+    );
+  }
+  return error;
 }

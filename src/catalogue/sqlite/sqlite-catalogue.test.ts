@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
+import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely';
 import type { Backup } from '../../core/backup.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { Catalogue } from '../../core/ports/catalogue.ts';
-import { acquireServiceLock, serviceLockHolder } from './service-lock.ts';
+import type { CatalogueSchema } from '../schema.ts';
+import { createBackupTable } from '../tables/backup-table.ts';
+import { createExclusively } from './exclusively.ts';
+import { NodeSqliteDatabase } from './node-sqlite-database.ts';
 import { openSqliteCatalogue } from './sqlite-catalogue.ts';
 
 function backup(id: string, change: Partial<Backup> = {}): Backup {
@@ -202,6 +204,12 @@ describe('the SQLite catalogue', () => {
     direct.exec(`UPDATE audit_events SET record = replace(record, '"test"', '"nobody"') WHERE sequence = 7`);
     direct.close();
     assert.deepEqual(await catalogue.audit.verify(), { events: 6, brokenAt: 7 });
+    const columns = new DatabaseSync(file);
+    columns.exec(`UPDATE audit_events SET actor = 'somebody-else' WHERE sequence = 3`);
+    columns.close();
+    assert.deepEqual(await catalogue.audit.verify(), { events: 2, brokenAt: 3 });
+    const cursor = Buffer.from('["no number"]').toString('base64url');
+    await assert.rejects(catalogue.audit.page({}, { limit: 1, cursor }), { code: 'cursor-invalid' });
   });
 
   test('an idempotency key is claimed once, then answers as it did', async () => {
@@ -218,70 +226,115 @@ describe('the SQLite catalogue', () => {
     assert.deepEqual(await idempotency.begin('k', 'f', at(0)), { state: 'new' });
   });
 
-  test('the questions asked all day are answered from an index', () => {
-    const direct = new DatabaseSync(path.join(folder, 'catalogue.sqlite'));
-    const plan = (query: string): string =>
-      direct
-        .prepare(`EXPLAIN QUERY PLAN ${query}`)
-        .all()
-        .map((row) => String(row.detail))
-        .join('; ');
-    for (const query of [
-      "SELECT record FROM backups WHERE resource_id = 'x' ORDER BY created_at DESC, id DESC LIMIT 100",
-      'SELECT record FROM backups ORDER BY created_at DESC, id DESC LIMIT 100',
-      "SELECT record FROM backups WHERE (created_at, id) < ('2026', 'b') ORDER BY created_at DESC, id DESC LIMIT 100",
-      "SELECT record FROM backups WHERE type = 'full' ORDER BY created_at DESC, id DESC LIMIT 100",
-      "SELECT id FROM backups WHERE parent_id = 'x'",
-      "SELECT record FROM backups WHERE expires_at <= '2026'",
-    ]) {
-      assert.match(plan(query), /USING (COVERING )?INDEX/, query);
-      assert.doesNotMatch(plan(query).replace('FOR ORDER BY LAST TERM', ''), /USE TEMP B-TREE/, query);
-    }
-    direct.close();
-  });
-});
-
-describe('opening a catalogue', () => {
-  let folder: string;
-  before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'holdfast-catalogue-'));
-  });
-  after(() => rm(folder, { recursive: true, force: true }));
-
-  test('a damaged file is told from a newer one', async () => {
-    const damaged = path.join(folder, 'damaged.sqlite');
-    await writeFile(damaged, 'This is no database at all, but long enough to look at. '.repeat(100));
-    await assert.rejects(openSqliteCatalogue({ file: damaged }), { code: 'catalogue-damaged' });
-    const newer = path.join(folder, 'newer.sqlite');
-    await (await openSqliteCatalogue({ file: newer })).close();
-    const direct = new DatabaseSync(newer);
-    direct.exec(`INSERT INTO kysely_migration (name, timestamp) VALUES ('9999-later', '2030-01-01')`);
-    direct.close();
-    await assert.rejects(openSqliteCatalogue({ file: newer }), { code: 'catalogue-newer', kind: 'unsupported' });
-  });
-
-  test('one process serves a data folder, and a killed one leaves no lock', async () => {
-    const lock = await acquireServiceLock(folder);
-    await lock.release();
-    const module = new URL('./service-lock.ts', import.meta.url).href;
-    const child = spawn(
-      process.execPath,
-      [
-        '--input-type=module',
-        '-e',
-        `const { acquireServiceLock } = await import(${JSON.stringify(module)}); await acquireServiceLock(${JSON.stringify(folder)}); console.log('held'); setInterval(() => {}, 1000);`,
-      ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    await once(child.stdout, 'data');
-    await assert.rejects(acquireServiceLock(folder), {
-      code: 'data-folder-in-use',
-      message: new RegExp(`Process ${child.pid}`),
+  test('the questions asked all day are answered from an index', async () => {
+    const sqlite = new NodeSqliteDatabase(path.join(folder, 'catalogue.sqlite'));
+    const asked: CompiledQuery[] = [];
+    const database = new Kysely<CatalogueSchema>({
+      dialect: new SqliteDialect({ database: sqlite }),
+      log: ({ query }) => void asked.push(query),
     });
-    assert.equal(await serviceLockHolder(folder), child.pid);
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    assert.equal(await serviceLockHolder(folder), undefined);
-    await (await acquireServiceLock(folder)).release();
+    const backups = createBackupTable(database, createExclusively(database, sqlite));
+    const cursor = Buffer.from(JSON.stringify([at(20), 'b20'])).toString('base64url');
+    for (const filter of [
+      {},
+      { resourceId: 'shop' },
+      { type: 'full' as const },
+      { resourceId: 'shop', type: 'full' as const },
+      { resourceType: 'postgresql' },
+      { tag: 'env' },
+      { tag: 'env=production' },
+      { from: at(1), until: at(9) },
+    ]) {
+      await backups.page(filter, { limit: 10 });
+      await backups.page(filter, { limit: 10, cursor });
+    }
+    await backups.latest('shop');
+    await backups.latest('shop', 'full');
+    await backups.expired(at(0));
+    await backups.allOf('shop');
+    await backups.count({ resourceId: 'shop' });
+    const sorted = asked.length;
+    // These sort what they found: at most a hundred rows, and what depends on one backup.
+    await backups.atOrBefore('shop', at(5), 100);
+    await backups.dependants('b00');
+    for (const [index, { sql, parameters }] of asked.entries()) {
+      const plan = sqlite
+        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .all(parameters)
+        .map((row) => (row as { detail: string }).detail);
+      const steps = plan.filter((step) => /^(SCAN|SEARCH) (backups|backup_tags|child)/.test(step));
+      assert.ok(steps.length > 0, sql);
+      for (const step of steps) assert.match(step, /USING (COVERING )?INDEX/, `${sql}: ${plan.join('; ')}`);
+      if (index < sorted) assert.ok(!plan.some((step) => step.includes('TEMP B-TREE')), `${sql}: ${plan.join('; ')}`);
+    }
+    assert.ok(asked.length > sorted);
+    await database.destroy();
+  });
+
+  test('parents in a circle, as only a damaged catalogue has them, come to an end', async () => {
+    const chain = { resourceId: 'circle', createdAt: at(100), chainLength: 1 };
+    await catalogue.backups.insert(backup('x1', { ...chain, parentId: 'x2' }));
+    await catalogue.backups.insert(backup('x2', { ...chain, parentId: 'x1' }));
+    const found = (await catalogue.backups.dependants('x1')).map((item) => item.id);
+    assert.deepEqual(found.sort(), ['x1', 'x2']);
+    for (const id of ['x1', 'x2']) await catalogue.backups.delete(id);
+  });
+
+  test('a page of a tag follows time, through cursors and other filters', async () => {
+    const tags = { season: 'winter' };
+    for (let index = 0; index < 9; index++) {
+      const type = index % 2 === 0 ? ('full' as const) : ('incremental' as const);
+      await catalogue.backups.insert(backup(`t${index}`, { createdAt: at(500 - index), type, metadata: { tags } }));
+    }
+    const first = await catalogue.backups.page({ tag: 'season', type: 'full' }, { limit: 3 });
+    assert.deepEqual(
+      first.items.map((item) => item.id),
+      ['t0', 't2', 't4'],
+    );
+    const second = await catalogue.backups.page(
+      { tag: 'season=winter', type: 'full', from: at(494) },
+      { limit: 3, cursor: first.nextCursor! },
+    );
+    assert.deepEqual(
+      second.items.map((item) => item.id),
+      ['t6'],
+    );
+    for (let index = 0; index < 9; index++) await catalogue.backups.delete(`t${index}`);
+    assert.equal(await catalogue.backups.count({ tag: 'season' }), 0);
+  });
+
+  test('totals add up all backups', async () => {
+    assert.deepEqual(await catalogue.backups.totals(), {
+      backups: 50,
+      bytes: 5000,
+      storedBytes: 3000,
+      resources: 2,
+      newest: at(49),
+    });
+  });
+
+  test('an operation changes only from the status that was expected', async () => {
+    await catalogue.operations.insert(operation('expected'));
+    assert.equal((await catalogue.operations.claim('a'))?.id, 'expected');
+    assert.equal((await catalogue.operations.get('expected'))?.status, 'running');
+    assert.equal(await catalogue.operations.update('expected', { status: 'cancelled' }, 'queued'), false);
+    assert.equal((await catalogue.operations.get('expected'))?.status, 'running');
+    assert.equal(await catalogue.operations.update('expected', { status: 'completed' }, 'running'), true);
+    assert.equal(await catalogue.operations.update('absent', { status: 'completed' }), false);
+  });
+
+  test('while another process writes, reading goes on and writing waits', async () => {
+    const direct = new DatabaseSync(path.join(folder, 'catalogue.sqlite'));
+    direct.exec('BEGIN IMMEDIATE');
+    let written = false;
+    const writing = catalogue.backups.put(backup('b00', { createdAt: at(0) })).then(() => {
+      written = true;
+    });
+    for (let index = 0; index < 20; index++) assert.equal((await catalogue.backups.get('b01'))?.id, 'b01');
+    assert.equal(written, false);
+    direct.exec('COMMIT');
+    direct.close();
+    await writing;
+    assert.equal(written, true);
   });
 });

@@ -4,7 +4,7 @@ import type { AuditEvent } from '../../core/access.ts';
 import { canonicalText } from '../../core/canonical-json.ts';
 import type { JsonValue } from '../../core/json-value.ts';
 import type { AuditTable } from '../../core/ports/catalogue.ts';
-import { decodeCursor, encodeCursor } from '../keyset-cursor.ts';
+import { cursorInvalid, decodeCursor, encodeCursor } from '../keyset-cursor.ts';
 import { fromText, toText } from '../record-text.ts';
 import type { CatalogueSchema, Exclusively } from '../schema.ts';
 
@@ -47,7 +47,7 @@ export function createAuditTable(database: Kysely<CatalogueSchema>, exclusively:
       if (actor !== undefined) query = query.where('actor', '=', actor);
       if (action !== undefined) query = query.where('action', '=', action);
       if (subject !== undefined) query = query.where('subject', '=', subject);
-      if (cursor !== undefined) query = query.where('sequence', '<', Number(decodeCursor(cursor, 1)[0]));
+      if (cursor !== undefined) query = query.where('sequence', '<', decodeSequence(cursor));
       const rows = await query
         .orderBy('sequence', 'desc')
         .limit(limit + 1)
@@ -75,6 +75,7 @@ export function createAuditTable(database: Kysely<CatalogueSchema>, exclusively:
           if (
             Number(row.sequence) !== expected ||
             row.previous_hash !== previousHash ||
+            !columnsFit(row) ||
             row.hash !== chainHash(fromText<Unchained>(row.record), expected, previousHash)
           ) {
             return { events: sequence, brokenAt: expected };
@@ -85,6 +86,18 @@ export function createAuditTable(database: Kysely<CatalogueSchema>, exclusively:
       }
     },
   };
+}
+
+function decodeSequence(cursor: string): number {
+  const sequence = Number(decodeCursor(cursor, 1)[0]);
+  if (!Number.isSafeInteger(sequence)) throw cursorInvalid();
+  return sequence;
+}
+
+/** Events are found by columns that the hash does not cover: changed ones would hide an event. */
+function columnsFit({ record, time, actor, action, subject }: CatalogueSchema['audit_events']): boolean {
+  const event = fromText<Unchained>(record);
+  return event.time === time && event.actor === actor && event.action === action && (event.subject ?? null) === subject;
 }
 
 /** SHA-256 of the canonical JSON of the event, its number and the hash before it. */

@@ -1,29 +1,34 @@
-import { type Kysely, type SelectQueryBuilder, sql, type Transaction } from 'kysely';
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { Backup } from '../../core/backup.ts';
 import type { BackupFilter, BackupTable } from '../../core/ports/catalogue.ts';
 import { matchesAny } from '../id-patterns.ts';
 import { decodeCursor, encodeCursor } from '../keyset-cursor.ts';
 import { fromText, toText } from '../record-text.ts';
-import type { CatalogueSchema } from '../schema.ts';
+import type { CatalogueSchema, Exclusively } from '../schema.ts';
 
 type Database = Kysely<CatalogueSchema>;
 
-export function createBackupTable(database: Database): BackupTable {
+export function createBackupTable(database: Database, exclusively: Exclusively): BackupTable {
   return {
-    insert: (backup) => write(database, backup, false),
-    put: (backup) => write(database, backup, true),
+    insert: (backup) => insert(database, exclusively, backup),
+    put: (backup) =>
+      exclusively(async (transaction) => {
+        await remove(transaction, backup.id);
+        await insertRows(transaction, backup);
+      }),
     async get(id) {
       return toBackup(await database.selectFrom('backups').select('record').where('id', '=', id).executeTakeFirst());
     },
     async page(filter, { limit, cursor }) {
-      let query = filtered(database.selectFrom('backups').select(['id', 'created_at', 'record']), filter);
+      const { query, time, id } = filtered(database, filter);
+      let wanted = query.select(['backups.id', 'backups.created_at', 'backups.record']);
       if (cursor !== undefined) {
-        const [time, id] = decodeCursor(cursor, 2);
-        query = query.where(sql<boolean>`(created_at, id) < (${time}, ${id})`);
+        const [lastTime, lastId] = decodeCursor(cursor, 2);
+        wanted = wanted.where(sql<boolean>`(${time}, ${id}) < (${lastTime}, ${lastId})`);
       }
-      const rows = await query
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
+      const rows = await wanted
+        .orderBy(time, 'desc')
+        .orderBy(id, 'desc')
         .limit(limit + 1)
         .execute();
       const items = rows.slice(0, limit).map((row) => fromText<Backup>(row.record));
@@ -33,10 +38,8 @@ export function createBackupTable(database: Database): BackupTable {
         : { items };
     },
     async count(filter) {
-      const row = await filtered(
-        database.selectFrom('backups').select((builder) => builder.fn.countAll<number>().as('count')),
-        filter,
-      ).executeTakeFirst();
+      const { query } = filtered(database, filter);
+      const row = await query.select((builder) => builder.fn.countAll<number>().as('count')).executeTakeFirst();
       return Number(row?.count ?? 0);
     },
     async latest(resourceId, type) {
@@ -80,14 +83,9 @@ export function createBackupTable(database: Database): BackupTable {
       return rows.map((row) => fromText<Backup>(row.record));
     },
     async expired(time) {
-      const rows = await database
-        .selectFrom('backups')
-        .select('record')
-        .where('expires_at', '<=', time)
-        .orderBy('created_at')
-        .orderBy('id')
-        .execute();
-      return rows.map((row) => fromText<Backup>(row.record));
+      const rows = await database.selectFrom('backups').select('record').where('expires_at', '<=', time).execute();
+      // Sorted here: asked to do it, SQLite reads all backups in the order of time instead of the few that have expired.
+      return rows.map((row) => fromText<Backup>(row.record)).sort(olderFirst);
     },
     async idsOf(repositoryId) {
       const rows = await database
@@ -97,98 +95,115 @@ export function createBackupTable(database: Database): BackupTable {
         .execute();
       return new Set(rows.map((row) => row.id));
     },
-    async delete(id) {
-      return database.transaction().execute(async (transaction) => {
-        await transaction.deleteFrom('backup_tags').where('backup_id', '=', id).execute();
-        return (await transaction.deleteFrom('backups').where('id', '=', id).executeTakeFirst()).numDeletedRows > 0n;
-      });
-    },
+    delete: (id) => exclusively((transaction) => remove(transaction, id)),
     totals: () => totals(database),
   };
 }
 
-async function write(database: Database, backup: Backup, replace: boolean): Promise<void> {
+/** One statement is a transaction by itself, and most backups have no tags. */
+async function insert(database: Database, exclusively: Exclusively, backup: Backup): Promise<void> {
+  if (Object.keys(backup.metadata.tags).length === 0) await insertRows(database, backup);
+  else await exclusively((transaction) => insertRows(transaction, backup));
+}
+
+async function insertRows(database: Database, backup: Backup): Promise<void> {
+  await database.insertInto('backups').values(toRow(backup)).execute();
   const tags = Object.entries(backup.metadata.tags);
-  if (tags.length === 0 && !replace) {
-    await database.insertInto('backups').values(toRow(backup)).execute();
-    return;
-  }
-  await database.transaction().execute(async (transaction) => {
-    if (replace) await removeRow(transaction, backup.id);
-    await transaction.insertInto('backups').values(toRow(backup)).execute();
-    if (tags.length === 0) return;
-    await transaction
-      .insertInto('backup_tags')
-      .values(tags.map(([name, value]) => ({ backup_id: backup.id, name, value })))
-      .execute();
-  });
+  if (tags.length === 0) return;
+  const { id, createdAt } = backup;
+  await database
+    .insertInto('backup_tags')
+    .values(tags.map(([name, value]) => ({ backup_id: id, name, value, created_at: createdAt })))
+    .execute();
 }
 
-async function removeRow(transaction: Transaction<CatalogueSchema>, id: string): Promise<void> {
+async function remove(transaction: Database, id: string): Promise<boolean> {
   await transaction.deleteFrom('backup_tags').where('backup_id', '=', id).execute();
-  await transaction.deleteFrom('backups').where('id', '=', id).execute();
+  return (await transaction.deleteFrom('backups').where('id', '=', id).executeTakeFirst()).numDeletedRows > 0n;
 }
 
-function filtered<Output>(
-  query: SelectQueryBuilder<CatalogueSchema, 'backups', Output>,
-  filter: BackupFilter,
-): SelectQueryBuilder<CatalogueSchema, 'backups', Output> {
+type BackupQuery = SelectQueryBuilder<CatalogueSchema, 'backups', object>;
+
+/** The backups that a filter lets through, and the columns to order them by: those of the table that the search begins at. */
+function filtered(database: Database, filter: BackupFilter) {
   const { resourceId, resourceType, type, service, tag, from, until, resources } = filter;
-  let result = query;
-  if (resourceId !== undefined) result = result.where('resource_id', '=', resourceId);
-  if (resourceType !== undefined) result = result.where('resource_type', '=', resourceType);
-  if (type !== undefined) result = result.where('type', '=', type);
-  if (service !== undefined) result = result.where('service', '=', service);
-  if (from !== undefined) result = result.where('created_at', '>=', from);
-  if (until !== undefined) result = result.where('created_at', '<', until);
-  if (resources !== undefined) result = result.where((builder) => matchesAny(builder, 'resource_id', resources));
-  if (tag !== undefined) {
-    const at = tag.indexOf('=');
-    const name = at < 0 ? tag : tag.slice(0, at);
-    result = result.where((builder) => {
-      let tags = builder
-        .selectFrom('backup_tags')
-        .select('backup_tags.backup_id')
-        .whereRef('backup_tags.backup_id', '=', 'backups.id')
-        .where('backup_tags.name', '=', name);
-      if (at >= 0) tags = tags.where('backup_tags.value', '=', tag.slice(at + 1));
-      return builder.exists(tags);
-    });
-  }
-  return result;
+  const table = tag === undefined ? 'backups' : 'backup_tags';
+  const time = sql.ref<string>(`${table}.created_at`);
+  const id = sql.ref<string>(tag === undefined ? 'backups.id' : 'backup_tags.backup_id');
+  let query: BackupQuery = tag === undefined ? database.selectFrom('backups') : tagged(database, tag);
+  if (resourceId !== undefined) query = query.where('backups.resource_id', '=', resourceId);
+  if (resourceType !== undefined) query = query.where('backups.resource_type', '=', resourceType);
+  if (type !== undefined) query = query.where('backups.type', '=', type);
+  if (service !== undefined) query = query.where('backups.service', '=', service);
+  if (from !== undefined) query = query.where(time, '>=', from);
+  if (until !== undefined) query = query.where(time, '<', until);
+  if (resources !== undefined) query = query.where((builder) => matchesAny(builder, 'backups.resource_id', resources));
+  return { query, time, id };
 }
 
-/** Only deltas depend on what is before them: a backup with a chain of length 0 restores by itself. */
+/** Begins at the tags: few backups may have one. */
+function tagged(database: Database, tag: string): BackupQuery {
+  const at = tag.indexOf('=');
+  let query = database
+    .selectFrom('backup_tags')
+    .innerJoin('backups', 'backups.id', 'backup_tags.backup_id')
+    .where('backup_tags.name', '=', at < 0 ? tag : tag.slice(0, at));
+  if (at >= 0) query = query.where('backup_tags.value', '=', tag.slice(at + 1));
+  // To those who add conditions on backups it is the same, as long as they write the table before each column.
+  return query as unknown as BackupQuery;
+}
+
+/**
+ * Only deltas depend on what is before them: a backup with a chain of length 0 restores by itself. `UNION` meets each row
+ * once, so that parents which a damaged catalogue has in a circle come to an end.
+ */
 async function dependants(database: Database, id: string): Promise<Backup[]> {
   const { rows } = await sql<{ record: string }>`
-    WITH RECURSIVE chain (id, depth) AS (
-      SELECT id, 1 FROM backups WHERE parent_id = ${id} AND chain_length > 0
+    WITH RECURSIVE chain (id) AS (
+      SELECT id FROM backups WHERE parent_id = ${id} AND chain_length > 0
       UNION
-      SELECT child.id, chain.depth + 1 FROM backups AS child JOIN chain ON child.parent_id = chain.id WHERE child.chain_length > 0
+      SELECT child.id FROM chain JOIN backups AS child ON child.parent_id = chain.id WHERE child.chain_length > 0
     )
-    SELECT backups.record FROM chain JOIN backups ON backups.id = chain.id ORDER BY chain.depth, backups.created_at, backups.id
+    SELECT backups.record FROM chain JOIN backups ON backups.id = chain.id
+    ORDER BY backups.chain_length, backups.created_at, backups.id
   `.execute(database);
   return rows.map((row) => fromText<Backup>(row.record));
 }
 
+/** Three questions, because each is answered from another index and none from the rows. */
 async function totals(database: Database): ReturnType<BackupTable['totals']> {
-  const row = await database
+  const sums = await database
     .selectFrom('backups')
     .select((builder) => [
       builder.fn.countAll<number>().as('backups'),
       builder.fn.sum<number | null>('size').as('bytes'),
       builder.fn.sum<number | null>('stored_bytes').as('stored'),
-      builder.fn.count<number>('resource_id').distinct().as('resources'),
-      builder.fn.max('created_at').as('newest'),
     ])
     .executeTakeFirstOrThrow();
-  const sums = {
-    backups: Number(row.backups),
-    bytes: Number(row.bytes ?? 0),
-    storedBytes: Number(row.stored ?? 0),
-    resources: Number(row.resources),
+  const { resources } = await database
+    .selectFrom('backups')
+    .select((builder) => builder.fn.count<number>('resource_id').distinct().as('resources'))
+    .executeTakeFirstOrThrow();
+  const { newest } = await database
+    .selectFrom('backups')
+    .select((builder) => builder.fn.max<string | null>('created_at').as('newest'))
+    .executeTakeFirstOrThrow();
+  const found = {
+    backups: Number(sums.backups),
+    bytes: Number(sums.bytes ?? 0),
+    storedBytes: Number(sums.stored ?? 0),
+    resources: Number(resources),
   };
-  return row.newest === null ? sums : { ...sums, newest: row.newest };
+  return newest === null ? found : { ...found, newest };
+}
+
+function olderFirst(a: Backup, b: Backup): number {
+  return compareTexts(a.createdAt, b.createdAt) || compareTexts(a.id, b.id);
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 function toRow(backup: Backup): CatalogueSchema['backups'] {

@@ -18,14 +18,14 @@ export function createOperationTable(database: Kysely<CatalogueSchema>, exclusiv
     insert: (operation) => insert(operation, null),
     insertRunning: insert,
     get,
-    async update(id, change) {
-      await exclusively(async (transaction) => {
+    update: (id, change, expected) =>
+      exclusively(async (transaction) => {
         const row = await transaction
           .selectFrom('operations')
-          .select(['record'])
+          .select(['record', 'status'])
           .where('id', '=', id)
           .executeTakeFirst();
-        if (row === undefined) return;
+        if (row === undefined || (expected !== undefined && row.status !== expected)) return false;
         const operation = { ...fromText<Operation>(row.record), ...change };
         await transaction
           .updateTable('operations')
@@ -37,8 +37,8 @@ export function createOperationTable(database: Kysely<CatalogueSchema>, exclusiv
           })
           .where('id', '=', id)
           .execute();
-      });
-    },
+        return true;
+      }),
     async page({ kind, status, resourceId, resources }, { limit, cursor }) {
       let query = database.selectFrom('operations').select(['id', 'created_at', 'record']);
       if (kind !== undefined) query = query.where('kind', '=', kind);
@@ -71,30 +71,19 @@ export function createOperationTable(database: Kysely<CatalogueSchema>, exclusiv
       return rows.map((row) => fromText<Operation>(row.record));
     },
     async claim(owner) {
-      // One statement, so that of several processes exactly one gets the row.
-      const oldest = database
-        .selectFrom('operations')
-        .select('id')
-        .where('status', '=', 'queued')
-        .orderBy('created_at')
-        .orderBy('id')
-        .limit(1);
-      const row = await database
-        .updateTable('operations')
-        .set({ status: 'running', owner })
-        .where('id', '=', oldest)
-        .where('status', '=', 'queued')
-        .returning('record')
-        .executeTakeFirst();
-      if (row === undefined) return undefined;
-      const queued = fromText<Operation>(row.record);
-      const operation: Operation = { ...queued, status: 'running' };
-      await database
-        .updateTable('operations')
-        .set({ record: toText(operation) })
-        .where('id', '=', operation.id)
-        .execute();
-      return operation;
+      // Most polls find nothing: those must not wait for whoever is writing.
+      if ((await oldestQueued(database)) === undefined) return undefined;
+      return exclusively(async (transaction) => {
+        const queued = await oldestQueued(transaction);
+        if (queued === undefined) return undefined;
+        const operation: Operation = { ...queued, status: 'running' };
+        await transaction
+          .updateTable('operations')
+          .set({ status: 'running', owner, record: toText(operation) })
+          .where('id', '=', operation.id)
+          .execute();
+        return operation;
+      });
     },
     async orphaned(owners) {
       const rows = await database
@@ -117,6 +106,18 @@ export function createOperationTable(database: Kysely<CatalogueSchema>, exclusiv
       return rows.flatMap((row) => row.owner ?? []);
     },
   };
+}
+
+async function oldestQueued(database: Kysely<CatalogueSchema>): Promise<Operation | undefined> {
+  const row = await database
+    .selectFrom('operations')
+    .select('record')
+    .where('status', '=', 'queued')
+    .orderBy('created_at')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : fromText<Operation>(row.record);
 }
 
 function toRow(operation: Operation, owner: string | null): CatalogueSchema['operations'] {

@@ -95,7 +95,11 @@ export interface OperationTable {
   /** Stores an operation that its own process runs at once (the command line's): no queue may claim it. */
   insertRunning(operation: Operation, owner: string): Promise<void>;
   get(id: string): Promise<Operation | undefined>;
-  update(id: string, change: Partial<Operation>): Promise<void>;
+  /**
+   * @param expected changes the operation only while it has this status
+   * @returns false if it was not there, or had another status
+   */
+  update(id: string, change: Partial<Operation>, expected?: OperationStatus): Promise<boolean>;
   page(filter: OperationFilter, request: PageRequest): Promise<Page<Operation>>;
   withStatus(status: OperationStatus): Promise<readonly Operation[]>;
   /** Takes the oldest queued operation for this process, atomically among processes; undefined if there is none. */

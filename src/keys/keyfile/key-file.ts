@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 
@@ -9,35 +9,93 @@ const PREFIX = 'holdfast-key-1';
 
 /**
  * Makes a key file: a comment and one line `holdfast-key-1:<32 random bytes, base64url>:<first 8 hex digits of their SHA-256>`.
- * Only its owner can read it; it is durable when this resolves.
+ * Only its owner can read it; it is durable when this resolves. It appears whole or not at all: half of one, left by a killed
+ * process, would stand in the way of every later start.
  *
- * @throws HoldfastError `key-file-exists` (conflict)
+ * @throws HoldfastError `key-file-exists` (conflict), `key-file-denied` (denied)
  */
 export async function createKeyFile(file: string): Promise<void> {
-  const folder = path.dirname(file);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const folder = path.resolve(path.dirname(file));
   const secret = randomBytes(32);
-  const handle = await open(file, 'wx', 0o600).catch((cause: unknown) => {
-    if (systemErrorCode(cause) === 'EEXIST')
-      throw new HoldfastError(
+  const text = `${COMMENT}\n${PREFIX}:${secret.toString('base64url')}:${checksumOf(secret)}\n`;
+  const draft = `${file}.${randomBytes(6).toString('hex')}.new`;
+  try {
+    const firstMade = await mkdir(folder, { recursive: true, mode: 0o700 });
+    try {
+      await writeNew(draft, text);
+      await linkNew(draft, file, text);
+    } finally {
+      await rm(draft, { force: true });
+    }
+    await syncFolders(folder, firstMade);
+  } catch (error) {
+    throw creationFault(error, file);
+  }
+}
+
+async function writeNew(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Gives the finished draft its name, which must be free. File systems without hard links (memory sticks) get it written there. */
+async function linkNew(draft: string, file: string, text: string): Promise<void> {
+  try {
+    await link(draft, file);
+  } catch (error) {
+    if (!WITHOUT_LINKS.has(systemErrorCode(error) ?? '')) throw error;
+    await writeNew(file, text);
+  }
+}
+
+const WITHOUT_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+
+/** The folder, and each one above that was made for it, up to the first that was there before. */
+async function syncFolders(folder: string, firstMade: string | undefined): Promise<void> {
+  const last = firstMade === undefined ? folder : path.dirname(path.resolve(firstMade));
+  for (let each = folder; ; each = path.dirname(each)) {
+    const handle = await open(each, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (each === last || each === path.dirname(each)) return;
+  }
+}
+
+function creationFault(cause: unknown, file: string): unknown {
+  const code = systemErrorCode(cause);
+  // From mkdir it means that a file stands where a folder should.
+  const isFolder = cause instanceof Error && 'syscall' in cause && cause.syscall === 'mkdir';
+  switch (code === 'EEXIST' && isFolder ? 'ENOTDIR' : code) {
+    case 'EEXIST':
+      return new HoldfastError(
         'conflict',
         'key-file-exists',
         `There is a key file at ${file} already; it was left as it is.`,
         { cause },
       );
-    throw cause;
-  });
-  try {
-    await handle.writeFile(`${COMMENT}\n${PREFIX}:${secret.toString('base64url')}:${checksumOf(secret)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  const handleOfFolder = await open(folder, 'r');
-  try {
-    await handleOfFolder.sync();
-  } finally {
-    await handleOfFolder.close();
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+    case 'ENOTDIR':
+      return new HoldfastError(
+        'denied',
+        'key-file-denied',
+        `The key file ${file} cannot be made there. Check the path, its owner and permissions, or name another place.`,
+        { cause },
+      );
+    default:
+      return cause;
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -30,6 +30,23 @@ test('a key file is for its owner only and is never made over another', async ()
   const content = await readFile(file, 'utf8');
   await assert.rejects(createKeyFile(file), { code: 'key-file-exists' });
   assert.equal(await readFile(file, 'utf8'), content);
+});
+
+test('beside a key file nothing is left, and a place that cannot be is named', async () => {
+  const place = path.join(folder, 'only', 'here');
+  const file = path.join(place, 'a.key');
+  await createKeyFile(file);
+  await assert.rejects(createKeyFile(file), { code: 'key-file-exists' });
+  assert.deepEqual(await readdir(place), ['a.key']);
+  assert.equal((await stat(place)).mode & 0o777, 0o700);
+  await assert.rejects(createKeyFile(path.join(file, 'below.key')), { code: 'key-file-denied', kind: 'denied' });
+});
+
+test('of several that make the same key file at once, one does', async () => {
+  const file = path.join(folder, 'contended.key');
+  const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => createKeyFile(file)));
+  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+  await createKeyFileProvider(file).createWrappingKey();
 });
 
 test('a missing key file and one with a typo are told apart, and neither error shows the secret', async () => {

@@ -36,6 +36,23 @@ test('an empty passphrase and a slot that would exhaust the machine are refused'
   });
 });
 
+test('a slot whose parameters Argon2id does not allow is one that this provider cannot open', async () => {
+  const salt = 'AAAAAAAAAAAAAAAAAAAAAA==';
+  const allowed = { algorithm: 'argon2id', salt, memoryKiB: 64, passes: 1, parallelism: 1 };
+  const provider = createPassphraseProvider(async () => 'x');
+  assert.ok(await provider.wrappingKeyFor({ kind: 'passphrase', parameters: allowed }));
+  for (const change of [
+    { salt: '' },
+    { salt: 'AAAA' },
+    { memoryKiB: 8, parallelism: 4 },
+    { passes: 0 },
+    { passes: 1.5 },
+  ]) {
+    const parameters = { ...allowed, ...change };
+    assert.equal(await provider.wrappingKeyFor({ kind: 'passphrase', parameters }), undefined);
+  }
+});
+
 test('Argon2id of this runtime gives the tag of RFC 9106 section 5.3', () => {
   const tag = argon2Sync('argon2id', {
     message: Buffer.alloc(32, 1),

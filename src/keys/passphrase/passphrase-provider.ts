@@ -13,14 +13,17 @@ export interface Argon2Cost {
 
 const DEFAULT_COST: Argon2Cost = { memoryKiB: 262_144, passes: 3, parallelism: 1 };
 
-const parametersSchema = z.object({
-  algorithm: z.literal('argon2id'),
-  /** base64, 16 bytes */
-  salt: z.string(),
-  memoryKiB: z.number().int().min(8),
-  passes: z.number().int().min(1),
-  parallelism: z.number().int().min(1),
-});
+/** What RFC 9106 section 3.1 allows; a slot with other parameters was not made by this provider. */
+const parametersSchema = z
+  .object({
+    algorithm: z.literal('argon2id'),
+    /** base64; Holdfast makes 16 bytes */
+    salt: z.string().refine((salt) => Buffer.from(salt, 'base64').length >= 8),
+    memoryKiB: z.number().int(),
+    passes: z.number().int().min(1),
+    parallelism: z.number().int().min(1),
+  })
+  .refine(({ memoryKiB, parallelism }) => memoryKiB >= 8 * parallelism);
 type Parameters = z.infer<typeof parametersSchema>;
 
 /**

@@ -22,6 +22,9 @@ after(async () => {
 const unexpected = (facts: object): never => assert.fail(JSON.stringify(facts));
 const logger = { debug: unexpected, info: unexpected, warn: unexpected, error: unexpected };
 
+/** Each is a second younger than the one before, as their order is by age. */
+let made = 0;
+
 function operation(id: string): Operation {
   return {
     id,
@@ -32,7 +35,7 @@ function operation(id: string): Operation {
     warnings: [],
     attempts: 0,
     createdBy: 'test',
-    createdAt: new Date().toISOString(),
+    createdAt: new Date(Date.UTC(2026, 0, 1, 0, 0, made++)).toISOString(),
   };
 }
 
@@ -40,7 +43,12 @@ function queueOf(concurrency: number, owner = 'this') {
   return createEmbeddedQueue({ operations: catalogue.operations, owner, concurrency, logger, pollMilliseconds: 20 });
 }
 
-test('runs everything queued, never more at once than allowed', async () => {
+async function runs(id: string): Promise<void> {
+  while ((await catalogue.operations.get(id))?.status !== 'running')
+    await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+test('runs everything queued, never more at once than allowed', { timeout: 10_000 }, async () => {
   const queue = queueOf(2);
   let now = 0;
   let most = 0;
@@ -59,7 +67,7 @@ test('runs everything queued, never more at once than allowed', async () => {
   assert.equal((await catalogue.operations.withStatus('queued')).length, 0);
 });
 
-test('finds what another process queued', async () => {
+test('finds what another process queued', { timeout: 10_000 }, async () => {
   const queue = queueOf(1);
   const ran = new Promise<string>((resolve) => {
     void queue.start(async ({ id }) => {
@@ -72,7 +80,7 @@ test('finds what another process queued', async () => {
   await queue.stop(1000);
 });
 
-test('cancels what runs through its signal and what waits at once', async () => {
+test('cancels what runs through its signal and what waits at once', { timeout: 10_000 }, async () => {
   const queue = queueOf(1);
   await queue.start(async ({ id }, signal) => {
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
@@ -80,8 +88,7 @@ test('cancels what runs through its signal and what waits at once', async () => 
   });
   await queue.enqueue(operation('running'));
   await queue.enqueue(operation('waiting'));
-  while ((await catalogue.operations.get('running'))?.status !== 'running')
-    await new Promise((resolve) => setTimeout(resolve, 2));
+  await runs('running');
   assert.equal(await queue.cancel('waiting'), true);
   assert.equal(await queue.cancel('running'), true);
   assert.equal(await queue.cancel('running'), false);
@@ -89,7 +96,7 @@ test('cancels what runs through its signal and what waits at once', async () => 
   await queue.stop(1000);
 });
 
-test('stopping aborts what does not end in time and leaves what waits queued', async () => {
+test('stopping aborts what does not end in time and leaves what waits queued', { timeout: 10_000 }, async () => {
   const queue = queueOf(1);
   await queue.start(async ({ id }, signal) => {
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
@@ -97,9 +104,31 @@ test('stopping aborts what does not end in time and leaves what waits queued', a
   });
   await queue.enqueue(operation('slow'));
   await queue.enqueue(operation('next'));
-  while ((await catalogue.operations.get('slow'))?.status !== 'running')
-    await new Promise((resolve) => setTimeout(resolve, 2));
+  await runs('slow');
   await queue.stop(10);
   assert.equal((await catalogue.operations.get('slow'))?.status, 'cancelled');
   assert.equal((await catalogue.operations.get('next'))?.status, 'queued');
+});
+
+test('cancels also what was claimed and is about to begin', { timeout: 10_000 }, async () => {
+  const { promise: gate, resolve: release } = Promise.withResolvers<void>();
+  const { operations } = catalogue;
+  const claim = async (owner: string) => {
+    const claimed = await operations.claim(owner);
+    if (claimed?.id === 'claimed') await gate;
+    return claimed;
+  };
+  await operations.update('next', { status: 'cancelled' });
+  const queue = createEmbeddedQueue({ operations: { ...operations, claim }, owner: 'this', concurrency: 1, logger });
+  await queue.start(async ({ id }, signal) => {
+    if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    await operations.update(id, { status: 'cancelled' });
+  });
+  await queue.enqueue(operation('claimed'));
+  await runs('claimed');
+  const cancelling = queue.cancel('claimed');
+  release();
+  assert.equal(await cancelling, true);
+  assert.equal((await operations.get('claimed'))?.status, 'cancelled');
+  await queue.stop(1000);
 });

@@ -47,16 +47,12 @@ class EmbeddedQueue implements WorkQueue {
   }
 
   async cancel(operationId: string): Promise<boolean> {
-    const running = this.#running.get(operationId);
-    if (running !== undefined) {
-      running.abort.abort(cancelled());
-      await running.done;
-      return true;
-    }
-    const operation = await this.#options.operations.get(operationId);
-    if (operation?.status !== 'queued') return false;
-    await this.#options.operations.update(operationId, { status: 'cancelled', completedAt: new Date().toISOString() });
-    return true;
+    if (await this.#abort(operationId)) return true;
+    const change = { status: 'cancelled' as const, completedAt: new Date().toISOString() };
+    if (await this.#options.operations.update(operationId, change, 'queued')) return true;
+    // It may have been claimed between the two looks, and begins when the filling under way is done.
+    await this.#filling;
+    return this.#abort(operationId);
   }
 
   async stop(graceMilliseconds: number): Promise<void> {
@@ -69,6 +65,15 @@ class EmbeddedQueue implements WorkQueue {
     }, graceMilliseconds);
     await Promise.all(all.map(({ done }) => done));
     clearTimeout(impatience);
+  }
+
+  /** @returns false if it does not run here */
+  async #abort(operationId: string): Promise<boolean> {
+    const running = this.#running.get(operationId);
+    if (running === undefined) return false;
+    running.abort.abort(cancelled());
+    await running.done;
+    return true;
   }
 
   #wake(): void {
