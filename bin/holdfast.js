@@ -9,6 +9,8 @@ const main = join(packageRoot, 'src', 'main.ts');
 
 if (realpathSync(node) === realpathSync(process.execPath)) {
   // Under `npm start` the pinned Node.js is first on PATH: no second process is needed.
+  // Worker threads look for it in the environment.
+  process.env.NODE_COMPILE_CACHE ??= compileCache;
   nodeModule.enableCompileCache(compileCache);
   process.argv[1] = main;
   await import(main);

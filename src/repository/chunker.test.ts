@@ -65,6 +65,29 @@ describe('the chunker', () => {
     assert.deepEqual(stepwise, whole);
   });
 
+  test('finds the same cuts when the bytes come piece by piece, whatever the pieces', () => {
+    const whole = cutsOf(chunker, INPUT);
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 20 }), (sizes) => {
+        const cuts: number[] = [];
+        let start = 0;
+        let seen = 0;
+        for (let end = 0, piece = 0; end < INPUT.length; piece++) {
+          end = Math.min(INPUT.length, end + (sizes[piece % sizes.length] as number));
+          for (let cut = chunker.find(INPUT, start, end, seen); ; cut = chunker.find(INPUT, start, end, seen)) {
+            seen = cut ?? end;
+            if (cut === undefined) break;
+            cuts.push(cut);
+            start = cut;
+          }
+        }
+        if (start < INPUT.length) cuts.push(INPUT.length);
+        assert.deepEqual(cuts, whole);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   test('makes chunks of about the average size on random bytes', () => {
     const mean = INPUT.length / cutsOf(chunker, INPUT).length;
     assert.ok(mean > SIZES.average * 0.6 && mean < SIZES.average * 1.6, `${mean}`);

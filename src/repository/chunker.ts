@@ -31,13 +31,23 @@ export class Chunker {
    * `end - start` reaches the maximum or no more bytes follow.
    */
   cut(bytes: Uint8Array, start: number, end: number): number {
+    return this.find(bytes, start, end, start) ?? end;
+  }
+
+  /**
+   * The same for bytes that come piece by piece: looks only at what lies from `seen` on, up to which earlier calls have looked
+   * for the end of this chunk. @returns undefined where more bytes are needed to tell
+   */
+  find(bytes: Uint8Array, start: number, end: number, seen: number): number | undefined {
     const { minimum, average, maximum } = this.sizes;
+    const first = start + minimum;
     const limit = Math.min(end, start + maximum);
-    let at = start + minimum;
-    if (at >= limit) return limit;
     const gear = this.#gear;
-    const middle = Math.min(limit, start + average);
+    let at = Math.max(first, seen);
     let hash = 0;
+    for (let before = Math.max(first, at - REMEMBERED); before < Math.min(at, limit); before++)
+      hash = ((hash << 1) + (gear[bytes[before] as number] as number)) | 0;
+    const middle = Math.min(limit, start + average);
     const before = this.#maskBefore;
     for (; at < middle; at++) {
       hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
@@ -48,9 +58,12 @@ export class Chunker {
       hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
       if ((hash & after) === 0) return at + 1;
     }
-    return limit;
+    return limit === start + maximum ? limit : undefined;
   }
 }
+
+/** Bytes before the one at hand that a hash of 32 bits, moved by one for each, still holds. */
+const REMEMBERED = 31;
 
 /** 256 words of 32 bits: HKDF-SHA-256 of the chunker's secret, read big-endian. */
 export function gearTable(secret: KeyObject | Uint8Array): Int32Array {

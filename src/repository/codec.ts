@@ -60,7 +60,8 @@ export function decode(codec: number, bytes: Uint8Array, plainLength: number): U
 }
 
 function decompress(codec: number, bytes: Uint8Array, plainLength: number): Uint8Array {
-  const options = { maxOutputLength: Math.max(plainLength, 1), chunkSize: Math.max(plainLength, 64) };
+  // One byte of room more than is needed, or Node.js would make a second block of output only to find that nothing follows.
+  const options = { maxOutputLength: Math.max(plainLength, 1), chunkSize: Math.max(plainLength + 1, 64) };
   try {
     switch (codec) {
       case RAW:
@@ -87,6 +88,12 @@ function decompress(codec: number, bytes: Uint8Array, plainLength: number): Uint
 
 const FASTEST = { [constants.ZSTD_c_compressionLevel]: 1 };
 
+/**
+ * Level 3 finds its short matches by a table of 2^16 entries, which falls out of a core's nearest caches. With 2^14 it was 12 to
+ * 16 % faster here on text, source code and programs, and the results 0.5 % smaller to 0.6 % larger.
+ */
+const SMALL_TABLE = { [constants.ZSTD_c_chainLog]: 14, [constants.ZSTD_c_hashLog]: 17 };
+
 const parametersOfLevel = new Map<number, Record<number, number>>();
 function zstdParameters(level: number): Record<number, number> {
   let parameters = parametersOfLevel.get(level);
@@ -95,6 +102,7 @@ function zstdParameters(level: number): Record<number, number> {
       [constants.ZSTD_c_compressionLevel]: level,
       [constants.ZSTD_c_contentSizeFlag]: 1,
       [constants.ZSTD_c_checksumFlag]: 0,
+      ...(level === 3 ? SMALL_TABLE : {}),
     };
     parametersOfLevel.set(level, parameters);
   }
@@ -103,5 +111,5 @@ function zstdParameters(level: number): Record<number, number> {
 
 /** Node.js collects output in blocks of this size; one or two of them per input cost least. */
 function outputBlock(plainLength: number): number {
-  return Math.max(1024, Math.min(plainLength, 262_144));
+  return Math.max(1024, Math.min(plainLength, 524_288));
 }

@@ -58,7 +58,10 @@ export class PackWriter {
   #gatheredLength = 0;
   #gatheredChunks: FrameChunk[] = [];
   #open: OpenPack | undefined;
-  #buffer: Buffer;
+  /** Where records are put together; full ones travel to the storage while others fill. */
+  #block: Buffer;
+  readonly #freeBlocks: Buffer[] = [];
+  #blocks = 1;
   #failure: unknown;
   /** bytes of encoded bodies so far, before sealing */
   encodedBytes = 0;
@@ -69,7 +72,7 @@ export class PackWriter {
     this.#options = options;
     this.#onPack = onPack;
     this.#gathered = Buffer.allocUnsafeSlow(options.frameTarget);
-    this.#buffer = Buffer.allocUnsafeSlow(WRITE_BLOCK * 2);
+    this.#block = this.#allocate(WRITE_BLOCK * 2);
   }
 
   /** Takes a new chunk; its bytes may be reused as soon as this returns. */
@@ -126,9 +129,9 @@ export class PackWriter {
     const at = this.#reserve(open, RECORD_HEADER_LENGTH + sealedLength);
     const ordinal = open.frames.length;
     const associated = recordAssociatedData(open.header, FRAME_MAGIC, ordinal);
-    encodeRecordHeader(this.#buffer, at, FRAME_MAGIC, ordinal, sealedLength);
-    open.records.seal(ordinal, associated, [table, bytes], this.#buffer, at + RECORD_HEADER_LENGTH);
-    const sealed = this.#buffer.subarray(at + RECORD_HEADER_LENGTH, at + RECORD_HEADER_LENGTH + sealedLength);
+    encodeRecordHeader(this.#block, at, FRAME_MAGIC, ordinal, sealedLength);
+    open.records.seal(ordinal, associated, [table, bytes], this.#block, at + RECORD_HEADER_LENGTH);
+    const sealed = this.#block.subarray(at + RECORD_HEADER_LENGTH, at + RECORD_HEADER_LENGTH + sealedLength);
     if (
       this.#options.verify &&
       !(open.records.opensTo(ordinal, associated, sealed, [table, bytes]) && decodesTo(codec, bytes, plain))
@@ -157,17 +160,21 @@ export class PackWriter {
         buffered: 0,
       };
       const at = this.#reserve(this.#open, header.length);
-      header.copy(this.#buffer, at);
+      header.copy(this.#block, at);
       this.#advance(this.#open, header.length);
     }
     return this.#open;
   }
 
-  /** Makes room for `length` bytes in the write buffer. @returns where they begin */
+  /** Makes room for `length` bytes in the block at hand. @returns where they begin */
   #reserve(open: OpenPack, length: number): number {
-    if (open.buffered + length > this.#buffer.length) {
-      this.#write(open);
-      if (length > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(length + WRITE_BLOCK);
+    if (open.buffered + length > this.#block.length) {
+      this.#write(open, open.buffered - (open.buffered % WRITE_UNIT));
+      if (open.buffered + length > this.#block.length) {
+        const larger = this.#allocate(open.buffered + length + WRITE_BLOCK);
+        this.#block.copy(larger, 0, 0, open.buffered);
+        this.#block = larger;
+      }
     }
     return open.buffered;
   }
@@ -175,14 +182,34 @@ export class PackWriter {
   #advance(open: OpenPack, length: number): void {
     open.buffered += length;
     open.length += length;
-    if (open.buffered >= WRITE_BLOCK) this.#write(open);
+    if (open.buffered >= WRITE_BLOCK) this.#write(open, open.buffered - (open.buffered % WRITE_UNIT));
   }
 
-  #write(open: OpenPack): void {
-    const bytes = this.#buffer.subarray(0, open.buffered);
+  /** Hands the first bytes of the block over and goes on in another one, or waits where all are on their way. */
+  #write(open: OpenPack, length: number): void {
+    const block = this.#block;
+    const bytes = block.subarray(0, length);
+    const rest = open.buffered - length;
     open.hash.update(bytes);
-    open.object.write(bytes);
-    open.buffered = 0;
+    open.buffered = rest;
+    const next = this.#freeBlocks.pop() ?? (this.#blocks < MOST_BLOCKS ? this.#anotherBlock() : undefined);
+    if (next === undefined) {
+      open.object.write(bytes);
+      block.copyWithin(0, length, length + rest);
+      return;
+    }
+    block.copy(next, 0, length, length + rest);
+    this.#block = next;
+    open.object.write(bytes, () => this.#freeBlocks.push(block));
+  }
+
+  #anotherBlock(): Buffer {
+    this.#blocks++;
+    return this.#allocate(WRITE_BLOCK * 2);
+  }
+
+  #allocate(length: number): Buffer {
+    return this.#storage.allocate?.(length) ?? Buffer.allocUnsafeSlow(length);
   }
 
   #closePack(): void {
@@ -192,20 +219,20 @@ export class PackWriter {
     const footer = encodeFooter(open.frames);
     const sealedLength = open.records.sealedLength(footer.length);
     const at = this.#reserve(open, RECORD_HEADER_LENGTH + sealedLength);
-    encodeRecordHeader(this.#buffer, at, FOOTER_MAGIC, FOOTER_ORDINAL, sealedLength);
+    encodeRecordHeader(this.#block, at, FOOTER_MAGIC, FOOTER_ORDINAL, sealedLength);
     open.records.seal(
       FOOTER_ORDINAL,
       recordAssociatedData(open.header, FOOTER_MAGIC, FOOTER_ORDINAL),
       [footer],
-      this.#buffer,
+      this.#block,
       at + RECORD_HEADER_LENGTH,
     );
     open.buffered += RECORD_HEADER_LENGTH + sealedLength;
     open.length += RECORD_HEADER_LENGTH + sealedLength;
     const trailer = encodeTrailer(RECORD_HEADER_LENGTH + sealedLength, open.frames.length);
-    trailer.copy(this.#buffer, this.#reserve(open, trailer.length));
+    trailer.copy(this.#block, this.#reserve(open, trailer.length));
     this.#advance(open, trailer.length);
-    this.#write(open);
+    this.#write(open, open.buffered);
     this.#commit(open);
   }
 
@@ -234,8 +261,12 @@ interface OpenPack {
 }
 
 const MOST_CHUNKS_IN_A_FRAME = 4096;
-/** The write buffer is flushed once it holds this much. */
+/** A block goes to the storage once it holds this much. Bytes. */
 const WRITE_BLOCK = 2 * 1024 * 1024;
+/** All but a pack's last piece are multiples of this, as direct writes need. Bytes. */
+const WRITE_UNIT = 4096;
+/** Blocks of one writer that fill or are on their way. */
+const MOST_BLOCKS = 4;
 
 function decodesTo(codec: number, encoded: Uint8Array, plain: Uint8Array): boolean {
   return codec === RAW || Buffer.compare(decode(codec, encoded, plain.length), plain) === 0;

@@ -84,7 +84,7 @@ export class ChunkStore implements ChunkSink {
   }
 
   beginContent(): ContentBuilder {
-    this.#buffer ??= Buffer.allocUnsafeSlow(this.#chunker.sizes.maximum * 2 + READ_BLOCK);
+    this.#buffer ??= Buffer.allocUnsafeSlow(this.#chunker.sizes.maximum + SPARE);
     return new CutContent(this, this.#chunker, this.#buffer);
   }
 
@@ -150,6 +150,8 @@ class CutContent implements ContentBuilder {
   readonly #chunker: Chunker;
   readonly #buffer: Buffer;
   #start = 0;
+  /** Up to here was looked for the end of the chunk at hand. */
+  #seen = 0;
   #end = 0;
   #segments: ContentSegment[] = [];
 
@@ -163,6 +165,7 @@ class CutContent implements ContentBuilder {
     if (this.#buffer.length - this.#end < READ_BLOCK) {
       this.#buffer.copyWithin(0, this.#start, this.#end);
       this.#end -= this.#start;
+      this.#seen -= this.#start;
       this.#start = 0;
     }
     return this.#buffer.subarray(this.#end, this.#end + READ_BLOCK);
@@ -170,18 +173,23 @@ class CutContent implements ContentBuilder {
 
   advance(bytes: number): void {
     this.#end += bytes;
-    while (this.#end - this.#start >= this.#chunker.sizes.maximum) this.#cut();
+    for (;;) {
+      const end = this.#chunker.find(this.#buffer, this.#start, this.#end, this.#seen);
+      this.#seen = end ?? this.#end;
+      if (end === undefined) return;
+      this.#take(end);
+    }
   }
 
   hole(length: number): void {
-    this.#cutAll();
+    this.#takeRest();
     const last = this.#segments.at(-1);
     if (last !== undefined && last.id === null) last.length += length;
     else if (length > 0) this.#segments.push({ id: null, length });
   }
 
   finish(): ContentSegment[] {
-    this.#cutAll();
+    this.#takeRest();
     const segments = this.#segments;
     this.abandon();
     return segments;
@@ -189,23 +197,27 @@ class CutContent implements ContentBuilder {
 
   abandon(): void {
     this.#start = 0;
+    this.#seen = 0;
     this.#end = 0;
     this.#segments = [];
   }
 
-  #cutAll(): void {
-    while (this.#end > this.#start) this.#cut();
+  #takeRest(): void {
+    if (this.#end > this.#start) this.#take(this.#end);
     this.#start = 0;
+    this.#seen = 0;
     this.#end = 0;
   }
 
-  #cut(): void {
-    const end = this.#chunker.cut(this.#buffer, this.#start, this.#end);
+  #take(end: number): void {
     this.#segments.push(this.#store.put(PACK_KIND.data, this.#buffer.subarray(this.#start, end)));
     this.#start = end;
   }
 }
 
-const READ_BLOCK = 1024 * 1024;
+/** Few enough bytes that they are looked at while the processor still has them at hand. */
+const READ_BLOCK = 256 * 1024;
+/** Room beside the longest chunk; the more, the less often a chunk's begin is moved to the front. */
+const SPARE = 2 * 1024 * 1024;
 /** Packs per kind that may still be on their way to the disk while the next one fills. */
 const COMMITS_BEHIND = 2;

@@ -26,12 +26,13 @@ export interface EngineRange extends PlannedRange {
 export class RangeSource implements ChunkSource {
   readonly #storage: Storage;
   readonly #keyring: Keyring;
-  readonly buffers = new ReadBuffers();
+  readonly buffers: ReadBuffers;
   readonly memory = new ShortLivedMemory();
   readonly #openers = new Map<string, PackOpener>();
 
   constructor(storage: Storage, keyring: Keyring) {
     this.#storage = storage;
+    this.buffers = new ReadBuffers(storage);
     this.#keyring = keyring;
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomFillSync } from 'node:crypto';
 import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -37,6 +38,53 @@ test('a pending object is invisible until its commit and leaves nothing when it 
   const given = storage.beginNew();
   given.write(Buffer.from('x'));
   await given.abort();
+  assert.deepEqual(await readdir(path.join(folder, 'tmp')), []);
+});
+
+test('blocks that are handed over while others fill come to lie in their order, and each is given back', async () => {
+  const pending = storage.beginNew();
+  const expected: Buffer[] = [];
+  let freed = 0;
+  for (const length of [8192, 2_097_152, 4096, 12_288, 4097, 100]) {
+    const block = storage.allocate?.(length).subarray(0, length) ?? Buffer.alloc(length);
+    randomFillSync(block);
+    expected.push(Buffer.from(block));
+    pending.write(block, () => {
+      // Whoever owns it again may write into it at once.
+      block.fill(0);
+      freed++;
+    });
+  }
+  const plain = Buffer.from('ordinary memory after it');
+  pending.write(plain);
+  await pending.commit('direct/object');
+  assert.equal(freed, 6);
+  const whole = Buffer.concat([...expected, plain]);
+  assert.ok((await storage.get('direct/object')).equals(whole));
+  for (const [offset, length] of [
+    [0, whole.length],
+    [5000, 1_000_000],
+    [whole.length - 300_000, 300_000],
+  ] as const) {
+    const buffer = storage.allocate?.(length);
+    const read = await storage.getRange('direct/object', offset, length, buffer);
+    assert.ok(read.equals(whole.subarray(offset, offset + length)));
+  }
+  await assert.rejects(
+    storage.getRange('direct/object', whole.length - 300_000, 300_001, storage.allocate?.(300_001)),
+    { code: 'object-truncated' },
+  );
+  await assert.rejects(storage.getRange('direct/absent', 0, 300_000, storage.allocate?.(300_000)), {
+    code: 'object-missing',
+  });
+});
+
+test('an object given up while blocks are on their way leaves nothing', async () => {
+  const pending = storage.beginNew();
+  const block = storage.allocate?.(4_194_304).subarray(0, 4_194_304) ?? Buffer.alloc(4_194_304);
+  const freed = new Promise<void>((resolve) => pending.write(block, resolve));
+  await pending.abort();
+  await freed;
   assert.deepEqual(await readdir(path.join(folder, 'tmp')), []);
 });
 
