@@ -43,8 +43,11 @@ export function findTools(names: readonly string[] = ['holdfast', 'restic', 'bor
 function holdfast(): BackupTool | undefined {
   const main = join(packageRoot, 'bin', 'holdfast.js');
   if (!existsSync(main)) return undefined;
-  // The launcher only looks for the pinned Node.js, on which this runs already: measured is what it starts.
-  const environment = { NODE_COMPILE_CACHE: join(packageRoot, 'node_modules', '.cache', 'compiled') };
+  // The launcher only looks for the pinned Node.js, on which this runs already: measured is what it starts, as it starts it.
+  const environment = {
+    NODE_COMPILE_CACHE: join(packageRoot, 'node_modules', '.cache', 'compiled'),
+    MALLOC_ARENA_MAX: '2',
+  };
   const command = (place: ToolPlace, ...words: string[]): Command => ({
     program: process.execPath,
     commandLine: ['--max-semi-space-size=4', main, '--data', place.repository, ...words],

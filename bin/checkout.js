@@ -43,7 +43,7 @@ export function prepareCheckout({ development }) {
 export function runAsChild(node, commandLine, options = {}) {
   const child = spawn(node, commandLine, {
     stdio: options.channel ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit',
-    env: { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? compileCache },
+    env: { ...SETTINGS, ...process.env },
   });
   for (const signal of INTERRUPTS) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => fail(`${node} did not start: ${error.message}.`));
@@ -149,3 +149,6 @@ function fail(message) {
   process.stderr.write(`holdfast: ${message}\n`);
   process.exit(1);
 }
+
+/** As package.json's scripts set it too: buffers that threads take turns with need not lie about in a pool of each thread. */
+const SETTINGS = { NODE_COMPILE_CACHE: compileCache, MALLOC_ARENA_MAX: '2' };
