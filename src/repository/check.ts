@@ -1,21 +1,23 @@
 import { HoldfastError } from '../core/errors.ts';
 import type { CheckFinding, CheckOptions, CheckReport } from '../core/ports/repository.ts';
 import type { SnapshotRecord } from '../core/snapshot-record.ts';
-import { type CollectionState, isValidSnapshot, readCollectionState } from './collection-state.ts';
+import { findingOf } from './check/findings.ts';
+import { checkPacks } from './check/pack-checks.ts';
+import { schedulePacks } from './check/pack-schedule.ts';
+import { SnapshotReferences } from './check/snapshot-references.ts';
+import { sizesById, VerificationLedger } from './check/verification-ledger.ts';
+import { type CollectionState, isValidSnapshot, readCollectionState } from './collection/collection-state.ts';
 import { listSlots } from './key-slots.ts';
 import { packIdOf, packKey } from './pack-format.ts';
-import type { EngineTask } from './pipeline/engine-tasks.ts';
-import { ENGINE_MODULE } from './pipeline/messages.ts';
-import type { CheckedPack } from './pipeline/pack-check.ts';
-import type { PoolSession } from './pipeline/worker-pool.ts';
-import { referencedChunks } from './referenced-chunks.ts';
+import { listBadPacks } from './repair/bad-packs.ts';
 import type { RepositoryParts } from './repository-parts.ts';
 import { snapshotName } from './snapshot-store.ts';
 
 /**
  * Checks a repository up to a level (engines.md 6.4): 0 settings, keys and snapshots decode; 1 packs are there in full;
  * 2 every chunk of every snapshot resolves; 3 packs have the SHA-256 they are named after; 4 every chunk decrypts,
- * decompresses and has the id it is filed under. Whatever it finds is reported once more read, and named.
+ * decompresses and has the id it is filed under. Whatever it finds is reported once more read, and named. Backups and collections
+ * may go on meanwhile: what they remove is not taken for damage.
  */
 export async function checkRepository(parts: RepositoryParts, options: CheckOptions): Promise<CheckReport> {
   const started = performance.now();
@@ -25,6 +27,7 @@ export async function checkRepository(parts: RepositoryParts, options: CheckOpti
     level: options.level,
     findings: check.findings,
     checked: check.checked,
+    ...(check.verification === undefined ? {} : { verification: check.verification }),
     durationMilliseconds: Math.round(performance.now() - started),
   };
 }
@@ -32,12 +35,12 @@ export async function checkRepository(parts: RepositoryParts, options: CheckOpti
 class Check {
   readonly findings: CheckFinding[] = [];
   readonly checked = { snapshots: 0, packs: 0, chunks: 0, bytes: 0 };
+  verification: CheckReport['verification'];
   readonly #parts: RepositoryParts;
   readonly #options: CheckOptions;
   readonly #records: SnapshotRecord[] = [];
-  /** Packs that the chosen snapshots need, once level 2 has walked them. */
-  readonly #needed = new Set<string>();
   readonly #sizes = new Map<string, number>();
+  #references: SnapshotReferences | undefined;
 
   constructor(parts: RepositoryParts, options: CheckOptions) {
     this.#parts = parts;
@@ -45,11 +48,16 @@ class Check {
   }
 
   async run(): Promise<void> {
+    const { level } = this.#options;
     await this.#checkKeys();
     await this.#checkSnapshots();
-    if (this.#options.level >= 1) await this.#checkPresence();
-    if (this.#options.level >= 2) await this.#checkReferences();
-    if (this.#options.level >= 3) await this.#checkPacks();
+    if (level < 1) return;
+    const bad = await listBadPacks(this.#parts.storage);
+    await this.#checkPresence(bad);
+    if (level >= 2) await this.#checkReferences(bad);
+    const ledger = await this.#readLedger();
+    if (level >= 3) await this.#checkPacks(bad, ledger);
+    this.verification = ledger.state(level >= 4 ? 4 : 3, sizesById(this.#sizes));
   }
 
   async #checkKeys(): Promise<void> {
@@ -82,28 +90,32 @@ class Check {
           `${id} was never committed: its writer ended in the middle of it. It is ignored everywhere.`,
         );
     } catch (error) {
-      this.#addError(error, snapshotName(id), [id]);
+      // Somebody forgot it since it was listed.
+      if (this.#options.snapshotIds === undefined && isCode(error, 'snapshot-missing')) this.checked.snapshots--;
+      else this.#addError(error, snapshotName(id), [id]);
     }
   }
 
-  async #checkPresence(): Promise<void> {
+  async #checkPresence(bad: ReadonlySet<string>): Promise<void> {
     const { storage, index } = this.#parts;
     try {
-      await index.refresh();
+      await this.#parts.followCollection();
     } catch (error) {
       this.#addError(error, 'index/');
     }
     for (const { key, size } of await storage.list('packs/')) this.#sizes.set(key, size);
-    for (const [done, pack] of index.packs.entries()) {
+    const { packs } = index;
+    for (const [done, pack] of packs.entries()) {
       const key = packKey(pack.idHex);
       const size = this.#sizes.get(key);
-      if (size === undefined)
-        this.#add('damage', 'pack-missing', key, `${key} is in the index but not in the storage.`);
+      if (bad.has(pack.idHex))
+        this.#add('warning', 'pack-marked-bad', key, `${key} is known to be damaged: nothing new relies on it.`);
+      else if (size === undefined) await this.#addMissing(key);
       else if (size !== pack.size)
         this.#add('damage', 'pack-size-differs', key, `${key} has ${size} bytes where ${pack.size} were written.`);
-      if (done % 1000 === 0) this.#options.report?.({ phase: 'packs present', done, total: index.packs.length });
+      if (done % 1000 === 0) this.#options.report?.({ phase: 'packs present', done, total: packs.length });
     }
-    const known = new Set(index.packs.map((pack) => packKey(pack.idHex)));
+    const known = new Set(packs.map((pack) => packKey(pack.idHex)));
     const orphans = [...this.#sizes.keys()].filter((key) => !known.has(key));
     if (orphans.length > 0) {
       this.#add(
@@ -115,126 +127,88 @@ class Check {
     }
   }
 
-  async #checkReferences(): Promise<void> {
-    const seenPages = new Set<string>();
-    const seenChunks = new Set<string>();
-    const missingPacks = new Set(
-      this.findings.filter((finding) => finding.code === 'pack-missing').map((finding) => finding.object),
+  async #addMissing(key: string): Promise<void> {
+    if (await this.#wasRemoved(key)) return;
+    this.#add('damage', 'pack-missing', key, `${key} is in the index but not in the storage.`);
+  }
+
+  /** Whether a collector has removed a pack since the index was read. */
+  async #wasRemoved(key: string): Promise<boolean> {
+    const packId = packIdOf(key);
+    const { removed } = await this.#parts.followCollection();
+    return removed.has(packId ?? '') || !this.#parts.index.packs.some(({ idHex }) => idHex === packId);
+  }
+
+  async #checkReferences(bad: ReadonlySet<string>): Promise<void> {
+    const absent = new Set(
+      this.findings.filter(({ code }) => code === 'pack-missing').map(({ object }) => packIdOf(object) ?? ''),
     );
+    const { signal } = this.#options;
+    this.#references = new SnapshotReferences(this.#parts, {
+      bad,
+      absent,
+      ...(signal === undefined ? {} : { signal }),
+    });
     for (const [index, record] of this.#records.entries()) {
-      await this.#checkRecord(record, seenPages, seenChunks, missingPacks);
+      this.findings.push(...(await this.#references.check(record)));
       this.#options.report?.({ phase: 'references', done: index + 1, total: this.#records.length });
     }
   }
 
-  async #checkRecord(
-    record: SnapshotRecord,
-    seenPages: Set<string>,
-    seenChunks: Set<string>,
-    missingPacks: ReadonlySet<string>,
-  ): Promise<void> {
-    const name = snapshotName(record.backup.id);
-    const hit = [record.backup.id];
-    try {
-      for await (const chunk of referencedChunks(this.#parts, record, seenPages)) {
-        this.#options.signal?.throwIfAborted();
-        const id = Buffer.from(chunk.id).toString('latin1');
-        if (seenChunks.has(id)) continue;
-        seenChunks.add(id);
-        const place = chunk.path === undefined ? record.backup.id : `${record.backup.id}: ${chunk.path}`;
-        const location = this.#parts.index.find(chunk.id);
-        if (location === undefined) {
-          this.#add(
-            'damage',
-            'chunk-missing',
-            name,
-            `${place} needs chunk ${Buffer.from(chunk.id).toString('hex')}, which is in no pack that the index knows.`,
-            hit,
-          );
-          continue;
-        }
-        const key = packKey(this.#parts.index.pack(location.pack).idHex);
-        this.#needed.add(key);
-        if (missingPacks.has(key))
-          this.#add('damage', 'chunk-missing', name, `${place} needs a chunk of ${key}, which is missing.`, hit);
-      }
-    } catch (error) {
-      this.#addError(error, name, hit);
-    }
+  async #readLedger(): Promise<VerificationLedger> {
+    const { storage, keyring } = this.#parts;
+    const ledger = await VerificationLedger.read(storage, keyring);
+    for (const { key, error } of ledger.damaged)
+      this.#add('warning', 'ledger-damaged', key, `${error.message} What it said was verified is verified again.`);
+    return ledger;
   }
 
-  async #checkPacks(): Promise<void> {
-    const keys =
-      this.#options.snapshotIds === undefined
-        ? [...this.#sizes.keys()]
-        : [...this.#needed].filter((key) => this.#sizes.has(key));
-    const totalBytes = keys.reduce((sum, key) => sum + (this.#sizes.get(key) ?? 0), 0);
-    const { pool, keyring, index } = this.#parts;
-    const session = pool.openSession(
-      { keyring: keyring().secrets(), index: index.shared },
-      { packOf: (number) => index.pack(number) },
+  async #checkPacks(bad: ReadonlySet<string>, ledger: VerificationLedger): Promise<void> {
+    const { level: asked, budget, snapshotIds } = this.#options;
+    const level = asked >= 4 ? 4 : 3;
+    const needed = snapshotIds === undefined ? undefined : this.#references?.neededPacks;
+    const wanted = [...this.#sizes].filter(([key]) => {
+      const id = packIdOf(key) ?? '';
+      return !bad.has(id) && (needed === undefined || needed.has(id));
+    });
+    const keys = schedulePacks(new Map(wanted), level, ledger, budget, this.#parts.clock.now());
+    const { findings, ...counts } = await checkPacks(this.#parts, keys, {
+      ...this.#options,
+      level,
+      sizes: this.#sizes,
+      ledger,
+      maxDurationMilliseconds: budget?.maxDurationMilliseconds ?? Number.POSITIVE_INFINITY,
+      wasRemoved: (key) => this.#wasRemoved(key),
+    });
+    Object.assign(this.checked, counts);
+    this.findings.push(...(await this.#namingSnapshots(findings)));
+  }
+
+  /** Adds to findings of damaged packs which snapshots have chunks in them. */
+  async #namingSnapshots(findings: readonly CheckFinding[]): Promise<CheckFinding[]> {
+    const damaged = new Set(
+      findings.flatMap(({ severity, object }) => (severity === 'damage' ? (packIdOf(object) ?? []) : [])),
     );
-    try {
-      const queue = keys.values();
-      const lanes = Array.from({ length: pool.size * 2 }, async () => {
-        for (const key of queue) {
-          this.#options.signal?.throwIfAborted();
-          await this.#checkPack(session, key);
-          this.#options.report?.({
-            phase: 'packs',
-            done: this.checked.packs,
-            total: keys.length,
-            doneBytes: this.checked.bytes,
-            totalBytes,
-          });
-        }
-      });
-      await Promise.all(lanes);
-    } finally {
-      await session.close(false);
-    }
-  }
-
-  async #checkPack(session: PoolSession, key: string): Promise<void> {
-    if (packIdOf(key) === undefined) {
-      this.#add('warning', 'object-unknown', key, `${key} is not named as a pack; nothing reads it.`);
-      return;
-    }
-    const size = this.#sizes.get(key) ?? 0;
-    const task: EngineTask = { kind: 'check-pack', key, size, decode: this.#options.level >= 4 };
-    try {
-      let result = (await session.run(ENGINE_MODULE, {}, task)) as CheckedPack;
-      // Memory and networks err too: damage is declared only when a second read shows it again.
-      if (result.findings.length > 0) result = (await session.run(ENGINE_MODULE, {}, task)) as CheckedPack;
-      this.findings.push(...result.findings);
-      this.checked.chunks += result.chunks;
-      this.checked.bytes += result.bytes;
-      this.checked.packs++;
-    } catch (error) {
-      this.#addError(error, key);
-    }
+    if (damaged.size === 0) return [...findings];
+    const users = await this.#references?.usersOf(damaged, this.#records);
+    return findings.map((finding) => {
+      const snapshotIds = users?.get(packIdOf(finding.object) ?? '');
+      return snapshotIds === undefined || finding.severity !== 'damage' ? finding : { ...finding, snapshotIds };
+    });
   }
 
   #addError(error: unknown, object: string, snapshotIds?: readonly string[]): void {
-    if (!(error instanceof HoldfastError) || error.kind === 'cancelled') throw error;
-    const named = typeof error.details.object === 'string' ? error.details.object : object;
-    const severity = error.kind === 'unsupported' ? 'unsupported' : 'damage';
-    if (
-      this.findings.some(
-        (finding) => finding.object === named && finding.code === error.code && snapshotIds === undefined,
-      )
-    )
-      return;
-    this.#add(severity, error.code, named, error.message, snapshotIds);
+    const finding = findingOf(error, object, snapshotIds);
+    const isKnown = (other: CheckFinding): boolean => other.object === finding.object && other.code === finding.code;
+    if (snapshotIds === undefined && this.findings.some(isKnown)) return;
+    this.findings.push(finding);
   }
 
-  #add(
-    severity: CheckFinding['severity'],
-    code: string,
-    object: string,
-    message: string,
-    snapshotIds?: readonly string[],
-  ): void {
-    this.findings.push({ severity, code, object, message, ...(snapshotIds === undefined ? {} : { snapshotIds }) });
+  #add(severity: CheckFinding['severity'], code: string, object: string, message: string): void {
+    this.findings.push({ severity, code, object, message });
   }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof HoldfastError && error.code === code;
 }

@@ -14,6 +14,7 @@ export const SEALED_KIND = {
   update: 7,
   session: 8,
   keyring: 9,
+  verification: 10,
 } as const;
 export type SealedKind = (typeof SEALED_KIND)[keyof typeof SEALED_KIND];
 

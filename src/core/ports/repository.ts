@@ -26,6 +26,19 @@ export interface Repository {
   }): Promise<IndexRebuildReport>;
   statistics(): Promise<RepositoryStatistics>;
 
+  /**
+   * Removes what no backup needs, beside running backups, restores and other collectors (engines.md 6.2).
+   * @throws HoldfastError `collection-would-empty-repository`, `snapshots-vanished` (conflict), `collection-stopped-by-damage`
+   */
+  collect(options: CollectionOptions): Promise<CollectionReport>;
+  /** Forgotten backups that can still be brought back, oldest first. */
+  listTrash(): Promise<readonly ForgottenSnapshot[]>;
+  /**
+   * Brings a forgotten backup back.
+   * @throws HoldfastError `not-in-trash` (not-found), `backup-collected` (gone): its chunks were removed already
+   */
+  undeleteSnapshot(id: string): Promise<SnapshotRecord>;
+
   readonly keys: RepositoryKeys;
   close(): Promise<void>;
 }
@@ -208,8 +221,25 @@ export interface CheckOptions {
   level: CheckLevel;
   /** Only what these snapshots need; default: everything. */
   snapshotIds?: readonly string[];
+  /**
+   * Which packs levels 3 and 4 read: those never verified at that level first, then those verified longest ago, until the
+   * budget is used up. Default: all.
+   */
+  budget?: CheckBudget;
   signal?: AbortSignal;
   report?: (progress: StepProgress) => void;
+}
+
+/** Each limit that is given counts; at least one pack that is due is read. */
+export interface CheckBudget {
+  /** Packs verified less than this long ago are left out. Milliseconds. */
+  maxAgeMilliseconds?: number;
+  /** Bytes of packs to read. */
+  maxBytes?: number;
+  /** Part of all packs' bytes to read, 0 to 1. */
+  maxFraction?: number;
+  /** No pack is begun after this time. Milliseconds. */
+  maxDurationMilliseconds?: number;
 }
 
 export interface CheckFinding {
@@ -227,7 +257,23 @@ export interface CheckReport {
   level: CheckLevel;
   findings: readonly CheckFinding[];
   checked: { snapshots: number; packs: number; chunks: number; bytes: number };
+  /** From level 1 on: what the ledger of verified packs says after this check. */
+  verification?: VerificationState;
   durationMilliseconds: number;
+}
+
+/** How much of a repository's packs was read and found whole, and since when. */
+export interface VerificationState {
+  /** 3 or 4: what "verified" means here; the check's own level, at least 3. */
+  level: CheckLevel;
+  /** Part of the packs' bytes that was ever verified and not found damaged since, 0 to 1. */
+  verifiedFraction: number;
+  /** RFC 3339: all that is verified was so at this time or later; absent where nothing is. */
+  oldestVerification?: string;
+  /** Packs that were never verified, or found damaged when last read. */
+  unverifiedPacks: number;
+  /** Packs that were found damaged when last read. */
+  damagedPacks: number;
 }
 
 export interface IndexRebuildReport {
@@ -235,6 +281,58 @@ export interface IndexRebuildReport {
   chunks: number;
   segments: number;
   findings: readonly CheckFinding[];
+}
+
+export interface CollectionOptions {
+  /** Only say what would be removed. */
+  dryRun: boolean;
+  /** The time against which the trash expires; default: the storage's. Nothing's safety depends on it. */
+  now?: Date;
+  /** A pack of which less than this part is needed is rewritten; 0 for none. Default 0.7. */
+  repackBelow?: number;
+  /** Go on though no backup is left, or half of them vanished without having been forgotten. */
+  allowEmpty?: boolean;
+  signal?: AbortSignal;
+  report?: (progress: StepProgress) => void;
+}
+
+/** What a collection did, or would do. Sizes in bytes. */
+export interface CollectionReport {
+  dryRun: boolean;
+  /** `lost-race`: another collector was faster; nothing is wrong. */
+  outcome: 'nothing-to-do' | 'removed' | 'would-remove' | 'lost-race';
+  /** Of this collection, where it came to one. */
+  round?: number;
+  packsRemoved: number;
+  /** Packs rewritten because little of them was needed; they are among the removed. */
+  packsRepacked: number;
+  /** What the storage has gained: removed packs less the new ones. In a dry run an estimate. */
+  bytesFreed: number;
+  /** Packs that were to go and that a backup made meanwhile needs. */
+  packsKept: number;
+  /** Packs of broken-off backups, among the removed. */
+  orphanPacks: number;
+  segmentsMerged: number;
+  /** Forgotten backups whose time in the trash is over. */
+  trashExpired: number;
+  /** Snapshots removed that never counted: their writers ended before their commit did. */
+  snapshotsVoided: number;
+  /** Objects that the storage refused to delete (a retention lock); the next collection tries again. */
+  refusedDeletes: number;
+  liveChunks: number;
+  /** Chunks that backups need and that are in no pack: see `check`. */
+  missingChunks: number;
+  durationMilliseconds: number;
+}
+
+export interface ForgottenSnapshot {
+  id: string;
+  /** RFC 3339 */
+  forgottenAt: string;
+  /** RFC 3339 */
+  expiresAt: string;
+  reason: string;
+  backup: Backup;
 }
 
 export interface RepositoryStatistics {
