@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import type { Repository } from '../src/core/ports/repository.ts';
-import { roundName } from '../src/repository/collection-state.ts';
+import { roundName } from '../src/repository/collection/collection-state.ts';
 import { encodeMetadata } from '../src/repository/metadata-encoding.ts';
 import { openKeys } from '../src/repository/open-repository.ts';
 import { SEALED_KIND, sealObject } from '../src/repository/sealed-object.ts';

@@ -1,7 +1,7 @@
 import type { ChunkLocation } from './chunk-table.ts';
 import type { IndexedPack } from './index-segment.ts';
 import { packKey } from './pack-format.ts';
-import type { EngineRange, WantedChunk } from './pipeline/range-source.ts';
+import type { EngineRange, WantedChunk } from './pipeline/engine-range.ts';
 
 /** Reads are joined over gaps up to this many bytes … */
 const LARGEST_GAP = 262_144;

@@ -7,6 +7,8 @@ export interface ChunkLocation {
   frameLength: number;
   bodyOffset: number;
   length: number;
+  /** Where the row is in its table. */
+  slot: number;
 }
 
 /** Words of a slot: eight of the id, pack + 1 (0 is an empty slot), frame offset, frame length, body offset, length. */
@@ -60,24 +62,54 @@ export class ChunkTable {
       const pack = Atomics.load(words, base + PACK_WORD);
       if (pack === 0) return false;
       if (this.#matches(base, key)) {
-        const location = {
-          pack: pack - 1,
-          frameOffset: words[base + 9] as number,
-          frameLength: words[base + 10] as number,
-          bodyOffset: words[base + 11] as number,
-          length: words[base + 12] as number,
-        };
-        if (visit(location)) return true;
+        if (visit(this.#locationAt(slot))) return true;
       }
     }
   }
 
-  /** Every row: for rebuilding into a larger table. */
-  copyInto(target: ChunkTable): void {
+  /** Slots, filled or not. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Copies the rows of packs that `isWanted`: for a table of another size. */
+  copyInto(target: ChunkTable, isWanted: (pack: number) => boolean = () => true): void {
     const words = this.#words;
     for (let base = 0; base < words.length; base += WORDS) {
-      if (words[base + PACK_WORD] !== 0) target.#insertWords(words.subarray(base, base + WORDS));
+      const pack = words[base + PACK_WORD] as number;
+      if (pack !== 0 && isWanted(pack - 1)) target.#insertWords(words.subarray(base, base + WORDS));
     }
+  }
+
+  /** Calls `visit` with each row's slot, pack and length. */
+  forEachRow(visit: (slot: number, pack: number, length: number) => void): void {
+    const words = this.#words;
+    for (let slot = 0, base = 0; base < words.length; slot++, base += WORDS) {
+      const pack = Atomics.load(words, base + PACK_WORD);
+      if (pack !== 0) visit(slot, pack - 1, words[base + 12] as number);
+    }
+  }
+
+  /** The row in a slot. */
+  rowAt(slot: number): { id: Buffer; location: ChunkLocation } {
+    const words = this.#words;
+    const base = slot * WORDS;
+    const id = Buffer.allocUnsafe(32);
+    for (let word = 0; word < 8; word++) id.writeUInt32BE(words[base + word] as number, word * 4);
+    return { id, location: this.#locationAt(slot) };
+  }
+
+  #locationAt(slot: number): ChunkLocation {
+    const words = this.#words;
+    const base = slot * WORDS;
+    return {
+      pack: (words[base + PACK_WORD] as number) - 1,
+      frameOffset: words[base + 9] as number,
+      frameLength: words[base + 10] as number,
+      bodyOffset: words[base + 11] as number,
+      length: words[base + 12] as number,
+      slot,
+    };
   }
 
   #insert(rows: Buffer, at: number, pack: number): void {

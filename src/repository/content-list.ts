@@ -31,13 +31,50 @@ export async function buildContent(segments: readonly ContentSegment[], storePag
   return depth === 0 ? { segments: list } : { depth, pages: list };
 }
 
-/** Walks a content's segments in order; `skip` says of a page whether nothing in its range of bytes is wanted. */
+/**
+ * What a walk through a content puts up with. `nothing`: lost bytes end it. `recorded`: those that the content itself says are
+ * missing are given as segments of missing bytes. `unreadable`: so is what lies below pages of the list that cannot be read.
+ */
+export type Tolerance = 'nothing' | 'recorded' | 'unreadable';
+
+/**
+ * Walks a content's segments in order.
+ *
+ * @param skip says of a range of bytes whether nothing in it is wanted: pages for it are not read
+ * @throws HoldfastError `content-missing` (damaged), and what reading pages throws
+ */
 export async function* contentSegments(
   content: Content,
   readChunk: (id: Uint8Array) => Promise<Uint8Array>,
   skip: (start: number, length: number) => boolean = () => false,
+  tolerance: Tolerance = 'nothing',
 ): AsyncGenerator<ContentSegment> {
   if ('inline' in content) return;
+  const { missing } = content;
+  if (missing === undefined || missing.length === 0) {
+    yield* listedSegments(content, readChunk, skip, tolerance);
+    return;
+  }
+  let offset = 0;
+  let next = 0;
+  for await (const segment of listedSegments(content, readChunk, skip, tolerance)) {
+    const end = offset + segment.length;
+    for (let range = missing[next]; range !== undefined && range.offset + range.length <= offset; range = missing[++next]);
+    const range = missing[next];
+    const isMissing = segment.id === null && range !== undefined && range.offset <= offset && end <= range.offset + range.length;
+    if (!isMissing || skip(offset, segment.length)) yield segment;
+    else if (tolerance === 'nothing') throw contentMissing(offset, segment.length);
+    else yield { ...segment, missing: true };
+    offset = end;
+  }
+}
+
+async function* listedSegments(
+  content: Exclude<Content, { inline: Uint8Array }>,
+  readChunk: (id: Uint8Array) => Promise<Uint8Array>,
+  skip: (start: number, length: number) => boolean,
+  tolerance: Tolerance,
+): AsyncGenerator<ContentSegment> {
   if ('segments' in content) {
     yield* content.segments;
     return;
@@ -50,15 +87,37 @@ export async function* contentSegments(
     );
   let start = 0;
   for (const page of content.pages) {
-    if (skip(start, page.length)) yield { id: null, length: page.length };
-    else {
-      const begin = start;
-      const below = await readListPage(page, readChunk);
-      const inner: Content = content.depth === 1 ? { segments: below } : { depth: content.depth - 1, pages: below };
-      yield* contentSegments(inner, readChunk, (offset, length) => skip(begin + offset, length));
-    }
+    const begin = start;
     start += page.length;
+    if (skip(begin, page.length)) {
+      yield { id: null, length: page.length };
+      continue;
+    }
+    let below: ContentSegment[];
+    try {
+      below = await readListPage(page, readChunk);
+    } catch (error) {
+      if (tolerance !== 'unreadable' || !isLoss(error)) throw error;
+      yield { id: null, length: page.length, missing: true };
+      continue;
+    }
+    const inner = content.depth === 1 ? { segments: below } : { depth: content.depth - 1, pages: below };
+    yield* listedSegments(inner, readChunk, (offset, length) => skip(begin + offset, length), tolerance);
   }
+}
+
+/** Whether an error says that stored bytes are damaged or gone, rather than that reading them went wrong. */
+export function isLoss(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && (error.kind === 'damaged' || error.kind === 'not-found');
+}
+
+export function contentMissing(offset: number, length: number): HoldfastError {
+  return new HoldfastError(
+    'damaged',
+    'content-missing',
+    `${length} bytes from byte ${offset} on are lost: this backup was made by a repair, and records what is missing.`,
+    { details: { offset, length } },
+  );
 }
 
 async function readListPage(

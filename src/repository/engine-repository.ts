@@ -4,6 +4,9 @@ import { HoldfastError } from '../core/errors.ts';
 import type {
   CheckOptions,
   CheckReport,
+  CollectionOptions,
+  CollectionReport,
+  ForgottenSnapshot,
   IndexRebuildReport,
   Repository,
   RepositoryKeys,
@@ -13,8 +16,12 @@ import type {
   StepProgress,
 } from '../core/ports/repository.ts';
 import { randomFraction } from '../core/random-fraction.ts';
+import type { SnapshotRecord } from '../core/snapshot-record.ts';
 import { checkRepository } from './check.ts';
-import { newestRound } from './collection-state.ts';
+import { newestRound } from './collection/collection-state.ts';
+import { collect } from './collection/collector.ts';
+import { readTrash } from './collection/trash.ts';
+import { undelete } from './collection/undelete.ts';
 import { rebuildIndex } from './index-rebuild.ts';
 import { EngineKeys } from './repository-keys.ts';
 import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
@@ -103,6 +110,21 @@ export class EngineRepository implements Repository {
       codec: settings.codec.name,
       keyEpoch: keyring().currentEpoch,
     };
+  }
+
+  async collect(options: CollectionOptions): Promise<CollectionReport> {
+    await this.#parts.followRotation();
+    return this.#followingRotation(() => collect(this.#parts, options));
+  }
+
+  async listTrash(): Promise<readonly ForgottenSnapshot[]> {
+    const entries = await this.#followingRotation(() => readTrash(this.#parts));
+    return entries.map(({ record, ...entry }) => ({ ...entry, backup: record.backup }));
+  }
+
+  async undeleteSnapshot(id: string): Promise<SnapshotRecord> {
+    await this.#parts.followRotation();
+    return this.#followingRotation(() => undelete(this.#parts, id));
   }
 
   async close(): Promise<void> {

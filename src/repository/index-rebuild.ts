@@ -1,5 +1,6 @@
 import { HoldfastError, messageOf } from '../core/errors.ts';
 import type { CheckFinding, IndexRebuildReport, StepProgress } from '../core/ports/repository.ts';
+import { readCollectionState } from './collection/collection-state.ts';
 import { packIdOf } from './pack-format.ts';
 import type { ListedPack } from './pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from './pipeline/messages.ts';
@@ -19,10 +20,7 @@ export async function rebuildIndex(
   const packs = (await storage.list('packs/')).filter((object) => packIdOf(object.key) !== undefined);
   const findings: CheckFinding[] = [];
   const listed: ListedPack[] = [];
-  const session = pool.openSession(
-    { keyring: keyring().secrets(), index: index.shared },
-    { packOf: (number) => index.pack(number) },
-  );
+  const session = pool.openSession({ keyring: keyring().secrets(), index: index.shared }, index.callbacks);
   try {
     const queue = packs.values();
     const lanes = Array.from({ length: pool.size * 2 }, async () => {
@@ -56,10 +54,31 @@ export async function rebuildIndex(
       { details: { findings } },
     );
   }
-  index.clear();
-  await index.add(listed.map(({ pack, frames }) => ({ ...pack, frames })));
-  for (const key of old) if (!index.segmentNames.has(key)) await storage.delete(key);
-  return { packs: listed.length, chunks: index.chunkCount, segments: index.segmentNames.size, findings };
+  await writeAnew(parts, listed, old);
+  return { packs: listed.length, chunks: index.chunkCount, segments: index.segments.size, findings };
+}
+
+/**
+ * A collector may have removed packs since they were listed. Were its last look at `index/` before these segments came, they
+ * would name packs that have gone: so what was sealed is read after they are written, and taken out of them again.
+ */
+async function writeAnew(parts: RepositoryParts, listed: readonly ListedPack[], old: readonly string[]): Promise<void> {
+  const { storage, index } = parts;
+  let packs = listed;
+  let replaced = old;
+  for (;;) {
+    const before = new Set(index.segments.keys());
+    await index.add(packs.map(({ pack, frames }) => ({ ...pack, frames })));
+    const written = [...index.segments.keys()].filter((name) => !before.has(name));
+    for (const key of replaced) await storage.delete(key);
+    await index.refresh();
+    const { removed } = await readCollectionState(storage, parts.keyring());
+    const present = new Set((await storage.list('packs/', { sizes: false })).map(({ key }) => packIdOf(key)));
+    const left = packs.filter(({ pack }) => !removed.has(pack.idHex) && present.has(pack.idHex));
+    if (left.length === packs.length) return;
+    packs = left;
+    replaced = written;
+  }
 }
 
 function footerLost(key: string, pack: ListedPack): CheckFinding {

@@ -14,6 +14,10 @@ export interface IndexSegment {
   packs: readonly IndexedPack[];
   /** `ROW_LENGTH` bytes each, sorted by id */
   rows: Buffer;
+  /** The writer whose packs these are, as long as nothing was merged: collectors spare what a writer at work has stored. */
+  session?: string;
+  /** Of a merged segment: what it takes the place of. */
+  merged?: { replaces: readonly string[]; inputRows: number };
 }
 
 export interface IndexedPack {
@@ -39,8 +43,10 @@ const headerSchema = z.object({
       header: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 64),
     }),
   ),
-  /** Names of segments that this one was merged from. */
+  session: z.string().optional(),
+  /** Names of segments that this one was merged from, and how many rows they had. */
   replaces: z.array(z.string()).optional(),
+  inputRows: z.number().int().min(0).optional(),
 });
 
 /** @returns the storage key and the sealed bytes */
@@ -50,7 +56,8 @@ export function encodeIndexSegment(
   cipher: CipherId = CIPHER_GCM,
 ): { key: string; bytes: Buffer } {
   const packs = segment.packs.map(({ idHex, size, header }) => ({ id: Buffer.from(idHex, 'hex'), size, header }));
-  const header = encodeMetadata({ version: 1, rows: segment.rows.length / ROW_LENGTH, packs });
+  const { session, merged } = segment;
+  const header = encodeMetadata({ version: 1, rows: segment.rows.length / ROW_LENGTH, packs, session, ...merged });
   const length = Buffer.alloc(4);
   length.writeUInt32BE(header.length);
   const bytes = sealObject(keys, Buffer.concat([length, header, segment.rows]), {
@@ -76,6 +83,7 @@ export function decodeIndexSegment(keys: EpochKeys, key: string, bytes: Uint8Arr
   for (let at = 32; at < rows.length; at += ROW_LENGTH) {
     if (rows.readUInt32BE(at) >= header.data.packs.length) throw damaged(key);
   }
+  const { session, replaces, inputRows } = header.data;
   return {
     packs: header.data.packs.map(({ id, size, header: bytesOfHeader }) => ({
       idHex: Buffer.from(id).toString('hex'),
@@ -83,6 +91,8 @@ export function decodeIndexSegment(keys: EpochKeys, key: string, bytes: Uint8Arr
       header: bytesOfHeader,
     })),
     rows,
+    ...(session === undefined ? {} : { session }),
+    ...(replaces === undefined ? {} : { merged: { replaces, inputRows: inputRows ?? 0 } }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { HoldfastError } from '../core/errors.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import { type ChunkLocation, ChunkTable } from './chunk-table.ts';
 import {
@@ -12,12 +13,15 @@ import {
 import type { Keyring } from './keyring.ts';
 import type { FooterFrame } from './pack-format.ts';
 import { PACK_KIND } from './pack-format.ts';
+import type { SessionCallbacks } from './pipeline/session-callbacks.ts';
 import { CIPHER_NONE } from './record-cipher.ts';
 
 /** Bits of a pack's flags, which worker threads read in shared memory. */
 export const PACK_PLAIN = 1;
 /** Condemned by a collector, or known to be bad: its chunks count as absent for writers. */
 export const PACK_UNUSABLE = 2;
+/** No segment names it any more. Such a pack is unusable, too. */
+export const PACK_GONE = 4;
 
 /** The shared memory that a worker needs to look chunks up. */
 export interface SharedIndex {
@@ -25,16 +29,25 @@ export interface SharedIndex {
   packFlags: SharedArrayBuffer;
 }
 
+/** What the index keeps of a segment. */
+export interface KnownSegment {
+  /** numbers of its packs */
+  packs: readonly number[];
+  rows: number;
+  session?: string;
+}
+
 /**
  * The index in memory, kept in step with the `index/` objects. What it knows never leads the storage: rows enter after
- * their segment is durable, and a segment that vanished (merged, collected) makes everything be read anew.
+ * their segment is durable, and packs that no segment names any more (a collector removed them) count as gone. Numbers of packs
+ * stay what they are as long as the process runs, so that worker threads may go on with the table that they were given.
  */
 export class IndexStore {
   readonly #storage: Storage;
   readonly #keyring: () => Keyring;
-  readonly #segments = new Set<string>();
-  #packs: IndexedPack[] = [];
-  #packNumbers = new Map<string, number>();
+  readonly #segments = new Map<string, KnownSegment>();
+  readonly #packs: IndexedPack[] = [];
+  readonly #packNumbers = new Map<string, number>();
   #flags = new Uint8Array(new SharedArrayBuffer(1024));
   #table = new ChunkTable({ expected: 0 });
   #refreshing: Promise<void> | undefined;
@@ -47,20 +60,62 @@ export class IndexStore {
   get shared(): SharedIndex {
     return { table: this.#table.shared, packFlags: this.#flags.buffer as SharedArrayBuffer };
   }
-  get chunkCount(): number {
-    return this.#table.count;
+  /** The same, where some packs count as absent for one session alone. @param numbers of packs */
+  sharedWithout(numbers: Iterable<number>): SharedIndex {
+    const flags = new Uint8Array(new SharedArrayBuffer(this.#flags.length));
+    flags.set(this.#flags);
+    for (const number of numbers) flags[number] = (flags[number] as number) | PACK_UNUSABLE;
+    return { table: this.#table.shared, packFlags: flags.buffer as SharedArrayBuffer };
   }
-  get segmentNames(): ReadonlySet<string> {
+
+  /** Rows of all segments: a chunk in two packs counts twice. */
+  get chunkCount(): number {
+    let count = 0;
+    for (const { rows } of this.#segments.values()) count += rows;
+    return count;
+  }
+  get segments(): ReadonlyMap<string, KnownSegment> {
     return this.#segments;
   }
+  /** The packs that segments name. */
   get packs(): readonly IndexedPack[] {
-    return this.#packs;
+    return this.#packs.filter((_pack, number) => !this.isGone(number));
+  }
+  /** The table as it is now; rows may still enter it, none ever moves. */
+  get table(): ChunkTable {
+    return this.#table;
+  }
+  /** How many packs have a number, those included that have gone. */
+  get packNumbers(): number {
+    return this.#packs.length;
+  }
+
+  isGone(number: number): boolean {
+    return ((this.#flags[number] as number) & PACK_GONE) !== 0;
+  }
+
+  flagsOf(number: number): number {
+    return this.#flags[number] as number;
   }
 
   pack(number: number): IndexedPack {
     const pack = this.#packs[number];
     if (pack === undefined) throw new RangeError(`No pack has number ${number}.`);
     return pack;
+  }
+
+  /** What worker threads ask of the index. */
+  get callbacks(): Pick<SessionCallbacks, 'packOf' | 'placesOf'> {
+    return {
+      packOf: (number) => this.pack(number),
+      placesOf: async (ids) => {
+        await this.refresh();
+        return ids.map((id) => {
+          const location = this.find(id);
+          return location === undefined ? {} : { location, pack: this.pack(location.pack) };
+        });
+      },
+    };
   }
 
   /** Reads segments that others wrote since. Concurrent calls share one reading that began after theirs. */
@@ -75,87 +130,138 @@ export class IndexStore {
     return refreshing;
   }
 
-  /** The best place of a chunk: in a usable pack if there is one, else in any. */
+  /** The best place of a chunk: in a usable pack if there is one, else in any that is there. */
   find(id: Uint8Array): ChunkLocation | undefined {
     let found: ChunkLocation | undefined;
     this.#table.find(id, (location) => {
-      const usable = ((this.#flags[location.pack] as number) & PACK_UNUSABLE) === 0;
-      if (usable || found === undefined) found = location;
+      const flags = this.#flags[location.pack] as number;
+      const usable = (flags & PACK_UNUSABLE) === 0;
+      if (usable || (found === undefined && (flags & PACK_GONE) === 0)) found = location;
       return usable;
     });
     return found;
   }
 
-  /** Whether any place of a chunk is in a pack that is not in `packIds`. */
+  /** Whether any place of a chunk is in a pack that is there and not in `packIds`. */
   isElsewhere(id: Uint8Array, packIds: ReadonlySet<string>): boolean {
-    return this.#table.find(id, (location) => !packIds.has(this.pack(location.pack).idHex));
+    return this.#table.find(
+      id,
+      (location) => !this.isGone(location.pack) && !packIds.has(this.pack(location.pack).idHex),
+    );
   }
 
-  /** Marks exactly these packs as unusable for writers. */
+  /** Calls `visit` with each pack that holds a chunk. */
+  forEachPlace(id: Uint8Array, visit: (pack: IndexedPack) => void): void {
+    this.#table.find(id, (location) => {
+      visit(this.pack(location.pack));
+      return false;
+    });
+  }
+
+  /** Marks exactly these packs as unusable for writers, and those that have gone. */
   setUnusable(packIds: ReadonlySet<string>): void {
     for (const [number, pack] of this.#packs.entries()) {
       const flags = this.#flags[number] as number;
-      this.#flags[number] = packIds.has(pack.idHex) ? flags | PACK_UNUSABLE : flags & ~PACK_UNUSABLE;
+      const unusable = (flags & PACK_GONE) !== 0 || packIds.has(pack.idHex);
+      this.#flags[number] = unusable ? flags | PACK_UNUSABLE : flags & ~PACK_UNUSABLE;
     }
   }
 
-  /** Writes segments for packs that are durable, then makes their chunks known. */
-  async add(packs: readonly (IndexedPack & { frames: readonly FooterFrame[] })[]): Promise<{ bytes: number }> {
+  /**
+   * Writes segments for packs that are durable, then makes their chunks known.
+   * @param session the writer's, so that collectors spare its packs while it is at work
+   */
+  async add(
+    packs: readonly (IndexedPack & { frames: readonly FooterFrame[] })[],
+    session?: string,
+  ): Promise<{ bytes: number }> {
     let bytes = 0;
     for (const group of groupByRows(packs)) {
-      const segment = segmentOf(group);
+      const segment: IndexSegment = { ...segmentOf(group), ...(session === undefined ? {} : { session }) };
       const encoded = encodeIndexSegment(this.#keyring(), segment);
       await this.#storage.putNew(encoded.key, encoded.bytes);
       bytes += encoded.bytes.length;
-      if (this.#segments.has(encoded.key)) continue;
-      this.#segments.add(encoded.key);
-      this.#insert(segment);
+      this.learn(encoded.key, segment);
     }
     return { bytes };
   }
 
-  /** Forgets everything, so that the next refresh reads all segments. */
-  clear(): void {
-    this.#segments.clear();
-    this.#packs = [];
-    this.#packNumbers = new Map();
-    this.#flags = new Uint8Array(new SharedArrayBuffer(1024));
-    this.#table = new ChunkTable({ expected: 0 });
+  /** Makes a segment known that is in the storage. */
+  learn(name: string, segment: IndexSegment): void {
+    if (this.#segments.has(name)) return;
+    const packs = this.#insert(segment);
+    const { session } = segment;
+    this.#segments.set(name, {
+      packs,
+      rows: segment.rows.length / ROW_LENGTH,
+      ...(session === undefined ? {} : { session }),
+    });
+  }
+
+  /** Takes away segments that are not in the storage any more; packs that no other one names are gone with them. */
+  unlearn(names: Iterable<string>): void {
+    for (const name of names) this.#segments.delete(name);
+    const named = new Uint8Array(this.#packs.length);
+    for (const { packs } of this.#segments.values()) for (const number of packs) named[number] = 1;
+    for (let number = 0; number < named.length; number++)
+      if (named[number] === 0) this.#flags[number] = (this.#flags[number] as number) | PACK_GONE | PACK_UNUSABLE;
+    const count = this.chunkCount;
+    if (this.#table.count > count * 2 + 1024) this.#replaceTable(count);
   }
 
   async #refresh(): Promise<void> {
-    const listed = (await this.#storage.list('index/', { sizes: false })).map((object) => object.key);
-    const names = new Set(listed);
-    if ([...this.#segments].some((name) => !names.has(name))) this.clear();
-    const missing = listed.filter((name) => !this.#segments.has(name)).sort();
-    for (let at = 0; at < missing.length; at += PARALLEL_READS) {
-      const batch = missing.slice(at, at + PARALLEL_READS);
-      const segments = await Promise.all(
-        batch.map(async (name) => decodeIndexSegment(this.#keyring(), name, await this.#storage.get(name))),
-      );
-      for (const [index, segment] of segments.entries()) {
-        const name = batch[index] as string;
-        if (this.#segments.has(name)) continue;
-        this.#segments.add(name);
-        this.#insert(segment);
+    for (let attempt = 1; ; attempt++) {
+      // What is written while the listing is made may be missing from it.
+      const before = [...this.#segments.keys()];
+      const listed = (await this.#storage.list('index/', { sizes: false })).map((object) => object.key);
+      const names = new Set(listed);
+      try {
+        await this.#readSegments(listed.filter((name) => !this.#segments.has(name)).sort());
+      } catch (error) {
+        // A collector merged it between the listing and the reading; what it was merged into is in the next listing.
+        if (!(error instanceof HoldfastError) || error.code !== 'object-missing' || attempt >= MOST_LISTINGS)
+          throw error;
+        continue;
       }
+      const vanished = before.filter((name) => !names.has(name));
+      if (vanished.length > 0) this.unlearn(vanished);
+      return;
     }
   }
 
-  #insert(segment: IndexSegment): void {
+  async #readSegments(names: readonly string[]): Promise<void> {
+    for (let at = 0; at < names.length; at += PARALLEL_READS) {
+      const batch = names.slice(at, at + PARALLEL_READS);
+      const segments = await Promise.all(
+        batch.map(async (name) => decodeIndexSegment(this.#keyring(), name, await this.#storage.get(name))),
+      );
+      for (const [index, segment] of segments.entries()) this.learn(batch[index] as string, segment);
+    }
+  }
+
+  /** @returns the numbers of its packs */
+  #insert(segment: IndexSegment): number[] {
     const numbers = segment.packs.map((pack) => this.#numberOf(pack));
     const rows = segment.rows.length / ROW_LENGTH;
-    if (!this.#table.hasRoomFor(rows)) {
-      const larger = new ChunkTable({ expected: Math.ceil((this.#table.count + rows) * 1.25) });
-      this.#table.copyInto(larger);
-      this.#table = larger;
-    }
+    if (!this.#table.hasRoomFor(rows)) this.#replaceTable(Math.ceil((this.#table.count + rows) * 1.25));
     this.#table.insertRows(segment.rows, numbers);
+    return numbers;
+  }
+
+  /** Sessions under way keep the table that they have. */
+  #replaceTable(expected: number): void {
+    const other = new ChunkTable({ expected });
+    this.#table.copyInto(other, (pack) => !this.isGone(pack));
+    this.#table = other;
   }
 
   #numberOf(pack: IndexedPack): number {
     const known = this.#packNumbers.get(pack.idHex);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // A segment that was taken for lost may come back by a rebuild; whether writers may rely on it, collectors' decisions say.
+      this.#flags[known] = (this.#flags[known] as number) & ~PACK_GONE;
+      return known;
+    }
     const number = this.#packs.length;
     if (number >= this.#flags.length) {
       const larger = new Uint8Array(new SharedArrayBuffer(this.#flags.length * 2));
@@ -170,6 +276,7 @@ export class IndexStore {
 }
 
 const PARALLEL_READS = 8;
+const MOST_LISTINGS = 10;
 
 /** Whether a pack holds pages of trees and lists rather than content. */
 export function holdsMetadata(pack: IndexedPack): boolean {

@@ -5,7 +5,7 @@ import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { Repository } from '../core/ports/repository.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import { ChunkReader } from './chunk-reader.ts';
-import { readCollectionState } from './collection-state.ts';
+import { readCollectionState } from './collection/collection-state.ts';
 import { EngineRepository } from './engine-repository.ts';
 import { IndexStore } from './index-store.ts';
 import { addSlot, listSlots, openWithAny } from './key-slots.ts';

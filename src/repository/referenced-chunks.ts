@@ -51,7 +51,8 @@ async function* contentChunks(
     pages.push({ id, length: 0, metadata: true });
     return readChunk(id);
   };
-  for await (const { id, length } of contentSegments(content, readPage))
+  // What a repair recorded as missing is no chunk that is needed.
+  for await (const { id, length } of contentSegments(content, readPage, () => false, 'recorded'))
     if (id !== null) yield { id, length, metadata };
   yield* pages;
 }

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../core/ports/clock.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import type { ChunkReader } from './chunk-reader.ts';
-import type { CollectionState } from './collection-state.ts';
+import type { CollectionState } from './collection/collection-state.ts';
 import type { IndexStore } from './index-store.ts';
 import type { Keyring } from './keyring.ts';
 import type { WorkerPool } from './pipeline/worker-pool.ts';

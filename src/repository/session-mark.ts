@@ -11,14 +11,31 @@ import { SEALED_KIND, sealObject } from './sealed-object.ts';
 export class WriterSessionMark {
   readonly #parts: RepositoryParts;
   readonly #name: string;
-  #written = false;
+  #renewal: NodeJS.Timeout | undefined;
 
   constructor(parts: RepositoryParts, id: string) {
     this.#parts = parts;
     this.#name = `sessions/${id}`;
   }
 
+  /** Writes the mark, and again from time to time. */
   async write(): Promise<void> {
+    await this.#write();
+    this.#renewal ??= setInterval(() => {
+      // A mark that cannot be renewed costs a repeated commit at worst; the backup itself meets the fault, if it lasts.
+      this.#write().catch(() => undefined);
+    }, RENEW_EVERY);
+    this.#renewal.unref();
+  }
+
+  async remove(): Promise<void> {
+    if (this.#renewal === undefined) return;
+    clearInterval(this.#renewal);
+    this.#renewal = undefined;
+    await this.#parts.storage.delete(this.#name);
+  }
+
+  async #write(): Promise<void> {
     const { storage, keyring, settings, clock } = this.#parts;
     const content = encodeMetadata({
       version: 1,
@@ -35,12 +52,8 @@ export class WriterSessionMark {
         codec: { name: 'raw', level: 0 },
       }),
     );
-    this.#written = true;
-  }
-
-  async remove(): Promise<void> {
-    if (!this.#written) return;
-    this.#written = false;
-    await this.#parts.storage.delete(this.#name);
   }
 }
+
+/** Milliseconds; collectors take a mark for left behind after two hours. */
+const RENEW_EVERY = 10 * 60 * 1000;

@@ -209,10 +209,7 @@ export class EngineSnapshotReader implements SnapshotReader {
 
   #open(): PoolSession {
     const { pool, keyring, index } = this.#parts;
-    this.#session ??= pool.openSession(
-      { keyring: keyring().secrets(), index: index.shared },
-      { packOf: (number) => index.pack(number) },
-    );
+    this.#session ??= pool.openSession({ keyring: keyring().secrets(), index: index.shared }, index.callbacks);
     return this.#session;
   }
 }

@@ -3,8 +3,9 @@ import type { Backup } from '../core/backup.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import type { SnapshotRecord, SnapshotRoot } from '../core/snapshot-record.ts';
-import { isValidSnapshot, readCollectionState } from './collection-state.ts';
+import { isValidSnapshot, readCollectionState } from './collection/collection-state.ts';
 import type { Keyring } from './keyring.ts';
+import { decodeLostEntries, encodeLostEntries } from './lost-entries.ts';
 import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import { CIPHER_NONE, cipherIdOf } from './record-cipher.ts';
 import { openObject, SEALED_KIND, type SealedKind, sealObject } from './sealed-object.ts';
@@ -27,6 +28,7 @@ const backupSchema = z.object({
   checksum: z.string(),
   parentId: z.string().optional(),
   baseFullId: z.string().optional(),
+  derivedFrom: z.string().optional(),
   chainLength: z.number(),
   metadata: z.object({
     version: z.string().optional(),
@@ -246,7 +248,7 @@ export function encodeSnapshot(record: SnapshotRecord, base: number): Uint8Array
     version: 1,
     base,
     backup: record.backup,
-    root: { kind, length, entries, ...encodeContent(content) },
+    root: { kind, length, entries, ...encodeContent(content), ...encodeLostEntries(record.root) },
     serviceData: record.serviceData,
   });
 }
@@ -266,7 +268,8 @@ function toRoot(map: Readonly<Record<string, unknown>>, name: string): SnapshotR
   const { kind, length, entries } = map;
   if (content === undefined || typeof length !== 'number') throw malformed(name);
   if (kind === 'stream') return { kind, length, content };
-  if (kind === 'tree' && typeof entries === 'number') return { kind, length, entries, content };
+  if (kind === 'tree' && typeof entries === 'number')
+    return { kind, length, entries, content, ...decodeLostEntries(map, name) };
   throw malformed(name);
 }
 

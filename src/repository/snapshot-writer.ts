@@ -14,7 +14,7 @@ import type { Content, ContentSegment } from '../core/tree-entry.ts';
 import { planRanges } from './chunk-planner.ts';
 import { Chunker } from './chunker.ts';
 import { encode } from './codec.ts';
-import { newestRound } from './collection-state.ts';
+import { newestRound } from './collection/collection-state.ts';
 import { buildContent } from './content-list.ts';
 import { PACK_KIND } from './pack-format.ts';
 import type { WrittenPack } from './pack-writer.ts';
@@ -159,6 +159,15 @@ export class EngineSnapshotWriter implements SnapshotWriter {
     }
   }
 
+  /**
+   * Publishes a record of an earlier commit once more, after storing again what of it collectors condemned since.
+   * @throws HoldfastError `collected-meanwhile` (unavailable), `object-missing`
+   */
+  async adopt(record: SnapshotRecord): Promise<SnapshotRecord> {
+    await this.#rescue(record);
+    return this.commit(() => record);
+  }
+
   async abort(): Promise<void> {
     if (this.#state !== 'open') return;
     this.#state = 'given-up';
@@ -184,7 +193,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
         index: index.shared,
         writing: { claims: new ChunkClaims().shared, encrypt: this.#encrypt },
       },
-      { onPack: (pack) => this.#takePack(pack), packOf: (number) => index.pack(number) },
+      { onPack: (pack) => this.#takePack(pack), ...index.callbacks },
     );
     return this.#session;
   }
@@ -204,7 +213,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
     if (packs.length > 0) {
       this.#indexing = this.#indexing
         .then(async () => {
-          this.#storedBytes += (await this.#parts.index.add(packs)).bytes;
+          this.#storedBytes += (await this.#parts.index.add(packs, this.snapshotId)).bytes;
         })
         .catch((error: unknown) => {
           this.#indexFailure ??= error;

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../core/errors.ts';
-import type { Content, ContentSegment, EntryType, TreeEntry } from '../core/tree-entry.ts';
+import type { Content, ContentSegment, EntryType, MissingRange, TreeEntry } from '../core/tree-entry.ts';
 import { decodeMetadataSequence, encodeMetadata } from './metadata-encoding.ts';
 
 /** A tree entry as one CBOR map; pages of a tree are sequences of them (RFC 8742). See docs/repository-format.md. */
@@ -40,14 +40,17 @@ export function decodeTreePage(bytes: Uint8Array): { entries: TreeEntry[]; encod
 /** The fields that stand for a content in an entry's or a snapshot root's map. */
 export function encodeContent(content: Content): Record<string, unknown> {
   if ('inline' in content) return { inline: content.inline };
-  if ('segments' in content) return { segments: content.segments.map(encodeSegment) };
-  return { pages: content.pages.map(encodeSegment), depth: content.depth };
+  const missing = content.missing?.map(({ offset, length }) => [offset, length]);
+  if ('segments' in content) return { segments: content.segments.map(encodeSegment), missing };
+  return { pages: content.pages.map(encodeSegment), depth: content.depth, missing };
 }
 
 export function decodeContent(map: Readonly<Record<string, unknown>>): Content | undefined {
   if (map.inline instanceof Uint8Array) return { inline: map.inline };
-  if (Array.isArray(map.segments)) return { segments: map.segments.map(toSegment) };
-  if (Array.isArray(map.pages)) return { depth: requiredNumber(map.depth), pages: map.pages.map(toSegment) };
+  const missing = map.missing === undefined ? {} : { missing: toMissingRanges(map.missing) };
+  if (Array.isArray(map.segments)) return { segments: map.segments.map(toSegment), ...missing };
+  if (Array.isArray(map.pages))
+    return { depth: requiredNumber(map.depth), pages: map.pages.map(toSegment), ...missing };
   return undefined;
 }
 
@@ -62,6 +65,18 @@ export function toSegment(value: unknown): ContentSegment {
   const bytes = requiredNumber(length);
   if (bytes < 0) throw malformed();
   return { id, length: bytes };
+}
+
+function toMissingRanges(value: unknown): MissingRange[] {
+  if (!Array.isArray(value)) throw malformed();
+  let end = 0;
+  return value.map((range) => {
+    if (!Array.isArray(range) || range.length !== 2) throw malformed();
+    const [offset, length] = range.map(requiredNumber) as [number, number];
+    if (offset < end || length < 0) throw malformed();
+    end = offset + length;
+    return { offset, length };
+  });
 }
 
 const TYPES: ReadonlySet<unknown> = new Set<EntryType>([

@@ -13,7 +13,7 @@ import type { SnapshotRecord, SnapshotRoot } from '../../src/core/snapshot-recor
 import { createKeyFile } from '../../src/keys/keyfile/key-file.ts';
 import { createKeyFileProvider } from '../../src/keys/keyfile/keyfile-provider.ts';
 import { createPassphraseProvider } from '../../src/keys/passphrase/passphrase-provider.ts';
-import { roundName } from '../../src/repository/collection-state.ts';
+import { roundName } from '../../src/repository/collection/collection-state.ts';
 import { encodeMetadata } from '../../src/repository/metadata-encoding.ts';
 import { initialiseRepository, openKeys, openRepository } from '../../src/repository/open-repository.ts';
 import { SEALED_KIND, sealObject } from '../../src/repository/sealed-object.ts';

@@ -5,6 +5,7 @@ import type { SharedIndex } from '../index-store.ts';
 import type { KeyringSecrets } from '../keyring.ts';
 import type { WrittenPack } from '../pack-writer.ts';
 import type { RepositorySettings } from '../settings.ts';
+import type { ChunkPlace } from './session-callbacks.ts';
 
 /** What a worker thread is started with. */
 export interface WorkerStart {
@@ -32,13 +33,15 @@ export type ToWorker =
     }
   | { type: 'flush'; session: number; task: number }
   | { type: 'close'; session: number; task: number; abort: boolean }
-  | { type: 'pack-information'; request: number; pack: IndexedPack };
+  | { type: 'pack-information'; request: number; pack: IndexedPack }
+  | { type: 'chunk-places'; request: number; places: readonly ChunkPlace[] };
 
 export type FromWorker =
   | { type: 'result'; task: number; value: unknown; counts: SessionCounts | undefined }
   | { type: 'error'; task: number; error: TransferredError }
   | { type: 'pack'; session: number; pack: WrittenPack }
-  | { type: 'pack-wanted'; request: number; session: number; pack: number };
+  | { type: 'pack-wanted'; request: number; session: number; pack: number }
+  | { type: 'places-wanted'; request: number; session: number; ids: readonly Uint8Array[] };
 
 /** Sums of one session in one worker thread; bytes. */
 export interface SessionCounts {

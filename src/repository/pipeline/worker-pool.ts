@@ -3,12 +3,8 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { IndexedPack } from '../index-segment.ts';
 import type { WrittenPack } from '../pack-writer.ts';
 import type { FromWorker, OpenSession, SessionCounts, ToWorker, WorkerStart } from './messages.ts';
+import type { ChunkPlace, SessionCallbacks } from './session-callbacks.ts';
 import { fromTransferredError } from './transferred-error.ts';
-
-export interface SessionCallbacks {
-  onPack?: (pack: WrittenPack) => void;
-  packOf: (number: number) => IndexedPack;
-}
 
 /** The worker threads of one repository, started when first needed. Sessions of several snapshots share them. */
 export class WorkerPool {
@@ -91,6 +87,7 @@ export class WorkerPool {
           idle: () => this.#dispatch(),
           pack: (session, pack) => this.#sessions.get(session)?.onPack?.(pack),
           packOf: (session, number) => this.#sessions.get(session)?.packOf(number),
+          placesOf: async (session, ids) => (await this.#sessions.get(session)?.placesOf(ids)) ?? [],
           died: (thread, error) => {
             const index = this.#threads.indexOf(thread);
             if (index >= 0) this.#threads.splice(index, 1);
@@ -175,6 +172,7 @@ interface ThreadEvents {
   idle(): void;
   pack(session: number, pack: WrittenPack): void;
   packOf(session: number, number: number): IndexedPack | undefined;
+  placesOf(session: number, ids: readonly Uint8Array[]): Promise<readonly ChunkPlace[]>;
   died(thread: Thread, error: unknown): void;
 }
 
@@ -256,10 +254,19 @@ class Thread {
         if (pack !== undefined) this.send({ type: 'pack-information', request: message.request, pack });
         return;
       }
+      case 'places-wanted':
+        void this.#answerPlaces(message.request, message.session, message.ids);
+        return;
       case 'result':
       case 'error':
         this.#settle(message);
     }
+  }
+
+  /** Where the index cannot be read, the reader is told of chunks without a place; the same fault meets the main thread. */
+  async #answerPlaces(request: number, session: number, ids: readonly Uint8Array[]): Promise<void> {
+    const places = await this.#events.placesOf(session, ids).catch(() => []);
+    this.send({ type: 'chunk-places', request, places });
   }
 
   #settle(message: Extract<FromWorker, { type: 'result' | 'error' }>): void {

@@ -18,6 +18,7 @@ import { ChunkStore } from './chunk-store.ts';
 import { createEngineTasks } from './engine-tasks.ts';
 import { ENGINE_MODULE, type OpenSession, type SessionCounts } from './messages.ts';
 import { RangeSource } from './range-source.ts';
+import type { PlacesOf } from './session-callbacks.ts';
 
 export interface SessionEnvironment {
   storage: Storage;
@@ -25,6 +26,8 @@ export interface SessionEnvironment {
   onPack: (pack: WrittenPack) => void;
   /** Asks the main thread which pack a number of the shared table means. */
   packOf: (number: number) => Promise<IndexedPack>;
+  /** Asks the main thread where chunks are now, after it has read the index again. */
+  placesOf: PlacesOf;
 }
 
 /** One snapshot being written or read, as one worker thread sees it. */
@@ -38,7 +41,7 @@ export class WorkerSession implements TaskContext {
   readonly #packFlags: Uint8Array;
   readonly #handlers = new Map<string, Promise<TaskHandler<unknown, unknown>>>();
   readonly #packs = new Map<number, Promise<IndexedPack>>();
-  #lastFrame: { pack: number; offset: number; frame: OpenedFrame } | undefined;
+  #lastFrame: { pack: string; offset: number; frame: OpenedFrame } | undefined;
 
   constructor(environment: SessionEnvironment, open: OpenSession) {
     const keyring = Keyring.fromSecrets(open.keyring);
@@ -46,7 +49,7 @@ export class WorkerSession implements TaskContext {
     this.#environment = environment;
     this.storage = storage;
     this.inlineLimit = settings.inlineFileLimit;
-    this.source = new RangeSource(storage, keyring);
+    this.source = new RangeSource(storage, keyring, environment.placesOf);
     this.#table = new ChunkTable({ shared: open.index.table });
     this.#packFlags = new Uint8Array(open.index.packFlags);
     if (open.writing !== undefined)
@@ -87,6 +90,7 @@ export class WorkerSession implements TaskContext {
   }
 
   async isStored(content: Content): Promise<boolean> {
+    if (!('inline' in content) && content.missing !== undefined) return false;
     let isListStored = true;
     // The new snapshot refers to the pages of a long list as well.
     const readListPage = (id: Uint8Array): Promise<Uint8Array> => {
@@ -159,10 +163,21 @@ export class WorkerSession implements TaskContext {
     const id = requirePage(segment.id);
     const location = this.#locate(id);
     const pack = await this.#pack(location.pack);
-    if (this.#lastFrame?.pack !== location.pack || this.#lastFrame.offset !== location.frameOffset) {
+    try {
+      return await this.#readAt(id, location, pack);
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== 'object-missing') throw error;
+      const [place] = await this.#environment.placesOf([id]);
+      if (place?.location === undefined || place.pack === undefined) throw chunkMissing(id);
+      return this.#readAt(id, place.location, place.pack);
+    }
+  }
+
+  async #readAt(id: Uint8Array, location: ChunkLocation, pack: IndexedPack): Promise<Uint8Array> {
+    if (this.#lastFrame?.pack !== pack.idHex || this.#lastFrame.offset !== location.frameOffset) {
       const bytes = await this.storage.getRange(packKey(pack.idHex), location.frameOffset, location.frameLength);
       this.#lastFrame = {
-        pack: location.pack,
+        pack: pack.idHex,
         offset: location.frameOffset,
         frame: this.source.opener(pack).openFrame(bytes),
       };

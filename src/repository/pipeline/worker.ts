@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { IndexedPack } from '../index-segment.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+import type { ChunkPlace } from './session-callbacks.ts';
 import { toTransferredError } from './transferred-error.ts';
 import { WorkerSession } from './worker-session.ts';
 
@@ -15,6 +16,7 @@ const storage = await module.openStorage(reference.options);
 
 const sessions = new Map<number, WorkerSession>();
 const packRequests = new Map<number, (pack: IndexedPack) => void>();
+const placeRequests = new Map<number, (places: readonly ChunkPlace[]) => void>();
 let requests = 0;
 
 port.on('message', (message: ToWorker) => {
@@ -25,6 +27,10 @@ port.on('message', (message: ToWorker) => {
     case 'pack-information':
       packRequests.get(message.request)?.(message.pack);
       packRequests.delete(message.request);
+      return;
+    case 'chunk-places':
+      placeRequests.get(message.request)?.(message.places);
+      placeRequests.delete(message.request);
       return;
     case 'task':
       void answer(message.task, message.session, (session) =>
@@ -57,6 +63,12 @@ function openSession(number: number, open: Extract<ToWorker, { type: 'open' }>['
           const request = requests++;
           packRequests.set(request, resolve);
           send({ type: 'pack-wanted', request, session: number, pack });
+        }),
+      placesOf: (ids) =>
+        new Promise((resolve) => {
+          const request = requests++;
+          placeRequests.set(request, resolve);
+          send({ type: 'places-wanted', request, session: number, ids });
         }),
     },
     open,

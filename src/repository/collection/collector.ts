@@ -1,0 +1,217 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { CollectionOptions, CollectionReport } from '../../core/ports/repository.ts';
+import { encodeMetadata } from '../metadata-encoding.ts';
+import { CIPHER_GCM } from '../record-cipher.ts';
+import type { RepositoryParts } from '../repository-parts.ts';
+import { SEALED_KIND, sealObject } from '../sealed-object.ts';
+import {
+  type CollectionState,
+  newestRound,
+  type RoundPart,
+  readCollectionState,
+  roundName,
+} from './collection-state.ts';
+import { keptPacks } from './kept-packs.ts';
+import { foldRounds, type Removal, RemovalRun } from './removal.ts';
+import { repack } from './repack.ts';
+import { listSnapshots, type Survey, survey } from './survey.ts';
+
+/**
+ * Removes what no backup needs, by rounds of condemn → list again → seal → remove (engines.md 6.2; docs/repository-format.md,
+ * section 15). Any number may run at once, of which at most one makes progress; what a crash leaves, the next one finishes.
+ */
+export async function collect(parts: RepositoryParts, options: CollectionOptions): Promise<CollectionReport> {
+  const started = performance.now();
+  const report = await new Collector(parts, options).run();
+  return { ...report, durationMilliseconds: Math.round(performance.now() - started) };
+}
+
+class Collector {
+  readonly #parts: RepositoryParts;
+  readonly #options: CollectionOptions;
+  readonly #report: CollectionReport;
+
+  constructor(parts: RepositoryParts, options: CollectionOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#report = {
+      dryRun: options.dryRun,
+      outcome: 'nothing-to-do',
+      packsRemoved: 0,
+      packsRepacked: 0,
+      bytesFreed: 0,
+      packsKept: 0,
+      orphanPacks: 0,
+      segmentsMerged: 0,
+      trashExpired: 0,
+      snapshotsVoided: 0,
+      refusedDeletes: 0,
+      liveChunks: 0,
+      missingChunks: 0,
+      durationMilliseconds: 0,
+    };
+  }
+
+  async run(): Promise<CollectionReport> {
+    if (this.#options.dryRun) return this.#describe(await survey(this.#parts, this.#options));
+    if (!(await this.#settleEarlierRounds())) return this.#lostRace();
+    const base = await newestRound(this.#parts.storage);
+    let found: Survey;
+    try {
+      found = await survey(this.#parts, this.#options);
+    } catch (error) {
+      // Another collector took away what this one was looking at.
+      if (
+        error instanceof HoldfastError &&
+        error.code === 'collection-stopped-by-damage' &&
+        (await this.#isBehind(base))
+      )
+        return this.#lostRace();
+      throw error;
+    }
+    if (found.state.newest !== base) return this.#lostRace();
+    this.#report.liveChunks = found.liveness.liveChunks;
+    this.#report.missingChunks = found.liveness.missingChunks;
+    return this.#round(found);
+  }
+
+  /** A round that was sealed is finished; one that was not will never be. @returns false where another collector is at it */
+  async #settleEarlierRounds(): Promise<boolean> {
+    const state = await readCollectionState(this.#parts.storage, this.#parts.keyring());
+    for (const { round, condemned, outcome } of state.rounds)
+      if (condemned && outcome === undefined && !(await this.#resolve(round, 'cancelled', [], []))) return false;
+    const newest = state.rounds.at(-1);
+    if (newest?.outcome === 'sealed' && !newest.done) await this.#remove(newest.round);
+    return true;
+  }
+
+  async #round(found: Survey): Promise<CollectionReport> {
+    const { index } = this.#parts;
+    const { signal } = this.#options;
+    const { rewritten, bytes } = await repack(this.#parts, found, signal);
+    const candidates = [
+      ...[...found.dead, ...rewritten].map((number) => index.pack(number).idHex),
+      ...found.orphans.keys(),
+    ];
+    if (candidates.length === 0 && found.expiredTrash.length === 0 && found.leftOver.size === 0)
+      return this.#onlyTidy(found);
+    signal?.throwIfAborted();
+    const round = found.state.newest + 1;
+    if (!(await this.#condemn(round, candidates, found.state))) return this.#lostRace();
+    const { valid } = await listSnapshots(this.#parts, found.state);
+    const kept = await keptPacks(this.#parts, new Set(candidates), found.marked, valid);
+    if (!(await this.#resolve(round, 'sealed', [...valid.keys()], kept)) || (await this.#isBehind(round)))
+      return this.#lostRace();
+    const removal = await this.#remove(round);
+    const orphans = [...found.orphans.keys()].filter((idHex) => !kept.includes(idHex)).length;
+    return Object.assign(this.#report, counted(removal), {
+      outcome: 'removed',
+      round,
+      packsRepacked: rewritten.length,
+      bytesFreed: removal.bytesRemoved - bytes,
+      packsKept: kept.length,
+      orphanPacks: orphans,
+    });
+  }
+
+  /** Nothing goes, so no round is needed; small segments are merged all the same. */
+  async #onlyTidy(found: Survey): Promise<CollectionReport> {
+    const removal = await new RemovalRun(this.#parts, found.state, await this.#now()).run(this.#options.signal);
+    return Object.assign(this.#report, counted(removal));
+  }
+
+  /**
+   * Packs that earlier rounds removed stay condemned for ever: a writer that was suspended for a week may still write a row that
+   * names one. They are carried on, so that earlier rounds' objects can go.
+   *
+   * @returns false where another collector is ahead
+   */
+  async #condemn(round: number, candidates: readonly string[], state: CollectionState): Promise<boolean> {
+    const packs = [...new Set([...candidates, ...state.removed])].sort().map((idHex) => Buffer.from(idHex, 'hex'));
+    if (!(await this.#create(round, 'condemned', { version: 1, packs }))) return false;
+    if (!(await this.#isBehind(round))) return true;
+    // This collector slept while others came and folded the round of this number: writers have not looked for it.
+    await this.#resolve(round, 'cancelled', [], []);
+    return false;
+  }
+
+  async #resolve(
+    round: number,
+    outcome: 'sealed' | 'cancelled',
+    snapshots: readonly string[],
+    kept: readonly string[],
+  ): Promise<boolean> {
+    return this.#create(round, 'resolution', {
+      version: 1,
+      outcome,
+      snapshots,
+      kept: kept.map((idHex) => Buffer.from(idHex, 'hex')),
+    });
+  }
+
+  async #remove(round: number): Promise<Removal> {
+    const { storage, keyring } = this.#parts;
+    const state = await readCollectionState(storage, keyring());
+    const removal = await new RemovalRun(this.#parts, state, await this.#now()).run(this.#options.signal);
+    await this.#create(round, 'done', { version: 1, ...removal });
+    await foldRounds(this.#parts, state, round);
+    await this.#parts.followCollection();
+    return removal;
+  }
+
+  async #create(round: number, part: RoundPart, content: Readonly<Record<string, unknown>>): Promise<boolean> {
+    const { storage, keyring } = this.#parts;
+    const name = roundName(round, part);
+    const codec = { name: 'zstd', level: 3 } as const;
+    const bytes = sealObject(keyring(), encodeMetadata(content), {
+      kind: SEALED_KIND[part],
+      name,
+      cipher: CIPHER_GCM,
+      codec,
+    });
+    if ((await storage.putNew(name, bytes)) === 'created') return true;
+    // An answer that was lost on its way may have been to this very call.
+    return (await storage.get(name).catch(() => undefined))?.equals(bytes) ?? false;
+  }
+
+  async #isBehind(round: number): Promise<boolean> {
+    const state = await readCollectionState(this.#parts.storage, this.#parts.keyring());
+    return state.newest > round;
+  }
+
+  async #now(): Promise<Date> {
+    return this.#options.now ?? this.#parts.storage.serverTime();
+  }
+
+  #lostRace(): CollectionReport {
+    return Object.assign(this.#report, { outcome: 'lost-race' });
+  }
+
+  #describe(found: Survey): CollectionReport {
+    const { index } = this.#parts;
+    const uses = found.liveness.packUses();
+    const sizeOf = (number: number): number => index.pack(number).size;
+    const sum = (sizes: Iterable<number>): number => [...sizes].reduce((total, size) => total + size, 0);
+    const spareBytes = found.sparse.map((number) => {
+      const use = uses[number] ?? { length: 1, liveLength: 1 };
+      return Math.round(sizeOf(number) * (1 - use.liveLength / Math.max(use.length, 1)));
+    });
+    const packsRemoved = found.dead.length + found.sparse.length + found.orphans.size + found.leftOver.size;
+    return Object.assign(this.#report, {
+      outcome: packsRemoved + found.expiredTrash.length > 0 ? 'would-remove' : 'nothing-to-do',
+      packsRemoved,
+      packsRepacked: found.sparse.length,
+      orphanPacks: found.orphans.size,
+      bytesFreed:
+        sum(found.dead.map(sizeOf)) + sum(spareBytes) + sum(found.orphans.values()) + sum(found.leftOver.values()),
+      trashExpired: found.expiredTrash.length,
+      liveChunks: found.liveness.liveChunks,
+      missingChunks: found.liveness.missingChunks,
+    });
+  }
+}
+
+function counted(removal: Removal): Partial<CollectionReport> {
+  const { bytesRemoved, ...counts } = removal;
+  return { ...counts, bytesFreed: bytesRemoved };
+}

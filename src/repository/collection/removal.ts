@@ -1,0 +1,172 @@
+import { HoldfastError } from '../../core/errors.ts';
+import { decodeIndexSegment, encodeIndexSegment, ROW_LENGTH } from '../index-segment.ts';
+import { packIdOf } from '../pack-format.ts';
+import type { RepositoryParts } from '../repository-parts.ts';
+import { snapshotName } from '../snapshot-store.ts';
+import { type CollectionState, roundName } from './collection-state.ts';
+import { groupsToMerge, mergeSegments, type NamedSegment, verifyMerge } from './segment-merge.ts';
+import { removeStaleMarks, sessionsAtWork } from './session-marks.ts';
+import { listSnapshots } from './survey.ts';
+import { readTrash, TRASH } from './trash.ts';
+
+/** What a removal did; bytes of packs. */
+export interface Removal {
+  packsRemoved: number;
+  bytesRemoved: number;
+  segmentsMerged: number;
+  trashExpired: number;
+  snapshotsVoided: number;
+  refusedDeletes: number;
+}
+
+/**
+ * Carries out what sealed rounds decided: index segments without the packs that go, then those packs, then what readers ignore
+ * already. Everything is told from the storage alone and can be repeated, so whoever comes next finishes it after a crash.
+ */
+export class RemovalRun {
+  readonly removal: Removal = {
+    packsRemoved: 0,
+    bytesRemoved: 0,
+    segmentsMerged: 0,
+    trashExpired: 0,
+    snapshotsVoided: 0,
+    refusedDeletes: 0,
+  };
+  readonly #parts: RepositoryParts;
+  readonly #state: CollectionState;
+  readonly #now: Date;
+
+  /** @param state read after the newest round was sealed */
+  constructor(parts: RepositoryParts, state: CollectionState, now: Date) {
+    this.#parts = parts;
+    this.#state = state;
+    this.#now = now;
+  }
+
+  async run(signal?: AbortSignal): Promise<Removal> {
+    await this.#rewriteIndex(signal);
+    await this.#removePacks(signal);
+    await this.#emptyTrash();
+    await this.#removeVoided();
+    await removeStaleMarks(this.#parts);
+    return this.removal;
+  }
+
+  /** Old segments go only after what takes their place was read again and found complete (kopia's issue 5371). */
+  async #rewriteIndex(signal: AbortSignal | undefined): Promise<void> {
+    const { index } = this.#parts;
+    await index.refresh();
+    const atWork = await sessionsAtWork(this.#parts);
+    const { removed } = this.#state;
+    const groups = groupsToMerge(
+      [...index.segments].map(([name, { packs, rows, session }]) => ({
+        name,
+        rows,
+        mustGo: packs.some((number) => removed.has(index.pack(number).idHex)),
+        spared: session !== undefined && atWork.has(session),
+      })),
+    );
+    for (const group of groups) {
+      signal?.throwIfAborted();
+      await this.#merge(group);
+    }
+  }
+
+  async #merge(names: readonly string[]): Promise<void> {
+    const { storage, index } = this.#parts;
+    const inputs: NamedSegment[] = [];
+    for (const name of names) {
+      const segment = await this.#readSegment(name);
+      // Another collector that finishes the same round was faster.
+      if (segment === undefined) return;
+      inputs.push({ name, segment });
+    }
+    const merged = mergeSegments(inputs, this.#state.removed);
+    if (merged === undefined) verifyMerge(inputs, this.#state.removed, undefined);
+    else {
+      const { key, bytes } = encodeIndexSegment(this.#parts.keyring(), merged);
+      await storage.putNew(key, bytes);
+      const written = await this.#readSegment(key);
+      if (written === undefined || written.rows.length / ROW_LENGTH !== merged.rows.length / ROW_LENGTH)
+        throw new HoldfastError(
+          'internal',
+          'index-merge-failed',
+          'A merged index segment does not read as it was written; nothing was replaced by it.',
+        );
+      verifyMerge(inputs, this.#state.removed, written);
+      index.learn(key, written);
+    }
+    for (const name of names) await this.#delete(name);
+    index.unlearn(names);
+    this.removal.segmentsMerged += names.length;
+  }
+
+  async #readSegment(name: string) {
+    try {
+      return decodeIndexSegment(this.#parts.keyring(), name, await this.#parts.storage.get(name));
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'object-missing') return undefined;
+      throw error;
+    }
+  }
+
+  async #removePacks(signal: AbortSignal | undefined): Promise<void> {
+    const named = new Set(this.#parts.index.packs.map(({ idHex }) => idHex));
+    for (const { key, size } of await this.#parts.storage.list('packs/')) {
+      const idHex = packIdOf(key);
+      // The index never leads the storage: a pack that some segment still names (a late one) waits for the next collection.
+      if (idHex === undefined || !this.#state.removed.has(idHex) || named.has(idHex)) continue;
+      signal?.throwIfAborted();
+      if (!(await this.#delete(key))) continue;
+      this.removal.packsRemoved++;
+      this.removal.bytesRemoved += size;
+    }
+  }
+
+  /**
+   * What is back among the snapshots is left alone: it is being brought back, or its forgetting was interrupted. What the newest
+   * seal lists was forgotten since, and stays to the next round, or that would find it vanished without a trace.
+   */
+  async #emptyTrash(): Promise<void> {
+    const { storage } = this.#parts;
+    const snapshots = new Set((await storage.list('snapshots/', { sizes: false })).map(({ key }) => key));
+    for (const { id, expiresAt } of await readTrash(this.#parts)) {
+      const stays = snapshots.has(snapshotName(id)) || this.#state.seal?.snapshotIds.has(id) === true;
+      if (stays || Date.parse(expiresAt) > this.#now.getTime()) continue;
+      if (await this.#delete(`${TRASH}${id}`)) this.removal.trashExpired++;
+      for (const { key } of await storage.list(`updates/${id}/`, { sizes: false })) await this.#delete(key);
+    }
+  }
+
+  async #removeVoided(): Promise<void> {
+    const { voided } = await listSnapshots(this.#parts, this.#state);
+    for (const id of voided) if (await this.#delete(snapshotName(id))) this.removal.snapshotsVoided++;
+  }
+
+  /** @returns false where the storage keeps it, by a retention lock or by its rights */
+  async #delete(key: string): Promise<boolean> {
+    try {
+      await this.#parts.storage.delete(key);
+      return true;
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.kind !== 'denied') throw error;
+      this.removal.refusedDeletes++;
+      return false;
+    }
+  }
+}
+
+/** Removes the objects of rounds before `round`, whose condemned packs that one carries on. */
+export async function foldRounds(parts: RepositoryParts, state: CollectionState, round: number): Promise<void> {
+  for (const earlier of state.rounds) {
+    if (earlier.round >= round) continue;
+    // In this order: what is left after a crash still says the same, or less than the later round says again.
+    for (const part of ['done', 'condemned', 'resolution'] as const) {
+      try {
+        await parts.storage.delete(roundName(earlier.round, part));
+      } catch (error) {
+        if (!(error instanceof HoldfastError) || error.kind !== 'denied') throw error;
+      }
+    }
+  }
+}

@@ -1,0 +1,399 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { CollectionOptions, CollectionReport, Repository } from '../src/core/ports/repository.ts';
+import type { Storage } from '../src/core/ports/storage.ts';
+import { openRepository } from '../src/repository/open-repository.ts';
+import { openStorage } from '../src/storage/local/local-storage.ts';
+import { backUpBytes, pieces, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
+
+const NOW = { dryRun: false } satisfies CollectionOptions;
+
+async function forget(repository: Repository, id: string, trashDays = 0): Promise<void> {
+  await repository.forgetSnapshot(id, { trashDays, reason: 'test' });
+}
+
+async function packBytes(storage: Storage): Promise<number> {
+  return (await storage.list('packs/')).reduce((sum, { size }) => sum + size, 0);
+}
+
+async function assertSound(repository: Repository): Promise<void> {
+  const damage = (await repository.check({ level: 4 })).findings.filter(({ severity }) => severity === 'damage');
+  assert.deepEqual(damage, []);
+}
+
+describe('a collection', () => {
+  let temporary: TemporaryRepository;
+  let repository: Repository;
+  const opened: Repository[] = [];
+  beforeEach(async () => {
+    temporary = await TemporaryRepository.create();
+    repository = temporary.repository;
+  });
+  afterEach(async () => {
+    for (const other of opened.splice(0)) await other.close();
+    await temporary.remove();
+  });
+
+  test('removes what only forgotten backups needed, and nothing else', async () => {
+    const kept = randomBytes(700_000);
+    const gone = randomBytes(700_000);
+    const first = await backUpBytes(repository, kept);
+    const second = await backUpBytes(repository, gone);
+    assert.equal((await repository.collect(NOW)).outcome, 'nothing-to-do');
+    await forget(repository, second.id);
+    const before = await packBytes(temporary.storage);
+    const wouldBe = await repository.collect({ dryRun: true });
+    assert.equal(wouldBe.outcome, 'would-remove');
+    assert.equal(await packBytes(temporary.storage), before);
+    const report = await repository.collect(NOW);
+    assert.equal(report.outcome, 'removed');
+    assert.equal(report.bytesFreed, before - (await packBytes(temporary.storage)));
+    assert.equal(wouldBe.bytesFreed, report.bytesFreed);
+    assert.ok(report.bytesFreed > 690_000);
+    assert.equal(report.trashExpired, 1);
+    assert.ok((await readBytes(repository, first.id)).equals(kept));
+    await assertSound(repository);
+    await assert.rejects(repository.openSnapshot(second.id), { code: 'snapshot-missing' });
+    assert.equal((await repository.collect(NOW)).outcome, 'nothing-to-do');
+    // What was removed is stored again when it comes again.
+    const again = await backUpBytes(repository, gone);
+    assert.equal(again.statistics.newBytes, gone.length);
+    assert.ok((await readBytes(repository, again.id)).equals(gone));
+  });
+
+  test('keeps what the trash holds until its time is over, and a backup can be brought back until then', async () => {
+    const bytes = randomBytes(500_000);
+    const other = await backUpBytes(repository, randomBytes(200_000));
+    const { id } = await backUpBytes(repository, bytes);
+    await forget(repository, id, 7);
+    assert.equal((await repository.collect(NOW)).outcome, 'nothing-to-do');
+    const [entry] = await repository.listTrash();
+    assert.deepEqual([entry?.id, entry?.reason], [id, 'test']);
+    await repository.undeleteSnapshot(id);
+    assert.deepEqual(await repository.listTrash(), []);
+    assert.deepEqual(await repository.listSnapshots(), [other.id, id]);
+    assert.ok((await readBytes(repository, id)).equals(bytes));
+    await assert.rejects(repository.undeleteSnapshot(id), { code: 'not-in-trash' });
+    await forget(repository, id, 7);
+    const later = new Date(Date.now() + 8 * 86_400_000);
+    assert.equal((await repository.collect({ ...NOW, now: later })).trashExpired, 1);
+    await assert.rejects(repository.undeleteSnapshot(id), { code: 'not-in-trash' });
+  });
+
+  test('a backup whose chunks a collection condemned meanwhile comes back whole or not at all', async () => {
+    const bytes = randomBytes(500_000);
+    await backUpBytes(repository, randomBytes(200_000));
+    const { id } = await backUpBytes(repository, bytes);
+    await forget(repository, id);
+    const [entry] = await temporary.storage.list('trash/');
+    const trash = await temporary.storage.get(entry?.key ?? '');
+    await repository.collect(NOW);
+    // As if the collector had come no further than to the packs.
+    await temporary.storage.putNew(entry?.key ?? '', trash);
+    await assert.rejects(repository.undeleteSnapshot(id), { code: 'backup-collected' });
+    assert.ok(!(await repository.listSnapshots()).includes(id));
+  });
+
+  test('rewrites packs of which little is needed', async () => {
+    const shared = randomBytes(60_000);
+    const { id } = await backUpBytes(repository, Buffer.concat([shared, randomBytes(900_000)]));
+    const small = await backUpBytes(repository, shared);
+    await forget(repository, id);
+    assert.equal((await repository.collect({ ...NOW, repackBelow: 0 })).packsRepacked, 0);
+    const report = await repository.collect(NOW);
+    assert.ok(report.packsRepacked >= 1);
+    assert.ok((await packBytes(temporary.storage)) < 150_000);
+    assert.ok((await readBytes(repository, small.id)).equals(shared));
+    await assertSound(repository);
+  });
+
+  test('never lets an encrypted backup depend on a plain pack, nor encrypts for a plain one', async () => {
+    const shared = randomBytes(60_000);
+    const plainOnly = randomBytes(60_000);
+    const plain = await backUpBytes(repository, Buffer.concat([shared, plainOnly, randomBytes(900_000)]), {
+      encrypt: false,
+    });
+    const plainKept = await backUpBytes(repository, plainOnly, { encrypt: false });
+    const encrypted = await backUpBytes(repository, shared);
+    await forget(repository, plain.id);
+    await repository.collect(NOW);
+    await forget(repository, plainKept.id);
+    await repository.collect(NOW);
+    assert.ok((await readBytes(repository, encrypted.id)).equals(shared));
+    for (const { key } of await temporary.storage.list('packs/'))
+      assert.notEqual((await temporary.storage.get(key))[6], 0, 'a plain pack is left');
+    await assertSound(repository);
+  });
+
+  test('spares a backup under way, which commits without doing anything twice', async () => {
+    await backUpBytes(repository, randomBytes(100_000));
+    const bytes = randomBytes(900_000);
+    const other = await temporary.openAgain();
+    opened.push(other);
+    const writer = await other.beginSnapshot({ encrypt: true });
+    const stored = await writer.writeStream(pieces(bytes));
+    const before = await packBytes(temporary.storage);
+    assert.ok(before > 500_000);
+    assert.equal((await repository.collect(NOW)).outcome, 'nothing-to-do');
+    const { backup } = await writer.commit(recordOf(writer, stored));
+    assert.ok((await readBytes(repository, backup.id)).equals(bytes));
+    assert.equal((await repository.collect(NOW)).outcome, 'nothing-to-do');
+  });
+
+  test('removes what a broken-off backup left', async () => {
+    await backUpBytes(repository, randomBytes(100_000));
+    const writer = await repository.beginSnapshot({ encrypt: true });
+    await writer.writeStream(pieces(randomBytes(900_000)));
+    await writer.abort();
+    const report = await repository.collect(NOW);
+    assert.ok(report.orphanPacks >= 1);
+    assert.ok((await packBytes(temporary.storage)) < 120_000);
+    await assertSound(repository);
+  });
+
+  test('refuses to empty a repository whose backups vanished, unless that is meant', async () => {
+    const ids = [];
+    for (let index = 0; index < 4; index++) ids.push((await backUpBytes(repository, randomBytes(100_000))).id);
+    await forget(repository, ids[0] as string);
+    await repository.collect(NOW);
+    for (const id of ids.slice(1)) await temporary.storage.delete(`snapshots/${id}`);
+    const before = await packBytes(temporary.storage);
+    await assert.rejects(repository.collect(NOW), { code: 'collection-would-empty-repository' });
+    await backUpBytes(repository, randomBytes(1000));
+    await assert.rejects(repository.collect(NOW), { code: 'snapshots-vanished' });
+    assert.ok((await packBytes(temporary.storage)) >= before);
+    assert.equal((await repository.collect({ ...NOW, allowEmpty: true })).outcome, 'removed');
+    assert.ok((await packBytes(temporary.storage)) < 10_000);
+  });
+
+  test('stops at a tree or list that cannot be read, rather than take what it names for garbage', async () => {
+    const { id } = await backUpBytes(repository, randomBytes(30_000_000));
+    const other = await backUpBytes(repository, randomBytes(100_000));
+    await forget(repository, other.id);
+    for (const { key } of await temporary.storage.list('packs/'))
+      if ((await temporary.storage.get(key))[5] === 2) await temporary.storage.delete(key);
+    const fresh = await temporary.openAgain();
+    opened.push(fresh);
+    await assert.rejects(fresh.collect(NOW), (error: { code: string; message: string }) => {
+      assert.equal(error.code, 'collection-stopped-by-damage');
+      assert.ok(error.message.includes(id));
+      return true;
+    });
+  });
+
+  test('merges many small index segments into few, and every chunk is still found', async () => {
+    const backups: { id: string; bytes: Buffer }[] = [];
+    for (let index = 0; index < 12; index++) {
+      const bytes = randomBytes(50_000);
+      backups.push({ id: (await backUpBytes(repository, bytes)).id, bytes });
+    }
+    const chunks = (await repository.statistics()).chunks;
+    const report = await repository.collect(NOW);
+    assert.ok(report.segmentsMerged >= 12);
+    assert.equal((await temporary.storage.list('index/')).length, 1);
+    assert.equal((await repository.statistics()).chunks, chunks);
+    const fresh = await temporary.openAgain();
+    opened.push(fresh);
+    for (const { id, bytes } of backups) {
+      assert.ok((await readBytes(repository, id)).equals(bytes));
+      assert.ok((await readBytes(fresh, id)).equals(bytes));
+    }
+  });
+
+  test('a restore that was planned before its packs were rewritten goes on', async () => {
+    const bytes = randomBytes(3_000_000);
+    const gaps = Buffer.concat(
+      Array.from({ length: 10 }, (_, n) =>
+        Buffer.concat([bytes.subarray(n * 300_000, (n + 1) * 300_000), randomBytes(300_000)]),
+      ),
+    );
+    const wide = await backUpBytes(repository, gaps);
+    const narrow = await backUpBytes(repository, bytes);
+    const other = await temporary.openAgain();
+    opened.push(other);
+    const reader = await other.openSnapshot(narrow.id);
+    const segments = [];
+    for await (const segment of reader.segments(reader.record.root.content)) segments.push(segment);
+    const wanted = segments.flatMap(({ id }, tag) => (id === null ? [] : [{ id, tag }]));
+    const planned = await reader.plan(wanted);
+    const parts: Buffer[] = [];
+    const reading = reader.read()[Symbol.asyncIterator]();
+    const first = await reading.next();
+    if (first.done !== true) parts.push(Buffer.from(first.value));
+    await forget(repository, wide.id);
+    const report = await repository.collect({ ...NOW, repackBelow: 0.95 });
+    assert.ok(report.packsRepacked > 3);
+    for (let next = await reading.next(); next.done !== true; next = await reading.next())
+      parts.push(Buffer.from(next.value));
+    assert.ok(Buffer.concat(parts).equals(bytes));
+    const module = new URL('./collection-reading-task.ts', import.meta.url).href;
+    const tasks = reader.tasks<unknown, number>({ module, options: {} });
+    let read = 0;
+    for (const range of planned) read += await tasks.run(range);
+    assert.equal(read, bytes.length);
+    await reader.close();
+  });
+
+  test('rounds are folded, so that `gc/` does not grow, and the rule of the newest seal stands', async () => {
+    for (let index = 0; index < 4; index++) {
+      await backUpBytes(repository, randomBytes(1000));
+      const { id } = await backUpBytes(repository, randomBytes(100_000));
+      await forget(repository, id);
+      assert.equal((await repository.collect(NOW)).round, index + 1);
+    }
+    const left = (await temporary.storage.list('gc/')).map(({ key }) => key).sort();
+    assert.deepEqual(left, ['gc/0000000004/condemned', 'gc/0000000004/done', 'gc/0000000004/resolution']);
+    assert.equal((await repository.listSnapshots()).length, 4);
+  });
+
+  test('what the storage refuses to delete is counted, and removed once it may be', async () => {
+    await backUpBytes(repository, randomBytes(1000));
+    const { id } = await backUpBytes(repository, randomBytes(300_000));
+    await forget(repository, id);
+    const { HoldfastError } = await import('../src/core/errors.ts');
+    const locked = wrap(await openStorage({ folder: temporary.folder }), async (operation, key, go) => {
+      if (operation === 'delete' && key.startsWith('packs/'))
+        throw new HoldfastError('denied', 'storage-denied', 'a retention lock');
+      return go();
+    });
+    const fresh = await openRepository({ storage: locked, providers: [temporary.provider], workers: 1 });
+    opened.push(fresh);
+    const report = await fresh.collect(NOW);
+    assert.ok(report.refusedDeletes > 0);
+    assert.ok((await packBytes(temporary.storage)) > 300_000);
+    assert.ok((await repository.collect(NOW)).packsRemoved > 0);
+    assert.ok((await packBytes(temporary.storage)) < 10_000);
+  });
+});
+
+describe('a collection that crashes', () => {
+  test('at any of its operations leaves every backup whole, and the next one finishes what it began', async () => {
+    let crashes = 0;
+    for (let crashAt = 1; ; crashAt++) {
+      const temporary = await TemporaryRepository.create();
+      const opened: Repository[] = [];
+      try {
+        const { repository } = temporary;
+        const shared = randomBytes(40_000);
+        const kept = randomBytes(300_000);
+        const first = await backUpBytes(repository, Buffer.concat([shared, randomBytes(400_000)]));
+        const second = await backUpBytes(repository, kept);
+        const third = await backUpBytes(repository, shared);
+        await forget(repository, first.id);
+        let operations = 0;
+        const storage = wrap(await openStorage({ folder: temporary.folder }), async (operation, _key, go) => {
+          if (operation !== 'write') return go();
+          operations++;
+          if (operations === crashAt) throw new Error('crash');
+          if (operations > crashAt) throw new Error('dead');
+          return go();
+        });
+        const doomed = await openRepository({ storage, providers: [temporary.provider], workers: 1 });
+        opened.push(doomed);
+        let report: CollectionReport | undefined;
+        try {
+          report = await doomed.collect(NOW);
+        } catch (error) {
+          assert.ok(error instanceof Error && ['crash', 'dead'].includes(error.message), String(error));
+          crashes++;
+        }
+        const fresh = await temporary.openAgain();
+        opened.push(fresh);
+        const during = randomBytes(100_000);
+        const backup = await backUpBytes(fresh, during);
+        for (let again = 0; again < 3; again++) await fresh.collect(NOW);
+        for (const [id, bytes] of [
+          [second.id, kept],
+          [third.id, shared],
+          [backup.id, during],
+        ] as const)
+          assert.ok((await readBytes(fresh, id)).equals(bytes), `crash at ${crashAt}`);
+        await assertSound(fresh);
+        assert.ok((await packBytes(temporary.storage)) < 500_000, `crash at ${crashAt}: garbage is left`);
+        if (report !== undefined) break;
+      } finally {
+        for (const other of opened) await other.close();
+        await temporary.remove();
+      }
+    }
+    assert.ok(crashes >= 8, `${crashes} crashes`);
+  });
+});
+
+describe('collections beside everything else', () => {
+  test('two collectors, writers and readers in several processes’ stead leave every reported backup whole', async () => {
+    const temporary = await TemporaryRepository.create();
+    const others = [await temporary.openAgain(), await temporary.openAgain(), await temporary.openAgain()] as const;
+    try {
+      const reported = new Map<string, Buffer>();
+      await backUpBytes(temporary.repository, randomBytes(10));
+      const pool = Array.from({ length: 6 }, () => randomBytes(80_000));
+      const until = Date.now() + 4000;
+      const failures: unknown[] = [];
+      const write = async (repository: Repository, seed: number): Promise<void> => {
+        for (let turn = 0; Date.now() < until; turn++) {
+          const bytes = Buffer.concat([
+            pool[(turn + seed) % 6],
+            randomBytes(20_000),
+            pool[(turn * 3 + seed) % 6],
+          ] as Buffer[]);
+          try {
+            reported.set((await backUpBytes(repository, bytes)).id, bytes);
+          } catch (error) {
+            const { code } = error as { code?: string };
+            if (!['collected-meanwhile', 'collection-in-the-way', 'object-missing'].includes(code ?? ''))
+              failures.push(error);
+          }
+          const [oldest] = reported.keys();
+          if (reported.size > 5 && oldest !== undefined) {
+            reported.delete(oldest);
+            await forget(repository, oldest);
+          }
+        }
+      };
+      const collect = async (repository: Repository): Promise<number> => {
+        let removed = 0;
+        while (Date.now() < until) removed += (await repository.collect(NOW)).packsRemoved;
+        return removed;
+      };
+      const outcomes = await Promise.allSettled([
+        write(temporary.repository, 0),
+        write(others[0], 3),
+        collect(others[1]),
+        collect(others[2]),
+      ]);
+      const rejected = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+      assert.deepEqual([...failures, ...rejected], []);
+      assert.ok(
+        outcomes.reduce((sum, outcome) => sum + (outcome.status === 'fulfilled' ? (outcome.value ?? 0) : 0), 0) > 0,
+      );
+      for (const [id, bytes] of reported) assert.ok((await readBytes(others[0], id)).equals(bytes), id);
+      await assertSound(others[0]);
+    } finally {
+      for (const other of others) await other.close();
+      await temporary.remove();
+    }
+  });
+});
+
+/** A storage whose operations pass by `around`; workers, which open their own, are not touched. */
+function wrap(
+  storage: Storage,
+  around: <Result>(operation: 'read' | 'write' | 'delete', key: string, go: () => Promise<Result>) => Promise<Result>,
+): Storage {
+  return {
+    kind: storage.kind,
+    location: storage.location,
+    reopen: storage.reopen,
+    putNew: (key, bytes) => around('write', key, () => storage.putNew(key, bytes)),
+    beginNew: () => storage.beginNew(),
+    replace: (key, bytes) => around('write', key, () => storage.replace(key, bytes)),
+    get: (key) => storage.get(key),
+    getRange: (key, offset, length, buffer) => storage.getRange(key, offset, length, buffer),
+    list: (prefix, options) => storage.list(prefix, options),
+    delete: (key) => around('delete', key, () => around('write', key, () => storage.delete(key))),
+    serverTime: () => storage.serverTime(),
+    close: () => storage.close(),
+  };
+}
