@@ -27,6 +27,7 @@ interface Result {
   matches: { backupId: string }[];
   changes: { kind: string; pointer: string }[];
   kept: { id: string }[];
+  forgotten: { id: string }[];
   keys: KeySlot[];
   epoch: number;
   ok: boolean;
@@ -192,6 +193,31 @@ describe('holdfast', { concurrency: 2 }, () => {
       (await holdfast.json(['list'])).backups.map(({ id }) => id),
       [first.id],
     );
+  });
+
+  test('what was forgotten can be brought back from the trash, and a prune removes what is over', async (context) => {
+    const holdfast = await bench(context);
+    const folder = await holdfast.put('source/file', 'x'.repeat(50_000));
+    const { backup } = await holdfast.json(['backup', folder, '--resource', 'a']);
+    await holdfast.json(['backup', await holdfast.put('other/file', 'y'), '--resource', 'b']);
+    await holdfast.json(['forget', backup.id]);
+    const { forgotten } = await holdfast.json(['trash', 'list']);
+    assert.deepEqual(
+      forgotten.map(({ id }) => id),
+      [backup.id],
+    );
+    assert.match((await holdfast.run(['prune'])).stdout, /nothing to remove/);
+    await holdfast.problem(['trash', 'restore', 'backup-01ARZ3NDEKTSV4RRFFQ69G5FAV'], 1);
+    await holdfast.json(['trash', 'restore', backup.id]);
+    assert.equal((await holdfast.json(['list'])).backups.length, 2);
+    const target = join(holdfast.folder, 'back');
+    await holdfast.json(['restore', backup.id, '--target', target]);
+    await writeFile(join(holdfast.folder, 'holdfast.yaml'), 'trashDays: 0\n');
+    await holdfast.json(['forget', backup.id]);
+    assert.match((await holdfast.run(['prune', '--dry-run'])).stdout, /would free/);
+    assert.match((await holdfast.run(['prune'])).stdout, /freed .*left the trash for good/s);
+    await holdfast.problem(['trash', 'restore', backup.id], 1);
+    assert.equal((await holdfast.json(['verify', '--level', '4'])).ok, true);
   });
 
   test('a restore leaves alone what is in its way, and says so', async (context) => {

@@ -9,6 +9,12 @@ const secretReference = z.string().refine(isSecretReference, {
 const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']);
 
 /** `holdfast.yaml`; docs/configuration.md tells what each setting does. */
+const recurrence = z.strictObject({
+  cron: z.string().optional(),
+  timeZone: z.string().optional(),
+  enabled: z.boolean().optional(),
+});
+
 export const configurationFileSchema = z.strictObject({
   data: z.string().min(1).optional(),
   server: z
@@ -45,9 +51,8 @@ export const configurationFileSchema = z.strictObject({
   maxSnapshots: positive.optional(),
   maxChainLength: positive.optional(),
   trashDays: z.number().int().min(0).optional(),
-  cleanup: z
-    .strictObject({ cron: z.string().optional(), timeZone: z.string().optional(), enabled: z.boolean().optional() })
-    .optional(),
+  cleanup: recurrence.optional(),
+  prune: recurrence.optional(),
   concurrency: positive.max(64).optional(),
   logLevel: logLevel.optional(),
 });

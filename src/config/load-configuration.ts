@@ -31,7 +31,8 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     workingFolder,
     overrides.dataFolder ?? environment.HOLDFAST_DATA ?? file.data ?? 'data',
   );
-  await checkCleanup(file.cleanup);
+  await checkRecurrence('cleanup', file.cleanup, CLEANUP_CRON);
+  await checkRecurrence('prune', file.prune, PRUNE_CRON);
   return {
     dataFolder,
     server: {
@@ -48,11 +49,8 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     maxSnapshots: file.maxSnapshots ?? 100,
     maxChainLength: file.maxChainLength ?? 50,
     trashDays: file.trashDays ?? 7,
-    cleanup: {
-      cron: file.cleanup?.cron ?? CLEANUP_CRON,
-      timeZone: file.cleanup?.timeZone ?? 'UTC',
-      enabled: file.cleanup?.enabled ?? true,
-    },
+    cleanup: { cron: CLEANUP_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.cleanup) },
+    prune: { cron: PRUNE_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.prune) },
     concurrency: file.concurrency ?? 2,
     logLevel: overrides.logLevel ?? environment.HOLDFAST_LOG_LEVEL ?? file.logLevel ?? 'info',
   };
@@ -114,22 +112,33 @@ function defaultKeyFile(dataFolder: string, repositoryFolder: string): string {
 }
 
 /** Found here, not when the service has started. The scheduler's parser is loaded only where there is something to parse. */
-async function checkCleanup(cleanup: ConfigurationFile['cleanup']): Promise<void> {
-  if (cleanup?.cron === undefined && cleanup?.timeZone === undefined) return;
+async function checkRecurrence(
+  name: 'cleanup' | 'prune',
+  recurrence: ConfigurationFile['cleanup'],
+  usual: string,
+): Promise<void> {
+  if (recurrence?.cron === undefined && recurrence?.timeZone === undefined) return;
   const { requireCron } = await import('../core/schedule-manager.ts');
   try {
-    requireCron(cleanup.cron ?? CLEANUP_CRON, cleanup.timeZone ?? 'UTC', new Date());
+    requireCron(recurrence.cron ?? usual, recurrence.timeZone ?? 'UTC', new Date());
   } catch (cause) {
     throw new HoldfastError(
       'invalid',
       'configuration-invalid',
-      `The setting \`cleanup\` is not valid: ${messageOf(cause)} Time zones are named as in "Europe/Berlin".`,
+      `The setting \`${name}\` is not valid: ${messageOf(cause)} Time zones are named as in "Europe/Berlin".`,
       { cause },
     );
   }
 }
 
 const CLEANUP_CRON = '17 * * * *';
+const PRUNE_CRON = '41 3 * * *';
+
+type Defined<Values> = { [Name in keyof Values]?: Exclude<Values[Name], undefined> };
+
+function withoutUndefined<Values extends object>(values: Values | undefined): Defined<Values> {
+  return Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined)) as Defined<Values>;
+}
 
 function keysOf(file: string | undefined, passphrase: string | undefined): KeyConfiguration[] {
   return [

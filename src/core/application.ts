@@ -4,7 +4,16 @@ import type { Operation, OperationKind, OperationStatus, Progress } from './oper
 import type { Policy, RetentionRules } from './policy.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
-import type { CheckLevel, CheckReport, KeySlot, Repository, RepositoryStatistics } from './ports/repository.ts';
+import type {
+  CheckLevel,
+  CheckReport,
+  CollectionOptions,
+  CollectionReport,
+  ForgottenSnapshot,
+  KeySlot,
+  Repository,
+  RepositoryStatistics,
+} from './ports/repository.ts';
 import type { Resource } from './resource.ts';
 import type { Schedule } from './schedule.ts';
 import type { TreeEntry } from './tree-entry.ts';
@@ -245,6 +254,22 @@ export interface StorageManager {
       report?: (progress: Progress) => void;
     },
   ): Promise<CheckReport>;
+  /** Starts a collection as an operation (HTTP, the schedule): removes what no backup needs. */
+  startPrune(id: string, options: { allowEmpty?: boolean; createdBy: string }): Promise<Operation>;
+  /** Runs a collection here and now, or tells what it would remove. */
+  prune(
+    id: string,
+    options: Pick<CollectionOptions, 'dryRun' | 'allowEmpty' | 'repackBelow' | 'signal'> & {
+      report?: (progress: Progress) => void;
+    },
+  ): Promise<CollectionReport>;
+  /** Forgotten backups that can still be brought back, oldest first. */
+  trash(id: string): Promise<readonly ForgottenSnapshot[]>;
+  /**
+   * Brings a forgotten backup back, into the catalogue as well.
+   * @throws `not-in-trash`, `backup-collected` (not-found); `base-forgotten` (conflict): it builds on one that is gone
+   */
+  undelete(id: string, backupId: string): Promise<Backup>;
   /** Brings the catalogue in line with a repository: adds what it does not know, drops what is gone. */
   reconcile(
     id: string,

@@ -1,3 +1,4 @@
+import type { Backup } from './backup.ts';
 import { HoldfastError, isTransient } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Progress } from './operation.ts';
@@ -59,26 +60,32 @@ async function addAll(
   return unreadable;
 }
 
+/** Puts a snapshot into the catalogue. @throws whatever reading it throws */
+export async function adoptSnapshot(context: ManagerContext, repositoryId: string, id: string): Promise<Backup> {
+  const reader = await context.repositories.get(repositoryId).openSnapshot(id);
+  // The name that another machine's configuration gave the repository does not count here.
+  const backup = { ...reader.record.backup, repositoryId };
+  await reader.close();
+  await context.catalogue.resources.ensure({
+    id: backup.resourceId,
+    type: backup.resourceType,
+    service: backup.service,
+    configuration: {},
+    repositoryId,
+    createdAt: backup.createdAt,
+    updatedAt: backup.createdAt,
+  });
+  await context.catalogue.backups.put(backup);
+  return backup;
+}
+
 async function addOne(
   context: ManagerContext,
   repositoryId: string,
   id: string,
 ): Promise<'added' | 'forgotten' | 'unreadable'> {
   try {
-    const reader = await context.repositories.get(repositoryId).openSnapshot(id);
-    // The name that another machine's configuration gave the repository does not count here.
-    const backup = { ...reader.record.backup, repositoryId };
-    await reader.close();
-    await context.catalogue.resources.ensure({
-      id: backup.resourceId,
-      type: backup.resourceType,
-      service: backup.service,
-      configuration: {},
-      repositoryId,
-      createdAt: backup.createdAt,
-      updatedAt: backup.createdAt,
-    });
-    await context.catalogue.backups.put(backup);
+    await adoptSnapshot(context, repositoryId, id);
     return 'added';
   } catch (error) {
     if (!(error instanceof HoldfastError) || isTransient(error)) throw error;

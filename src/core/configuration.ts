@@ -11,6 +11,8 @@ export interface Configuration {
   /** Days that forgotten backups stay in the repository's trash. */
   trashDays: number;
   cleanup: { cron: string; timeZone: string; enabled: boolean };
+  /** When what no backup needs is removed from repositories. */
+  prune: { cron: string; timeZone: string; enabled: boolean };
   /** Operations that run at once in this process. */
   concurrency: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';

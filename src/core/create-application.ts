@@ -69,11 +69,12 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
   const restores = new CatalogueRestoreManager(context);
   const policies = new CataloguePolicyManager(context);
   const repositories = new RepositoryStorageManager(context);
-  const scheduler = new Scheduler(context, backups, policies);
+  const scheduler = new Scheduler(context, { backups, policies, repositories });
   const run = createOperationRunner(context, {
     backup: backups.work,
     restore: restores.work,
     verify: repositories.work,
+    prune: repositories.pruneWork,
   });
   const background = new Background(context, repositories, scheduler, run, parts.isAlive);
   const startedAt = parts.clock.now();

@@ -1,5 +1,5 @@
 import { Cron } from 'croner';
-import type { BackupManager, PolicyManager } from './application.ts';
+import type { BackupManager, PolicyManager, StorageManager } from './application.ts';
 import { messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import { hasEnded } from './operation-manager.ts';
@@ -15,23 +15,33 @@ export class Scheduler {
   readonly #context: ManagerContext;
   readonly #backups: BackupManager;
   readonly #policies: PolicyManager;
+  readonly #repositories: Pick<StorageManager, 'startPrune'>;
   readonly #jobs = new Map<string, { signature: string; job: Cron }>();
   #cleanup: Cron | undefined;
+  #prune: Cron | undefined;
   #reload: NodeJS.Timeout | undefined;
   #firstCleanup: NodeJS.Timeout | undefined;
   #started = false;
 
-  constructor(context: ManagerContext, backups: BackupManager, policies: PolicyManager) {
+  constructor(
+    context: ManagerContext,
+    managers: { backups: BackupManager; policies: PolicyManager; repositories: Pick<StorageManager, 'startPrune'> },
+  ) {
     this.#context = context;
-    this.#backups = backups;
-    this.#policies = policies;
+    this.#backups = managers.backups;
+    this.#policies = managers.policies;
+    this.#repositories = managers.repositories;
   }
 
   async start(): Promise<void> {
     this.#started = true;
     await this.reload();
     this.#reload = setInterval(() => void this.reload(), RELOAD_MILLISECONDS).unref();
-    const { cleanup } = this.#context.configuration;
+    const { cleanup, prune } = this.#context.configuration;
+    if (prune.enabled)
+      this.#prune = new Cron(prune.cron, { timezone: prune.timeZone, protect: true, unref: true }, () =>
+        this.#collect(),
+      );
     if (!cleanup.enabled) return;
     const cleanUp = () => void this.#cleanUp();
     this.#cleanup = new Cron(cleanup.cron, { timezone: cleanup.timeZone, protect: true, unref: true }, cleanUp);
@@ -43,6 +53,7 @@ export class Scheduler {
     clearInterval(this.#reload);
     clearTimeout(this.#firstCleanup);
     this.#cleanup?.stop();
+    this.#prune?.stop();
     for (const { job } of this.#jobs.values()) job.stop();
     this.#jobs.clear();
   }
@@ -109,6 +120,17 @@ export class Scheduler {
     if (schedule.lastOperationId === undefined) return false;
     const last = await this.#context.catalogue.operations.get(schedule.lastOperationId);
     return last !== undefined && !hasEnded(last);
+  }
+
+  /** Each repository is collected as an operation of its own, which tells what it removed. */
+  async #collect(): Promise<void> {
+    for (const { id } of this.#context.repositories.all()) {
+      try {
+        await this.#repositories.startPrune(id, { createdBy: 'schedule:prune' });
+      } catch (error) {
+        this.#context.logger.error({ err: error, repositoryId: id }, 'a collection could not be started');
+      }
+    }
   }
 
   async #cleanUp(): Promise<void> {

@@ -1,11 +1,22 @@
 import type { RepositoryOverview, StorageManager } from './application.ts';
-import { reconcileCatalogue } from './catalogue-reconciliation.ts';
+import type { Backup } from './backup.ts';
+import { adoptSnapshot, reconcileCatalogue } from './catalogue-reconciliation.ts';
 import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Operation, Progress } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
-import type { CheckFinding, CheckLevel, CheckReport, KeySlot, Repository, StepProgress } from './ports/repository.ts';
+import type {
+  CheckFinding,
+  CheckLevel,
+  CheckReport,
+  CollectionOptions,
+  CollectionReport,
+  ForgottenSnapshot,
+  KeySlot,
+  Repository,
+  StepProgress,
+} from './ports/repository.ts';
 
 const FINDINGS_KEPT = 100;
 
@@ -53,24 +64,59 @@ export class RepositoryStorageManager implements StorageManager {
     options: { level: CheckLevel; backupIds?: readonly string[]; createdBy: string },
   ): Promise<Operation> {
     this.repository(id);
-    await this.#requireBackups(id, options.backupIds);
-    const operation: Operation = {
-      id: this.#context.nextId('operation'),
-      kind: 'verify',
-      status: 'queued',
-      input: {
-        repositoryId: id,
-        level: options.level,
-        ...(options.backupIds === undefined ? {} : { backupIds: options.backupIds }),
-      },
-      progress: { percent: 0 },
-      warnings: [],
-      attempts: 0,
-      createdBy: options.createdBy,
-      createdAt: this.#context.clock.now().toISOString(),
-    };
-    await this.#context.queue.enqueue(operation);
-    return operation;
+    const { level, backupIds, createdBy } = options;
+    await this.#requireBackups(id, backupIds);
+    return this.#enqueue(
+      'verify',
+      { repositoryId: id, level, ...(backupIds === undefined ? {} : { backupIds }) },
+      createdBy,
+    );
+  }
+
+  async startPrune(id: string, options: { allowEmpty?: boolean; createdBy: string }): Promise<Operation> {
+    this.repository(id);
+    const { allowEmpty = false, createdBy } = options;
+    return this.#enqueue('prune', { repositoryId: id, allowEmpty }, createdBy);
+  }
+
+  /** Runs an operation that `startPrune` queued. */
+  readonly pruneWork: OperationWork = async (operation, { signal, report }) => {
+    const { repositoryId, allowEmpty } = operation.input as { repositoryId: string; allowEmpty: boolean };
+    return { result: { ...(await this.prune(repositoryId, { dryRun: false, allowEmpty, signal, report })) } };
+  };
+
+  async prune(
+    id: string,
+    options: Pick<CollectionOptions, 'dryRun' | 'allowEmpty' | 'repackBelow' | 'signal'> & {
+      report?: (progress: Progress) => void;
+    },
+  ): Promise<CollectionReport> {
+    const { report, ...rest } = options;
+    const collected = await this.repository(id).collect({
+      ...rest,
+      ...(report === undefined ? {} : { report: (step) => report(progressOf(step)) }),
+    });
+    if (collected.missingChunks > 0) {
+      const message = `A collection of the repository "${id}" met ${collected.missingChunks} chunks that backups need and no pack holds. Run \`holdfast verify\` to see which backups are hit.`;
+      await this.#context.notifier.notify({ type: 'damage-found', subject: id, message, details: {} });
+    }
+    return collected;
+  }
+
+  async trash(id: string): Promise<readonly ForgottenSnapshot[]> {
+    return this.repository(id).listTrash();
+  }
+
+  async undelete(id: string, backupId: string): Promise<Backup> {
+    const repository = this.repository(id);
+    const forgotten = (await repository.listTrash()).find((entry) => entry.id === backupId);
+    const parentId = forgotten?.backup.parentId;
+    if (parentId !== undefined && (await this.#context.catalogue.backups.get(parentId)) === undefined) {
+      const message = `${backupId} builds on ${parentId}, which is forgotten too. Bring that one back first.`;
+      throw new HoldfastError('conflict', 'base-forgotten', message, { details: { backupId, parentId } });
+    }
+    await repository.undeleteSnapshot(backupId);
+    return adoptSnapshot(this.#context, id, backupId);
   }
 
   /** Runs an operation that `startVerify` queued; damage counts as failure, so that nobody takes it for good news. */
@@ -121,6 +167,26 @@ export class RepositoryStorageManager implements StorageManager {
       message: `A check of the repository "${repositoryId}" found ${damage.length} damages; ${hit.size} backups are hit. The first: ${damage[0]?.message}`,
       details: { backupIds: [...hit].slice(0, FINDINGS_KEPT), findings: damage.slice(0, 20) },
     });
+  }
+
+  async #enqueue(
+    kind: 'verify' | 'prune',
+    input: Readonly<Record<string, unknown>>,
+    createdBy: string,
+  ): Promise<Operation> {
+    const operation: Operation = {
+      id: this.#context.nextId('operation'),
+      kind,
+      status: 'queued',
+      input,
+      progress: { percent: 0 },
+      warnings: [],
+      attempts: 0,
+      createdBy,
+      createdAt: this.#context.clock.now().toISOString(),
+    };
+    await this.#context.queue.enqueue(operation);
+    return operation;
   }
 
   async #requireBackups(repositoryId: string, ids: readonly string[] | undefined): Promise<void> {

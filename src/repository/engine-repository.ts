@@ -8,21 +8,23 @@ import type {
   CollectionReport,
   ForgottenSnapshot,
   IndexRebuildReport,
+  RepairOptions,
+  RepairReport,
   Repository,
   RepositoryKeys,
   RepositoryStatistics,
   SnapshotReader,
-  SnapshotWriter,
   StepProgress,
 } from '../core/ports/repository.ts';
 import { randomFraction } from '../core/random-fraction.ts';
 import type { SnapshotRecord } from '../core/snapshot-record.ts';
 import { checkRepository } from './check.ts';
-import { newestRound } from './collection/collection-state.ts';
+import { newestRound, readLastCollection } from './collection/collection-state.ts';
 import { collect } from './collection/collector.ts';
 import { readTrash } from './collection/trash.ts';
 import { undelete } from './collection/undelete.ts';
 import { rebuildIndex } from './index-rebuild.ts';
+import { repairRepository } from './repair/repair-repository.ts';
 import { EngineKeys } from './repository-keys.ts';
 import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
 import { EngineSnapshotReader } from './snapshot-reader.ts';
@@ -44,7 +46,7 @@ export class EngineRepository implements Repository {
     return this.#parts.storage.location;
   }
 
-  async beginSnapshot(options: { encrypt: boolean; signal?: AbortSignal }): Promise<SnapshotWriter> {
+  async beginSnapshot(options: { encrypt: boolean; signal?: AbortSignal }): Promise<EngineSnapshotWriter> {
     // New data must not be sealed with a key that another process has replaced.
     await this.#parts.followRotation();
     const base = await newestRound(this.#parts.storage);
@@ -81,6 +83,11 @@ export class EngineRepository implements Repository {
     return checkRepository(this.#parts, options);
   }
 
+  async repair(options: RepairOptions): Promise<RepairReport> {
+    await this.#parts.followRotation();
+    return repairRepository(this.#parts, (snapshot) => this.beginSnapshot(snapshot), options);
+  }
+
   rebuildIndex(options: {
     signal?: AbortSignal;
     report?: (progress: StepProgress) => void;
@@ -91,11 +98,13 @@ export class EngineRepository implements Repository {
   async statistics(): Promise<RepositoryStatistics> {
     const { storage, index, settings, keyring } = this.#parts;
     await this.#followingRotation(() => index.refresh());
-    const [packs, segments, snapshots] = await Promise.all([
+    const [packs, segments, snapshots, trash] = await Promise.all([
       storage.list('packs/'),
       storage.list('index/'),
       storage.list('snapshots/'),
+      storage.list('trash/'),
     ]);
+    const lastCollection = await this.#followingRotation(() => readLastCollection(storage, keyring()));
     const sum = (objects: readonly { size: number }[]): number =>
       objects.reduce((total, object) => total + object.size, 0);
     return {
@@ -105,10 +114,12 @@ export class EngineRepository implements Repository {
       packBytes: sum(packs),
       indexSegments: segments.length,
       chunks: index.chunkCount,
-      totalBytes: sum(packs) + sum(segments) + sum(snapshots),
+      totalBytes: sum(packs) + sum(segments) + sum(snapshots) + sum(trash),
       cipher: settings.cipher,
       codec: settings.codec.name,
       keyEpoch: keyring().currentEpoch,
+      trash: trash.length,
+      ...(lastCollection === undefined ? {} : { lastCollection }),
     };
   }
 

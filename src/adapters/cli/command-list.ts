@@ -25,6 +25,8 @@ export const COMMANDS: readonly CommandSummary[] = [
   { name: 'find', summary: 'find files in backups', load: () => import('./commands/find.ts') },
   { name: 'verify', summary: 'check that backups can be restored', load: () => import('./commands/verify.ts') },
   { name: 'forget', summary: 'remove backups by id or by rules', load: () => import('./commands/forget.ts') },
+  { name: 'prune', summary: 'remove what no backup needs', load: () => import('./commands/prune.ts') },
+  { name: 'trash', summary: 'list forgotten backups, bring them back', load: () => import('./commands/trash.ts') },
   { name: 'key', summary: 'manage what opens a repository', load: () => import('./commands/key.ts') },
   { name: 'token', summary: "manage the API's credentials", load: () => import('./commands/token.ts') },
   {

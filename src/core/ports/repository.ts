@@ -1,6 +1,7 @@
 import type { Backup } from '../backup.ts';
 import type { SnapshotRecord, SnapshotRoot } from '../snapshot-record.ts';
-import type { ByteString, Content, ContentSegment, TreeEntry } from '../tree-entry.ts';
+import type { ByteString, Content, ContentSegment, MissingRange, TreeEntry } from '../tree-entry.ts';
+import type { Storage } from './storage.ts';
 
 /** The encrypted, compressed, deduplicated store of backups' bytes, as the managers and services see it. */
 export interface Repository {
@@ -25,6 +26,13 @@ export interface Repository {
     report?: (progress: StepProgress) => void;
   }): Promise<IndexRebuildReport>;
   statistics(): Promise<RepositoryStatistics>;
+  /**
+   * Mends what can be mended, beside running backups and collectors: rebuilds the index, fetches damaged packs from copies,
+   * saves what is left of the others and marks them, and makes a snapshot beside each one that misses something. Nothing
+   * that might still be of use is deleted.
+   * @throws HoldfastError `format-newer` (unsupported): something was written by a newer Holdfast; nothing was touched
+   */
+  repair(options: RepairOptions): Promise<RepairReport>;
 
   /**
    * Removes what no backup needs, beside running backups, restores and other collectors (engines.md 6.2).
@@ -276,6 +284,67 @@ export interface VerificationState {
   damagedPacks: number;
 }
 
+export interface RepairOptions {
+  /** Only tells what would be done. */
+  dryRun: boolean;
+  /** Storages of copies of this very repository, to fetch from what is damaged here. */
+  replicas?: readonly Storage[];
+  /** How deep to look for damage first; default 4. */
+  level?: CheckLevel;
+  signal?: AbortSignal;
+  report?: (progress: StepProgress) => void;
+}
+
+export type RepairAction =
+  | 'rebuild-index'
+  | 'fetch-pack'
+  | 'salvage-pack'
+  | 'clear-mark'
+  | 'fetch-object'
+  | 'quarantine-object'
+  | 'derive-snapshot'
+  /** Nothing can be done about it here. */
+  | 'leave';
+
+export interface RepairStep {
+  action: RepairAction;
+  /** Key of the object in the storage. */
+  object: string;
+  message: string;
+}
+
+export interface RepairReport {
+  dryRun: boolean;
+  /** What was damaged before. */
+  findings: readonly CheckFinding[];
+  /** What was done or, in a dry run, would be, in order. */
+  steps: readonly RepairStep[];
+  /** Backups that miss something after all. */
+  incomplete: readonly IncompleteSnapshot[];
+  durationMilliseconds: number;
+}
+
+export interface IncompleteSnapshot {
+  snapshotId: string;
+  /** The snapshot that says what is missing and has all the rest; absent in a dry run, and for documents. */
+  derivedId?: string;
+  /** Lost bytes, as far as it is known whose they are. */
+  missingBytes: number;
+  /** How many places there are; `missing` holds the first 1000. */
+  missingCount: number;
+  missing: readonly MissingContent[];
+}
+
+/** Bytes of a file or stream that are lost, or a part of a tree. */
+export interface MissingContent extends MissingRange {
+  /** The file; absent for streams. Where `lostUntil` is given, the first path of the part of the tree that is lost. */
+  path?: ByteString;
+  /** All from `path` up to, but not with, this path is lost; empty: to the end. */
+  lostUntil?: ByteString;
+  /** Files, folders and other names in the lost part; absent where that is not known. */
+  lostEntries?: number;
+}
+
 export interface IndexRebuildReport {
   packs: number;
   chunks: number;
@@ -346,6 +415,10 @@ export interface RepositoryStatistics {
   cipher: string;
   codec: string;
   keyEpoch: number;
+  /** Forgotten backups that can still be brought back. */
+  trash: number;
+  /** What the newest collection removed; absent before the first one that found something. */
+  lastCollection?: { completedAt: string; packsRemoved: number; bytesFreed: number; snapshotsExpired: number };
 }
 
 export interface KeySlot {

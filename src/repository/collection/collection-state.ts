@@ -110,6 +110,34 @@ export type Resolution = z.infer<typeof resolutionSchema>;
 
 const MOST_LISTINGS = 10;
 
+const doneSchema = z.object({
+  version: z.literal(1),
+  completedAt: z.string(),
+  packsRemoved: z.number(),
+  bytesFreed: z.number(),
+  snapshotsExpired: z.number(),
+});
+
+/** What the newest finished collection removed; undefined where there was none. */
+export async function readLastCollection(
+  storage: Storage,
+  keyring: Keyring,
+): Promise<Omit<z.infer<typeof doneSchema>, 'version'> | undefined> {
+  const listed = (await storage.list('gc/', { sizes: false }))
+    .map(({ key }) => key)
+    .filter((key) => key.endsWith('/done'));
+  const round = Number(/^gc\/(\d{10})\//.exec(listed.sort().at(-1) ?? '')?.[1] ?? 0);
+  if (round === 0) return undefined;
+  try {
+    const { version: _version, ...done } = await read(storage, keyring, round, 'done', doneSchema);
+    return done;
+  } catch (error) {
+    // A newer collection has folded it in this moment, or it is of a program that left it empty.
+    if (error instanceof HoldfastError && ['object-missing', 'object-damaged'].includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
 export function roundName(round: number, part: RoundPart): string {
   return `gc/${String(round).padStart(10, '0')}/${part}`;
 }
@@ -118,7 +146,7 @@ async function read<T>(
   storage: Storage,
   keyring: Keyring,
   round: number,
-  part: 'condemned' | 'resolution',
+  part: RoundPart,
   schema: z.ZodType<T>,
 ): Promise<T> {
   const name = roundName(round, part);

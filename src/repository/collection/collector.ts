@@ -81,7 +81,7 @@ class Collector {
     for (const { round, condemned, outcome } of state.rounds)
       if (condemned && outcome === undefined && !(await this.#resolve(round, 'cancelled', [], []))) return false;
     const newest = state.rounds.at(-1);
-    if (newest?.outcome === 'sealed' && !newest.done) await this.#remove(newest.round);
+    if (newest?.outcome === 'sealed' && !newest.done) await this.#remove(newest.round, 0);
     return true;
   }
 
@@ -102,7 +102,7 @@ class Collector {
     const kept = await keptPacks(this.#parts, new Set(candidates), found.marked, valid);
     if (!(await this.#resolve(round, 'sealed', [...valid.keys()], kept)) || (await this.#isBehind(round)))
       return this.#lostRace();
-    const removal = await this.#remove(round);
+    const removal = await this.#remove(round, bytes);
     const orphans = [...found.orphans.keys()].filter((idHex) => !kept.includes(idHex)).length;
     return Object.assign(this.#report, counted(removal), {
       outcome: 'removed',
@@ -149,11 +149,19 @@ class Collector {
     });
   }
 
-  async #remove(round: number): Promise<Removal> {
+  /** @param written bytes of packs that this round wrote anew */
+  async #remove(round: number, written: number): Promise<Removal> {
     const { storage, keyring } = this.#parts;
     const state = await readCollectionState(storage, keyring());
     const removal = await new RemovalRun(this.#parts, state, await this.#now()).run(this.#options.signal);
-    await this.#create(round, 'done', { version: 1, ...removal });
+    const { packsRemoved, bytesRemoved, trashExpired } = removal;
+    await this.#create(round, 'done', {
+      version: 1,
+      completedAt: (await storage.serverTime()).toISOString(),
+      packsRemoved,
+      bytesFreed: bytesRemoved - written,
+      snapshotsExpired: trashExpired,
+    });
     await foldRounds(this.#parts, state, round);
     await this.#parts.followCollection();
     return removal;

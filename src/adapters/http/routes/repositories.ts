@@ -1,9 +1,18 @@
 import { z } from 'zod';
+import { backupAnswer } from '../backup-answer.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
 import { answers } from '../route-schemas.ts';
-import { keySlotSchema, repositorySchema, verifyRequest } from '../schemas/administration-schema.ts';
-import { idPath } from '../schemas/fields.ts';
+import {
+  forgottenBackupSchema,
+  keySlotSchema,
+  pruneRequest,
+  repositoryQuery,
+  repositorySchema,
+  verifyRequest,
+} from '../schemas/administration-schema.ts';
+import { backupSchema } from '../schemas/backup-schema.ts';
+import { id as backupIdField, idPath } from '../schemas/fields.ts';
 import { operationSchema } from '../schemas/operation-schema.ts';
 import { answerAccepted, waitedFor } from '../started-backup.ts';
 
@@ -35,12 +44,81 @@ export function repositoryRoutes(server: HttpServer, { application }: HttpContex
       schema: {
         tags: TAGS,
         summary: 'Get a repository',
-        description: 'Where it is and what it holds.',
+        description: 'Where it is, what it holds, and what was or would be removed from it.',
         params: idPath,
+        querystring: repositoryQuery,
         response: answers({ 200: repositorySchema }),
       },
     },
-    async (request, reply) => reply.send(await repositories.get(request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      const overview = await repositories.get(id);
+      if (request.query.preview !== 'true') return reply.send(overview);
+      return reply.send({ ...overview, preview: await repositories.prune(id, { dryRun: true }) });
+    },
+  );
+
+  server.post(
+    '/repositories/:id/prune',
+    {
+      config: { role: 'admin', unconfined: true, audit: 'repository.prune', idempotent: true },
+      schema: {
+        tags: TAGS,
+        summary: 'Prune a repository',
+        description:
+          'Starts a collection of what no backup needs, beside whatever else runs; what it freed is the result of the operation.',
+        params: idPath,
+        body: pruneRequest,
+        response: answers({ 200: operationSchema, 202: operationSchema }),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const started = await repositories.startPrune(id, { ...request.body, createdBy: request.principal.name });
+      request.auditDetails = { operationId: started.id };
+      return answerAccepted(await waitedFor(application, started, request, reply), reply);
+    },
+  );
+
+  server.get(
+    '/repositories/:id/trash',
+    {
+      config: { role: 'admin', unconfined: true },
+      schema: {
+        tags: TAGS,
+        summary: 'List forgotten backups',
+        description: 'Those that can still be brought back.',
+        params: idPath,
+        response: answers({ 200: z.array(forgottenBackupSchema) }),
+      },
+    },
+    async (request, reply) => {
+      const forgotten = await repositories.trash(request.params.id);
+      return reply.send(
+        forgotten.map(({ backup, ...entry }) => {
+          const { resourceId, createdAt, size } = backup;
+          return { ...entry, resourceId, createdAt, size };
+        }),
+      );
+    },
+  );
+
+  server.post(
+    '/repositories/:id/trash/:backupId/restore',
+    {
+      config: { role: 'admin', unconfined: true, audit: 'backup.undelete' },
+      schema: {
+        tags: TAGS,
+        summary: 'Bring a forgotten backup back',
+        description: 'As it was, with what is left of it checked against collections that ran meanwhile.',
+        params: idPath.extend({ backupId: backupIdField }),
+        response: answers({ 200: backupSchema }),
+      },
+    },
+    async (request, reply) => {
+      const { id: repositoryId, backupId } = request.params;
+      return reply.send(backupAnswer(await repositories.undelete(repositoryId, backupId)));
+    },
   );
 
   server.get(

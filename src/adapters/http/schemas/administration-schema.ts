@@ -15,8 +15,54 @@ export const repositorySchema = z
     cipher: z.string(),
     codec: z.string(),
     keyEpoch: z.number(),
+    trash: z.number().describe('Forgotten backups that can still be brought back.'),
+    lastCollection: z
+      .object({
+        completedAt: z.string(),
+        packsRemoved: z.number(),
+        bytesFreed: z.number(),
+        snapshotsExpired: z.number(),
+      })
+      .optional()
+      .describe('What the newest prune that found something removed.'),
+    preview: z
+      .object({
+        packsRemoved: z.number(),
+        packsRepacked: z.number(),
+        bytesFreed: z.number(),
+        orphanPacks: z.number(),
+        trashExpired: z.number(),
+      })
+      .optional()
+      .describe('What a prune would remove now.'),
   })
   .meta({ id: 'Repository' });
+
+export const repositoryQuery = z.strictObject({
+  preview: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe('`true` looks for what a prune would remove now; it reads every tree once.'),
+});
+
+export const pruneRequest = z.strictObject({
+  allowEmpty: z
+    .boolean()
+    .default(false)
+    .describe('Go on though no backup is left, or half of them vanished without having been forgotten.'),
+});
+
+export const forgottenBackupSchema = z
+  .object({
+    id: z.string(),
+    resourceId: z.string(),
+    createdAt: z.string(),
+    size: z.number(),
+    forgottenAt: z.string(),
+    expiresAt: z.string().describe('From then on a prune may remove it.'),
+    reason: z.string(),
+  })
+  .meta({ id: 'ForgottenBackup' });
 
 export const keySlotSchema = z
   .object({
