@@ -50,6 +50,8 @@ export interface Backup {
   checksum: string;
   parentId?: string;
   baseFullId?: string;
+  /** Made by a repair in the place of this backup, which misses something: it has all that is left, and says what is not. */
+  derivedFrom?: string;
   /** Deltas between this backup and its full one; 0 for backups that restore by themselves. */
   chainLength: number;
   metadata: BackupMetadata;

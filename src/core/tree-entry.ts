@@ -10,16 +10,25 @@ export type EntryType = 'file' | 'directory' | 'symlink' | 'fifo' | 'character-d
 export interface ContentSegment {
   id: Uint8Array | null;
   length: number;
+  /** No hole, though `id` is null: these bytes are lost. Given only to those who asked for a content despite damage. */
+  missing?: true;
+}
+
+/** A run of bytes of a content, from its beginning. */
+export interface MissingRange {
+  offset: number;
+  length: number;
 }
 
 /**
  * The bytes of a file or a stream: held in place (`inline`), as a list of segments, or, where that list would be long, as
- * pages of it (`depth` levels of metadata chunks, each page listing segments or, above the lowest level, pages).
+ * pages of it (`depth` levels of metadata chunks, each page listing segments or, above the lowest level, pages). What lies in
+ * `missing`, in order, stands as holes among the segments but was lost: nobody may take it for zeros.
  */
 export type Content =
   | { inline: Uint8Array }
-  | { segments: readonly ContentSegment[] }
-  | { depth: number; pages: readonly ContentSegment[] };
+  | { segments: readonly ContentSegment[]; missing?: readonly MissingRange[] }
+  | { depth: number; pages: readonly ContentSegment[]; missing?: readonly MissingRange[] };
 
 /** One file, folder or special file of a tree. Times are nanoseconds since 1970-01-01T00:00:00Z. */
 export interface TreeEntry {

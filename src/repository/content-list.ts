@@ -59,9 +59,14 @@ export async function* contentSegments(
   let next = 0;
   for await (const segment of listedSegments(content, readChunk, skip, tolerance)) {
     const end = offset + segment.length;
-    for (let range = missing[next]; range !== undefined && range.offset + range.length <= offset; range = missing[++next]);
+    for (
+      let range = missing[next];
+      range !== undefined && range.offset + range.length <= offset;
+      range = missing[++next]
+    );
     const range = missing[next];
-    const isMissing = segment.id === null && range !== undefined && range.offset <= offset && end <= range.offset + range.length;
+    const isMissing =
+      segment.id === null && range !== undefined && range.offset <= offset && end <= range.offset + range.length;
     if (!isMissing || skip(offset, segment.length)) yield segment;
     else if (tolerance === 'nothing') throw contentMissing(offset, segment.length);
     else yield { ...segment, missing: true };

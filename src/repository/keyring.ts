@@ -78,6 +78,10 @@ export class Keyring implements EpochKeys {
     return key;
   }
 
+  hasEpoch(epoch: number): boolean {
+    return this.#dataKeys.has(epoch);
+  }
+
   withNewEpoch(now: Date): Keyring {
     if (this.currentEpoch >= 255)
       throw new HoldfastError(

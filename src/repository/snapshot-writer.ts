@@ -160,10 +160,12 @@ export class EngineSnapshotWriter implements SnapshotWriter {
   }
 
   /**
-   * Publishes a record of an earlier commit once more, after storing again what of it collectors condemned since.
+   * Publishes a record of an earlier commit once more, or one made from its chunks, after storing again what of it collectors
+   * condemned since.
    * @throws HoldfastError `collected-meanwhile` (unavailable), `object-missing`
    */
   async adopt(record: SnapshotRecord): Promise<SnapshotRecord> {
+    await this.#flush();
     await this.#rescue(record);
     return this.commit(() => record);
   }

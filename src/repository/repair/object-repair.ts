@@ -1,0 +1,109 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { RepairStep } from '../../core/ports/repository.ts';
+import { isLoss } from '../content-list.ts';
+import type { RepositoryParts } from '../repository-parts.ts';
+import { openObject, SEALED_KIND } from '../sealed-object.ts';
+import { decodeSnapshot } from '../snapshot-store.ts';
+import { quarantine } from './quarantine.ts';
+import type { Replicas } from './replicas.ts';
+
+/**
+ * Mends objects that describe backups: `snapshots/` and `updates/`. What does not open is fetched from a copy (its seal proves it)
+ * or else taken out of the way, into the quarantine.
+ */
+export class ObjectRepair {
+  readonly steps: RepairStep[] = [];
+  readonly #parts: RepositoryParts;
+  readonly #replicas: Replicas;
+  readonly #dryRun: boolean;
+
+  constructor(parts: RepositoryParts, replicas: Replicas, dryRun: boolean) {
+    this.#parts = parts;
+    this.#replicas = replicas;
+    this.#dryRun = dryRun;
+  }
+
+  /** @param key of an object that a check called damaged, of any kind */
+  async mend(key: string): Promise<void> {
+    const snapshot = /^snapshots\/([^/]+)$/.exec(key)?.[1];
+    const updated = /^updates\/([^/]+)\/\d+$/.exec(key)?.[1];
+    if (key.startsWith('keys/'))
+      this.#step('leave', key, `${key} is damaged. The repository opens with its other keys; add that key again.`);
+    try {
+      if (snapshot !== undefined) await this.#mendSnapshot(key);
+      else if (updated !== undefined) await this.#mendUpdate(key, updated);
+    } catch (error) {
+      // It may be whole, and sealed with a key that this keyring lacks.
+      if (!(error instanceof HoldfastError) || error.kind !== 'wrong-key') throw error;
+      this.#step('leave', key, `${key} is left as it is. ${error.message}`);
+    }
+  }
+
+  async #mendSnapshot(key: string): Promise<void> {
+    const bytes = await this.#damaged(key, SEALED_KIND.snapshot);
+    if (bytes === undefined || (await this.#fetch(key, SEALED_KIND.snapshot, bytes))) return;
+    await this.#takeAway(key, bytes);
+    const message = `${key} does not open, and no copy of it was found: that backup is lost. What is left of the object is in the quarantine.`;
+    this.#step('quarantine-object', key, message);
+  }
+
+  /** Without its latest description, a backup counts as held: nobody may delete it because of what an older one said. */
+  async #mendUpdate(key: string, id: string): Promise<void> {
+    const bytes = await this.#damaged(key, SEALED_KIND.update);
+    if (bytes === undefined || (await this.#fetch(key, SEALED_KIND.update, bytes))) return;
+    await this.#takeAway(key, bytes);
+    if (!this.#dryRun) {
+      const { snapshots } = this.#parts;
+      const { record } = await snapshots.readUnjudged(id);
+      await snapshots.update({ ...record.backup, held: true });
+    }
+    const message = `${key} does not open: ${id} is described as when it was made, and held, because it may have been held. Set its hold and expiry as they should be.`;
+    this.#step('quarantine-object', key, message);
+  }
+
+  /** The bytes of an object that is damaged on a second look as well. */
+  async #damaged(key: string, kind: Kind): Promise<Buffer | undefined> {
+    try {
+      const bytes = await this.#parts.storage.get(key);
+      return this.#opens(key, kind, bytes) ? undefined : bytes;
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      return error.code === 'object-missing' ? undefined : Buffer.alloc(0);
+    }
+  }
+
+  async #fetch(key: string, kind: Kind, bytes: Buffer): Promise<boolean> {
+    const fetched = await this.#replicas.fetch(key, (copy) => this.#opens(key, kind, copy));
+    if (fetched === undefined) return false;
+    if (!this.#dryRun) {
+      await quarantine(this.#parts.storage, key, bytes);
+      await this.#parts.storage.replace(key, fetched.bytes);
+    }
+    this.#step('fetch-object', key, `${key} was damaged and is fetched from ${fetched.location}.`);
+    return true;
+  }
+
+  /** Throws what is no damage: an object of a newer version, or of a key that is not at hand. */
+  #opens(key: string, kind: Kind, bytes: Buffer): boolean {
+    try {
+      const plain = openObject(this.#parts.keyring(), bytes, { kind, name: key });
+      if (kind === SEALED_KIND.snapshot) decodeSnapshot(plain, key);
+      return true;
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      return false;
+    }
+  }
+
+  async #takeAway(key: string, bytes: Buffer): Promise<void> {
+    if (this.#dryRun) return;
+    await quarantine(this.#parts.storage, key, bytes);
+    await this.#parts.storage.delete(key);
+  }
+
+  #step(action: RepairStep['action'], object: string, message: string): void {
+    this.steps.push({ action, object, message });
+  }
+}
+
+type Kind = typeof SEALED_KIND.snapshot | typeof SEALED_KIND.update;
