@@ -1,14 +1,20 @@
 import { HoldfastError } from '../core/errors.ts';
-import type { PlannedRange, SnapshotReader, TaskModuleReference, TaskRunner } from '../core/ports/repository.ts';
+import type {
+  ContentDamage,
+  PlannedRange,
+  SnapshotReader,
+  TaskModuleReference,
+  TaskRunner,
+} from '../core/ports/repository.ts';
 import type { SnapshotRecord } from '../core/snapshot-record.ts';
 import type { ByteString, Content, ContentSegment, TreeEntry } from '../core/tree-entry.ts';
 import { type LocatedChunk, planRanges } from './chunk-planner.ts';
 import type { ChunkReader } from './chunk-reader.ts';
-import { contentSegments } from './content-list.ts';
+import { contentSegments, isLoss } from './content-list.ts';
 import { chunkMissing } from './missing-chunk.ts';
-import type { ReadChunks } from './pipeline/engine-tasks.ts';
+import type { EngineTask, ReadChunks, ReadDespiteDamage } from './pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from './pipeline/messages.ts';
-import type { PoolSession } from './pipeline/worker-pool.ts';
+import type { PoolSession } from './pipeline/task-pool.ts';
 import type { RepositoryParts } from './repository-parts.ts';
 import { decodeTreePage } from './tree-entry-codec.ts';
 import { decodeTreeIndex, isBelow, pagesHolding, type TreePage } from './tree-index.ts';
@@ -40,6 +46,7 @@ export class EngineSnapshotReader implements SnapshotReader {
   async *read(
     content: Content = this.record.root.content,
     range?: { offset: number; length: number },
+    options: { onDamage?: (damage: ContentDamage) => void } = {},
   ): AsyncGenerator<Uint8Array> {
     const from = range?.offset ?? 0;
     const until = range === undefined ? Number.POSITIVE_INFINITY : range.offset + range.length;
@@ -48,9 +55,11 @@ export class EngineSnapshotReader implements SnapshotReader {
       return;
     }
     let position = 0;
-    for await (const piece of this.#pieces(content, from, until)) {
+    for await (const piece of this.#pieces(content, from, until, options.onDamage !== undefined)) {
       const begin = Math.max(0, from - position);
       const end = Math.min(piece.length, until - position);
+      if (begin < end && piece.lostBecause !== undefined)
+        options.onDamage?.({ offset: position + begin, length: end - begin, reason: piece.lostBecause });
       position += piece.length;
       if (begin < end) yield* piece.bytes(begin, end);
     }
@@ -71,12 +80,18 @@ export class EngineSnapshotReader implements SnapshotReader {
     }
   }
 
-  async pages(): Promise<readonly { firstPath: ByteString; page: ContentSegment }[]> {
+  async pages(): Promise<readonly TreePage[]> {
     return this.#treeIndex();
   }
 
-  segments(content: Content): AsyncIterable<ContentSegment> {
-    return contentSegments(content, (id) => this.#chunks.read(id));
+  segments(content: Content, options: { despiteDamage?: boolean } = {}): AsyncIterable<ContentSegment> {
+    const tolerance = options.despiteDamage === true ? 'unreadable' : 'nothing';
+    return contentSegments(
+      content,
+      (id) => this.#chunks.read(id),
+      () => false,
+      tolerance,
+    );
   }
 
   async plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]> {
@@ -127,10 +142,10 @@ export class EngineSnapshotReader implements SnapshotReader {
   }
 
   /** Pieces of a content in order, holes and unwanted parts included but not read. */
-  async *#pieces(content: Content, from: number, until: number): AsyncGenerator<Piece> {
+  async *#pieces(content: Content, from: number, until: number, despiteDamage: boolean): AsyncGenerator<Piece> {
     let ahead: Promise<Piece[]> | undefined;
-    for await (const window of this.#windows(content, from, until)) {
-      const current = this.#readWindow(window);
+    for await (const window of this.#windows(content, from, until, despiteDamage)) {
+      const current = this.#readWindow(window, despiteDamage);
       // It is awaited one turn later; until then an error must not count as unhandled.
       current.catch(() => undefined);
       if (ahead !== undefined) yield* await ahead;
@@ -139,14 +154,16 @@ export class EngineSnapshotReader implements SnapshotReader {
     if (ahead !== undefined) yield* await ahead;
   }
 
-  async *#windows(content: Content, from: number, until: number): AsyncGenerator<WindowPart[]> {
+  async *#windows(content: Content, from: number, until: number, despiteDamage: boolean): AsyncGenerator<WindowPart[]> {
     let window: WindowPart[] = [];
     let bytes = 0;
     let position = 0;
     const unwanted = (start: number, length: number): boolean => start + length <= from || start >= until;
-    for await (const { id, length } of contentSegments(content, (page) => this.#chunks.read(page), unwanted)) {
+    const readPage = (id: Uint8Array): Promise<Uint8Array> => this.#chunks.read(id);
+    const tolerance = despiteDamage ? 'unreadable' : 'nothing';
+    for await (const { id, length, missing } of contentSegments(content, readPage, unwanted, tolerance)) {
       const wanted = id !== null && !unwanted(position, length);
-      window.push({ id: wanted ? id : null, length });
+      window.push({ id: wanted ? id : null, length, offset: position, isMissing: missing === true });
       if (wanted) bytes += length;
       position += length;
       if (bytes >= WINDOW_BYTES) {
@@ -159,15 +176,26 @@ export class EngineSnapshotReader implements SnapshotReader {
     if (window.length > 0) yield window;
   }
 
-  async #readWindow(window: readonly WindowPart[]): Promise<Piece[]> {
+  async #readWindow(window: readonly WindowPart[], despiteDamage: boolean): Promise<Piece[]> {
     const wanted = window.flatMap(({ id }, tag) => (id === null ? [] : [{ id, tag }]));
     const total = window.reduce((sum, part) => sum + (part.id === null ? 0 : part.length), 0);
-    const found =
-      total <= SMALL_CONTENT && this.#session === undefined
-        ? await this.#readHere(wanted)
-        : await this.#readInThreads(wanted);
-    return window.map(({ id, length }, tag) => {
-      if (id === null) return new Piece(length, undefined);
+    const lost = new Map<number, string>();
+    let found: Map<number, Uint8Array>;
+    try {
+      found =
+        total <= SMALL_CONTENT && this.#session === undefined
+          ? await this.#readHere(wanted)
+          : await this.#readInThreads(wanted);
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      found = await this.#readDespiteDamage(wanted, lost);
+      const [first] = [...lost.keys()].sort((a, b) => a - b);
+      if (first !== undefined && !despiteDamage) throw rangeLost(error, window[first] as WindowPart);
+    }
+    return window.map((part, tag) => {
+      const { id, length, isMissing } = part;
+      if (isMissing) return new Piece(length, undefined, 'a part of it was lost before');
+      if (id === null || lost.has(tag)) return new Piece(length, undefined, lost.get(tag));
       const bytes = found.get(tag);
       if (bytes === undefined || bytes.length !== length)
         throw new HoldfastError(
@@ -177,6 +205,16 @@ export class EngineSnapshotReader implements SnapshotReader {
         );
       return new Piece(length, bytes);
     });
+  }
+
+  async #readDespiteDamage(
+    wanted: readonly { id: Uint8Array; tag: number }[],
+    lost: Map<number, string>,
+  ): Promise<Map<number, Uint8Array>> {
+    const task: EngineTask = { kind: 'read-despite-damage', wanted };
+    const result = (await this.#open().run(ENGINE_MODULE, {}, task)) as ReadDespiteDamage;
+    for (const { tag, reason } of result.lost) lost.set(tag, reason);
+    return new Map(result.found.map(({ tag, bytes }) => [tag, bytes]));
   }
 
   async #readHere(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<Map<number, Uint8Array>> {
@@ -217,15 +255,30 @@ export class EngineSnapshotReader implements SnapshotReader {
 interface WindowPart {
   id: Uint8Array | null;
   length: number;
+  /** In the content. */
+  offset: number;
+  /** No hole: lost. */
+  isMissing: boolean;
+}
+
+function rangeLost(error: HoldfastError, { offset, length }: WindowPart): HoldfastError {
+  const message = `Bytes ${offset} to ${offset + length - 1} cannot be read: ${error.message}`;
+  return new HoldfastError('damaged', error.code, message, {
+    cause: error,
+    details: { ...error.details, offset, length },
+  });
 }
 
 /** A run of bytes, or of zeros. */
 class Piece {
   readonly length: number;
+  /** Why the zeros are none of the content. */
+  readonly lostBecause: string | undefined;
   readonly #bytes: Uint8Array | undefined;
 
-  constructor(length: number, bytes: Uint8Array | undefined) {
+  constructor(length: number, bytes: Uint8Array | undefined, lostBecause?: string) {
     this.length = length;
+    this.lostBecause = lostBecause;
     this.#bytes = bytes;
   }
 

@@ -1,4 +1,5 @@
 import type { Backup } from '../backup.ts';
+import type { HoldfastError } from '../errors.ts';
 import type { SnapshotRecord, SnapshotRoot } from '../snapshot-record.ts';
 import type { ByteString, Content, ContentSegment, MissingRange, TreeEntry } from '../tree-entry.ts';
 import type { Storage } from './storage.ts';
@@ -152,8 +153,21 @@ export interface TaskContext {
   isStored(content: Content): Promise<boolean>;
   /** As `SnapshotReader.plan`, in this thread. */
   plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]>;
-  /** The segments of a content, its pages resolved. */
-  segments(content: Content): AsyncIterable<ContentSegment>;
+  /**
+   * Reads chunks from whichever of their places they can be read from. Each tag comes to `take`, with verified bytes (valid
+   * during the call only), or to `lose`.
+   */
+  readDespiteDamage(
+    wanted: readonly { id: Uint8Array; tag: number }[],
+    take: (tag: number, bytes: Uint8Array) => void,
+    lose: (tag: number, reason: HoldfastError) => void,
+  ): Promise<void>;
+  /**
+   * The segments of a content, its pages resolved.
+   * @param options `despiteDamage`: give what is lost as segments of `missing` bytes, instead of ending there
+   * @throws HoldfastError `content-missing` (damaged) for what a repair recorded as lost; what reading pages throws
+   */
+  segments(content: Content, options?: { despiteDamage?: boolean }): AsyncIterable<ContentSegment>;
   /** Reads and decodes pages of a tree, near ones together. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are. */
   readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]>;
 }
@@ -201,17 +215,31 @@ export interface PlannedRange {
   readonly tags: readonly number[];
 }
 
+/** Bytes of a content that cannot be read. */
+export interface ContentDamage extends MissingRange {
+  /** Why, for a person to read. */
+  reason: string;
+}
+
 /** Reads one snapshot. Every byte that it gives was authenticated and verified. */
 export interface SnapshotReader {
   readonly record: SnapshotRecord;
-  /** The bytes of a content (default: the root's, for streams), in order; memory stays bounded. */
-  read(content?: Content, range?: { offset: number; length: number }): AsyncIterable<Uint8Array>;
+  /**
+   * The bytes of a content (default: the root's, for streams), in order; memory stays bounded.
+   * @param options `onDamage`: give zeros for what is lost, and tell of it here before they come, instead of ending there
+   * @throws HoldfastError of kind damaged, naming the range of bytes (`details.offset`, `details.length`)
+   */
+  read(
+    content?: Content,
+    range?: { offset: number; length: number },
+    options?: { onDamage?: (damage: ContentDamage) => void },
+  ): AsyncIterable<Uint8Array>;
   /** A tree's entries in order, those at or below one of `paths` if given. */
   entries(options?: { paths?: readonly ByteString[] }): AsyncIterable<TreeEntry>;
   /** A tree's pages with the path of each one's first entry, in order. */
-  pages(): Promise<readonly { firstPath: ByteString; page: ContentSegment }[]>;
-  /** The segments of a content, its pages resolved. */
-  segments(content: Content): AsyncIterable<ContentSegment>;
+  pages(): Promise<readonly { firstPath: ByteString; page: ContentSegment; entries: number }[]>;
+  /** As `TaskContext.segments`. */
+  segments(content: Content, options?: { despiteDamage?: boolean }): AsyncIterable<ContentSegment>;
   /**
    * Finds where chunks lie and makes few, long, ordered reads of them (gap ≤ 256 KiB, range ≤ 8 MiB). A chunk may be wanted
    * under several tags. @throws HoldfastError `chunk-missing` (damaged)

@@ -2,7 +2,7 @@ import type { Backup, BackupStatistics, BackupType, ContentKind } from '../backu
 import type { Progress } from '../operation.ts';
 import type { Resource } from '../resource.ts';
 import type { SnapshotRoot } from '../snapshot-record.ts';
-import type { SnapshotReader, SnapshotWriter } from './repository.ts';
+import type { ContentDamage, SnapshotReader, SnapshotWriter } from './repository.ts';
 
 /** The code for one kind of resource: exports it, imports it, checks it. One folder under `services/`. */
 export interface Service {
@@ -20,8 +20,15 @@ export interface Service {
 
   backup(context: BackupContext): Promise<ServiceBackup>;
   restore(context: RestoreContext): Promise<ServiceRestore>;
-  /** The restored content as one stream, verified to the end; absent where the content is no stream (trees). */
-  read?(chain: readonly ChainLink[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * The restored content as one stream, verified to the end; absent where the content is no stream (trees).
+   * @param options `onDamage`: give zeros for bytes that are lost, and tell of them, where the service can (streams)
+   */
+  read?(
+    chain: readonly ChainLink[],
+    signal: AbortSignal,
+    options?: { onDamage?: (damage: ContentDamage) => void },
+  ): AsyncIterable<Uint8Array>;
   /** Media type of `read`. */
   readonly mediaType?: string;
 }
@@ -86,4 +93,25 @@ export interface ServiceRestore {
   checksum?: string;
   /** Counts and places, for the operation's result. */
   report: Readonly<Record<string, unknown>>;
+  /**
+   * What was not restored, because the caller allowed it (`allowDamaged`) and it is lost: the first 1000; all are counted in the
+   * report's `damageCount`. Whoever shows the restore's outcome must not call it a success.
+   */
+  damages?: readonly RestoreDamage[];
 }
+
+/** A run of bytes that was restored as zeros, or a part of a tree that was not restored. */
+export interface RestoreDamage {
+  /** The file, for a person to read; absent for streams. With `lostUntil`, where the lost part of the tree begins. */
+  path?: string;
+  offset: number;
+  length: number;
+  reason: string;
+  /** Everything from `path` up to this path is lost; empty: up to the end. */
+  lostUntil?: string;
+  /** How many files, folders and other names that is, if it is known. */
+  lostEntries?: number;
+}
+
+/** Damages that a restore lists. */
+export const MOST_DAMAGES = 1000;

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { PlannedRange, TaskHandler } from '../../core/ports/repository.ts';
+import type { PlannedRange, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { ContentSegment } from '../../core/tree-entry.ts';
 import type { IndexedPack } from '../index-segment.ts';
@@ -22,6 +22,7 @@ export type EngineTask =
   | { kind: 'store-pages'; bytes: Uint8Array; ends: readonly number[] }
   | { kind: 'copy-chunks'; range: PlannedRange }
   | { kind: 'read-chunks'; range: PlannedRange }
+  | { kind: 'read-despite-damage'; wanted: readonly { id: Uint8Array; tag: number }[] }
   | { kind: 'check-pack'; key: string; size: number; decode: boolean }
   | { kind: 'list-pack'; key: string };
 
@@ -30,6 +31,11 @@ export interface ReadChunks {
   bytes: Uint8Array;
   tags: number[];
   ends: number[];
+}
+
+export interface ReadDespiteDamage {
+  found: { tag: number; bytes: Uint8Array }[];
+  lost: { tag: number; reason: string }[];
 }
 
 export interface ListedPack {
@@ -41,7 +47,7 @@ export interface ListedPack {
 }
 
 /** What the engine's own tasks use of their session. */
-export interface EngineSession {
+export interface EngineSession extends Pick<TaskContext, 'readDespiteDamage'> {
   readonly storage: Storage;
   readonly source: RangeSource;
   readonly sink: ChunkStore;
@@ -60,6 +66,8 @@ export function createEngineTasks(session: EngineSession): TaskHandler<unknown, 
           return copyChunks(session, task.range);
         case 'read-chunks':
           return readChunks(session, task.range);
+        case 'read-despite-damage':
+          return readAll(session, task.wanted);
         case 'check-pack':
           return checkPack(session.storage, session.source, task);
         case 'list-pack':
@@ -101,6 +109,19 @@ async function readChunks(session: EngineSession, range: PlannedRange): Promise<
     ends.push(at);
   });
   return { bytes, tags, ends };
+}
+
+async function readAll(
+  session: EngineSession,
+  wanted: readonly { id: Uint8Array; tag: number }[],
+): Promise<ReadDespiteDamage> {
+  const result: ReadDespiteDamage = { found: [], lost: [] };
+  await session.readDespiteDamage(
+    wanted,
+    (tag, bytes) => result.found.push({ tag, bytes: Uint8Array.from(bytes) }),
+    (tag, reason) => result.lost.push({ tag, reason: reason.message }),
+  );
+  return result;
 }
 
 async function listPack(session: EngineSession, key: string): Promise<ListedPack> {

@@ -15,6 +15,7 @@ import type { WrittenPack } from '../pack-writer.ts';
 import type { RepositorySettings } from '../settings.ts';
 import { decodeTreePage, encodeTreeEntry } from '../tree-entry-codec.ts';
 import { ChunkStore } from './chunk-store.ts';
+import { type FoundPlace, readDespiteDamage } from './despite-damage.ts';
 import { createEngineTasks } from './engine-tasks.ts';
 import { ENGINE_MODULE, type OpenSession, type SessionCounts } from './messages.ts';
 import { RangeSource } from './range-source.ts';
@@ -102,8 +103,17 @@ export class WorkerSession implements TaskContext {
     return isListStored;
   }
 
-  segments(content: Content): AsyncIterable<ContentSegment> {
-    return contentSegments(content, (id) => this.#readChunk({ id, length: 0 }));
+  segments(content: Content, options: { despiteDamage?: boolean } = {}): AsyncIterable<ContentSegment> {
+    const readPage = (id: Uint8Array): Promise<Uint8Array> => this.#readChunk({ id, length: 0 });
+    return contentSegments(content, readPage, () => false, options.despiteDamage === true ? 'unreadable' : 'nothing');
+  }
+
+  readDespiteDamage(
+    wanted: readonly { id: Uint8Array; tag: number }[],
+    take: (tag: number, bytes: Uint8Array) => void,
+    lose: (tag: number, reason: HoldfastError) => void,
+  ): Promise<void> {
+    return readDespiteDamage({ source: this.source, placesOf: (id) => this.#allPlaces(id) }, wanted, take, lose);
   }
 
   async plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]> {
@@ -195,6 +205,21 @@ export class WorkerSession implements TaskContext {
     });
     if (found === undefined) throw chunkMissing(id);
     return found;
+  }
+
+  /** Usable packs first; as the main thread knows them now, if this thread knows none. */
+  async #allPlaces(id: Uint8Array): Promise<FoundPlace[]> {
+    const locations: ChunkLocation[] = [];
+    this.#table.find(id, (location) => {
+      const usable = ((this.#packFlags[location.pack] ?? 0) & PACK_UNUSABLE) === 0;
+      if (usable) locations.unshift(location);
+      else locations.push(location);
+      return false;
+    });
+    if (locations.length > 0)
+      return Promise.all(locations.map(async (location) => ({ location, pack: await this.#pack(location.pack) })));
+    const [{ location, pack } = {}] = await this.#environment.placesOf([id]);
+    return location === undefined || pack === undefined ? [] : [{ location, pack }];
   }
 
   #pack(number: number): Promise<IndexedPack> {

@@ -1,8 +1,10 @@
 import type { SnapshotReader, TaskRunner } from '../../core/ports/repository.ts';
+import type { RestoreDamage } from '../../core/ports/service.ts';
 import type { ByteString, TreeEntry } from '../../core/tree-entry.ts';
+import { printable } from './byte-path.ts';
 import { removeFile } from './file-writer.ts';
 import type { RestoreTaskResult } from './restore-result.ts';
-import type { RestoreTask } from './restore-task.ts';
+import type { FileChunk, RestoreTask } from './restore-task.ts';
 import { contentDiffers, namingFile } from './unreadable-content.ts';
 
 export interface LargeFileOptions {
@@ -10,14 +12,11 @@ export interface LargeFileOptions {
   runner: TaskRunner<RestoreTask, RestoreTaskResult>;
   /** Plain bytes that one task writes. */
   taskBytes: number;
+  allowDamaged: boolean;
   signal: AbortSignal;
   take(result: RestoreTaskResult): void;
-}
-
-/** A chunk; its tag is its offset in the file. */
-interface WantedChunk {
-  id: Uint8Array;
-  tag: number;
+  /** Told of bytes that the backup records as lost, if damage is allowed. */
+  lose(damage: RestoreDamage): void;
 }
 
 /**
@@ -51,10 +50,10 @@ async function writeContent(
   tasks: Promise<unknown>[],
   options: LargeFileOptions,
 ): Promise<void> {
-  const { reader, runner, signal } = options;
-  for await (const wanted of windows(entry, options)) {
+  const { reader, runner, signal, take } = options;
+  for await (const chunks of windows(entry, options)) {
     signal.throwIfAborted();
-    const task = runner.run({ kind: 'ranges', path: entry.path, temporary, ranges: await reader.plan(wanted) });
+    const task = runner.run({ kind: 'ranges', path: entry.path, temporary, chunks }).then(take);
     // It is awaited later; until then its error must not count as unhandled.
     task.catch(() => undefined);
     tasks.push(task);
@@ -66,14 +65,16 @@ async function writeContent(
 /** The chunks of a file in groups of some bytes. */
 async function* windows(
   entry: TreeEntry,
-  { reader, taskBytes }: LargeFileOptions,
-): AsyncGenerator<readonly WantedChunk[]> {
-  let window: WantedChunk[] = [];
+  { reader, taskBytes, allowDamaged, lose }: LargeFileOptions,
+): AsyncGenerator<readonly FileChunk[]> {
+  let window: FileChunk[] = [];
   let bytes = 0;
   let offset = 0;
-  for await (const { id, length } of reader.segments(entry.content ?? { segments: [] })) {
+  const content = entry.content ?? { segments: [] };
+  for await (const { id, length, missing } of reader.segments(content, { despiteDamage: allowDamaged })) {
+    if (missing === true) lose({ path: printable(entry.path), offset, length, reason: 'These bytes are lost.' });
     if (id !== null) {
-      window.push({ id, tag: offset });
+      window.push({ id, tag: offset, length });
       bytes += length;
     }
     offset += length;

@@ -20,6 +20,8 @@ const schema = z.strictObject({
   dryRun: z.boolean().default(false),
   /** Give files their owners again; default: if this process may (root). */
   owner: z.boolean().optional(),
+  /** Leave holes for bytes that are lost, and list them, instead of refusing. */
+  allowDamaged: z.boolean().default(false),
 });
 
 export interface RestoreOptions {
@@ -30,6 +32,7 @@ export interface RestoreOptions {
   conflict: Conflict;
   dryRun: boolean;
   owner: boolean;
+  allowDamaged: boolean;
 }
 
 /** @throws HoldfastError `options-invalid` naming the option */
@@ -40,10 +43,10 @@ export function parseRestoreOptions(options: unknown): RestoreOptions {
     throw new HoldfastError(
       'invalid',
       'options-invalid',
-      `The restore option \`${issue?.path.join('.') || 'options'}\` is not valid: ${issue?.message ?? 'unknown'}. There are \`target\`, \`inPlace\`, \`paths\`, \`conflict\`, \`dryRun\` and \`owner\`.`,
+      `The restore option \`${issue?.path.join('.') || 'options'}\` is not valid: ${issue?.message ?? 'unknown'}. There are \`target\`, \`inPlace\`, \`paths\`, \`conflict\`, \`dryRun\`, \`owner\` and \`allowDamaged\`.`,
     );
   }
-  const { target, inPlace, paths, conflict, dryRun, owner } = parsed.data;
+  const { target, inPlace, paths, conflict, dryRun, owner, allowDamaged } = parsed.data;
   if ((target === undefined) !== inPlace) {
     throw new HoldfastError(
       'invalid',
@@ -58,5 +61,6 @@ export function parseRestoreOptions(options: unknown): RestoreOptions {
     conflict,
     dryRun,
     owner: owner ?? process.geteuid?.() === 0,
+    allowDamaged,
   };
 }

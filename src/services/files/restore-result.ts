@@ -1,3 +1,4 @@
+import type { RestoreDamage } from '../../core/ports/service.ts';
 import type { ByteString, TreeEntry } from '../../core/tree-entry.ts';
 import { printable } from './byte-path.ts';
 import type { RestoredMetadata } from './file-writer.ts';
@@ -28,6 +29,10 @@ export interface RestoreTaskResult {
   /** Of `links`: those that the target's file system cannot make. */
   unlinkable: ByteString[];
   warnings: string[];
+  /** Bytes that are lost: holes now. */
+  damages: RestoreDamage[];
+  /** Of `pages`: positions of those that cannot be read. */
+  lostPages: { index: number; reason: string }[];
   /** Of a dry run. */
   actions: { action: RestoreAction; path: string }[];
   /** Of `begin`: where to write, and whether something is replaced; absent if the file is skipped. */
@@ -51,6 +56,8 @@ export function emptyResult(): RestoreTaskResult {
     made: [],
     unlinkable: [],
     warnings: [],
+    damages: [],
+    lostPages: [],
     actions: [],
   };
 }

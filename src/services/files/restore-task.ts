@@ -1,7 +1,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import type { PlannedRange, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
+import type { TaskContext, TaskHandler, TreePageEntries } from '../../core/ports/repository.ts';
 import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
-import { isBelow } from './byte-path.ts';
+import { isDamage } from './base-entries.ts';
+import { isBelow, printable } from './byte-path.ts';
 import { conflictAt, decide } from './conflict-decision.ts';
 import { FileFilling, type WantedFile } from './file-filling.ts';
 import { FileWriter, type FileWriterOptions, writeAll } from './file-writer.ts';
@@ -10,11 +11,12 @@ import { addAction, type DirectoryEnd, directoryEnd, emptyResult, type RestoreTa
 import { RestoreTarget, type RestoreTargetOptions, statusAt } from './restore-target.ts';
 import type { FilesSizes } from './sizes.ts';
 import { StopFlag } from './stop-flag.ts';
-import { readNaming } from './unreadable-content.ts';
+import { namingFile } from './unreadable-content.ts';
 
 export interface RestoreTaskOptions extends FileWriterOptions, RestoreTargetOptions {
   conflict: Conflict;
   dryRun: boolean;
+  allowDamaged: boolean;
   /** Nothing can be in the way: the target was empty. */
   fresh: boolean;
   sizes: FilesSizes;
@@ -27,11 +29,18 @@ export type RestoreTask =
   /** Files with several names, one of each. */
   | { kind: 'entries'; entries: readonly TreeEntry[] }
   | { kind: 'begin'; entry: TreeEntry }
-  /** A part of a large file; chunks' tags are their offsets in it. */
-  | { kind: 'ranges'; path: ByteString; temporary: ByteString; ranges: readonly PlannedRange[] }
+  /** A part of a large file. */
+  | { kind: 'ranges'; path: ByteString; temporary: ByteString; chunks: readonly FileChunk[] }
   | { kind: 'finish'; entry: TreeEntry; temporary: ByteString; replace: boolean }
   | { kind: 'links'; links: readonly FurtherName[] }
   | { kind: 'directories'; directories: readonly DirectoryEnd[] };
+
+/** A chunk of a file; its tag is its offset in it. */
+export interface FileChunk {
+  id: Uint8Array;
+  tag: number;
+  length: number;
+}
 
 /** One more name for a file that is there. */
 export interface FurtherName extends Pick<TreeEntry, 'path' | 'type' | 'modifiedAt'> {
@@ -63,10 +72,15 @@ class RestoreRun {
     this.#target = target;
     this.#stop = stop;
     this.#writer = new FileWriter(options);
-    this.#filling = new FileFilling(context, stop, (file, bytes) => {
-      this.#writer.writeFile(file.place, bytes, file.entry, file.replace);
-      this.#countFile(file.entry, file.replace);
-    });
+    this.#filling = new FileFilling(
+      context,
+      stop,
+      (file, bytes) => {
+        this.#writer.writeFile(file.place, bytes, file.entry, file.replace);
+        this.#countFile(file.entry, file.replace);
+      },
+      options.allowDamaged ? (damage) => this.#result.damages.push(damage) : undefined,
+    );
   }
 
   async run(task: RestoreTask): Promise<RestoreTaskResult> {
@@ -101,8 +115,27 @@ class RestoreRun {
   }
 
   async #wantedEntries({ pages, paths }: Extract<RestoreTask, { kind: 'pages' }>): Promise<TreeEntry[]> {
-    const entries = (await this.#context.readPages(pages)).flatMap((page) => page.entries);
+    const entries = (await this.#readPages(pages)).flatMap((page) => page.entries);
     return paths === undefined ? entries : entries.filter(({ path }) => paths.some((wanted) => isBelow(path, wanted)));
+  }
+
+  /** All pages, or where damage is allowed, those that can be read. */
+  async #readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]> {
+    try {
+      return await this.#context.readPages(pages);
+    } catch (error) {
+      if (!this.#options.allowDamaged || !isDamage(error)) throw error;
+    }
+    const read: TreePageEntries[] = [];
+    for (const [index, page] of pages.entries()) {
+      try {
+        read.push(...(await this.#context.readPages([page])));
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        this.#result.lostPages.push({ index, reason: error.message });
+      }
+    }
+    return read;
   }
 
   async #entries(entries: readonly TreeEntry[], deferLinked: boolean): Promise<void> {
@@ -173,14 +206,22 @@ class RestoreRun {
     this.#result.begun = { temporary: this.#writer.beginFile(place, entry.size ?? 0), replace };
   }
 
-  async #ranges(task: Extract<RestoreTask, { kind: 'ranges' }>): Promise<void> {
-    const descriptor = openSync(Buffer.from(task.temporary, 'latin1'), constants.O_WRONLY | constants.O_NOFOLLOW);
+  async #ranges({ path, temporary, chunks }: Extract<RestoreTask, { kind: 'ranges' }>): Promise<void> {
+    const descriptor = openSync(Buffer.from(temporary, 'latin1'), constants.O_WRONLY | constants.O_NOFOLLOW);
+    const lengths = new Map(chunks.map(({ tag, length }) => [tag, length]));
     try {
-      for (const range of task.ranges) {
-        this.#stop.throwIfStopped();
-        const write = (offset: number, bytes: Uint8Array): void => writeAll(descriptor, bytes, offset);
-        await readNaming(this.#context.source, range, () => task.path, write);
-      }
+      await this.#context.readDespiteDamage(
+        chunks,
+        (offset, bytes) => {
+          this.#stop.throwIfStopped();
+          writeAll(descriptor, bytes, offset);
+        },
+        (offset, reason) => {
+          const range = { offset, length: lengths.get(offset) ?? 0 };
+          if (!this.#options.allowDamaged) throw namingFile(reason, path, range);
+          this.#result.damages.push({ path: printable(path), ...range, reason: reason.message });
+        },
+      );
     } finally {
       closeSync(descriptor);
     }

@@ -1,6 +1,7 @@
+import { DamageList } from '../../core/damage-list.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotReader, TaskRunner } from '../../core/ports/repository.ts';
-import type { RestoreContext, ServiceRestore } from '../../core/ports/service.ts';
+import type { RestoreContext, RestoreDamage, ServiceRestore } from '../../core/ports/service.ts';
 import { type ByteString, type ContentSegment, comparePaths, type TreeEntry } from '../../core/tree-entry.ts';
 import { isBelow, printable, toByteString } from './byte-path.ts';
 import { restoreLargeFile } from './large-file-restore.ts';
@@ -47,9 +48,20 @@ export async function restoreFiles(context: RestoreContext, sizes: FilesSizes): 
   const stop = new StopFlag();
   const stopWorkers = (): void => stop.stop();
   signal.addEventListener('abort', stopWorkers);
-  const { conflict, dryRun, owner } = options;
+  refuseLostEntries(reader, options);
+  const { conflict, dryRun, owner, allowDamaged } = options;
   const umask = process.umask();
-  const taskOptions = { ...targetOptions, conflict, dryRun, owner, umask, fresh, sizes, stop: stop.shared };
+  const taskOptions = {
+    ...targetOptions,
+    conflict,
+    dryRun,
+    owner,
+    allowDamaged,
+    umask,
+    fresh,
+    sizes,
+    stop: stop.shared,
+  };
   const job = new FilesRestore(context, reader, options, taskOptions);
   try {
     await job.run();
@@ -61,7 +73,7 @@ export async function restoreFiles(context: RestoreContext, sizes: FilesSizes): 
   } finally {
     signal.removeEventListener('abort', stopWorkers);
   }
-  return { report: job.report() };
+  return job.result();
 }
 
 function targetOf({ inPlace, target }: RestoreOptions, reader: SnapshotReader): RestoreTargetOptions {
@@ -85,6 +97,7 @@ class FilesRestore {
   readonly #target: RestoreTarget;
   readonly #counts: RestoreCounts = { files: 0, directories: 0, other: 0, bytes: 0, skipped: 0, overwritten: 0 };
   readonly #directories: DirectoryEnd[] = [];
+  readonly #damages = new DamageList();
   readonly #linked = new LinkedFiles();
   readonly #actions: { action: RestoreAction; path: string }[] = [];
   readonly #inFlight = new Set<Promise<void>>();
@@ -112,8 +125,13 @@ class FilesRestore {
     const { paths, dryRun } = this.#options;
     if (paths !== undefined && !dryRun)
       this.#directories.push(...(await makeParentFolders(this.#reader, paths, this.#target)));
-    for (const pages of batches(await this.#wantedPages(), PAGES_IN_A_TASK))
-      await this.#start(async () => void (await this.#page({ kind: 'pages', pages, paths })));
+    for (const lost of lostEntriesOf(this.#reader, paths)) this.#damages.add(lost);
+    for (const wanted of batches(await this.#wantedPages(), PAGES_IN_A_TASK))
+      await this.#start(async () => {
+        const pages = wanted.map(({ page }) => page);
+        const { lostPages } = await this.#page({ kind: 'pages', pages, paths });
+        for (const { index, reason } of lostPages) this.#losePage(wanted[index] as WantedPage, reason);
+      });
     await this.#finishStarted();
     await this.#restoreLinked();
     if (dryRun) return;
@@ -127,41 +145,42 @@ class FilesRestore {
     await Promise.all(this.#inFlight);
   }
 
-  report(): Record<string, unknown> {
+  result(): ServiceRestore {
     const { target, inPlace, dryRun } = this.#options;
-    return {
+    if (this.#damages.count > 0) this.#warn(this.#damages.warning());
+    const report = {
       ...this.#counts,
       target: inPlace ? 'original places' : target,
       dryRun,
       warningCount: this.#warnings,
       ...(dryRun ? { actions: this.#actions } : {}),
+      ...this.#damages.report(),
     };
+    return { report, ...this.#damages.result() };
   }
 
-  async #wantedPages(): Promise<ContentSegment[]> {
-    const pages = await this.#reader.pages();
-    const { paths } = this.#options;
-    if (paths === undefined) return pages.map(({ page }) => page);
-    const wanted = pages.filter(({ firstPath }, index) => {
-      const next = pages[index + 1]?.firstPath;
-      return paths.some(
-        (path) =>
-          (comparePaths(firstPath, path) <= 0 || isBelow(firstPath, path)) &&
-          (next === undefined || comparePaths(next, path) > 0 || isBelow(next, path)),
-      );
+  async #wantedPages(): Promise<WantedPage[]> {
+    const pages: WantedPage[] = (await this.#reader.pages()).map((page, index, all) => {
+      const until = all[index + 1]?.firstPath;
+      return until === undefined ? page : { ...page, until };
     });
-    return wanted.map(({ page }) => page);
+    const { paths } = this.#options;
+    if (paths === undefined) return pages;
+    return pages.filter(({ firstPath, until }) => paths.some((path) => mayHold(firstPath, until, path)));
   }
 
-  /** @returns the paths that were made of single entries */
-  async #page(task: Extract<RestoreTask, { kind: 'pages' | 'entries' }>): Promise<ByteString[]> {
+  async #page(task: Extract<RestoreTask, { kind: 'pages' | 'entries' }>): Promise<RestoreTaskResult> {
     const result = await this.#runner.run(task);
     this.#take(result);
     this.#directories.push(...result.directories);
     this.#linked.add(result.linked);
-    const { made } = result;
-    for (const entry of result.large) if (await this.#large(entry)) made.push(entry.path);
-    return made;
+    for (const entry of result.large) if (await this.#large(entry)) result.made.push(entry.path);
+    return result;
+  }
+
+  #losePage({ firstPath, until = '', entries }: WantedPage, reason: string): void {
+    const path = printable(firstPath);
+    this.#damages.add({ path, offset: 0, length: 0, lostUntil: printable(until), lostEntries: entries, reason });
   }
 
   #large(entry: TreeEntry): Promise<boolean> {
@@ -169,8 +188,10 @@ class FilesRestore {
       reader: this.#reader,
       runner: this.#runner,
       taskBytes: this.#sizes.restoreTask,
+      allowDamaged: this.#options.allowDamaged,
       signal: this.#context.signal,
       take: (result) => this.#take(result),
+      lose: (damage) => this.#damages.add(damage),
     });
   }
 
@@ -196,7 +217,8 @@ class FilesRestore {
     const made = new Set<ByteString>();
     for (const batch of batches(entries, LINKED_FILES_IN_A_TASK))
       await this.#start(async () => {
-        for (const path of await this.#page({ kind: 'entries', entries: batch })) made.add(path);
+        const result = await this.#page({ kind: 'entries', entries: batch });
+        for (const path of result.made) made.add(path);
       });
     await this.#finishStarted();
     return made;
@@ -227,6 +249,7 @@ class FilesRestore {
   #take(result: RestoreTaskResult): void {
     for (const key of Object.keys(this.#counts) as (keyof RestoreCounts)[]) this.#counts[key] += result.counts[key];
     for (const warning of result.warnings) this.#warn(warning);
+    for (const damage of result.damages) this.#damages.add(damage);
     for (const action of result.actions) if (this.#actions.length < ACTIONS_TOLD) this.#actions.push(action);
     const now = performance.now();
     if (now - this.#lastReport < 200) return;
@@ -240,6 +263,44 @@ class FilesRestore {
       doneFiles: files,
     });
   }
+}
+
+/** A page of the tree, and the first path of the one behind it. */
+interface WantedPage {
+  firstPath: ByteString;
+  until?: ByteString;
+  page: ContentSegment;
+  entries: number;
+}
+
+/** Whether `path`, or something below it, may be among the entries from `from` up to `until`. */
+function mayHold(from: ByteString, until: ByteString | undefined, path: ByteString): boolean {
+  const beginsBefore = comparePaths(from, path) <= 0 || isBelow(from, path);
+  return beginsBefore && (until === undefined || comparePaths(until, path) > 0 || isBelow(until, path));
+}
+
+/** Parts of the tree that a repair found to be lost, and that hold or may hold what is wanted. */
+function lostEntriesOf(reader: SnapshotReader, paths: readonly ByteString[] | undefined): RestoreDamage[] {
+  const { root } = reader.record;
+  const lost = root.kind === 'tree' ? (root.lost ?? []) : [];
+  return lost
+    .filter(({ from, until }) => paths === undefined || paths.some((path) => mayHold(from, until, path)))
+    .map(({ from, until = '', entries }) => ({
+      path: printable(from),
+      offset: 0,
+      length: 0,
+      lostUntil: printable(until),
+      ...(entries === undefined ? {} : { lostEntries: entries }),
+      reason: 'This part of the tree is lost.',
+    }));
+}
+
+function refuseLostEntries(reader: SnapshotReader, { paths, allowDamaged }: RestoreOptions): void {
+  const [first] = lostEntriesOf(reader, paths);
+  if (first === undefined || allowDamaged) return;
+  const end = first.lostUntil === '' ? 'the end' : first.lostUntil;
+  const message = `All between ${first.path} and ${end} is lost in this backup. Restore other paths, or allow damage to restore the rest.`;
+  throw new HoldfastError('damaged', 'tree-part-lost', message, { details: { ...first } });
 }
 
 function* batches<Item>(items: readonly Item[], size: number): Generator<Item[]> {

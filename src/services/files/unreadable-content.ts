@@ -1,33 +1,18 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { ChunkSource, PlannedRange } from '../../core/ports/repository.ts';
-import type { ByteString } from '../../core/tree-entry.ts';
+import type { ByteString, MissingRange } from '../../core/tree-entry.ts';
 import { isDamage } from './base-entries.ts';
 import { printable } from './byte-path.ts';
 
-/** Reads a range; if a chunk of it is damaged, the error names the file. @param pathOf the file that a tag belongs to */
-export async function readNaming(
-  source: ChunkSource,
-  range: PlannedRange,
-  pathOf: (tag: number) => ByteString,
-  take: (tag: number, bytes: Uint8Array) => void,
-): Promise<void> {
-  let taken = 0;
-  try {
-    await source.read(range, (tag, bytes) => {
-      take(tag, bytes);
-      taken++;
-    });
-  } catch (error) {
-    throw namingFile(error, pathOf(range.tags[Math.min(taken, range.tags.length - 1)] ?? 0));
-  }
-}
-
-/** An error that names the file which cannot be restored because of it; other errors than damage are returned as they are. */
-export function namingFile(error: unknown, path: ByteString): unknown {
+/**
+ * An error that names the file which cannot be restored because of it, and the bytes of it if they are known; other errors than
+ * damage are returned as they are.
+ */
+export function namingFile(error: unknown, path: ByteString, range?: MissingRange): unknown {
   if (!isDamage(error) || 'path' in error.details) return error;
-  return new HoldfastError('damaged', error.code, `${printable(path)} cannot be restored: ${error.message}`, {
+  const bytes = range === undefined ? '' : `bytes ${range.offset} to ${range.offset + range.length - 1}: `;
+  return new HoldfastError('damaged', error.code, `${printable(path)} cannot be restored: ${bytes}${error.message}`, {
     cause: error,
-    details: { ...error.details, path: printable(path) },
+    details: { ...error.details, ...range, path: printable(path) },
   });
 }
 
@@ -39,4 +24,11 @@ export function contentDiffers(path: ByteString): HoldfastError {
     `${printable(path)} cannot be restored: its content is not as long as its entry says. Run \`holdfast verify\`.`,
     { details: { path: printable(path) } },
   );
+}
+
+/** For bytes that the backup itself records as lost, or whose list cannot be read. */
+export function contentMissing(path: ByteString): HoldfastError {
+  return new HoldfastError('damaged', 'content-missing', 'These bytes are lost.', {
+    details: { path: printable(path) },
+  });
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { BackupType } from '../../core/backup.ts';
+import { DamageList } from '../../core/damage-list.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import type { ContentDamage } from '../../core/ports/repository.ts';
 import type {
   BackupContext,
   ChainLink,
@@ -20,6 +22,10 @@ export function createStreamService(): Service {
 }
 
 const NOTHING = z.strictObject({});
+const RESTORE_OPTIONS = z.strictObject({
+  /** Give zeros for bytes that are lost, and list them, instead of refusing. */
+  allowDamaged: z.boolean().default(false),
+});
 
 class StreamService implements Service {
   readonly name = 'stream';
@@ -61,28 +67,57 @@ class StreamService implements Service {
   /** Reads everything and checks it; the bytes themselves are fetched with `read`. */
   async restore(context: RestoreContext): Promise<ServiceRestore> {
     const { backup, chain, options, signal } = context;
-    parseNothing(options, 'options-invalid', 'A stream is restored without options');
+    const { allowDamaged } = parseRestoreOptions(options);
+    const damages = new DamageList();
+    const hash = createHash('sha256');
     let doneBytes = 0;
-    for await (const bytes of this.read(chain, signal)) {
+    for await (const bytes of this.read(
+      chain,
+      signal,
+      allowDamaged ? { onDamage: (damage) => damages.add(damage) } : {},
+    )) {
+      hash.update(bytes);
       doneBytes += bytes.byteLength;
       const percent = backup.size === 0 ? 100 : Math.floor((100 * doneBytes) / backup.size);
       context.report({ percent, phase: 'verifying', doneBytes, totalBytes: backup.size });
     }
-    return { checksum: backup.checksum, report: { bytes: doneBytes } };
+    if (damages.count > 0) context.warn(damages.warning());
+    return {
+      checksum: `sha256:${hash.digest('hex')}`,
+      report: { bytes: doneBytes, ...damages.report() },
+      ...damages.result(),
+    };
   }
 
-  /** @throws HoldfastError `checksum-differs` (damaged) instead of a normal end */
-  async *read(chain: readonly ChainLink[], signal: AbortSignal): AsyncIterable<Uint8Array> {
+  /** @throws HoldfastError `checksum-differs` (damaged) instead of a normal end, unless damage was allowed and told of */
+  async *read(
+    chain: readonly ChainLink[],
+    signal: AbortSignal,
+    { onDamage }: { onDamage?: (damage: ContentDamage) => void } = {},
+  ): AsyncIterable<Uint8Array> {
     const link = chain.at(-1);
     if (link === undefined) throw new HoldfastError('internal', 'chain-empty', 'No snapshot was given to read from.');
     const hash = createHash('sha256');
-    for await (const bytes of untilCancelled(link.reader.read(), signal)) {
+    let isDamaged = false;
+    const tell = (damage: ContentDamage): void => {
+      isDamaged = true;
+      onDamage?.(damage);
+    };
+    const source = link.reader.read(undefined, undefined, onDamage === undefined ? {} : { onDamage: tell });
+    for await (const bytes of untilCancelled(source, signal)) {
       hash.update(bytes);
       yield bytes;
     }
     const found = `sha256:${hash.digest('hex')}`;
-    if (found !== link.backup.checksum) throw checksumDiffers(link, found);
+    if (found !== link.backup.checksum && !isDamaged) throw checksumDiffers(link, found);
   }
+}
+
+function parseRestoreOptions(options: unknown): z.infer<typeof RESTORE_OPTIONS> {
+  const result = RESTORE_OPTIONS.safeParse(options ?? {});
+  if (result.success) return result.data;
+  const message = `A stream is restored without options, but for \`allowDamaged\`. ${z.prettifyError(result.error)}`;
+  throw new HoldfastError('invalid', 'options-invalid', message);
 }
 
 async function* untilCancelled(source: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
