@@ -283,6 +283,8 @@ class Repository:
         self.warnings = []
         self.open_keyring(credentials)
         self.read_collection_state()
+        self.allow_damaged = False
+        self.losses = []
         self.chunks = None
         self.frames = OrderedDict()
 
@@ -417,6 +419,7 @@ class Repository:
 
     def load_index(self):
         self.chunks = {}
+        bad = {bytes.fromhex(name.split("/")[1]) for name in self.names("bad")}
         for name in self.names("index"):
             data = self.read(name)
             if hashlib.sha256(data).hexdigest() != name.split("/")[1]:
@@ -432,7 +435,9 @@ class Repository:
                 pack, *place = struct.unpack(">IIIII", plain[at + 32 : at + 52])
                 if pack >= len(header["packs"]):
                     raise Damaged(f"{name} has a row outside of its packs")
-                self.chunks.setdefault(plain[at : at + 32], (header["packs"][pack], *place))
+                known = self.chunks.get(plain[at : at + 32])
+                if known is None or known[0]["id"] in bad:
+                    self.chunks[plain[at : at + 32]] = (header["packs"][pack], *place)
 
     # [9] [10]
 
@@ -556,6 +561,8 @@ class Repository:
         if "inline" in content:
             yield content["inline"]
             return
+        for offset, length in content.get("missing", []):
+            self.lose(f"{content.get('path', b'the content')!r}: bytes {offset} to {offset + length - 1} are lost")
         for identifier, length in self.segments(content):
             if identifier is None:
                 yield length
@@ -565,7 +572,15 @@ class Repository:
                 raise Damaged(f"chunk {identifier.hex()} has another length than its list says")
             yield plain
 
+    def lose(self, what):
+        """For what a repair recorded as lost [18]."""
+        if not self.allow_damaged:
+            raise Damaged(f"{what}. Give --allow-damaged to get the rest")
+        self.losses.append(what)
+
     def entries(self, snapshot):
+        for first, until, _count in snapshot["root"].get("lost", []):
+            self.lose(f"all from {first!r} to {'the end' if until is None else repr(until)} is lost")
         index = b"".join(piece if isinstance(piece, bytes) else bytes(piece) for piece in self.pieces(snapshot["root"]))
         previous = None
         for first, page, length, count in cbor_sequence(index):
@@ -705,22 +720,30 @@ def restore(repository, arguments):
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
         sys.exit(f"{target} is not empty. Name an empty or a new folder.")
+    repository.allow_damaged = arguments.allow_damaged
     if snapshot["root"]["kind"] == "tree":
         restorer = Restorer(repository, target)
         restorer.tree(snapshot)
         for warning in restorer.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         print(f"{restorer.count} entries restored to {target}")
-        return
+        return tell_losses(repository)
     delta = snapshot["serviceData"].get("stored") == "delta"
     file = target / (arguments.snapshot + (".delta.json" if delta else ".content"))
     with open(file, "xb") as output:
         output.truncate(write_content(repository, snapshot["root"], output))
     if delta:
         print(f"warning: this is a delta against {snapshot['serviceData']['baseId']}", file=sys.stderr)
-    else:
+    elif not repository.losses:
         check_sum(snapshot, file.read_bytes())
     print(f"restored to {file}")
+    return tell_losses(repository)
+
+
+def tell_losses(repository):
+    for loss in repository.losses:
+        print(f"lost: {loss}", file=sys.stderr)
+    return 4 if repository.losses else 0
 
 
 def check_sum(snapshot, content):
@@ -783,6 +806,7 @@ def main():
     restoring = commands.add_parser("restore", help="one snapshot into an empty folder")
     restoring.add_argument("snapshot")
     restoring.add_argument("--target", required=True)
+    restoring.add_argument("--allow-damaged", action="store_true", help="zeros for bytes that a repair recorded as lost")
     commands.add_parser("verify", help="every pack, chunk and snapshot")
     arguments = parser.parse_args()
     if not arguments.key_file and not arguments.passphrase_file:
