@@ -189,6 +189,12 @@ describe('a tree whose own pages are damaged', () => {
       assert.ok(found.length > 0 && found.length < names.length);
       assert.equal(found.length + lost, names.length + 1, 'the folder has an entry, too');
       assert.deepEqual((await rig.repository.repair({ dryRun: false })).steps, []);
+      await assert.rejects(rig.repository.collect({ dryRun: false }), { code: 'collection-stopped-by-damage' });
+      await rig.repository.forgetSnapshot(backup.id, { trashDays: 0, reason: 'the derived one is enough' });
+      await rig.repository.collect({ dryRun: false, now: new Date(Date.now() + 1000) });
+      assert.deepEqual(await restoreAllowing(rig, derived, 'collected'), outcomes[0]);
+      const { findings } = await rig.repository.check({ level: 4 });
+      assert.deepEqual(findings, [], 'nothing is damaged any more but what the derived backup says');
       const sound = `${source}/${found.at(-1)}`;
       await rig.restore(derived, { target: path.join(rig.folder, 'one'), paths: [sound] });
       assert.equal(await readFile(path.join(rig.folder, 'one', 'source', found.at(-1)!), 'utf8'), found.at(-1));

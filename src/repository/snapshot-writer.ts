@@ -21,8 +21,9 @@ import type { WrittenPack } from './pack-writer.ts';
 import { ChunkClaims } from './pipeline/chunk-claims.ts';
 import type { EngineTask } from './pipeline/engine-tasks.ts';
 import { ENGINE_MODULE, type SessionCounts } from './pipeline/messages.ts';
-import type { PoolSession } from './pipeline/worker-pool.ts';
+import type { PoolSession } from './pipeline/task-pool.ts';
 import { type ReferencedChunk, referencedChunks } from './referenced-chunks.ts';
+import { listBadPacks } from './repair/bad-packs.ts';
 import type { RepositoryParts } from './repository-parts.ts';
 import { WriterSessionMark } from './session-mark.ts';
 import { writeStream } from './stream-writer.ts';
@@ -237,23 +238,24 @@ export class EngineSnapshotWriter implements SnapshotWriter {
     const state = await this.#parts.followCollection();
     this.#base = state.base;
     const lost: ReferencedChunk[] = [];
+    const going = new Set([...state.condemned, ...(await listBadPacks(this.#parts.storage))]);
     for await (const chunk of referencedChunks(this.#parts, record))
-      if (!index.isElsewhere(chunk.id, state.condemned)) lost.push(chunk);
+      if (!index.isElsewhere(chunk.id, going)) lost.push(chunk);
     if (lost.length === 0) return;
     await this.#close(false);
     this.#session = undefined;
     this.#opening = undefined;
     const located = lost.map(({ id, metadata }) => {
       const location = index.find(id);
-      if (location === undefined)
-        throw new HoldfastError(
-          'unavailable',
-          'collected-meanwhile',
-          'A collection removed chunks that this backup relied on before it was complete. Nothing is lost: make the backup again.',
-        );
+      if (location === undefined) throw collectedMeanwhile();
       return { id, location, tags: [metadata ? PACK_KIND.metadata : PACK_KIND.data] };
     });
-    for (const range of planRanges(located, (number) => index.pack(number))) await this.#copy(range);
+    try {
+      for (const range of planRanges(located, (number) => index.pack(number))) await this.#copy(range);
+    } catch (error) {
+      if (error instanceof HoldfastError && GONE.has(error.code)) throw collectedMeanwhile(error);
+      throw error;
+    }
     await this.#flush();
   }
 
@@ -289,4 +291,15 @@ export class EngineSnapshotWriter implements SnapshotWriter {
     }
     await this.#mark.remove();
   }
+}
+
+const GONE = new Set(['object-missing', 'chunk-missing']);
+
+function collectedMeanwhile(cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'unavailable',
+    'collected-meanwhile',
+    'A collection removed chunks that this backup relied on before it was complete. Nothing is lost: make the backup again.',
+    { cause },
+  );
 }

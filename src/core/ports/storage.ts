@@ -21,7 +21,10 @@ export interface Storage {
   /** Begins an object whose key is known only at its end. Nothing is visible until `commit`. */
   beginNew(): PendingObject;
 
-  /** Replaces an object or makes it. Only for objects that nobody's safety depends on (session heartbeats, ledgers). */
+  /**
+   * Replaces an object or makes it, atomically. Only for objects that nobody's safety depends on (session heartbeats), and for
+   * damaged ones, by authentic bytes of a copy.
+   */
   replace(key: string, bytes: Uint8Array): Promise<void>;
 
   /** @throws HoldfastError `object-missing` (kind not-found) */

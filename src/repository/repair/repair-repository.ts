@@ -143,8 +143,9 @@ class Repair {
       ...marked,
       ...indexed.filter((packId) => ledger.isDamaged(packId)),
     ]);
-    for (const packId of [...suspects].sort()) {
+    for (const [done, packId] of [...suspects].sort().entries()) {
       this.#options.signal?.throwIfAborted();
+      this.#options.report?.({ phase: 'packs', done, total: suspects.size });
       if (!removed.has(packId))
         await packs.mend(
           packId,

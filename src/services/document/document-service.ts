@@ -39,6 +39,8 @@ const RECENT_BYTES = 64 << 20;
 const PIECE_BYTES = 1 << 20;
 const SERVICE_DATA = z.object({ stored: z.enum(['document', 'delta']) });
 const NOTHING = z.strictObject({});
+const DOCUMENT_IS_WHOLE =
+  'A document is restored without options: a damaged one cannot be restored in part, because nobody could tell what it says';
 
 class DocumentService implements Service {
   readonly name = 'document';
@@ -88,7 +90,7 @@ class DocumentService implements Service {
   }
 
   async restore(context: RestoreContext): Promise<ServiceRestore> {
-    parseNothing(context.options, 'options-invalid', 'A document is restored without options');
+    parseNothing(context.options, 'options-invalid', DOCUMENT_IS_WHOLE);
     const data = await this.#rebuild(context.chain, context.signal);
     context.report({ percent: 100, phase: 'verified', doneBytes: data.byteLength, totalBytes: data.byteLength });
     return {
