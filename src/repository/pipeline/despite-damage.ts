@@ -11,8 +11,15 @@ export interface FoundPlace {
   pack: IndexedPack;
 }
 
+export interface WantedTag {
+  id: Uint8Array;
+  tag: number;
+}
+
 export interface ChunkPlaces {
   readonly source: ChunkSource;
+  /** As `TaskContext.plan`. */
+  plan(wanted: readonly WantedTag[]): Promise<readonly PlannedRange[]>;
   /** All places of a chunk, the best first. */
   placesOf(id: Uint8Array): Promise<readonly FoundPlace[]>;
 }
@@ -23,30 +30,33 @@ export interface ChunkPlaces {
  */
 export async function readDespiteDamage(
   access: ChunkPlaces,
-  wanted: readonly { id: Uint8Array; tag: number }[],
+  wanted: readonly WantedTag[],
   take: (tag: number, bytes: Uint8Array) => void,
   lose: (tag: number, reason: HoldfastError) => void,
 ): Promise<void> {
-  const chunks = new Map<string, { id: Uint8Array; tags: number[]; places: readonly FoundPlace[] }>();
-  for (const { id, tag } of wanted) {
-    const name = Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
-    const known = chunks.get(name);
-    if (known === undefined) chunks.set(name, { id, tags: [tag], places: await access.placesOf(id) });
-    else known.tags.push(tag);
-  }
   const taken = new Set<number>();
+  const planned = await access.plan(wanted).catch((error: unknown) => {
+    if (!isLoss(error)) throw error;
+    return undefined;
+  });
+  for (const range of planned ?? []) await readTaking(access.source, range, taken, take);
+  if (taken.size === wanted.length) return;
   let reason: HoldfastError | undefined;
   const attempt = async (located: readonly (FoundPlace & Omit<LocatedChunk, 'location'>)[]): Promise<void> => {
     const packs = new Map(located.map(({ location, pack }) => [location.pack, pack]));
     for (const range of planRanges(located, (number) => packs.get(number) as IndexedPack))
       reason = (await readTaking(access.source, range, taken, take)) ?? reason;
   };
-  await attempt(
-    [...chunks.values()].flatMap(({ id, tags, places: [first] }) =>
-      first === undefined ? [] : [{ ...first, id, tags }],
-    ),
+  const chunks = await placed(
+    access,
+    wanted.filter(({ tag }) => !taken.has(tag)),
   );
-  for (const { id, tags, places } of chunks.values()) {
+  // One chunk that is nowhere spoils a plan for all of them.
+  if (planned === undefined)
+    await attempt(
+      chunks.flatMap(({ id, tags, places: [first] }) => (first === undefined ? [] : [{ ...first, id, tags }])),
+    );
+  for (const { id, tags, places } of chunks) {
     let left = tags.filter((tag) => !taken.has(tag));
     reason = undefined;
     // The first place again, too: by itself, without what lies beside it.
@@ -57,6 +67,23 @@ export async function readDespiteDamage(
     }
     for (const tag of left) lose(tag, reason ?? chunkMissing(id));
   }
+}
+
+interface PlacedChunk {
+  id: Uint8Array;
+  tags: number[];
+  places: readonly FoundPlace[];
+}
+
+async function placed(access: ChunkPlaces, wanted: readonly WantedTag[]): Promise<PlacedChunk[]> {
+  const chunks = new Map<string, PlacedChunk>();
+  for (const { id, tag } of wanted) {
+    const name = Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
+    const known = chunks.get(name);
+    if (known === undefined) chunks.set(name, { id, tags: [tag], places: await access.placesOf(id) });
+    else known.tags.push(tag);
+  }
+  return [...chunks.values()];
 }
 
 /** @returns the damage that stopped the reading; what the taker throws is thrown on */

@@ -113,7 +113,12 @@ export class WorkerSession implements TaskContext {
     take: (tag: number, bytes: Uint8Array) => void,
     lose: (tag: number, reason: HoldfastError) => void,
   ): Promise<void> {
-    return readDespiteDamage({ source: this.source, placesOf: (id) => this.#allPlaces(id) }, wanted, take, lose);
+    const access = {
+      source: this.source,
+      plan: (chunks: typeof wanted) => this.plan(chunks),
+      placesOf: (id: Uint8Array) => this.#allPlaces(id),
+    };
+    return readDespiteDamage(access, wanted, take, lose);
   }
 
   async plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]> {
