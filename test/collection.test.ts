@@ -392,7 +392,7 @@ function wrap(
     get: (key) => storage.get(key),
     getRange: (key, offset, length, buffer) => storage.getRange(key, offset, length, buffer),
     list: (prefix, options) => storage.list(prefix, options),
-    delete: (key) => around('delete', key, () => around('write', key, () => storage.delete(key))),
+    delete: (key, options) => around('delete', key, () => around('write', key, () => storage.delete(key, options))),
     serverTime: () => storage.serverTime(),
     close: () => storage.close(),
   };

@@ -44,7 +44,7 @@ describe('pruning a repository', () => {
     const { application } = managed;
     const started = await application.repositories.startPrune('default', { createdBy: 'test' });
     const { status, result, error } = await application.operations.wait(started.id, 20_000);
-    assert.equal(status, 'completed', error?.message);
+    assert.equal(status, 'completed', error?.message ?? '');
     return result as unknown as CollectionReport;
   };
 

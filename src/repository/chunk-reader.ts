@@ -1,5 +1,6 @@
+import { HoldfastError } from '../core/errors.ts';
 import type { Storage } from '../core/ports/storage.ts';
-import type { IndexStore } from './index-store.ts';
+import type { FollowingRotation, IndexStore } from './index-store.ts';
 import type { Keyring } from './keyring.ts';
 import { chunkMissing } from './missing-chunk.ts';
 import { packKey } from './pack-format.ts';
@@ -11,17 +12,37 @@ export class ChunkReader {
   readonly #storage: Storage;
   readonly #keyring: () => Keyring;
   readonly #index: IndexStore;
+  readonly #following: FollowingRotation;
   readonly #frames = new Map<string, OpenedFrame>();
   #source: { keyring: Keyring; ranges: RangeSource } | undefined;
 
-  constructor(storage: Storage, keyring: () => Keyring, index: IndexStore) {
+  constructor(
+    storage: Storage,
+    keyring: () => Keyring,
+    index: IndexStore,
+    following: FollowingRotation = (work) => work(),
+  ) {
     this.#storage = storage;
     this.#keyring = keyring;
     this.#index = index;
+    this.#following = following;
   }
 
   /** @throws HoldfastError `chunk-missing`, `pack-damaged`, `object-missing` */
   async read(id: Uint8Array): Promise<Uint8Array> {
+    return this.#following(async () => {
+      try {
+        return await this.#read(id);
+      } catch (error) {
+        // A collector rewrote the pack since the index was read.
+        if (!(error instanceof HoldfastError) || error.code !== 'object-missing') throw error;
+        await this.#index.refresh();
+        return this.#read(id);
+      }
+    });
+  }
+
+  async #read(id: Uint8Array): Promise<Uint8Array> {
     let location = this.#index.find(id);
     if (location === undefined) {
       await this.#index.refresh();

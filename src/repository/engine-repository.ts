@@ -1,6 +1,5 @@
 import { monotonicFactory } from 'ulid';
 import type { Backup } from '../core/backup.ts';
-import { HoldfastError } from '../core/errors.ts';
 import type {
   CheckOptions,
   CheckReport,
@@ -58,9 +57,9 @@ export class EngineRepository implements Repository {
   }
 
   async openSnapshot(id: string): Promise<SnapshotReader> {
-    const { record } = await this.#followingRotation(() => this.#parts.snapshots.read(id));
+    const { record } = await this.#parts.following(() => this.#parts.snapshots.read(id));
     if (!('inline' in record.root.content) || record.root.kind === 'tree')
-      await this.#followingRotation(() => this.#parts.followCollection());
+      await this.#parts.following(() => this.#parts.followCollection());
     return new EngineSnapshotReader(this.#parts, record);
   }
 
@@ -97,14 +96,14 @@ export class EngineRepository implements Repository {
 
   async statistics(): Promise<RepositoryStatistics> {
     const { storage, index, settings, keyring } = this.#parts;
-    await this.#followingRotation(() => index.refresh());
+    await this.#parts.following(() => index.refresh());
     const [packs, segments, snapshots, trash] = await Promise.all([
       storage.list('packs/'),
       storage.list('index/'),
       storage.list('snapshots/'),
       storage.list('trash/'),
     ]);
-    const lastCollection = await this.#followingRotation(() => readLastCollection(storage, keyring()));
+    const lastCollection = await this.#parts.following(() => readLastCollection(storage, keyring()));
     const sum = (objects: readonly { size: number }[]): number =>
       objects.reduce((total, object) => total + object.size, 0);
     return {
@@ -125,33 +124,22 @@ export class EngineRepository implements Repository {
 
   async collect(options: CollectionOptions): Promise<CollectionReport> {
     await this.#parts.followRotation();
-    return this.#followingRotation(() => collect(this.#parts, options));
+    return this.#parts.following(() => collect(this.#parts, options));
   }
 
   async listTrash(): Promise<readonly ForgottenSnapshot[]> {
-    const entries = await this.#followingRotation(() => readTrash(this.#parts));
+    const entries = await this.#parts.following(() => readTrash(this.#parts));
     return entries.map(({ record, ...entry }) => ({ ...entry, backup: record.backup }));
   }
 
   async undeleteSnapshot(id: string): Promise<SnapshotRecord> {
     await this.#parts.followRotation();
-    return this.#followingRotation(() => undelete(this.#parts, id));
+    return this.#parts.following(() => undelete(this.#parts, id));
   }
 
   async close(): Promise<void> {
     await this.#parts.pool.close();
     await this.#parts.storage.close();
-  }
-
-  /** Another process may have rotated the key since: then what it wrote opens after a look at the new keyring. */
-  async #followingRotation<Result>(read: () => Promise<Result>): Promise<Result> {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof HoldfastError) || error.code !== 'key-epoch-unknown') throw error;
-      await this.#parts.followRotation({ now: true });
-      return read();
-    }
   }
 }
 

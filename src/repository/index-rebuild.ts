@@ -1,4 +1,4 @@
-import { HoldfastError, messageOf } from '../core/errors.ts';
+import { type ErrorKind, HoldfastError, messageOf } from '../core/errors.ts';
 import type { CheckFinding, IndexRebuildReport, StepProgress } from '../core/ports/repository.ts';
 import { readCollectionState } from './collection/collection-state.ts';
 import { packIdOf } from './pack-format.ts';
@@ -31,7 +31,10 @@ export async function rebuildIndex(
           listed.push(pack);
           if (pack.scanned) findings.push(footerLost(key, pack));
         } catch (error) {
-          if (!(error instanceof HoldfastError) || error.kind === 'cancelled') throw error;
+          // A fault that may pass is no damage: a pack that was not read this time must not fall out of the index.
+          if (!(error instanceof HoldfastError) || !TELLING.has(error.kind)) throw error;
+          // A collector removed it since the listing.
+          if (error.kind === 'not-found') continue;
           findings.push({
             severity: error.kind === 'unsupported' ? 'unsupported' : 'damage',
             code: error.code,
@@ -80,6 +83,8 @@ async function writeAnew(parts: RepositoryParts, listed: readonly ListedPack[], 
     replaced = written;
   }
 }
+
+const TELLING = new Set<ErrorKind>(['damaged', 'unsupported', 'wrong-key', 'not-found']);
 
 function footerLost(key: string, pack: ListedPack): CheckFinding {
   const found = `${pack.frames.length} frames were found one by one`;

@@ -29,6 +29,9 @@ export interface SharedIndex {
   packFlags: SharedArrayBuffer;
 }
 
+/** Does something again with the newest keyring where it met an epoch that this process does not know yet. */
+export type FollowingRotation = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
 /** What the index keeps of a segment. */
 export interface KnownSegment {
   /** numbers of its packs */
@@ -45,6 +48,7 @@ export interface KnownSegment {
 export class IndexStore {
   readonly #storage: Storage;
   readonly #keyring: () => Keyring;
+  readonly #following: FollowingRotation;
   readonly #segments = new Map<string, KnownSegment>();
   readonly #packs: IndexedPack[] = [];
   readonly #packNumbers = new Map<string, number>();
@@ -52,9 +56,11 @@ export class IndexStore {
   #table = new ChunkTable({ expected: 0 });
   #refreshing: Promise<void> | undefined;
 
-  constructor(storage: Storage, keyring: () => Keyring) {
+  /** @param following does something again with the newest keyring where it met an epoch that this process does not know yet */
+  constructor(storage: Storage, keyring: () => Keyring, following: FollowingRotation = (work) => work()) {
     this.#storage = storage;
     this.#keyring = keyring;
+    this.#following = following;
   }
 
   get shared(): SharedIndex {
@@ -123,7 +129,7 @@ export class IndexStore {
     const running = this.#refreshing;
     if (running !== undefined) await running.catch(() => undefined);
     if (this.#refreshing !== undefined && this.#refreshing !== running) return this.#refreshing;
-    const refreshing = this.#refresh().finally(() => {
+    const refreshing = this.#following(() => this.#refresh()).finally(() => {
       if (this.#refreshing === refreshing) this.#refreshing = undefined;
     });
     this.#refreshing = refreshing;

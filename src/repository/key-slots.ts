@@ -60,32 +60,56 @@ export async function addSlot(
 export async function listSlots(
   storage: Storage,
 ): Promise<{ slots: KeySlotObject[]; damaged: { key: string; error: unknown }[] }> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await listOnce(storage);
+    } catch (error) {
+      // A rotation took a slot away between the listing and the reading.
+      if (!(error instanceof HoldfastError) || error.code !== 'object-missing' || attempt >= MOST_LISTINGS) throw error;
+    }
+  }
+}
+
+const MOST_LISTINGS = 10;
+
+async function listOnce(storage: Storage): ReturnType<typeof listSlots> {
   const slots: KeySlotObject[] = [];
   const damaged: { key: string; error: unknown }[] = [];
   for (const key of (await storage.list('keys/', { sizes: false })).map((object) => object.key).sort()) {
     try {
       slots.push(await readSlot(storage, key));
     } catch (error) {
+      if (!(error instanceof HoldfastError) || !['damaged', 'unsupported'].includes(error.kind)) throw error;
       damaged.push({ key, error });
     }
   }
   return { slots, damaged };
 }
 
-/** Tries every provider on every slot, newest generation first. @returns undefined where none opens */
+/**
+ * Tries every provider on every slot, newest generation first. A slot that cannot be tried (its parameters ask for too much) is
+ * in nobody else's way. @returns undefined where none opens
+ */
 export async function openWithAny(
   slots: readonly KeySlotObject[],
   repositoryId: string,
   providers: readonly KeyProvider[],
 ): Promise<OpenedSlot | undefined> {
+  let failure: unknown;
   for (const slot of slots.toSorted((a, b) => b.generation - a.generation)) {
     for (const provider of providers) {
-      const wrappingKey = await provider.wrappingKeyFor(slot);
-      if (wrappingKey === undefined) continue;
-      const masterKey = unwrap(slot, repositoryId, wrappingKey);
-      if (masterKey !== undefined) return { slot, masterKey };
+      try {
+        const wrappingKey = await provider.wrappingKeyFor(slot);
+        if (wrappingKey === undefined) continue;
+        const masterKey = unwrap(slot, repositoryId, wrappingKey);
+        if (masterKey !== undefined) return { slot, masterKey };
+      } catch (error) {
+        if (!(error instanceof HoldfastError)) throw error;
+        failure ??= error;
+      }
     }
   }
+  if (failure !== undefined) throw failure;
   return undefined;
 }
 

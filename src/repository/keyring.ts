@@ -119,6 +119,15 @@ export function keyringName(generation: number): string {
   return `keyring/${String(generation).padStart(8, '0')}`;
 }
 
+/** Of the keyrings that there are, in order. */
+export async function keyringGenerations(storage: Storage): Promise<number[]> {
+  const names = (await storage.list('keyring/', { sizes: false })).map((object) => object.key);
+  return names
+    .flatMap((name) => /^keyring\/(\d{8})$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
 /** @throws HoldfastError `config-changed` (damaged) where `config` is not the one that the keyring was made for */
 export async function readKeyring(
   storage: Storage,

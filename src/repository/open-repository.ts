@@ -7,9 +7,10 @@ import type { Storage } from '../core/ports/storage.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { readCollectionState } from './collection/collection-state.ts';
 import { EngineRepository } from './engine-repository.ts';
-import { IndexStore } from './index-store.ts';
+import { type FollowingRotation, IndexStore } from './index-store.ts';
 import { addSlot, listSlots, openWithAny } from './key-slots.ts';
-import { Keyring, keyringName, readKeyring } from './keyring.ts';
+import { Keyring, keyringGenerations, keyringName, readKeyring } from './keyring.ts';
+import { InlinePool } from './pipeline/inline-pool.ts';
 import { WorkerPool } from './pipeline/worker-pool.ts';
 import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
 import {
@@ -69,6 +70,7 @@ export async function initialiseRepository(options: {
 export async function openRepository(options: {
   storage: Storage;
   providers: readonly KeyProvider[];
+  /** Worker threads; 0 for none: all work is done in this thread. Default 2. */
   workers?: number;
   clock?: Clock;
   /** What the repository is called outside of the engine; default: the id that it was made with. */
@@ -80,32 +82,45 @@ export async function openRepository(options: {
   const opened = await openKeys(storage, settings, config, providers);
   const keys: { current: OpenKeys } = { current: opened };
   const keyring = (): Keyring => keys.current.keyring;
-  const index = new IndexStore(storage, keyring);
-  const chunkReader = new ChunkReader(storage, keyring, index);
+  const following: FollowingRotation = async (work) => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        const unknown = error instanceof HoldfastError && error.code === 'key-epoch-unknown';
+        if (!unknown || attempt === FEW_ATTEMPTS) throw error;
+        await parts.followRotation({ now: true });
+      }
+    }
+  };
+  const index = new IndexStore(storage, keyring, following);
+  const newChunkReader = (): ChunkReader => new ChunkReader(storage, keyring, index, following);
+  const chunkReader = newChunkReader();
   let followedAt = performance.now();
   const parts: RepositoryParts = {
     storage,
     settings,
     index,
     snapshots: new SnapshotStore(storage, keyring, settings),
-    pool: new WorkerPool({ storage: storage.reopen, settings }, options.workers ?? 2),
+    pool:
+      options.workers === 0
+        ? new InlinePool(storage, settings)
+        : new WorkerPool({ storage: storage.reopen, settings }, options.workers ?? 2),
     clock: options.clock ?? { now: () => new Date() },
     keyring,
     followRotation: async (options) => {
       // A rotation followed a moment late costs nothing: what the old key seals stays readable.
       if (options?.now !== true && performance.now() - followedAt < FOLLOW_ROTATION_EVERY) return;
       followedAt = performance.now();
-      const newest = (await storage.list('keyring/', { sizes: false }))
-        .map((object) => object.key)
-        .sort()
-        .at(-1);
-      if (newest === undefined || newest <= keyringName(keys.current.generation)) return;
+      const newest = (await keyringGenerations(storage)).at(-1);
+      if (newest === undefined || newest <= keys.current.generation) return;
       keys.current = await openKeys(storage, settings, config, providers);
     },
     readChunk: (id) => chunkReader.read(id),
-    newChunkReader: () => new ChunkReader(storage, keyring, index),
+    newChunkReader,
+    following,
     followCollection: async () => {
-      const state = await readCollectionState(storage, keyring());
+      const state = await following(() => readCollectionState(storage, keyring()));
       await index.refresh();
       const bad = (await storage.list('bad/', { sizes: false })).map((object) => object.key.slice('bad/'.length));
       index.setUnusable(new Set([...state.condemned, ...bad]));
@@ -121,25 +136,58 @@ export async function openKeys(
   config: Buffer,
   providers: readonly KeyProvider[],
 ): Promise<OpenKeys> {
-  const { slots, damaged } = await listSlots(storage);
-  const opened = await openWithAny(slots, settings.repositoryId, providers);
-  if (opened === undefined) {
-    if (slots.length === 0 && damaged[0] !== undefined) throw damaged[0].error;
-    const kinds = slots.map((slot) => `${slot.label} (${slot.kind})`).join(', ');
-    throw new HoldfastError(
-      'wrong-key',
-      'key-does-not-open',
-      `None of the repository's ${slots.length} key slots opens with the key given: ${kinds || 'there are none'}. Give the passphrase or key file of one of them.`,
-    );
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openKeysOnce(storage, settings, config, providers);
+    } catch (error) {
+      // A rotation took the slot or the keyring away between the listing and the reading; the new ones were there before.
+      if (!(error instanceof HoldfastError) || error.code !== 'object-missing' || attempt >= MOST_ATTEMPTS) throw error;
+    }
   }
-  const { slot, masterKey } = opened;
-  return {
-    keyring: await readKeyring(storage, settings.repositoryId, masterKey, slot.generation, config),
-    masterKey,
-    generation: slot.generation,
-    slotId: slot.id,
-    config,
-  };
+}
+
+async function openKeysOnce(
+  storage: Storage,
+  settings: RepositorySettings,
+  config: Buffer,
+  providers: readonly KeyProvider[],
+): Promise<OpenKeys> {
+  const { slots, damaged, generations } = await listKeys(storage);
+  const newest = generations.at(-1);
+  let failure: unknown;
+  for (const slot of slots.filter(({ generation }) => generation === newest)) {
+    try {
+      const opened = await openWithAny([slot], settings.repositoryId, providers);
+      if (opened === undefined) continue;
+      const keyring = await readKeyring(storage, settings.repositoryId, opened.masterKey, slot.generation, config);
+      return { keyring, masterKey: opened.masterKey, generation: slot.generation, slotId: slot.id, config };
+    } catch (error) {
+      // Two that rotated at once wrote slots of one generation; only the faster one's open its keyring.
+      if (!(error instanceof HoldfastError) || error.code === 'object-missing') throw error;
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  if (slots.length === 0 && damaged[0] !== undefined) throw damaged[0].error;
+  const kinds = slots.map((slot) => `${slot.label} (${slot.kind})`).join(', ');
+  throw new HoldfastError(
+    'wrong-key',
+    'key-does-not-open',
+    `None of the repository's ${slots.length} key slots opens with the key given: ${kinds || 'there are none'}. Give the passphrase or key file of one of them.`,
+  );
+}
+
+/** Slots, and then keyrings; once more where a rotation came in between, so that the newest keyring seems to have no slot. */
+async function listKeys(
+  storage: Storage,
+): Promise<Awaited<ReturnType<typeof listSlots>> & { generations: readonly number[] }> {
+  for (let attempt = 1; ; attempt++) {
+    const { slots, damaged } = await listSlots(storage);
+    const generations = await keyringGenerations(storage);
+    const newest = generations.at(-1);
+    if (attempt === FEW_ATTEMPTS || newest === undefined || slots.some(({ generation }) => generation === newest))
+      return { slots, damaged, generations };
+  }
 }
 
 async function readConfig(storage: Storage): Promise<Buffer> {
@@ -174,3 +222,5 @@ async function probeStorage(storage: Storage): Promise<void> {
 }
 
 const FOLLOW_ROTATION_EVERY = 1000;
+const MOST_ATTEMPTS = 10;
+const FEW_ATTEMPTS = 3;

@@ -1,10 +1,9 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { HoldfastError } from '../core/errors.ts';
 import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { KeySlot, RepositoryKeys } from '../core/ports/repository.ts';
-import type { Storage } from '../core/ports/storage.ts';
 import { addSlot, type KeySlotObject, listSlots, type OpenedSlot, openWithAny, slotName } from './key-slots.ts';
-import { keyringName } from './keyring.ts';
+import { keyringGenerations, keyringName } from './keyring.ts';
 import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
 
 /** Adds, removes and rotates keys. No pack is rewritten by any of it. */
@@ -23,11 +22,18 @@ export class EngineKeys implements RepositoryKeys {
   }
 
   async add(provider: KeyProvider, label: string): Promise<KeySlot> {
+    await this.#parts.followRotation({ now: true });
     const { masterKey, generation } = this.#keys.current;
-    const { storage, settings, clock } = this.#parts;
-    return this.#describe(
-      await addSlot(storage, settings.repositoryId, masterKey, generation, provider, label, clock.now()),
-    );
+    const slot = await this.#addSlot(masterKey, generation, provider, label);
+    if (((await keyringGenerations(this.#parts.storage)).at(-1) ?? 0) > generation) {
+      await this.#parts.storage.delete(slotName(slot.id), { durable: true });
+      throw new HoldfastError(
+        'conflict',
+        'key-rotation-under-way',
+        'Another process rotated the key at this moment, so that the new slot would open nothing. Try again.',
+      );
+    }
+    return this.#describe(slot);
   }
 
   async remove(slotId: string): Promise<void> {
@@ -47,61 +53,86 @@ export class EngineKeys implements RepositoryKeys {
         'This is the only key slot that opens the repository: without it nothing would restore. Add another one first.',
       );
     }
-    await this.#parts.storage.delete(slotName(slotId));
+    await this.#parts.storage.delete(slotName(slotId), { durable: true });
   }
 
   /**
-   * A crash leaves old and new generation side by side, both whole: the old keyring lacks the new epoch, which nothing was
-   * written with yet, or the new one is complete. The old generation's objects go last.
+   * New slots are written first and open nothing yet; creating the next generation's keyring is what counts. It holds all earlier
+   * epochs, so whoever has not heard of it goes on unharmed. Of several that rotate at once, one creates it. The old generation's
+   * objects go last.
    */
   async rotate(
     providers: readonly KeyProvider[],
     options: { dropOthers: boolean },
   ): Promise<{ epoch: number; slots: readonly KeySlot[] }> {
-    const { storage, settings, clock } = this.#parts;
-    const { slots } = await listSlots(storage);
+    const { storage, clock } = this.#parts;
+    await this.#parts.followRotation({ now: true });
+    const { generation: current, config, slotId } = this.#keys.current;
+    const slots = (await listSlots(storage)).slots.filter((slot) => slot.generation === current);
+    if (slots.length === 0) throw rotatedMeanwhile();
     const carried = await this.#carriedOver(slots, providers);
-    const lost = await this.#notOpenedBy(slots, providers);
-    if (lost.length > 0 && !options.dropOthers) {
-      const names = lost.map((slot) => `${slot.label} (${slot.kind}, ${slot.id})`).join(', ');
-      throw new HoldfastError(
-        'conflict',
-        'key-slots-would-be-lost',
-        `These key slots cannot be carried over, because their passphrase or key file was not given: ${names}. Give them too, or say that they may go.`,
-        {
-          details: { slots: lost.map((slot) => slot.id) },
-        },
-      );
-    }
+    if (!options.dropOthers) await this.#refuseToLose(slots, providers);
     const now = clock.now();
-    const generation = (await newestGeneration(storage)) + 1;
+    const generation = current + 1;
     const masterKey = createSecretKey(randomBytes(32));
     const keyring = this.#keys.current.keyring.withNewEpoch(now);
-    const { config } = this.#keys.current;
-    const stored = await storage.putNew(keyringName(generation), keyring.seal(masterKey, generation, config));
-    if (stored === 'exists')
-      throw new HoldfastError(
-        'conflict',
-        'key-rotation-under-way',
-        'Another process is rotating the key, or was interrupted while it did. Open the repository again and try once more.',
-      );
     const fresh: KeySlotObject[] = [];
     for (const { provider, opened } of carried)
-      fresh.push(
-        await addSlot(storage, settings.repositoryId, masterKey, generation, provider, opened.slot.label, now),
-      );
-    const current = fresh[carried.findIndex(({ opened }) => opened.slot.id === this.#keys.current.slotId)] ?? fresh[0];
-    if (current === undefined)
-      throw new HoldfastError(
-        'wrong-key',
-        'key-does-not-open',
-        'None of the keys given opens a slot of this repository; nothing was rotated.',
-      );
-    this.#keys.current = { keyring, masterKey, generation, slotId: current.id, config };
-    for (const slot of slots) await storage.delete(slotName(slot.id));
-    for (const { key } of await storage.list('keyring/', { sizes: false }))
-      if (key < keyringName(generation)) await storage.delete(key);
+      fresh.push(await this.#addSlot(masterKey, generation, provider, opened.slot.label));
+    // Where it is not known whether the keyring is there, the slots must stay: nothing else would open it.
+    if (!(await this.#publish(keyring.seal(masterKey, generation, config), generation))) {
+      for (const slot of fresh) await storage.delete(slotName(slot.id), { durable: true });
+      throw rotatedMeanwhile();
+    }
+    const own = fresh[carried.findIndex(({ opened }) => opened.slot.id === slotId)] ?? (fresh[0] as KeySlotObject);
+    this.#keys.current = { keyring, masterKey, generation, slotId: own.id, config };
+    await this.#removeOlder(generation, fresh);
     return { epoch: keyring.currentEpoch, slots: fresh.map((slot) => this.#describe(slot)) };
+  }
+
+  /** @returns false where somebody else's rotation came first */
+  async #publish(sealed: Buffer, generation: number): Promise<boolean> {
+    const { storage } = this.#parts;
+    const name = keyringName(generation);
+    const outcome = await storage.putNew(name, sealed).catch(async (error: unknown) => {
+      // An answer that was lost on its way: what counts is what is there.
+      if (!(error instanceof HoldfastError) || error.kind !== 'unavailable') throw error;
+      return (await storage.get(name).catch(() => undefined))?.equals(sealed) ? 'created' : Promise.reject(error);
+    });
+    if (outcome === 'exists') return (await storage.get(name)).equals(sealed);
+    // Had this one slept while others rotated twice, the keyring of its number would have been removed already. As the newest
+    // one counts, nobody takes this one for anything, though it may stay for a while.
+    if ((await keyringGenerations(storage)).at(-1) === generation) return true;
+    await storage.delete(name, { durable: true });
+    return false;
+  }
+
+  /** Slots of this generation that are not among the fresh ones are of rotations that lost the race or were broken off. */
+  async #removeOlder(generation: number, fresh: readonly KeySlotObject[]): Promise<void> {
+    const { storage } = this.#parts;
+    const ours = new Set(fresh.map(({ id }) => id));
+    for (const slot of (await listSlots(storage)).slots)
+      if (slot.generation <= generation && !ours.has(slot.id))
+        await storage.delete(slotName(slot.id), { durable: true });
+    for (const older of await keyringGenerations(storage))
+      if (older < generation) await storage.delete(keyringName(older), { durable: true });
+  }
+
+  #addSlot(masterKey: KeyObject, generation: number, provider: KeyProvider, label: string): Promise<KeySlotObject> {
+    const { storage, settings, clock } = this.#parts;
+    return addSlot(storage, settings.repositoryId, masterKey, generation, provider, label, clock.now());
+  }
+
+  async #refuseToLose(slots: readonly KeySlotObject[], providers: readonly KeyProvider[]): Promise<void> {
+    const lost = await this.#notOpenedBy(slots, providers);
+    if (lost.length === 0) return;
+    const names = lost.map((slot) => `${slot.label} (${slot.kind}, ${slot.id})`).join(', ');
+    throw new HoldfastError(
+      'conflict',
+      'key-slots-would-be-lost',
+      `These key slots cannot be carried over, because their passphrase or key file was not given: ${names}. Give them too, or say that they may go.`,
+      { details: { slots: lost.map((slot) => slot.id) } },
+    );
   }
 
   /** For each provider the newest slot that it opens. */
@@ -143,8 +174,10 @@ export class EngineKeys implements RepositoryKeys {
   }
 }
 
-/** Of keyrings, not slots: an interrupted rotation may have left a keyring that no slot opens. */
-async function newestGeneration(storage: Storage): Promise<number> {
-  const names = (await storage.list('keyring/', { sizes: false })).map((object) => object.key).sort();
-  return Number(/(\d+)$/.exec(names.at(-1) ?? '')?.[1] ?? 0);
+function rotatedMeanwhile(): HoldfastError {
+  return new HoldfastError(
+    'conflict',
+    'key-rotation-under-way',
+    'Another process rotated the key at this moment. Nothing is wrong: if the key is to be rotated once more, try again.',
+  );
 }

@@ -3,9 +3,9 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import type { ChunkReader } from './chunk-reader.ts';
 import type { CollectionState } from './collection/collection-state.ts';
-import type { IndexStore } from './index-store.ts';
+import type { FollowingRotation, IndexStore } from './index-store.ts';
 import type { Keyring } from './keyring.ts';
-import type { WorkerPool } from './pipeline/worker-pool.ts';
+import type { TaskPool } from './pipeline/task-pool.ts';
 import type { RepositorySettings } from './settings.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 
@@ -15,12 +15,14 @@ export interface RepositoryParts {
   readonly settings: RepositorySettings;
   readonly index: IndexStore;
   readonly snapshots: SnapshotStore;
-  readonly pool: WorkerPool;
+  readonly pool: TaskPool;
   readonly clock: Clock;
   /** The keyring as it is now; rotation replaces it. */
   keyring(): Keyring;
   /** Opens the newest keyring if another process has rotated the key. */
   followRotation(options?: { now: boolean }): Promise<void>;
+  /** Does something again with the newest keyring where it met an epoch that this process does not know yet. */
+  following: FollowingRotation;
   /** One chunk's verified bytes, valid until the next call; finds it anew if the index has moved on. */
   readChunk(id: Uint8Array): Promise<Uint8Array>;
   /** A reader with a memory of its own, so that what one snapshot's reader read is not taken for what the storage holds. */

@@ -47,8 +47,11 @@ export interface Storage {
   /** All objects whose key begins with `prefix` (a folder such as `packs/`), or an error: never a part of them. */
   list(prefix: string, options?: { sizes: boolean }): Promise<readonly StoredObject[]>;
 
-  /** Removes an object; no error if it is gone already. Callers must not need it to succeed. */
-  delete(key: string): Promise<void>;
+  /**
+   * Removes an object; no error if it is gone already. Callers must not need it to succeed. A power cut may bring it back, unless
+   * `durable` is asked for.
+   */
+  delete(key: string, options?: { durable: boolean }): Promise<void>;
 
   /** The storage's clock, for efficiency and for people; nothing's safety depends on it. */
   serverTime(): Promise<Date>;

@@ -3,7 +3,7 @@ import { packIdOf } from '../pack-format.ts';
 import type { EngineTask } from '../pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from '../pipeline/messages.ts';
 import type { CheckedPack } from '../pipeline/pack-check.ts';
-import type { PoolSession } from '../pipeline/worker-pool.ts';
+import type { PoolSession } from '../pipeline/task-pool.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { findingOf } from './findings.ts';
 import type { VerificationLedger } from './verification-ledger.ts';

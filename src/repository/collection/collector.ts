@@ -1,9 +1,11 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { CollectionOptions, CollectionReport } from '../../core/ports/repository.ts';
+import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { encodeMetadata } from '../metadata-encoding.ts';
 import { CIPHER_GCM } from '../record-cipher.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { SEALED_KIND, sealObject } from '../sealed-object.ts';
+import type { StoredSnapshot } from '../snapshot-store.ts';
 import {
   type CollectionState,
   newestRound,
@@ -15,6 +17,7 @@ import { keptPacks } from './kept-packs.ts';
 import { foldRounds, type Removal, RemovalRun } from './removal.ts';
 import { repack } from './repack.ts';
 import { listSnapshots, type Survey, survey } from './survey.ts';
+import { readTrash } from './trash.ts';
 
 /**
  * Removes what no backup needs, by rounds of condemn → list again → seal → remove (engines.md 6.2; docs/repository-format.md,
@@ -99,7 +102,7 @@ class Collector {
     const round = found.state.newest + 1;
     if (!(await this.#condemn(round, candidates, found.state))) return this.#lostRace();
     const { valid } = await listSnapshots(this.#parts, found.state);
-    const kept = await keptPacks(this.#parts, new Set(candidates), found.marked, valid);
+    const kept = await keptPacks(this.#parts, new Set(candidates), await this.#unmarked(found, valid));
     if (!(await this.#resolve(round, 'sealed', [...valid.keys()], kept)) || (await this.#isBehind(round)))
       return this.#lostRace();
     const removal = await this.#remove(round, bytes);
@@ -112,6 +115,14 @@ class Collector {
       packsKept: kept.length,
       orphanPacks: orphans,
     });
+  }
+
+  /** What came since the first look: snapshots, and such as were made and forgotten in between. In this order, as they move. */
+  async #unmarked(found: Survey, valid: ReadonlyMap<string, StoredSnapshot>): Promise<SnapshotRecord[]> {
+    const expired = new Set(found.expiredTrash.map(({ id }) => id));
+    const trash = (await readTrash(this.#parts)).filter(({ id }) => !expired.has(id));
+    const since = [...[...valid].map(([id, { record }]) => ({ id, record })), ...trash];
+    return since.filter(({ id }) => !found.marked.has(id)).map(({ record }) => record);
   }
 
   /** Nothing goes, so no round is needed; small segments are merged all the same. */

@@ -1,19 +1,18 @@
+import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { type ReferencedChunk, referencedChunks } from '../referenced-chunks.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
-import type { StoredSnapshot } from '../snapshot-store.ts';
 
 /**
  * The second look: which of the condemned packs snapshots need that came since the first one. It asks the index as it is after
  * the snapshots were listed.
  *
  * @param candidates ids of packs condemned in this round
- * @param marked snapshots of the first look, whose chunks all have places outside of the candidates
+ * @param unmarked those that came since the first look; the others' chunks all have places outside of the candidates
  */
 export async function keptPacks(
   parts: RepositoryParts,
   candidates: ReadonlySet<string>,
-  marked: ReadonlySet<string>,
-  valid: ReadonlyMap<string, StoredSnapshot>,
+  unmarked: readonly SnapshotRecord[],
 ): Promise<string[]> {
   const state = await parts.followCollection();
   const kept = new Set<string>();
@@ -24,9 +23,6 @@ export async function keptPacks(
     });
   };
   const seenPages = new Set<string>();
-  for (const [id, { record }] of valid) {
-    if (marked.has(id)) continue;
-    for await (const chunk of referencedChunks(parts, record, seenPages)) keep(chunk);
-  }
+  for (const record of unmarked) for await (const chunk of referencedChunks(parts, record, seenPages)) keep(chunk);
   return [...kept];
 }

@@ -7,7 +7,7 @@ import { PACK_GONE } from '../index-store.ts';
 import { decodeMetadata } from '../metadata-encoding.ts';
 import type { ReadChunks } from '../pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from '../pipeline/messages.ts';
-import type { PoolSession } from '../pipeline/worker-pool.ts';
+import type { PoolSession } from '../pipeline/task-pool.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { decodeTreePage, toSegment } from '../tree-entry-codec.ts';
 import { decodeTreeIndex } from '../tree-index.ts';

@@ -23,7 +23,7 @@ export async function undelete(parts: RepositoryParts, id: string): Promise<Snap
   }
   // An interrupted forgetting leaves the snapshot beside its trash entry, whole and guarded by collectors.
   if (!(await isStanding(parts, id))) await commitAgain(parts, entry);
-  await parts.storage.delete(`${TRASH}${id}`);
+  await parts.storage.delete(`${TRASH}${id}`, { durable: true });
   return (await parts.snapshots.read(id)).record;
 }
 

@@ -7,23 +7,28 @@ import { runInNewContext } from 'node:vm';
  * collection every few megabytes takes well under a millisecond and keeps a backup's memory flat.
  */
 export class ShortLivedMemory {
-  readonly #collect: (options: { type: 'minor' }) => void;
   #bytes = 0;
-
-  constructor() {
-    setFlagsFromString('--expose-gc');
-    // Marking the small heap of a worker again and again, whenever buffers came and went, would take a fifth of all processor time.
-    setFlagsFromString('--heap-growing-percent=200');
-    this.#collect = runInNewContext('gc');
-  }
 
   /** Tells of bytes that went through buffers. */
   passed(bytes: number): void {
     this.#bytes += bytes;
     if (this.#bytes < COLLECT_EVERY) return;
     this.#bytes = 0;
-    this.#collect({ type: 'minor' });
+    collect ??= exposeCollector();
+    collect({ type: 'minor' });
   }
+}
+
+type Collect = (options: { type: 'minor' }) => void;
+
+/** One for each thread: making it takes a millisecond. */
+let collect: Collect | undefined;
+
+function exposeCollector(): Collect {
+  setFlagsFromString('--expose-gc');
+  // Marking the small heap of a worker again and again, whenever buffers came and went, would take a fifth of all processor time.
+  setFlagsFromString('--heap-growing-percent=200');
+  return runInNewContext('gc') as Collect;
 }
 
 const COLLECT_EVERY = 8 * 1024 * 1024;

@@ -4,10 +4,11 @@ import type { IndexedPack } from '../index-segment.ts';
 import type { WrittenPack } from '../pack-writer.ts';
 import type { FromWorker, OpenSession, SessionCounts, ToWorker, WorkerStart } from './messages.ts';
 import type { ChunkPlace, SessionCallbacks } from './session-callbacks.ts';
+import type { PoolSession, TaskPool } from './task-pool.ts';
 import { fromTransferredError } from './transferred-error.ts';
 
 /** The worker threads of one repository, started when first needed. Sessions of several snapshots share them. */
-export class WorkerPool {
+export class WorkerPool implements TaskPool {
   readonly size: number;
   readonly #start: WorkerStart;
   readonly #threads: Thread[] = [];
@@ -28,7 +29,7 @@ export class WorkerPool {
     const number = this.#nextSession++;
     this.#sessions.set(number, callbacks);
     for (const thread of this.#threads) thread.send({ type: 'open', session: number, open });
-    return new PoolSession(this, number);
+    return new WorkerPoolSession(this, number);
   }
 
   /** Queues a task of a session for whichever thread is free first. */
@@ -121,7 +122,7 @@ export class WorkerPool {
 }
 
 /** One session's end in the main thread. */
-export class PoolSession {
+class WorkerPoolSession implements PoolSession {
   readonly #pool: WorkerPool;
   readonly #number: number;
 

@@ -5,7 +5,7 @@ import type { WrittenPack } from '../pack-writer.ts';
 import { ChunkClaims } from '../pipeline/chunk-claims.ts';
 import type { EngineTask } from '../pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from '../pipeline/messages.ts';
-import type { PoolSession } from '../pipeline/worker-pool.ts';
+import type { PoolSession } from '../pipeline/task-pool.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 
 /** Writes chunks into new packs, in the worker threads, and makes them known to the index. In a dry run it does nothing. */

@@ -130,9 +130,11 @@ class LocalStorage implements Storage {
     return found;
   }
 
-  async delete(key: string): Promise<void> {
+  async delete(key: string, options?: { durable: boolean }): Promise<void> {
+    const file = this.#pathOf(key);
     try {
-      await unlink(this.#pathOf(key));
+      await unlink(file);
+      if (options?.durable === true) await this.#folders.sync(path.dirname(file));
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT') throw storageFault(error, key);
     }
