@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+import { failing, Service } from './service-process.ts';
 
 describe('a service that is killed', () => {
   let folder: string;
@@ -86,56 +81,3 @@ describe('a service that is killed', () => {
     await rename(`${keyFile}.elsewhere`, keyFile);
   });
 });
-
-/** The service as a process of its own, on a free port. */
-class Service {
-  readonly #child: ChildProcess;
-  readonly #url: string;
-
-  private constructor(child: ChildProcess, url: string) {
-    this.#child = child;
-    this.#url = url;
-  }
-
-  static async start(data: string): Promise<Service> {
-    const child = spawnService(data);
-    child.stderr?.resume();
-    const lines = createInterface({ input: child.stdout! });
-    const [text] = (await once(lines, 'line')) as [string];
-    return new Service(child, (JSON.parse(text) as { url: string }).url);
-  }
-
-  async call(method: string, route: string, body?: string): Promise<Record<string, unknown>> {
-    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const response = await fetch(`${this.#url}${route}`, { method, headers, ...(body === undefined ? {} : { body }) });
-    const answer = (await response.json()) as Record<string, unknown>;
-    assert.ok(response.ok, JSON.stringify(answer));
-    return answer;
-  }
-
-  async end(signal: NodeJS.Signals): Promise<void> {
-    const ended = once(this.#child, 'exit');
-    this.#child.kill(signal);
-    await ended;
-  }
-}
-
-/** What a start says that does not succeed. */
-async function failing(data: string): Promise<string> {
-  const child = spawnService(data);
-  let said = '';
-  child.stderr?.on('data', (bytes: Buffer) => {
-    said += bytes;
-  });
-  const [code] = (await once(child, 'close')) as [number];
-  assert.notEqual(code, 0);
-  return said;
-}
-
-function spawnService(data: string): ChildProcess {
-  const foreign = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|PORT$|HOST$|NODE_TEST)/.test(name));
-  return spawn(process.execPath, [MAIN, 'serve', '--data', data, '--port', '0', '--json'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...Object.fromEntries(foreign), HOLDFAST_LOG_LEVEL: 'error' },
-  });
-}

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { emptyRepository, runHistory } from './simulation/history.ts';
 
-const HISTORIES = Number(process.env.HOLDFAST_SIMULATION_HISTORIES ?? 10_000);
+/** `.ci/run` runs ten thousand. */
+const HISTORIES = Number(process.env.HOLDFAST_SIMULATION_HISTORIES ?? 1000);
+/** Replays one history. */
 const ONLY = process.env.HOLDFAST_SIMULATION_SEED;
 
 describe('random histories on a simulated storage', () => {

@@ -67,13 +67,17 @@ class StreamCutter {
 
   async add(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
-      this.#buffer ??= sharedBuffer();
+      this.#buffer ??= this.#newBuffer();
       const piece = bytes.subarray(at, at + this.#buffer.length - this.#filled);
       this.#buffer.set(piece, this.#filled);
       this.#filled += piece.length;
       at += piece.length;
       if (this.#filled === this.#buffer.length) await this.#send(false);
     }
+  }
+
+  #newBuffer(): Buffer {
+    return Buffer.from(new SharedArrayBuffer(Math.min(BATCH_BYTES, this.#options.chunker.sizes.maximum * 2)));
   }
 
   async finish(): Promise<ContentSegment[]> {
@@ -96,7 +100,7 @@ class StreamCutter {
     }
     const rest = full.subarray(start, this.#filled);
     if (ends.length === 0) return;
-    this.#buffer = this.#free.pop() ?? sharedBuffer();
+    this.#buffer = this.#free.pop() ?? this.#newBuffer();
     this.#buffer.set(rest);
     this.#filled = rest.length;
     const stored = storeChunks(full.subarray(0, start), ends).finally(() => this.#free.push(full));
@@ -114,7 +118,3 @@ class StreamCutter {
 
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCHES_IN_FLIGHT = 3;
-
-function sharedBuffer(): Buffer {
-  return Buffer.from(new SharedArrayBuffer(BATCH_BYTES));
-}

@@ -3,6 +3,7 @@ import type { CollectionOptions, CollectionReport } from '../../core/ports/repos
 import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { encodeMetadata } from '../metadata-encoding.ts';
 import { CIPHER_GCM } from '../record-cipher.ts';
+import { listBadPacks } from '../repair/bad-packs.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { SEALED_KIND, sealObject } from '../sealed-object.ts';
 import type { StoredSnapshot } from '../snapshot-store.ts';
@@ -103,6 +104,11 @@ class Collector {
     if (!(await this.#condemn(round, candidates, found.state))) return this.#lostRace();
     const { valid } = await listSnapshots(this.#parts, found.state);
     const kept = await keptPacks(this.#parts, new Set(candidates), await this.#unmarked(found, valid));
+    // The copy that a chunk was to be kept in may have been found bad since: the next collection knows.
+    if ([...(await listBadPacks(this.#parts.storage))].some((idHex) => !found.bad.has(idHex))) {
+      await this.#resolve(round, 'cancelled', [], []);
+      return this.#lostRace();
+    }
     if (!(await this.#resolve(round, 'sealed', [...valid.keys()], kept)) || (await this.#isBehind(round)))
       return this.#lostRace();
     const removal = await this.#remove(round, bytes);

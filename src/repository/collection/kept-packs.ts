@@ -1,5 +1,6 @@
 import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { type ReferencedChunk, referencedChunks } from '../referenced-chunks.ts';
+import { listBadPacks } from '../repair/bad-packs.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 
 /**
@@ -14,10 +15,11 @@ export async function keptPacks(
   candidates: ReadonlySet<string>,
   unmarked: readonly SnapshotRecord[],
 ): Promise<string[]> {
-  const state = await parts.followCollection();
+  const { condemned } = await parts.followCollection();
+  const noPlace = new Set([...condemned, ...(await listBadPacks(parts.storage))]);
   const kept = new Set<string>();
   const keep = ({ id }: ReferencedChunk): void => {
-    if (parts.index.isElsewhere(id, state.condemned)) return;
+    if (parts.index.isElsewhere(id, noPlace)) return;
     parts.index.forEachPlace(id, (pack) => {
       if (candidates.has(pack.idHex)) kept.add(pack.idHex);
     });

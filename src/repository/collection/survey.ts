@@ -2,6 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { CollectionOptions } from '../../core/ports/repository.ts';
 import { PACK_UNUSABLE } from '../index-store.ts';
 import { packIdOf } from '../pack-format.ts';
+import { listBadPacks } from '../repair/bad-packs.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import type { StoredSnapshot } from '../snapshot-store.ts';
 import { type CollectionState, isValidSnapshot } from './collection-state.ts';
@@ -16,6 +17,8 @@ export interface Survey {
   marked: ReadonlySet<string>;
   expiredTrash: readonly TrashEntry[];
   liveness: Liveness;
+  /** Ids of packs that were marked bad then: copies in them count for nothing. */
+  bad: ReadonlySet<string>;
   /** Packs of which nothing is needed. */
   dead: readonly number[];
   /** Packs of which so little is needed that it is worth copying. */
@@ -59,6 +62,7 @@ export async function survey(parts: RepositoryParts, options: CollectionOptions)
   const expiredTrash = trash.filter(({ id, expiresAt }) => Date.parse(expiresAt) <= now && !valid.has(id));
   const expired = new Set(expiredTrash.map(({ id }) => id));
   if (options.allowEmpty !== true) await refuseToEmpty(parts, early, valid, trash);
+  const bad = new Set(await listBadPacks(storage));
   const state = await parts.followCollection();
   const liveness = new Liveness(parts);
   try {
@@ -86,6 +90,7 @@ export async function survey(parts: RepositoryParts, options: CollectionOptions)
     marked: new Set([...valid.keys(), ...trash.map(({ id }) => id).filter((id) => !expired.has(id))]),
     expiredTrash,
     liveness,
+    bad,
     dead: unspared.filter(({ use }) => use.liveRows === 0).map(({ number }) => number),
     sparse: unspared
       .filter(({ use, number }) => (index.flagsOf(number) & PACK_UNUSABLE) === 0 && isSparse(use, repackBelow))
