@@ -70,6 +70,7 @@ const composition: Composition = {
   acquireServiceLock,
   runningService,
   inspectRepository,
+  openReplica,
   setCatalogueAside: (dataFolder) => setAside(catalogueFile(dataFolder), clock.now()),
 };
 
@@ -152,6 +153,16 @@ async function openStorage({ id, storage }: RepositoryConfiguration): Promise<St
   if (open !== undefined) return open(storage.options);
   const message = `The repository "${id}" names the storage "${storage.kind}". There are: ${Object.keys(STORAGES).join(', ')}.`;
   throw new HoldfastError('invalid', 'storage-kind-unknown', message, { details: { kind: storage.kind } });
+}
+
+async function openReplica(folder: string): Promise<Storage> {
+  const storage = await (await import('./storage/local/local-storage.ts')).openStorage({
+    folder: path.resolve(folder),
+  });
+  const { repositoryExists } = await import('./repository/open-repository.ts');
+  if (await repositoryExists(storage)) return storage;
+  await storage.close();
+  throw new HoldfastError('no-repository', 'repository-missing', `There is no repository in ${folder} to fetch from.`);
 }
 
 async function inspectRepository(configuration: Configuration, repositoryId: string): Promise<RepositoryInspection> {

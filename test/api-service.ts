@@ -138,6 +138,7 @@ function serviceConfiguration(dataFolder: string, server: Partial<Configuration[
     maxChainLength: 50,
     trashDays: 7,
     cleanup: { cron: '@daily', timeZone: 'UTC', enabled: false },
+    scrub: { cron: '@daily', timeZone: 'UTC', enabled: false, fraction: 1 },
     prune: { cron: '@daily', timeZone: 'UTC', enabled: false },
     concurrency: 2,
     logLevel: 'silent',

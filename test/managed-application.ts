@@ -129,6 +129,7 @@ function configurationFor(dataFolder: string): Configuration {
     maxChainLength: 50,
     trashDays: 7,
     cleanup: { cron: '0 3 * * *', timeZone: 'UTC', enabled: false },
+    scrub: { cron: '0 5 * * *', timeZone: 'UTC', enabled: false, fraction: 1 },
     prune: { cron: '0 4 * * *', timeZone: 'UTC', enabled: false },
     concurrency: 2,
     logLevel: 'silent',

@@ -53,6 +53,7 @@ export const configurationFileSchema = z.strictObject({
   trashDays: z.number().int().min(0).optional(),
   cleanup: recurrence.optional(),
   prune: recurrence.optional(),
+  scrub: recurrence.extend({ fraction: z.number().gt(0).max(1).optional() }).optional(),
   concurrency: positive.max(64).optional(),
   logLevel: logLevel.optional(),
 });

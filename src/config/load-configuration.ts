@@ -33,6 +33,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   );
   await checkRecurrence('cleanup', file.cleanup, CLEANUP_CRON);
   await checkRecurrence('prune', file.prune, PRUNE_CRON);
+  await checkRecurrence('scrub', file.scrub, SCRUB_CRON);
   return {
     dataFolder,
     server: {
@@ -50,6 +51,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     maxChainLength: file.maxChainLength ?? 50,
     trashDays: file.trashDays ?? 7,
     cleanup: { cron: CLEANUP_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.cleanup) },
+    scrub: { cron: SCRUB_CRON, timeZone: 'UTC', enabled: true, fraction: 1 / 30, ...withoutUndefined(file.scrub) },
     prune: { cron: PRUNE_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.prune) },
     concurrency: file.concurrency ?? 2,
     logLevel: overrides.logLevel ?? environment.HOLDFAST_LOG_LEVEL ?? file.logLevel ?? 'info',
@@ -113,7 +115,7 @@ function defaultKeyFile(dataFolder: string, repositoryFolder: string): string {
 
 /** Found here, not when the service has started. The scheduler's parser is loaded only where there is something to parse. */
 async function checkRecurrence(
-  name: 'cleanup' | 'prune',
+  name: 'cleanup' | 'prune' | 'scrub',
   recurrence: ConfigurationFile['cleanup'],
   usual: string,
 ): Promise<void> {
@@ -133,6 +135,7 @@ async function checkRecurrence(
 
 const CLEANUP_CRON = '17 * * * *';
 const PRUNE_CRON = '41 3 * * *';
+const SCRUB_CRON = '11 5 * * *';
 
 type Defined<Values> = { [Name in keyof Values]?: Exclude<Values[Name], undefined> };
 

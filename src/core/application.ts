@@ -5,12 +5,16 @@ import type { Policy, RetentionRules } from './policy.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
 import type {
+  CheckBudget,
   CheckLevel,
   CheckReport,
   CollectionOptions,
   CollectionReport,
+  ContentDamage,
   ForgottenSnapshot,
   KeySlot,
+  RepairOptions,
+  RepairReport,
   Repository,
   RepositoryStatistics,
 } from './ports/repository.ts';
@@ -99,10 +103,14 @@ export interface BackupManager {
     id: string,
     change: { held?: boolean; retentionDays?: number | null; tags?: Record<string, string> },
   ): Promise<Backup>;
-  /** The restored content as a stream, for services that have one. @throws `content-is-a-tree` (unsupported) */
+  /**
+   * The restored content as a stream, for services that have one. `onDamage`: zeros for what is lost, where the service can.
+   * @throws `content-is-a-tree` (unsupported)
+   */
   content(
     id: string,
     signal: AbortSignal,
+    options?: { onDamage?: (damage: ContentDamage) => void },
   ): Promise<{ backup: Backup; mediaType: string; bytes: AsyncIterable<Uint8Array> }>;
   /** A tree backup's entries. @throws `content-is-no-tree` (unsupported) */
   entries(id: string, paths?: readonly string[]): AsyncIterable<TreeEntry>;
@@ -242,7 +250,7 @@ export interface StorageManager {
   /** Starts a check as an operation (HTTP). */
   startVerify(
     id: string,
-    options: { level: CheckLevel; backupIds?: readonly string[]; createdBy: string },
+    options: { level: CheckLevel; backupIds?: readonly string[]; budget?: CheckBudget; createdBy: string },
   ): Promise<Operation>;
   /** Runs a check here and now (CLI). */
   verify(
@@ -250,10 +258,21 @@ export interface StorageManager {
     options: {
       level: CheckLevel;
       backupIds?: readonly string[];
+      budget?: CheckBudget;
       signal?: AbortSignal;
       report?: (progress: Progress) => void;
     },
   ): Promise<CheckReport>;
+  /** Starts a repair as an operation (HTTP), with what the repository itself has. */
+  startRepair(id: string, options: { dryRun: boolean; createdBy: string }): Promise<Operation>;
+  /**
+   * Mends what can be mended, here and now, and brings the catalogue in line: what was derived is listed, what is damaged is
+   * marked.
+   */
+  repair(
+    id: string,
+    options: Pick<RepairOptions, 'dryRun' | 'replicas' | 'signal'> & { report?: (progress: Progress) => void },
+  ): Promise<RepairReport>;
   /** Starts a collection as an operation (HTTP, the schedule): removes what no backup needs. */
   startPrune(id: string, options: { allowEmpty?: boolean; createdBy: string }): Promise<Operation>;
   /** Runs a collection here and now, or tells what it would remove. */

@@ -10,6 +10,7 @@ import type { ManagerContext } from './manager-context.ts';
 import type { Operation } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
+import type { ContentDamage } from './ports/repository.ts';
 import { requireBackup, requireResource } from './required-rows.ts';
 import type { Resource } from './resource.ts';
 import { requireBackupType } from './service-registry.ts';
@@ -136,6 +137,7 @@ export class CatalogueBackupManager implements BackupManager {
   async content(
     id: string,
     signal: AbortSignal,
+    options: { onDamage?: (damage: ContentDamage) => void } = {},
   ): Promise<{ backup: Backup; mediaType: string; bytes: AsyncIterable<Uint8Array> }> {
     const backup = await this.get(id);
     const service = this.#context.services.get(backup.service);
@@ -151,7 +153,7 @@ export class CatalogueBackupManager implements BackupManager {
     signal.addEventListener('abort', closeLogged, { once: true });
     async function* bytes(): AsyncGenerator<Uint8Array> {
       try {
-        yield* read?.(chain.links, signal) ?? [];
+        yield* read?.(chain.links, signal, options) ?? [];
       } finally {
         signal.removeEventListener('abort', closeLogged);
         await close();

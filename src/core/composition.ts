@@ -1,6 +1,7 @@
 import type { Application } from './application.ts';
 import type { Configuration, KeyConfiguration } from './configuration.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
+import type { Storage } from './ports/storage.ts';
 
 /**
  * What `main.ts` hands to the command line: every adapter, joined, behind the names that a command needs. Nothing is opened
@@ -44,6 +45,9 @@ export interface Composition {
 
   /** Who serves the data folder now, or undefined. For `doctor` and messages; nothing's safety depends on it. */
   runningService(dataFolder: string): Promise<RunningService | undefined>;
+
+  /** For `repair`: opens a local copy of a repository, to fetch from it. @throws `repository-missing` (no-repository) */
+  openReplica(folder: string): Promise<Storage>;
 
   /** For `doctor`: looks at a configured repository's storage without a key and without making anything. */
   inspectRepository(configuration: Configuration, repositoryId: string): Promise<RepositoryInspection>;

@@ -13,6 +13,8 @@ export interface Configuration {
   cleanup: { cron: string; timeZone: string; enabled: boolean };
   /** When what no backup needs is removed from repositories. */
   prune: { cron: string; timeZone: string; enabled: boolean };
+  /** When a part of each repository is read and compared with its SHA-256, never or longest ago verified first. */
+  scrub: { cron: string; timeZone: string; enabled: boolean; fraction: number };
   /** Operations that run at once in this process. */
   concurrency: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';

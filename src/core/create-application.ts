@@ -75,6 +75,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     restore: restores.work,
     verify: repositories.work,
     prune: repositories.pruneWork,
+    repair: repositories.repairWork,
   });
   const background = new Background(context, repositories, scheduler, run, parts.isAlive);
   const startedAt = parts.clock.now();

@@ -3,7 +3,7 @@ import type { Backup, BackupType } from './backup.ts';
 import { HoldfastError, messageOf } from './errors.ts';
 import { requireUsableId } from './identifier.ts';
 import type { ManagerContext } from './manager-context.ts';
-import type { Operation, OperationStatus } from './operation.ts';
+import type { Operation, OperationError, OperationStatus } from './operation.ts';
 import type { OperationOutcome, OperationWork, OperationWorkContext } from './operation-work.ts';
 import type { Page, PageRequest } from './ports/catalogue.ts';
 import type { ServiceRestore } from './ports/service.ts';
@@ -80,6 +80,14 @@ export class CatalogueRestoreManager implements RestoreManager {
     const backup = await requireBackup(this.#context, inputOf(operation).backupId);
     try {
       const { outcome } = await this.#run(operation, backup, context);
+      if (outcome.failure !== undefined) {
+        this.#notifyFailure(
+          operation,
+          backup,
+          new HoldfastError('damaged', outcome.failure.code, outcome.failure.message),
+        );
+        return outcome;
+      }
       void this.#context.notifier.notify({
         type: 'restore-completed',
         subject: backup.resourceId,
@@ -143,7 +151,9 @@ export class CatalogueRestoreManager implements RestoreManager {
         warn,
       });
       signal.throwIfAborted();
-      return { restored, outcome: { result: this.#result(input, backup, restored) } };
+      const result = this.#result(input, backup, restored);
+      const failure = damageOf(backup, restored);
+      return { restored, outcome: failure === undefined ? { result } : { result, failure } };
     } finally {
       await chain.close();
     }
@@ -154,8 +164,8 @@ export class CatalogueRestoreManager implements RestoreManager {
       ...restored.report,
       ...(restored.checksum === undefined ? {} : { checksum: restored.checksum }),
       ...(backup.contentKind === 'stream' ? { content: `/backups/${backup.id}/content` } : {}),
-      validated: input.validate,
-      ...(input.validate ? { validation: soundResult(backup, this.#context.clock.now()) } : {}),
+      validated: input.validate && !isHurt(restored),
+      ...(input.validate && !isHurt(restored) ? { validation: soundResult(backup, this.#context.clock.now()) } : {}),
     };
   }
 
@@ -214,6 +224,23 @@ export class CatalogueRestoreManager implements RestoreManager {
       { details: { resourceId, timestamp: moment, ...(oldest === undefined ? {} : { oldest: oldest.createdAt }) } },
     );
   }
+}
+
+/** A restore that put up with damage gave back all that is left; it is no success, and nobody may take it for one. */
+function damageOf(backup: Backup, restored: ServiceRestore): OperationError | undefined {
+  const damages = restored.damages ?? [];
+  const [first] = damages;
+  if (first === undefined) return undefined;
+  const where = first.path === undefined ? '' : ` in ${first.path}`;
+  return {
+    code: 'restored-with-damage',
+    kind: 'damaged',
+    message: `${backup.id} was restored with zeros for what is lost: ${damages.length} places${damages.length > 1 ? ', the first' : ''}${where} at byte ${first.offset}, ${first.length} bytes. The result lists them.`,
+  };
+}
+
+function isHurt({ damages }: ServiceRestore): boolean {
+  return (damages ?? []).length > 0;
 }
 
 /** An operation as restores show it. */

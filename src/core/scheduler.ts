@@ -15,17 +15,22 @@ export class Scheduler {
   readonly #context: ManagerContext;
   readonly #backups: BackupManager;
   readonly #policies: PolicyManager;
-  readonly #repositories: Pick<StorageManager, 'startPrune'>;
+  readonly #repositories: Pick<StorageManager, 'startPrune' | 'startVerify'>;
   readonly #jobs = new Map<string, { signature: string; job: Cron }>();
   #cleanup: Cron | undefined;
   #prune: Cron | undefined;
+  #scrub: Cron | undefined;
   #reload: NodeJS.Timeout | undefined;
   #firstCleanup: NodeJS.Timeout | undefined;
   #started = false;
 
   constructor(
     context: ManagerContext,
-    managers: { backups: BackupManager; policies: PolicyManager; repositories: Pick<StorageManager, 'startPrune'> },
+    managers: {
+      backups: BackupManager;
+      policies: PolicyManager;
+      repositories: Pick<StorageManager, 'startPrune' | 'startVerify'>;
+    },
   ) {
     this.#context = context;
     this.#backups = managers.backups;
@@ -37,7 +42,11 @@ export class Scheduler {
     this.#started = true;
     await this.reload();
     this.#reload = setInterval(() => void this.reload(), RELOAD_MILLISECONDS).unref();
-    const { cleanup, prune } = this.#context.configuration;
+    const { cleanup, prune, scrub } = this.#context.configuration;
+    if (scrub.enabled)
+      this.#scrub = new Cron(scrub.cron, { timezone: scrub.timeZone, protect: true, unref: true }, () =>
+        this.#verifySome(scrub.fraction),
+      );
     if (prune.enabled)
       this.#prune = new Cron(prune.cron, { timezone: prune.timeZone, protect: true, unref: true }, () =>
         this.#collect(),
@@ -54,6 +63,7 @@ export class Scheduler {
     clearTimeout(this.#firstCleanup);
     this.#cleanup?.stop();
     this.#prune?.stop();
+    this.#scrub?.stop();
     for (const { job } of this.#jobs.values()) job.stop();
     this.#jobs.clear();
   }
@@ -129,6 +139,16 @@ export class Scheduler {
         await this.#repositories.startPrune(id, { createdBy: 'schedule:prune' });
       } catch (error) {
         this.#context.logger.error({ err: error, repositoryId: id }, 'a collection could not be started');
+      }
+    }
+  }
+
+  async #verifySome(maxFraction: number): Promise<void> {
+    for (const { id } of this.#context.repositories.all()) {
+      try {
+        await this.#repositories.startVerify(id, { level: 3, budget: { maxFraction }, createdBy: 'schedule:scrub' });
+      } catch (error) {
+        this.#context.logger.error({ err: error, repositoryId: id }, 'a scrub could not be started');
       }
     }
   }

@@ -7,6 +7,7 @@ import type { Operation, Progress } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
 import type {
+  CheckBudget,
   CheckFinding,
   CheckLevel,
   CheckReport,
@@ -14,6 +15,8 @@ import type {
   CollectionReport,
   ForgottenSnapshot,
   KeySlot,
+  RepairOptions,
+  RepairReport,
   Repository,
   StepProgress,
 } from './ports/repository.ts';
@@ -23,6 +26,7 @@ const FINDINGS_KEPT = 100;
 interface VerifyOptions {
   level: CheckLevel;
   backupIds?: readonly string[];
+  budget?: CheckBudget;
   signal?: AbortSignal;
   report?: (progress: Progress) => void;
 }
@@ -61,14 +65,19 @@ export class RepositoryStorageManager implements StorageManager {
 
   async startVerify(
     id: string,
-    options: { level: CheckLevel; backupIds?: readonly string[]; createdBy: string },
+    options: { level: CheckLevel; backupIds?: readonly string[]; budget?: CheckBudget; createdBy: string },
   ): Promise<Operation> {
     this.repository(id);
-    const { level, backupIds, createdBy } = options;
+    const { level, backupIds, budget, createdBy } = options;
     await this.#requireBackups(id, backupIds);
     return this.#enqueue(
       'verify',
-      { repositoryId: id, level, ...(backupIds === undefined ? {} : { backupIds }) },
+      {
+        repositoryId: id,
+        level,
+        ...(backupIds === undefined ? {} : { backupIds }),
+        ...(budget === undefined ? {} : { budget }),
+      },
       createdBy,
     );
   }
@@ -103,6 +112,50 @@ export class RepositoryStorageManager implements StorageManager {
     return collected;
   }
 
+  async startRepair(id: string, options: { dryRun: boolean; createdBy: string }): Promise<Operation> {
+    this.repository(id);
+    return this.#enqueue('repair', { repositoryId: id, dryRun: options.dryRun }, options.createdBy);
+  }
+
+  /** Runs an operation that `startRepair` queued. What stays incomplete counts as failure. */
+  readonly repairWork: OperationWork = async (operation, { signal, report }) => {
+    const { repositoryId, dryRun } = operation.input as { repositoryId: string; dryRun: boolean };
+    const { findings, steps, incomplete, ...rest } = await this.repair(repositoryId, { dryRun, signal, report });
+    const result = {
+      ...rest,
+      findingCount: findings.length,
+      findings: findings.slice(0, FINDINGS_KEPT),
+      steps: steps.slice(0, FINDINGS_KEPT),
+      incomplete: incomplete.map(({ missing: _missing, ...each }) => each).slice(0, FINDINGS_KEPT),
+    };
+    const [first] = incomplete;
+    if (first === undefined) return { result };
+    const message = `${incomplete.length} backups miss something after the repair. The first: ${first.snapshotId}, ${first.missingBytes} bytes.`;
+    return { result, failure: { code: 'backups-incomplete', message, kind: 'damaged' } };
+  };
+
+  async repair(
+    id: string,
+    options: Pick<RepairOptions, 'dryRun' | 'replicas' | 'signal'> & { report?: (progress: Progress) => void },
+  ): Promise<RepairReport> {
+    const { report, ...rest } = options;
+    const repaired = await this.repository(id).repair({
+      ...rest,
+      ...(report === undefined ? {} : { report: (step) => report(progressOf(step)) }),
+    });
+    if (options.dryRun) return repaired;
+    await this.reconcile(id);
+    const { backups } = this.#context.catalogue;
+    const hit = new Set(repaired.incomplete.map(({ snapshotId }) => snapshotId));
+    for (const found of repaired.findings)
+      for (const backupId of found.snapshotIds ?? []) {
+        const backup = await backups.get(backupId);
+        const status = hit.has(backupId) ? 'damaged' : 'completed';
+        if (backup !== undefined && backup.status !== status) await backups.put({ ...backup, status });
+      }
+    return repaired;
+  }
+
   async trash(id: string): Promise<readonly ForgottenSnapshot[]> {
     return this.repository(id).listTrash();
   }
@@ -121,7 +174,12 @@ export class RepositoryStorageManager implements StorageManager {
 
   /** Runs an operation that `startVerify` queued; damage counts as failure, so that nobody takes it for good news. */
   readonly work: OperationWork = async (operation, { signal, report }) => {
-    const input = operation.input as { repositoryId: string; level: CheckLevel; backupIds?: readonly string[] };
+    const input = operation.input as {
+      repositoryId: string;
+      level: CheckLevel;
+      backupIds?: readonly string[];
+      budget?: CheckBudget;
+    };
     const { findings, ...checked } = await this.verify(input.repositoryId, { ...input, signal, report });
     const result = { ...checked, findingCount: findings.length, findings: findings.slice(0, FINDINGS_KEPT) };
     const damage = findings.filter(isDamage);
@@ -132,11 +190,12 @@ export class RepositoryStorageManager implements StorageManager {
   };
 
   async verify(id: string, options: VerifyOptions): Promise<CheckReport> {
-    const { level, backupIds, signal, report } = options;
+    const { level, backupIds, budget, signal, report } = options;
     await this.#requireBackups(id, backupIds);
     const checked = await this.repository(id).check({
       level,
       ...(backupIds === undefined ? {} : { snapshotIds: backupIds }),
+      ...(budget === undefined ? {} : { budget }),
       ...(signal === undefined ? {} : { signal }),
       ...(report === undefined ? {} : { report: (step) => report(progressOf(step)) }),
     });
@@ -170,7 +229,7 @@ export class RepositoryStorageManager implements StorageManager {
   }
 
   async #enqueue(
-    kind: 'verify' | 'prune',
+    kind: 'verify' | 'prune' | 'repair',
     input: Readonly<Record<string, unknown>>,
     createdBy: string,
   ): Promise<Operation> {

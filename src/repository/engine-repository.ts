@@ -17,6 +17,7 @@ import type {
 } from '../core/ports/repository.ts';
 import { randomFraction } from '../core/random-fraction.ts';
 import type { SnapshotRecord } from '../core/snapshot-record.ts';
+import { sizesById, VerificationLedger } from './check/verification-ledger.ts';
 import { checkRepository } from './check.ts';
 import { newestRound, readLastCollection } from './collection/collection-state.ts';
 import { collect } from './collection/collector.ts';
@@ -103,6 +104,7 @@ export class EngineRepository implements Repository {
       storage.list('snapshots/'),
       storage.list('trash/'),
     ]);
+    const ledger = await this.#parts.following(() => VerificationLedger.read(storage, keyring));
     const lastCollection = await this.#parts.following(() => readLastCollection(storage, keyring()));
     const sum = (objects: readonly { size: number }[]): number =>
       objects.reduce((total, object) => total + object.size, 0);
@@ -118,6 +120,7 @@ export class EngineRepository implements Repository {
       codec: settings.codec.name,
       keyEpoch: keyring().currentEpoch,
       trash: trash.length,
+      verification: ledger.state(3, sizesById(new Map(packs.map(({ key, size }) => [key, size])))),
       ...(lastCollection === undefined ? {} : { lastCollection }),
     };
   }

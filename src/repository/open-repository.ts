@@ -88,7 +88,7 @@ export async function openRepository(options: {
         return await work();
       } catch (error) {
         const unknown = error instanceof HoldfastError && error.code === 'key-epoch-unknown';
-        if (!unknown || attempt === FEW_ATTEMPTS) throw error;
+        if (!unknown || attempt === MOST_ATTEMPTS) throw error;
         await parts.followRotation({ now: true });
       }
     }
@@ -167,6 +167,10 @@ async function openKeysOnce(
       failure ??= error;
     }
   }
+  if (failure !== undefined || slots.length > 0) {
+    const latest = (await keyringGenerations(storage)).at(-1);
+    if (latest !== newest) throw goneMeanwhile(keyringName(newest ?? 0));
+  }
   if (failure !== undefined) throw failure;
   if (slots.length === 0 && damaged[0] !== undefined) throw damaged[0].error;
   const kinds = slots.map((slot) => `${slot.label} (${slot.kind})`).join(', ');
@@ -177,13 +181,23 @@ async function openKeysOnce(
   );
 }
 
-/** Slots, and then keyrings; once more where a rotation came in between, so that the newest keyring seems to have no slot. */
+/** Has the keys looked for once more. */
+function goneMeanwhile(name: string): HoldfastError {
+  return new HoldfastError('not-found', 'object-missing', `${name} was replaced at this moment. Try again.`, {
+    details: { object: name },
+  });
+}
+
+/**
+ * Keyrings, and then slots, as a keyring comes after its slots; once more where a rotation came in between, so that the newest
+ * keyring seems to have no slot.
+ */
 async function listKeys(
   storage: Storage,
 ): Promise<Awaited<ReturnType<typeof listSlots>> & { generations: readonly number[] }> {
   for (let attempt = 1; ; attempt++) {
-    const { slots, damaged } = await listSlots(storage);
     const generations = await keyringGenerations(storage);
+    const { slots, damaged } = await listSlots(storage);
     const newest = generations.at(-1);
     if (attempt === FEW_ATTEMPTS || newest === undefined || slots.some(({ generation }) => generation === newest))
       return { slots, damaged, generations };

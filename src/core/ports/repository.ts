@@ -443,6 +443,8 @@ export interface RepositoryStatistics {
   cipher: string;
   codec: string;
   keyEpoch: number;
+  /** What checks have read so far, at level 3 or deeper. */
+  verification: VerificationState;
   /** Forgotten backups that can still be brought back. */
   trash: number;
   /** What the newest collection removed; absent before the first one that found something. */

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Application, RestoreOperation } from '../../../core/application.ts';
 import type { Backup } from '../../../core/backup.ts';
+import type { ContentDamage } from '../../../core/ports/repository.ts';
 import { chooseBackup, typedTime } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode, usageError } from '../exit-codes.ts';
@@ -19,6 +20,7 @@ interface RestoreOptions {
   conflict?: 'fail' | 'skip' | 'overwrite' | 'newer';
   dryRun?: boolean;
   output?: string;
+  allowDamaged?: boolean;
 }
 
 export function define(command: Command, session: CommandSession): void {
@@ -39,6 +41,7 @@ export function define(command: Command, session: CommandSession): void {
     )
     .option('--dry-run', 'only tell what would be restored')
     .option('--output <file>', 'file to write a document or stream to; "-" for standard output')
+    .option('--allow-damaged', 'give zeros for what is lost instead of stopping; ends with code 4')
     .addHelpText('after', EXAMPLES)
     .action((reference: string, options: RestoreOptions) => restore(session, reference, options));
 }
@@ -85,6 +88,7 @@ async function restoreTree(
       ...(options.path === undefined ? {} : { paths: options.path }),
       ...(options.conflict === undefined ? {} : { conflict: options.conflict }),
       ...(options.dryRun ? { dryRun: true } : {}),
+      ...(options.allowDamaged ? { allowDamaged: true } : {}),
     },
   });
   await followOperation(application, await application.operations.get(operation.id), session);
@@ -109,11 +113,21 @@ async function restoreContent(
     session.output.result({ backup, output, dryRun: true }, () => [`Would write ${backup.id} to ${output}.`]);
     return;
   }
-  const { bytes } = await application.backups.content(backup.id, session.signal);
+  const damages: ContentDamage[] = [];
+  const onDamage = (damage: ContentDamage): void => {
+    damages.push(damage);
+    session.output.warn(`Lost: ${damage.length} bytes from byte ${damage.offset}; there are zeros in their place.`);
+  };
+  const { bytes } = await application.backups.content(
+    backup.id,
+    session.signal,
+    options.allowDamaged ? { onDamage } : {},
+  );
   const written = await writeContent(bytes, output, backup.size, session, options.conflict ?? 'fail');
   const line = `Restored ${backup.id} of ${formatTime(backup.createdAt)}: ${formatBytes(written)} to ${output}.`;
+  if (damages.length > 0) session.exitCode = ExitCode.damageFound;
   if (output === '-') session.output.note(line);
-  else session.output.result({ backup, output, bytes: written }, () => [line]);
+  else session.output.result({ backup, output, bytes: written, damages }, () => [line]);
 }
 
 function treeLines(backup: Backup, restored: RestoreOperation, options: RestoreOptions): string[] {

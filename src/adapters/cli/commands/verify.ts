@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Application } from '../../../core/application.ts';
-import type { CheckFinding, CheckLevel, CheckReport } from '../../../core/ports/repository.ts';
+import type { CheckBudget, CheckFinding, CheckLevel, CheckReport } from '../../../core/ports/repository.ts';
 import { chooseBackup } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { count, formatBytes, formatDuration } from '../formatting.ts';
+import { wholeNumber } from '../option-values.ts';
 import { startProgress } from '../progress-display.ts';
 import { printable } from '../table.ts';
 
@@ -18,18 +19,29 @@ export function define(command: Command, session: CommandSession): void {
   command
     .argument('[backup...]', 'only what these backups need (default: everything)')
     .option('--level <0-4>', 'how deep to look', checkLevel, 2)
+    .option('--max-age-days <days>', 'at level 3 and 4: leave out packs verified less long ago', wholeNumber(0))
+    .option('--max-duration-minutes <minutes>', 'at level 3 and 4: begin no pack after this time', wholeNumber(1))
+    .option('--max-percent <percent>', 'at level 3 and 4: read this part, longest unverified first', wholeNumber(1))
     .addHelpText('after', LEVELS)
-    .action((references: string[], options: { level: CheckLevel }) => verify(session, references, options.level));
+    .action((references: string[], options: VerifyOptions) => verify(session, references, options));
+}
+
+interface VerifyOptions {
+  level: CheckLevel;
+  maxAgeDays?: number;
+  maxDurationMinutes?: number;
+  maxPercent?: number;
 }
 
 type RepositoryReport = CheckReport & { repositoryId: string };
 
-async function verify(session: CommandSession, references: readonly string[], level: CheckLevel): Promise<void> {
+async function verify(session: CommandSession, references: readonly string[], options: VerifyOptions): Promise<void> {
+  const { level } = options;
   const application = await session.application();
   session.deed = { action: 'repository.verify', details: { level, backupIds: references.slice(0, 100) } };
   const reports: RepositoryReport[] = [];
   for (const [repositoryId, backupIds] of await backupsByRepository(application, references)) {
-    reports.push({ repositoryId, ...(await verifyOne(session, application, repositoryId, backupIds, level)) });
+    reports.push({ repositoryId, ...(await verifyOne(session, application, repositoryId, backupIds, options)) });
   }
   const findings = reports.flatMap((report) => report.findings);
   if (findings.some(({ severity }) => severity === 'damage')) session.exitCode = ExitCode.damageFound;
@@ -42,19 +54,31 @@ async function verifyOne(
   application: Application,
   repositoryId: string,
   backupIds: readonly string[] | undefined,
-  level: CheckLevel,
+  { level, ...limits }: VerifyOptions,
 ): Promise<CheckReport> {
   const display = startProgress('verify', session.output.options);
   try {
     return await application.repositories.verify(repositoryId, {
       level,
       ...(backupIds === undefined ? {} : { backupIds }),
+      ...budgetOf(limits),
       signal: session.signal,
       report: (progress) => display.report(progress),
     });
   } finally {
     display.end();
   }
+}
+
+function budgetOf({ maxAgeDays, maxDurationMinutes, maxPercent }: Omit<VerifyOptions, 'level'>): {
+  budget?: CheckBudget;
+} {
+  const budget = {
+    ...(maxAgeDays === undefined ? {} : { maxAgeMilliseconds: maxAgeDays * 86_400_000 }),
+    ...(maxDurationMinutes === undefined ? {} : { maxDurationMilliseconds: maxDurationMinutes * 60_000 }),
+    ...(maxPercent === undefined ? {} : { maxFraction: Math.min(1, maxPercent / 100) }),
+  };
+  return Object.keys(budget).length === 0 ? {} : { budget };
 }
 
 /** Which repositories to check, and what of each; undefined for all of it. */

@@ -7,6 +7,7 @@ import {
   forgottenBackupSchema,
   keySlotSchema,
   pruneRequest,
+  repairRequest,
   repositoryQuery,
   repositorySchema,
   verifyRequest,
@@ -75,6 +76,28 @@ export function repositoryRoutes(server: HttpServer, { application }: HttpContex
     async (request, reply) => {
       const { id } = request.params;
       const started = await repositories.startPrune(id, { ...request.body, createdBy: request.principal.name });
+      request.auditDetails = { operationId: started.id };
+      return answerAccepted(await waitedFor(application, started, request, reply), reply);
+    },
+  );
+
+  server.post(
+    '/repositories/:id/repair',
+    {
+      config: { role: 'admin', unconfined: true, audit: 'repository.repair', idempotent: true },
+      schema: {
+        tags: TAGS,
+        summary: 'Repair a repository',
+        description:
+          'Starts a repair with what the repository itself has: index from packs, sound chunks of damaged packs, and a backup beside each that misses something. `holdfast repair --from FOLDER` fetches from a copy as well.',
+        params: idPath,
+        body: repairRequest,
+        response: answers({ 200: operationSchema, 202: operationSchema }),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const started = await repositories.startRepair(id, { ...request.body, createdBy: request.principal.name });
       request.auditDetails = { operationId: started.id };
       return answerAccepted(await waitedFor(application, started, request, reply), reply);
     },

@@ -15,6 +15,15 @@ export const repositorySchema = z
     cipher: z.string(),
     codec: z.string(),
     keyEpoch: z.number(),
+    verification: z
+      .object({
+        level: z.number(),
+        verifiedFraction: z.number(),
+        oldestVerification: z.string().optional(),
+        unverifiedPacks: z.number(),
+        damagedPacks: z.number(),
+      })
+      .describe('What checks have read of the packs so far; `damagedPacks` above 0 asks for a repair.'),
     trash: z.number().describe('Forgotten backups that can still be brought back.'),
     lastCollection: z
       .object({
@@ -43,6 +52,10 @@ export const repositoryQuery = z.strictObject({
     .enum(['true', 'false'])
     .default('false')
     .describe('`true` looks for what a prune would remove now; it reads every tree once.'),
+});
+
+export const repairRequest = z.strictObject({
+  dryRun: z.boolean().default(false).describe('Only tell what would be done.'),
 });
 
 export const pruneRequest = z.strictObject({
@@ -82,6 +95,15 @@ export const verifyRequest = z.strictObject({
       '0 settings and snapshots decode, 1 packs are there, 2 all trees resolve, 3 SHA-256 of the packs, 4 every chunk decodes.',
     ),
   backupIds: z.array(id).min(1).max(10_000).optional().describe('Only what these need; default: everything.'),
+  budget: z
+    .strictObject({
+      maxAgeMilliseconds: z.number().int().min(0).optional(),
+      maxBytes: z.number().int().min(1).optional(),
+      maxFraction: z.number().gt(0).max(1).optional(),
+      maxDurationMilliseconds: z.number().int().min(1).optional(),
+    })
+    .optional()
+    .describe('Of packs, those never verified first, then those verified longest ago, until one of these is used up.'),
 });
 
 export const role = z.enum(['admin', 'operator', 'developer', 'viewer']);
