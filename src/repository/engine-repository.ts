@@ -65,12 +65,12 @@ export class EngineRepository implements Repository {
   }
 
   async listSnapshots(): Promise<readonly string[]> {
-    return this.#parts.snapshots.list();
+    return this.#parts.following(() => this.#parts.snapshots.list());
   }
 
   async updateSnapshot(id: string, change: (backup: Backup) => Backup): Promise<void> {
     await this.#parts.followRotation();
-    const { record } = await this.#parts.snapshots.read(id);
+    const { record } = await this.#parts.following(() => this.#parts.snapshots.read(id));
     await this.#parts.snapshots.update(change(record.backup));
   }
 
@@ -80,7 +80,7 @@ export class EngineRepository implements Repository {
 
   async check(options: CheckOptions): Promise<CheckReport> {
     await this.#parts.followRotation();
-    return checkRepository(this.#parts, options);
+    return this.#parts.following(() => checkRepository(this.#parts, options));
   }
 
   async repair(options: RepairOptions): Promise<RepairReport> {
@@ -92,7 +92,7 @@ export class EngineRepository implements Repository {
     signal?: AbortSignal;
     report?: (progress: StepProgress) => void;
   }): Promise<IndexRebuildReport> {
-    return rebuildIndex(this.#parts, options);
+    return this.#parts.following(() => rebuildIndex(this.#parts, options));
   }
 
   async statistics(): Promise<RepositoryStatistics> {
