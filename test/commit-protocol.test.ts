@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Repository } from '../src/core/ports/repository.ts';
 import { roundName } from '../src/repository/collection/collection-state.ts';
 import { encodeMetadata } from '../src/repository/metadata-encoding.ts';
-import { openKeys } from '../src/repository/open-repository.ts';
+import { openKeys, openRepository } from '../src/repository/open-repository.ts';
 import { SEALED_KIND, sealObject } from '../src/repository/sealed-object.ts';
 import { decodeSettings } from '../src/repository/settings.ts';
 import { backUpBytes, pieces, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
@@ -74,6 +74,43 @@ describe('the commit protocol', () => {
       assert.ok((await readBytes(other, backup.id)).equals(bytes));
     } finally {
       await other.close();
+    }
+  });
+
+  test('a round that begins while chunks of an earlier one are stored again is not taken as seen', async () => {
+    const bytes = Buffer.concat([randomBytes(300_000), randomBytes(300_000)]);
+    const own = await TemporaryRepository.create();
+    const collecting = new HandCollector(own);
+    let early: string[] = [];
+    let late: string[] = [];
+    let marks = 0;
+    const storage = new Proxy(own.storage, {
+      get(target, name) {
+        if (name !== 'replace') return Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name);
+        return async (key: string, content: Uint8Array) => {
+          // The second mark is of the session that stores chunks of the first round's packs again.
+          if (key.startsWith('sessions/') && ++marks === 2) {
+            late = (await collecting.packs()).filter((pack) => !early.includes(pack));
+            await collecting.condemn(2, late);
+          }
+          return target.replace(key, content);
+        };
+      },
+    });
+    const writing = await openRepository({ storage, providers: [own.provider], workers: 1 });
+    try {
+      await backUpBytes(own.repository, bytes.subarray(0, 300_000));
+      early = await collecting.packs();
+      const writer = await writing.beginSnapshot({ encrypt: true });
+      const stored = await writer.writeStream(pieces(bytes));
+      await collecting.condemn(1, early);
+      const { backup } = await writer.commit(recordOf(writer, stored));
+      assert.ok(late.length > 0);
+      for (const key of [...early, ...late]) await own.storage.delete(key);
+      assert.ok((await readBytes(own.repository, backup.id)).equals(bytes));
+    } finally {
+      await writing.close();
+      await own.remove();
     }
   });
 

@@ -44,6 +44,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
   readonly #signal: AbortSignal | undefined;
   readonly #mark: WriterSessionMark;
   #base: number;
+  #reliesOnChunks = false;
   #session: PoolSession | undefined;
   #opening: Promise<PoolSession> | undefined;
   #packs: WrittenPack[] = [];
@@ -167,6 +168,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
    */
   async adopt(record: SnapshotRecord): Promise<SnapshotRecord> {
     await this.#flush();
+    this.#reliesOnChunks = true;
     await this.#rescue(record);
     return this.commit(() => record);
   }
@@ -189,7 +191,9 @@ export class EngineSnapshotWriter implements SnapshotWriter {
     const { index, pool, keyring } = this.#parts;
     await this.#mark.write();
     const state = await this.#parts.followCollection();
-    this.#base = Math.max(this.#base, state.base);
+    // Once chunks are relied on, only a rescue, which looks at each of them, may take a later round as seen.
+    if (!this.#reliesOnChunks) this.#base = Math.max(this.#base, state.base);
+    this.#reliesOnChunks = true;
     this.#session = pool.openSession(
       {
         keyring: keyring().secrets(),
