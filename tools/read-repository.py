@@ -318,15 +318,28 @@ class Repository:
     # [5] [8]
 
     def open_keyring(self, credentials):
-        master, generation = self.open_slot(credentials)
-        name = f"keyring/{generation:08d}"
-        ring = record(self.open_object(self.read(name), name, "keyring", lambda _epoch: master), name)
+        rings = sorted(name for name in self.names("keyring"))
+        if not rings:
+            raise Damaged("the repository has no keyring")
+        name = rings[-1]
+        ring = self.open_newest_keyring(credentials, name)
         if ring["configHash"] != hashlib.sha256(self.config_bytes).digest():
             raise Damaged("config is not the one that the repository was made with")
         self.id_key = ring["idKey"]
         self.data_keys = {each["epoch"]: each["dataKey"] for each in ring["epochs"]}
 
-    def open_slot(self, credentials):
+    def open_newest_keyring(self, credentials, name):
+        failure = None
+        for master in self.master_keys(credentials, int(name.rpartition("/")[2])):
+            try:
+                return record(self.open_object(self.read(name), name, "keyring", lambda _epoch: master), name)
+            except Damaged as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        raise WrongKey("none of the repository's key slots opens with what was given")
+
+    def master_keys(self, credentials, generation):
         slots = []
         for name in self.names("keys"):
             try:
@@ -337,12 +350,13 @@ class Repository:
                     self.warnings.append(f"{name} was written by a newer program")
             except (ValueError, KeyError, TypeError):
                 self.warnings.append(f"{name} is damaged")
-        for slot in sorted(slots, key=lambda each: -each["generation"]):
+        for slot in slots:
+            if slot["generation"] != generation:
+                continue
             for key in credentials.wrapping_keys(slot):
                 master = unwrap(slot, self.id, key)
                 if master is not None:
-                    return master, slot["generation"]
-        raise WrongKey(f"none of the repository's {len(slots)} key slots opens with what was given")
+                    yield master
 
     def data_key(self, epoch):
         if epoch not in self.data_keys:
