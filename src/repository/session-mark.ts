@@ -11,28 +11,31 @@ import { SEALED_KIND, sealObject } from './sealed-object.ts';
 export class WriterSessionMark {
   readonly #parts: RepositoryParts;
   readonly #name: string;
-  #renewal: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #renewal: Promise<void> | undefined;
 
   constructor(parts: RepositoryParts, id: string) {
     this.#parts = parts;
     this.#name = `sessions/${id}`;
   }
 
-  /** Writes the mark, and again from time to time. */
+  /** Writes the mark, and again from time to time as long as its writer is of use to anybody. */
   async write(): Promise<void> {
     await this.#write();
-    this.#renewal ??= setInterval(() => {
-      // A mark that cannot be renewed costs a repeated commit at worst; the backup itself meets the fault, if it lasts.
-      this.#write().catch(() => undefined);
-    }, RENEW_EVERY);
-    this.#renewal.unref();
+    this.#timer ??= renewEvery(RENEW_EVERY, new WeakRef(this));
   }
 
   async remove(): Promise<void> {
-    if (this.#renewal === undefined) return;
-    clearInterval(this.#renewal);
-    this.#renewal = undefined;
+    if (this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#renewal;
     await this.#parts.storage.delete(this.#name);
+  }
+
+  /** A mark that cannot be renewed costs a repeated commit at worst; the backup itself meets the fault, if it lasts. */
+  renew(): void {
+    this.#renewal = this.#write().catch(() => undefined);
   }
 
   async #write(): Promise<void> {
@@ -57,3 +60,13 @@ export class WriterSessionMark {
 
 /** Milliseconds; collectors take a mark for left behind after two hours. */
 const RENEW_EVERY = 10 * 60 * 1000;
+
+/** A writer that was dropped without an end must not be kept in memory by its own mark. */
+function renewEvery(milliseconds: number, mark: WeakRef<WriterSessionMark>): NodeJS.Timeout {
+  const timer = setInterval(() => {
+    const living = mark.deref();
+    if (living === undefined) clearInterval(timer);
+    else living.renew();
+  }, milliseconds);
+  return timer.unref();
+}
