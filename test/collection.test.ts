@@ -81,6 +81,53 @@ describe('a collection', () => {
     await assert.rejects(repository.undeleteSnapshot(id), { code: 'not-in-trash' });
   });
 
+  test('what was changed of a backup stays with it through the trash', async () => {
+    const bytes = randomBytes(100_000);
+    const { id } = await backUpBytes(repository, bytes);
+    const changed = { metadata: { tags: { team: 'payments' } }, held: true, expiresAt: '2030-01-01T00:00:00.000Z' };
+    await repository.updateSnapshot(id, (backup) => ({ ...backup, ...changed }));
+    await forget(repository, id, 7);
+    await repository.undeleteSnapshot(id);
+    const { metadata, held, expiresAt } = (await repository.openSnapshot(id)).record.backup;
+    assert.deepEqual({ metadata, held, expiresAt }, changed);
+    await repository.updateSnapshot(id, (backup) => ({ ...backup, held: false }));
+    assert.equal((await repository.openSnapshot(id)).record.backup.held, false);
+    assert.equal((await temporary.storage.list('updates/')).length, 1);
+  });
+
+  test('a backup that was brought back outlives the forgetting that it overtook', async () => {
+    const bytes = randomBytes(100_000);
+    const { id } = await backUpBytes(repository, bytes);
+    const first = await temporary.storage.get(`snapshots/${id}`);
+    await forget(repository, id, 7);
+    // As if the forgetting had come no further than to the trash, and went on after the backup was brought back.
+    await temporary.storage.putNew(`snapshots/${id}`, first);
+    assert.deepEqual(await repository.listSnapshots(), []);
+    await repository.undeleteSnapshot(id);
+    await temporary.storage.delete(`snapshots/${id}`);
+    assert.deepEqual(await repository.listSnapshots(), [id]);
+    assert.ok((await readBytes(repository, id)).equals(bytes));
+    await forget(repository, id, 7);
+    assert.deepEqual(await repository.listSnapshots(), []);
+    assert.deepEqual(
+      (await repository.listTrash()).map((entry) => entry.id),
+      [id],
+    );
+  });
+
+  test('finishes a forgetting that was interrupted', async () => {
+    const { id } = await backUpBytes(repository, randomBytes(100_000));
+    await backUpBytes(repository, randomBytes(100_000));
+    const first = await temporary.storage.get(`snapshots/${id}`);
+    await forget(repository, id);
+    await temporary.storage.putNew(`snapshots/${id}`, first);
+    assert.equal((await repository.collect(NOW)).trashExpired, 1);
+    const left = [...(await temporary.storage.list('snapshots/')), ...(await temporary.storage.list('trash/'))];
+    assert.ok(!left.some(({ key }) => key.endsWith(id)));
+    assert.equal((await repository.collect(NOW)).outcome, 'removed');
+    await assertSound(repository);
+  });
+
   test('a backup whose chunks a collection condemned meanwhile comes back whole or not at all', async () => {
     const bytes = randomBytes(500_000);
     await backUpBytes(repository, randomBytes(200_000));

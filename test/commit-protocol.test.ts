@@ -69,6 +69,8 @@ describe('the commit protocol', () => {
     await collector.condemn(1, old);
     const { backup } = await writer.commit(recordOf(writer, stored));
     for (const key of old) await temporary.storage.delete(key);
+    const names = (await temporary.storage.list('snapshots/')).map(({ key }) => key);
+    assert.ok(!names.includes(`snapshots/${backup.id}`), 'a name that was withdrawn is not used again');
     const other = await temporary.openAgain();
     try {
       assert.ok((await readBytes(other, backup.id)).equals(bytes));

@@ -92,8 +92,7 @@ describe('pruning a repository', () => {
   test('an empty repository is left alone, and the error says how to go on', async () => {
     const { application } = managed;
     await store('last', 'l'.repeat(100_000));
-    const all = await managed.repository.listSnapshots();
-    for (const id of all) await managed.storage.delete(`snapshots/${id}`);
+    for (const { key } of await managed.storage.list('snapshots/')) await managed.storage.delete(key);
     const started = await application.repositories.startPrune('default', { createdBy: 'test' });
     const { status, error } = await application.operations.wait(started.id, 20_000);
     assert.equal(status, 'failed');

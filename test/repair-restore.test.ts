@@ -187,7 +187,8 @@ describe('a tree whose own pages are damaged', () => {
       const [{ found, lost }] = outcomes as [(typeof outcomes)[0]];
       assert.deepEqual(outcomes[1], outcomes[0]);
       assert.ok(found.length > 0 && found.length < names.length);
-      assert.equal(found.length + lost, names.length + 1, 'the folder has an entry, too');
+      const folders = found.length + lost - names.length;
+      assert.ok(folders === 0 || folders === 1, "the folder's own entry may lie in the lost page, too");
       assert.deepEqual((await rig.repository.repair({ dryRun: false })).steps, []);
       await assert.rejects(rig.repository.collect({ dryRun: false }), { code: 'collection-stopped-by-damage' });
       await rig.repository.forgetSnapshot(backup.id, { trashDays: 0, reason: 'the derived one is enough' });

@@ -18,7 +18,7 @@ describe('what can be saved of a damaged pack', () => {
       let whole: string[][];
       before(async () => {
         temporary = await TemporaryRepository.create();
-        await backUpBytes(temporary.repository, randomBytes(150_000), { encrypt });
+        await backUpBytes(temporary.repository, randomBytes(400_000), { encrypt });
         const { storage, provider } = temporary;
         const [{ key } = { key: '' }] = (await storage.list('packs/')).toSorted((a, b) => b.size - a.size);
         pack = await storage.get(key);

@@ -393,34 +393,36 @@ class Repository:
 
     def read_collection_state(self):
         self.seal = 0
-        self.sealed_ids = set()
+        self.sealed_commits = set()
         for name in self.names("gc"):
             match = re.fullmatch(r"gc/(\d{10})/resolution", name)
             if match and int(match[1]) > self.seal:
                 resolution = record(self.open_object(self.read(name), name, "resolution"), name)
                 if resolution["outcome"] == "sealed":
-                    self.seal, self.sealed_ids = int(match[1]), set(resolution["snapshots"])
+                    self.seal, self.sealed_commits = int(match[1]), set(resolution["snapshots"])
 
     # [13]
 
     def snapshots(self):
         forgotten = {name.split("/")[1] for name in self.names("trash")}
+        given = set()
         for name in self.names("snapshots"):
-            identifier = name.split("/")[1]
-            if identifier not in forgotten:
-                snapshot = self.snapshot(identifier)
-                if snapshot is not None:
+            commit = name.split("/")[1]
+            if commit not in forgotten:
+                snapshot = self.snapshot(commit)
+                if snapshot is not None and snapshot["backup"]["id"] not in given:
+                    given.add(snapshot["backup"]["id"])
                     yield snapshot
 
-    def snapshot(self, identifier):
+    def snapshot(self, commit):
         """None where it does not count."""
-        name = f"snapshots/{identifier}"
+        name = f"snapshots/{commit}"
         snapshot = record(self.open_object(self.read(name), name, "snapshot"), name)
-        if snapshot["backup"]["id"] != identifier:
+        if snapshot["backup"]["id"] != re.sub(r"\.[0-9a-f]{16}$", "", commit):
             raise Damaged(f"{name} describes another backup")
-        if snapshot["base"] < self.seal and identifier not in self.sealed_ids:
+        if snapshot["base"] < self.seal and commit not in self.sealed_commits:
             return None
-        updates = self.names(f"updates/{identifier}")
+        updates = self.names(f"updates/{commit}")
         if updates:
             update = record(self.open_object(self.read(updates[-1]), updates[-1], "update"), updates[-1])
             snapshot["backup"].pop("expiresAt", None)

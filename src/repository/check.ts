@@ -11,7 +11,7 @@ import { listSlots } from './key-slots.ts';
 import { packIdOf, packKey } from './pack-format.ts';
 import { listBadPacks } from './repair/bad-packs.ts';
 import type { RepositoryParts } from './repository-parts.ts';
-import { snapshotName } from './snapshot-store.ts';
+import { backupIdOf, SNAPSHOTS, snapshotKey } from './snapshot-name.ts';
 
 /**
  * Checks a repository up to a level (engines.md 6.4): 0 settings, keys and snapshots decode; 1 packs are there in full;
@@ -66,33 +66,34 @@ class Check {
 
   async #checkSnapshots(): Promise<void> {
     const state = await readCollectionState(this.#parts.storage, this.#parts.keyring());
-    const listed = (await this.#parts.storage.list('snapshots/', { sizes: false }))
-      .map((object) => object.key.slice('snapshots/'.length))
+    const listed = (await this.#parts.storage.list(SNAPSHOTS, { sizes: false }))
+      .map((object) => object.key.slice(SNAPSHOTS.length))
       .sort();
-    const ids = this.#options.snapshotIds ?? listed;
-    for (const [index, id] of ids.entries()) {
+    const asked = this.#options.snapshotIds;
+    const names = asked === undefined ? listed : commitsOf(asked, listed);
+    for (const [index, name] of names.entries()) {
       this.#options.signal?.throwIfAborted();
-      await this.#checkSnapshot(id, state);
-      this.#options.report?.({ phase: 'snapshots', done: index + 1, total: ids.length });
+      await this.#checkSnapshot(name, state);
+      this.#options.report?.({ phase: 'snapshots', done: index + 1, total: names.length });
     }
   }
 
-  async #checkSnapshot(id: string, state: CollectionState): Promise<void> {
+  async #checkSnapshot(name: string, state: CollectionState): Promise<void> {
     this.checked.snapshots++;
     try {
-      const { record, base } = await this.#parts.snapshots.readUnjudged(id);
-      if (isValidSnapshot(state, id, base)) this.#records.push(record);
+      const { record, base } = await this.#parts.snapshots.readUnjudged(name);
+      if (isValidSnapshot(state, name, base)) this.#records.push(record);
       else
         this.#add(
           'warning',
           'snapshot-not-committed',
-          snapshotName(id),
-          `${id} was never committed: its writer ended in the middle of it. It is ignored everywhere.`,
+          snapshotKey(name),
+          `${record.backup.id} was never committed: its writer ended in the middle of it. It is ignored everywhere.`,
         );
     } catch (error) {
       // Somebody forgot it since it was listed.
       if (this.#options.snapshotIds === undefined && isCode(error, 'snapshot-missing')) this.checked.snapshots--;
-      else this.#addError(error, snapshotName(id), [id]);
+      else this.#addError(error, snapshotKey(name), [backupIdOf(name)]);
     }
   }
 
@@ -211,4 +212,12 @@ class Check {
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof HoldfastError && error.code === code;
+}
+
+/** What is asked for and not listed is looked for by its id, to be found missing. */
+function commitsOf(ids: readonly string[], listed: readonly string[]): string[] {
+  return ids.flatMap((id) => {
+    const names = listed.filter((name) => backupIdOf(name) === id);
+    return names.length === 0 ? [id] : names;
+  });
 }

@@ -3,13 +3,14 @@ import type { Backup } from '../core/backup.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import type { SnapshotRecord, SnapshotRoot } from '../core/snapshot-record.ts';
-import { isValidSnapshot, readCollectionState } from './collection/collection-state.ts';
+import { type CollectionState, isValidSnapshot, readCollectionState } from './collection/collection-state.ts';
 import type { Keyring } from './keyring.ts';
 import { decodeLostEntries, encodeLostEntries } from './lost-entries.ts';
 import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import { CIPHER_NONE, cipherIdOf } from './record-cipher.ts';
 import { openObject, SEALED_KIND, type SealedKind, sealObject } from './sealed-object.ts';
 import type { RepositorySettings } from './settings.ts';
+import { backupIdOf, SNAPSHOTS, snapshotKey } from './snapshot-name.ts';
 import { decodeContent, encodeContent } from './tree-entry-codec.ts';
 
 const tags = z.record(z.string(), z.string());
@@ -76,6 +77,8 @@ export interface StoredSnapshot {
   base: number;
 }
 
+const TRASH = 'trash/';
+
 /** The objects under `snapshots/`, `updates/` and `trash/`. */
 export class SnapshotStore {
   readonly #storage: Storage;
@@ -88,9 +91,13 @@ export class SnapshotStore {
     this.#settings = settings;
   }
 
-  /** Publishes a snapshot; the one act that makes a backup exist. @returns bytes written */
-  async create(record: SnapshotRecord, base: number): Promise<number> {
-    const name = snapshotName(record.backup.id);
+  /**
+   * Publishes a snapshot; the one act that makes a backup exist.
+   * @param commitName see `laterCommitName`
+   * @returns bytes written
+   */
+  async create(record: SnapshotRecord, base: number, commitName: string): Promise<number> {
+    const name = snapshotKey(commitName);
     const bytes = this.#seal(SEALED_KIND.snapshot, name, encodeSnapshot(record, base), record.backup.encrypted);
     const outcome = await this.#storage.putNew(name, bytes);
     if (outcome === 'exists' && !(await this.#storage.get(name)).equals(bytes)) {
@@ -103,16 +110,42 @@ export class SnapshotStore {
 
   /** Reads a snapshot that counts. @throws HoldfastError `snapshot-missing` (not-found), `object-damaged` */
   async read(id: string): Promise<StoredSnapshot> {
-    const stored = await this.readUnjudged(id);
+    // All but few backups have one commit, named as they are.
+    const first = await this.#readCounting(id);
+    if (first !== undefined) return first;
+    for (const name of await this.#laterCommits(id)) {
+      const later = await this.#readCounting(name);
+      if (later !== undefined) return later;
+    }
+    throw missing(id);
+  }
+
+  async #readCounting(commitName: string): Promise<StoredSnapshot | undefined> {
+    let stored: StoredSnapshot;
+    try {
+      stored = await this.readUnjudged(commitName);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
     const state = await readCollectionState(this.#storage, this.#keyring());
-    if (!isValidSnapshot(state, id, stored.base) || (await this.#isForgotten(id))) throw missing(id);
-    return stored;
+    const counts = isValidSnapshot(state, commitName, stored.base) && !(await this.#isForgotten(commitName));
+    return counts ? stored : undefined;
+  }
+
+  async #laterCommits(id: string): Promise<string[]> {
+    const names = (await this.#storage.list(SNAPSHOTS, { sizes: false })).map(({ key }) => key.slice(SNAPSHOTS.length));
+    return names.filter((name) => name !== id && backupIdOf(name) === id).sort();
   }
 
   /** A crash in the middle of forgetting leaves both objects; the trash counts. */
-  async #isForgotten(id: string): Promise<boolean> {
+  #isForgotten(commitName: string): Promise<boolean> {
+    return this.#exists(`${TRASH}${commitName}`);
+  }
+
+  async #exists(key: string): Promise<boolean> {
     try {
-      await this.#storage.getRange(`trash/${id}`, 0, 1);
+      await this.#storage.getRange(key, 0, 1);
       return true;
     } catch (error) {
       if (error instanceof HoldfastError && error.code === 'object-missing') return false;
@@ -120,14 +153,19 @@ export class SnapshotStore {
     }
   }
 
-  /** Reads a snapshot whether its commit counts or not. */
-  async readUnjudged(id: string): Promise<StoredSnapshot> {
-    const stored = await this.#readAt(snapshotName(id), id);
-    const newest = (await this.#storage.list(`updates/${id}/`, { sizes: false }))
+  /** Reads a snapshot whether its commit counts or not. @throws HoldfastError `snapshot-missing` (not-found), `object-damaged` */
+  async readUnjudged(commitName: string): Promise<StoredSnapshot> {
+    const stored = await this.#readAt(commitName);
+    return { ...stored, record: await this.updated(commitName, stored.record) };
+  }
+
+  /** @returns a record as it was sealed in a snapshot or in the trash, with what was changed of it since */
+  async updated(commitName: string, record: SnapshotRecord): Promise<SnapshotRecord> {
+    const newest = (await this.#storage.list(`updates/${commitName}/`, { sizes: false }))
       .map((object) => object.key)
       .sort()
       .at(-1);
-    if (newest === undefined) return stored;
+    if (newest === undefined) return record;
     const decoded = decodeMetadata(
       openObject(this.#keyring(), await this.#storage.get(newest), { kind: SEALED_KIND.update, name: newest }),
     );
@@ -135,18 +173,26 @@ export class SnapshotStore {
     const update = updateSchema.safeParse(decoded);
     if (!update.success) throw malformed(newest, update.error);
     const { held, expiresAt, metadata, status } = update.data;
-    const { expiresAt: _old, ...backup } = stored.record.backup;
-    const updated: Backup = { ...backup, held, metadata, status, ...(expiresAt === undefined ? {} : { expiresAt }) };
-    return { ...stored, record: { ...stored.record, backup: updated } };
+    const { expiresAt: _old, ...backup } = record.backup;
+    return {
+      ...record,
+      backup: { ...backup, held, metadata, status, ...(expiresAt === undefined ? {} : { expiresAt }) },
+    };
   }
 
-  /** Writes what may change of a backup (hold, expiry, metadata) beside its snapshot; the newest one counts. */
+  /** Writes what may change of a backup (hold, expiry, metadata) beside each of its commits; the newest one counts. */
   async update(backup: Backup): Promise<void> {
-    const earlier = (await this.#storage.list(`updates/${backup.id}/`, { sizes: false }))
+    const names = await this.#commitsOf(backup.id);
+    if (names.length === 0) throw missing(backup.id);
+    for (const name of names) await this.#updateCommit(name, backup);
+  }
+
+  async #updateCommit(commitName: string, backup: Backup): Promise<void> {
+    const earlier = (await this.#storage.list(`updates/${commitName}/`, { sizes: false }))
       .map((object) => object.key)
       .sort();
     const last = /(\d+)$/.exec(earlier.at(-1) ?? '')?.[1] ?? '0';
-    const name = `updates/${backup.id}/${String(Number(last) + 1).padStart(8, '0')}`;
+    const name = `updates/${commitName}/${String(Number(last) + 1).padStart(8, '0')}`;
     const { held, expiresAt, metadata, status } = backup;
     const outcome = await this.#storage.putNew(
       name,
@@ -170,32 +216,57 @@ export class SnapshotStore {
   async list(): Promise<string[]> {
     const state = await readCollectionState(this.#storage, this.#keyring());
     const [snapshots, trash] = await Promise.all([
-      this.#storage.list('snapshots/', { sizes: false }),
-      this.#storage.list('trash/', { sizes: false }),
+      this.#storage.list(SNAPSHOTS, { sizes: false }),
+      this.#storage.list(TRASH, { sizes: false }),
     ]);
-    const forgotten = new Set(trash.map((object) => object.key.slice('trash/'.length)));
-    const ids = snapshots.map((object) => object.key.slice('snapshots/'.length)).filter((id) => !forgotten.has(id));
-    if (state.seal === undefined) return ids.sort();
-    const valid: string[] = [];
-    for (const id of ids) {
-      if (state.seal.snapshotIds.has(id) || isValidSnapshot(state, id, (await this.#readAt(snapshotName(id), id)).base))
-        valid.push(id);
-    }
-    return valid.sort();
+    const forgotten = new Set(trash.map((object) => object.key.slice(TRASH.length)));
+    const names = snapshots.map((object) => object.key.slice(SNAPSHOTS.length)).filter((name) => !forgotten.has(name));
+    const valid = new Set<string>();
+    for (const name of names)
+      if (state.seal === undefined || (await this.#isListedOrValid(state, name))) valid.add(backupIdOf(name));
+    return [...valid].sort();
   }
 
-  /** Moves a snapshot to the trash. Crash-safe: once the trash holds it, it counts as forgotten. */
-  async forget(id: string, options: { now: Date; trashDays: number; reason: string }): Promise<void> {
-    const name = snapshotName(id);
-    const snapshot = await this.#storage.get(name).catch((error: unknown) => {
-      if (error instanceof HoldfastError && error.code === 'object-missing') throw missing(id);
+  async #isListedOrValid(state: CollectionState, commitName: string): Promise<boolean> {
+    if (state.seal?.commitNames.has(commitName) === true) return true;
+    try {
+      return isValidSnapshot(state, commitName, (await this.#readAt(commitName)).base);
+    } catch (error) {
+      // Forgotten or withdrawn since the listing.
+      if (isMissing(error)) return false;
       throw error;
-    });
+    }
+  }
+
+  /** Moves all commits of a backup to the trash. Crash-safe: a commit that the trash holds counts as forgotten. */
+  async forget(id: string, options: { now: Date; trashDays: number; reason: string }): Promise<void> {
+    const state = await readCollectionState(this.#storage, this.#keyring());
+    const names: string[] = [];
+    for (const name of await this.#commitsOf(id)) if (await this.#isListedOrValid(state, name)) names.push(name);
+    if (names.length === 0) throw missing(id);
+    for (const name of names) await this.#forgetCommit(name, options);
+  }
+
+  async #commitsOf(id: string): Promise<string[]> {
+    const later = await this.#laterCommits(id);
+    return (await this.#exists(snapshotKey(id))) ? [id, ...later] : later;
+  }
+
+  async #forgetCommit(commitName: string, options: { now: Date; trashDays: number; reason: string }): Promise<void> {
+    const name = snapshotKey(commitName);
+    let snapshot: Buffer;
+    try {
+      snapshot = await this.#storage.get(name);
+    } catch (error) {
+      // Somebody else forgets it at this moment.
+      if (error instanceof HoldfastError && error.code === 'object-missing') return;
+      throw error;
+    }
     const expiresAt = new Date(options.now.getTime() + options.trashDays * 86_400_000).toISOString();
-    const trashName = `trash/${id}`;
+    const trashName = `${TRASH}${commitName}`;
     const content = encodeMetadata({
       version: 1,
-      id,
+      id: commitName,
       forgottenAt: options.now.toISOString(),
       expiresAt,
       reason: options.reason,
@@ -206,11 +277,13 @@ export class SnapshotStore {
   }
 
   /** Takes back a snapshot that this writer published and must not stand. */
-  async withdraw(id: string): Promise<void> {
-    await this.#storage.delete(snapshotName(id));
+  async withdraw(commitName: string): Promise<void> {
+    await this.#storage.delete(snapshotKey(commitName));
   }
 
-  async #readAt(name: string, id: string): Promise<StoredSnapshot> {
+  async #readAt(commitName: string): Promise<StoredSnapshot> {
+    const name = snapshotKey(commitName);
+    const id = backupIdOf(commitName);
     let bytes: Buffer;
     try {
       bytes = await this.#storage.get(name);
@@ -236,10 +309,6 @@ const updateSchema = z.object({
   metadata: backupSchema.shape.metadata,
   status: backupSchema.shape.status,
 });
-
-export function snapshotName(id: string): string {
-  return `snapshots/${id}`;
-}
 
 export function encodeSnapshot(record: SnapshotRecord, base: number): Uint8Array {
   const { kind, length, content } = record.root;
@@ -271,6 +340,10 @@ function toRoot(map: Readonly<Record<string, unknown>>, name: string): SnapshotR
   if (kind === 'tree' && typeof entries === 'number')
     return { kind, length, entries, content, ...decodeLostEntries(map, name) };
   throw malformed(name);
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'snapshot-missing';
 }
 
 function missing(id: string): HoldfastError {

@@ -26,6 +26,7 @@ import { type ReferencedChunk, referencedChunks } from './referenced-chunks.ts';
 import { listBadPacks } from './repair/bad-packs.ts';
 import type { RepositoryParts } from './repository-parts.ts';
 import { WriterSessionMark } from './session-mark.ts';
+import { laterCommitName } from './snapshot-name.ts';
 import { writeStream } from './stream-writer.ts';
 import { TreeBuilder } from './tree-builder.ts';
 
@@ -39,6 +40,7 @@ const FLUSH_ROWS = 65_536;
  */
 export class EngineSnapshotWriter implements SnapshotWriter {
   readonly snapshotId: string;
+  #commitName: string;
   readonly #parts: RepositoryParts;
   readonly #encrypt: boolean;
   readonly #signal: AbortSignal | undefined;
@@ -59,10 +61,11 @@ export class EngineSnapshotWriter implements SnapshotWriter {
 
   constructor(
     parts: RepositoryParts,
-    options: { snapshotId: string; base: number; encrypt: boolean; signal?: AbortSignal },
+    options: { snapshotId: string; commitName?: string; base: number; encrypt: boolean; signal?: AbortSignal },
   ) {
     this.#parts = parts;
     this.snapshotId = options.snapshotId;
+    this.#commitName = options.commitName ?? options.snapshotId;
     this.#base = options.base;
     this.#encrypt = options.encrypt;
     this.#signal = options.signal;
@@ -142,7 +145,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
     const { snapshots, storage } = this.#parts;
     for (let attempt = 1; ; attempt++) {
       const record = complete(this.counts());
-      await snapshots.create(record, this.#base);
+      await snapshots.create(record, this.#base, this.#commitName);
       if ((await newestRound(storage)) <= this.#base) {
         this.#state = 'committed';
         this.#finalCounts = this.#session?.counts();
@@ -150,7 +153,8 @@ export class EngineSnapshotWriter implements SnapshotWriter {
         return record;
       }
       // A collector may not have seen this snapshot: it must not stand until what it needs is surely outside of the condemned packs.
-      await snapshots.withdraw(this.snapshotId);
+      await snapshots.withdraw(this.#commitName);
+      this.#commitName = laterCommitName(this.snapshotId);
       if (attempt >= MOST_COMMITS)
         throw new HoldfastError(
           'unavailable',

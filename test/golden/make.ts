@@ -202,7 +202,7 @@ async function addRounds(maker: Maker, copied: string): Promise<void> {
   const store = new SnapshotStore(storage, () => keyring, settings);
   const { record } = await store.read(copied);
   const id = `${copied.slice(0, -4)}VOID`;
-  await store.create({ ...record, backup: { ...record.backup, id } }, 1);
+  await store.create({ ...record, backup: { ...record.backup, id } }, 1, id);
   expected.void.push(id);
 }
 

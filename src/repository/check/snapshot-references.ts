@@ -3,7 +3,7 @@ import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { packKey } from '../pack-format.ts';
 import { type ReferencedChunk, referencedChunks } from '../referenced-chunks.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
-import { snapshotName } from '../snapshot-store.ts';
+import { snapshotKey } from '../snapshot-name.ts';
 import { findingOf } from './findings.ts';
 
 /** Whether the chunks that snapshots need can be found (level 2 of a check), and in which packs they lie. */
@@ -30,7 +30,7 @@ export class SnapshotReferences {
 
   /** Pages are walked once, unless something below them is missing: then each snapshot that has them is told of. */
   async check(record: SnapshotRecord): Promise<CheckFinding[]> {
-    const name = snapshotName(record.backup.id);
+    const name = snapshotKey(record.backup.id);
     const findings: CheckFinding[] = [];
     const pages = new WalkedPages(this.#soundPages);
     let missing = 0;
@@ -115,5 +115,5 @@ function moreMissing({ backup }: SnapshotRecord, count: number): CheckFinding {
 }
 
 function damageOf(id: string, message: string): CheckFinding {
-  return { severity: 'damage', code: 'chunk-missing', object: snapshotName(id), message, snapshotIds: [id] };
+  return { severity: 'damage', code: 'chunk-missing', object: snapshotKey(id), message, snapshotIds: [id] };
 }

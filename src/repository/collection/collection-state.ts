@@ -17,8 +17,8 @@ export interface CollectionState {
   removed: ReadonlySet<string>;
   /** All rounds that have objects, oldest first. */
   rounds: readonly RoundState[];
-  /** The newest round that was sealed, and the snapshots that its collector saw. */
-  seal?: { round: number; snapshotIds: ReadonlySet<string> };
+  /** The newest round that was sealed, and the commits (names below `snapshots/`) that its collector saw. */
+  seal?: { round: number; commitNames: ReadonlySet<string> };
 }
 
 export interface RoundState {
@@ -76,7 +76,7 @@ async function readOnce(storage: Storage, keyring: Keyring): Promise<CollectionS
     const resolution = parts.has('resolution') ? await readResolution(storage, keyring, round) : undefined;
     const outcome = resolution?.outcome;
     rounds.push({ round, condemned: parts.has('condemned'), done: parts.has('done'), ...(outcome && { outcome }) });
-    if (resolution?.outcome === 'sealed') seal = { round, snapshotIds: new Set(resolution.snapshots) };
+    if (resolution?.outcome === 'sealed') seal = { round, commitNames: new Set(resolution.snapshots) };
     if (!parts.has('condemned')) continue;
     base = Math.max(base, round);
     if (outcome === 'cancelled') continue;
@@ -92,8 +92,8 @@ async function readOnce(storage: Storage, keyring: Keyring): Promise<CollectionS
 }
 
 /** The reader rule: a snapshot counts if the newest seal's collector saw it, or it was committed against that seal. */
-export function isValidSnapshot(state: CollectionState, id: string, base: number): boolean {
-  return state.seal === undefined || base >= state.seal.round || state.seal.snapshotIds.has(id);
+export function isValidSnapshot(state: CollectionState, commitName: string, base: number): boolean {
+  return state.seal === undefined || base >= state.seal.round || state.seal.commitNames.has(commitName);
 }
 
 export function readCondemned(storage: Storage, keyring: Keyring, round: number): Promise<Condemned> {

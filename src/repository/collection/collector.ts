@@ -125,10 +125,10 @@ class Collector {
 
   /** What came since the first look: snapshots, and such as were made and forgotten in between. In this order, as they move. */
   async #unmarked(found: Survey, valid: ReadonlyMap<string, StoredSnapshot>): Promise<SnapshotRecord[]> {
-    const expired = new Set(found.expiredTrash.map(({ id }) => id));
-    const trash = (await readTrash(this.#parts)).filter(({ id }) => !expired.has(id));
-    const since = [...[...valid].map(([id, { record }]) => ({ id, record })), ...trash];
-    return since.filter(({ id }) => !found.marked.has(id)).map(({ record }) => record);
+    const expired = new Set(found.expiredTrash.map(({ commitName }) => commitName));
+    const trash = (await readTrash(this.#parts)).filter(({ commitName }) => !expired.has(commitName));
+    const since = [...[...valid].map(([commitName, { record }]) => ({ commitName, record })), ...trash];
+    return since.filter(({ commitName }) => !found.marked.has(commitName)).map(({ record }) => record);
   }
 
   /** Nothing goes, so no round is needed; small segments are merged all the same. */

@@ -2,7 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import { decodeIndexSegment, encodeIndexSegment, ROW_LENGTH } from '../index-segment.ts';
 import { packIdOf } from '../pack-format.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
-import { snapshotName } from '../snapshot-store.ts';
+import { SNAPSHOTS, snapshotKey } from '../snapshot-name.ts';
 import { type CollectionState, roundName } from './collection-state.ts';
 import { groupsToMerge, mergeSegments, type NamedSegment, verifyMerge } from './segment-merge.ts';
 import { removeStaleMarks, sessionsAtWork } from './session-marks.ts';
@@ -46,6 +46,7 @@ export class RemovalRun {
   async run(signal?: AbortSignal): Promise<Removal> {
     await this.#rewriteIndex(signal);
     await this.#removePacks(signal);
+    await this.#finishForgetting();
     await this.#emptyTrash();
     await this.#removeVoided();
     await removeStaleMarks(this.#parts);
@@ -123,24 +124,33 @@ export class RemovalRun {
     }
   }
 
+  /** A commit that the trash holds is forgotten; its forgetting was interrupted before the snapshot was deleted. */
+  async #finishForgetting(): Promise<void> {
+    const { storage } = this.#parts;
+    const trash = new Set((await storage.list(TRASH, { sizes: false })).map(({ key }) => key.slice(TRASH.length)));
+    for (const { key } of await storage.list(SNAPSHOTS, { sizes: false }))
+      if (trash.has(key.slice(SNAPSHOTS.length))) await this.#delete(key);
+  }
+
   /**
-   * What is back among the snapshots is left alone: it is being brought back, or its forgetting was interrupted. What the newest
-   * seal lists was forgotten since, and stays to the next round, or that would find it vanished without a trace.
+   * What the newest seal lists was forgotten since, and stays to the next round, or that would find it vanished without a trace.
+   * What still is among the snapshots could not be deleted.
    */
   async #emptyTrash(): Promise<void> {
     const { storage } = this.#parts;
-    const snapshots = new Set((await storage.list('snapshots/', { sizes: false })).map(({ key }) => key));
-    for (const { id, expiresAt } of await readTrash(this.#parts)) {
-      const stays = snapshots.has(snapshotName(id)) || this.#state.seal?.snapshotIds.has(id) === true;
+    const snapshots = new Set((await storage.list(SNAPSHOTS, { sizes: false })).map(({ key }) => key));
+    for (const { commitName, expiresAt } of await readTrash(this.#parts)) {
+      const stays = snapshots.has(snapshotKey(commitName)) || this.#state.seal?.commitNames.has(commitName) === true;
       if (stays || Date.parse(expiresAt) > this.#now.getTime()) continue;
-      if (await this.#delete(`${TRASH}${id}`)) this.removal.trashExpired++;
-      for (const { key } of await storage.list(`updates/${id}/`, { sizes: false })) await this.#delete(key);
+      if (await this.#delete(`${TRASH}${commitName}`)) this.removal.trashExpired++;
+      for (const { key } of await storage.list(`updates/${commitName}/`, { sizes: false })) await this.#delete(key);
     }
   }
 
+  /** A void commit stays void: its name never comes again, so that its writer's next commit is not the one deleted here. */
   async #removeVoided(): Promise<void> {
     const { voided } = await listSnapshots(this.#parts, this.#state);
-    for (const id of voided) if (await this.#delete(snapshotName(id))) this.removal.snapshotsVoided++;
+    for (const name of voided) if (await this.#delete(snapshotKey(name))) this.removal.snapshotsVoided++;
   }
 
   /** @returns false where the storage keeps it, by a retention lock or by its rights */

@@ -4,6 +4,7 @@ import { PACK_UNUSABLE } from '../index-store.ts';
 import { packIdOf } from '../pack-format.ts';
 import { listBadPacks } from '../repair/bad-packs.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
+import { backupIdOf, SNAPSHOTS } from '../snapshot-name.ts';
 import type { StoredSnapshot } from '../snapshot-store.ts';
 import { type CollectionState, isValidSnapshot } from './collection-state.ts';
 import { Liveness, type PackUse } from './liveness.ts';
@@ -13,7 +14,7 @@ import { readTrash, type TrashEntry } from './trash.ts';
 /** What a collector found at its first look. Pack numbers are the index's. */
 export interface Survey {
   state: CollectionState;
-  /** Snapshots and forgotten ones whose chunks were marked. */
+  /** Names of commits, forgotten ones too, whose chunks were marked. */
   marked: ReadonlySet<string>;
   expiredTrash: readonly TrashEntry[];
   liveness: Liveness;
@@ -29,7 +30,7 @@ export interface Survey {
   leftOver: ReadonlyMap<string, number>;
 }
 
-/** Snapshots that count and those that an interrupted commit left void. */
+/** Commits that count, by their names, and those that an interruption left void. */
 export interface ListedSnapshots {
   valid: ReadonlyMap<string, StoredSnapshot>;
   voided: readonly string[];
@@ -39,16 +40,16 @@ export interface ListedSnapshots {
 export async function listSnapshots(parts: RepositoryParts, state: CollectionState): Promise<ListedSnapshots> {
   const valid = new Map<string, StoredSnapshot>();
   const voided: string[] = [];
-  const listed = await parts.storage.list('snapshots/', { sizes: false });
-  for (const id of listed.map(({ key }) => key.slice('snapshots/'.length)).sort()) {
-    const stored = await parts.snapshots.readUnjudged(id).catch((error: unknown) => {
+  const listed = await parts.storage.list(SNAPSHOTS, { sizes: false });
+  for (const name of listed.map(({ key }) => key.slice(SNAPSHOTS.length)).sort()) {
+    const stored = await parts.snapshots.readUnjudged(name).catch((error: unknown) => {
       // Forgotten or withdrawn since the listing.
       if (error instanceof HoldfastError && error.code === 'snapshot-missing') return undefined;
       throw error;
     });
     if (stored === undefined) continue;
-    if (isValidSnapshot(state, id, stored.base)) valid.set(id, stored);
-    else voided.push(id);
+    if (isValidSnapshot(state, name, stored.base)) valid.set(name, stored);
+    else voided.push(name);
   }
   return { valid, voided };
 }
@@ -59,8 +60,10 @@ export async function survey(parts: RepositoryParts, options: CollectionOptions)
   const early = await parts.followCollection();
   const [{ valid }, trash] = [await listSnapshots(parts, early), await readTrash(parts)];
   const now = (options.now ?? (await storage.serverTime())).getTime();
-  const expiredTrash = trash.filter(({ id, expiresAt }) => Date.parse(expiresAt) <= now && !valid.has(id));
-  const expired = new Set(expiredTrash.map(({ id }) => id));
+  const expiredTrash = trash.filter(
+    ({ commitName, expiresAt }) => Date.parse(expiresAt) <= now && !valid.has(commitName),
+  );
+  const expired = new Set(expiredTrash.map(({ commitName }) => commitName));
   if (options.allowEmpty !== true) await refuseToEmpty(parts, early, valid, trash);
   const bad = new Set(await listBadPacks(storage));
   const state = await parts.followCollection();
@@ -87,7 +90,10 @@ export async function survey(parts: RepositoryParts, options: CollectionOptions)
   const unspared = present.filter(({ number }) => spared[number] === 0);
   return {
     state,
-    marked: new Set([...valid.keys(), ...trash.map(({ id }) => id).filter((id) => !expired.has(id))]),
+    marked: new Set([
+      ...valid.keys(),
+      ...trash.map(({ commitName }) => commitName).filter((name) => !expired.has(name)),
+    ]),
     expiredTrash,
     liveness,
     bad,
@@ -107,7 +113,7 @@ function isSparse(use: PackUse, repackBelow: number): boolean {
 }
 
 function unexpired(trash: readonly TrashEntry[], expired: ReadonlySet<string>): TrashEntry['record'][] {
-  return trash.filter(({ id }) => !expired.has(id)).map(({ record }) => record);
+  return trash.filter(({ commitName }) => !expired.has(commitName)).map(({ record }) => record);
 }
 
 /** Packs beside the index. A writer at work has packs that its segment does not name yet. */
@@ -146,9 +152,9 @@ async function refuseToEmpty(
       'The repository lists no backup at all, so a collection would remove everything. If that is meant, collect again and allow an empty repository; if not, see what happened to `snapshots/` in the storage.',
     );
   }
-  const explained = new Set(trash.map(({ id }) => id));
-  const before = [...(state.seal?.snapshotIds ?? [])];
-  const vanished = before.filter((id) => !valid.has(id) && !explained.has(id));
+  const explained = new Set([...[...valid.keys()].map(backupIdOf), ...trash.map(({ id }) => id)]);
+  const before = [...new Set([...(state.seal?.commitNames ?? [])].map(backupIdOf))];
+  const vanished = before.filter((id) => !explained.has(id));
   if (vanished.length > 1 && vanished.length > before.length / 2) {
     throw new HoldfastError(
       'conflict',

@@ -4,11 +4,15 @@ import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { decodeMetadata, refuseNewerVersion } from '../metadata-encoding.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { openObject, SEALED_KIND } from '../sealed-object.ts';
-import { decodeSnapshot, snapshotName } from '../snapshot-store.ts';
+import { backupIdOf, snapshotKey } from '../snapshot-name.ts';
+import { decodeSnapshot } from '../snapshot-store.ts';
 
-/** A forgotten backup that can still be brought back. */
+/** A forgotten commit of a backup that can still be brought back. */
 export interface TrashEntry {
+  /** Of the backup. */
   id: string;
+  /** Its name below `snapshots/` and `trash/`. */
+  commitName: string;
   /** RFC 3339 */
   forgottenAt: string;
   /** RFC 3339 */
@@ -28,20 +32,24 @@ const trashSchema = z.object({
 
 export const TRASH = 'trash/';
 
-/** All of the trash, oldest backup first. @throws HoldfastError `object-damaged` */
-export async function readTrash(parts: RepositoryParts): Promise<TrashEntry[]> {
+/**
+ * All of the trash, oldest backup first.
+ * @param id only what is of this backup
+ * @throws HoldfastError `object-damaged`
+ */
+export async function readTrash(parts: RepositoryParts, id?: string): Promise<TrashEntry[]> {
   const entries: TrashEntry[] = [];
-  const ids = (await parts.storage.list(TRASH, { sizes: false })).map((object) => object.key.slice(TRASH.length));
-  for (const id of ids.sort()) {
-    const entry = await readTrashEntry(parts, id);
+  const names = (await parts.storage.list(TRASH, { sizes: false })).map((object) => object.key.slice(TRASH.length));
+  for (const name of names.sort()) {
+    const entry = id === undefined || backupIdOf(name) === id ? await readTrashEntry(parts, name) : undefined;
     if (entry !== undefined) entries.push(entry);
   }
   return entries;
 }
 
-/** @returns undefined where the trash does not hold it */
-export async function readTrashEntry(parts: RepositoryParts, id: string): Promise<TrashEntry | undefined> {
-  const name = `${TRASH}${id}`;
+/** @returns undefined where the trash does not hold it (any more) */
+async function readTrashEntry(parts: RepositoryParts, commitName: string): Promise<TrashEntry | undefined> {
+  const name = `${TRASH}${commitName}`;
   let bytes: Buffer;
   try {
     bytes = await parts.storage.get(name);
@@ -52,13 +60,14 @@ export async function readTrashEntry(parts: RepositoryParts, id: string): Promis
   const decoded = decodeMetadata(openObject(parts.keyring(), bytes, { kind: SEALED_KIND.trash, name }));
   refuseNewerVersion(decoded, name);
   const parsed = trashSchema.safeParse(decoded);
-  if (!parsed.success || parsed.data.id !== id)
+  if (!parsed.success || parsed.data.id !== commitName)
     throw new HoldfastError('damaged', 'object-damaged', `${name} does not hold a forgotten backup.`, {
       cause: parsed.error,
       details: { object: name },
     });
   const { forgottenAt, expiresAt, reason, snapshot } = parsed.data;
-  const inner = snapshotName(id);
+  const inner = snapshotKey(commitName);
   const opened = openObject(parts.keyring(), snapshot, { kind: SEALED_KIND.snapshot, name: inner, key: name });
-  return { id, forgottenAt, expiresAt, reason, record: decodeSnapshot(opened, name).record };
+  const record = await parts.snapshots.updated(commitName, decodeSnapshot(opened, name).record);
+  return { id: record.backup.id, commitName, forgottenAt, expiresAt, reason, record };
 }

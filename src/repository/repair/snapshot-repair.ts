@@ -4,7 +4,7 @@ import type { IncompleteSnapshot, MissingContent, RepairStep, StepProgress } fro
 import type { LostEntries, SnapshotRecord, SnapshotRoot } from '../../core/snapshot-record.ts';
 import type { Content } from '../../core/tree-entry.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
-import { snapshotName } from '../snapshot-store.ts';
+import { snapshotKey } from '../snapshot-name.ts';
 import type { EngineSnapshotWriter } from '../snapshot-writer.ts';
 import { encodeTreeEntry } from '../tree-entry-codec.ts';
 import { type ChunkAccess, hurtOf, missingContents, type WalkedEntry, walkTree } from './damage-walk.ts';
@@ -211,7 +211,7 @@ export class SnapshotRepair {
   }
 
   #step(action: RepairStep['action'], id: string, message: string): void {
-    this.steps.push({ action, object: snapshotName(id), message });
+    this.steps.push({ action, object: snapshotKey(id), message });
   }
 }
 
