@@ -274,11 +274,18 @@ export interface StorageManager {
     options: Pick<RepairOptions, 'dryRun' | 'replicas' | 'signal'> & { report?: (progress: Progress) => void },
   ): Promise<RepairReport>;
   /** Starts a collection as an operation (HTTP, the schedule): removes what no backup needs. */
-  startPrune(id: string, options: { allowEmpty?: boolean; createdBy: string }): Promise<Operation>;
-  /** Runs a collection here and now, or tells what it would remove. */
+  startPrune(
+    id: string,
+    options: { allowEmpty?: boolean; rewriteOldKeys?: boolean; createdBy: string },
+  ): Promise<Operation>;
+  /**
+   * Runs a collection here and now, or tells what it would remove. What is encrypted under keys that were rotated since is written
+   * again: a part of it each time, or all of it with `rewriteOldKeys`.
+   */
   prune(
     id: string,
     options: Pick<CollectionOptions, 'dryRun' | 'allowEmpty' | 'repackBelow' | 'signal'> & {
+      rewriteOldKeys?: boolean;
       report?: (progress: Progress) => void;
     },
   ): Promise<CollectionReport>;

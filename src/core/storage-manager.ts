@@ -22,6 +22,8 @@ import type {
 } from './ports/repository.ts';
 
 const FINDINGS_KEPT = 100;
+/** So much room more a prune takes for a while, after a rotation of the key. */
+const REWRITTEN_PER_ROUND = 8 * 1024 ** 3;
 
 interface VerifyOptions {
   level: CheckLevel;
@@ -82,27 +84,37 @@ export class RepositoryStorageManager implements StorageManager {
     );
   }
 
-  async startPrune(id: string, options: { allowEmpty?: boolean; createdBy: string }): Promise<Operation> {
+  async startPrune(
+    id: string,
+    options: { allowEmpty?: boolean; rewriteOldKeys?: boolean; createdBy: string },
+  ): Promise<Operation> {
     this.repository(id);
-    const { allowEmpty = false, createdBy } = options;
-    return this.#enqueue('prune', { repositoryId: id, allowEmpty }, createdBy);
+    const { allowEmpty = false, rewriteOldKeys = false, createdBy } = options;
+    return this.#enqueue('prune', { repositoryId: id, allowEmpty, rewriteOldKeys }, createdBy);
   }
 
   /** Runs an operation that `startPrune` queued. */
   readonly pruneWork: OperationWork = async (operation, { signal, report }) => {
-    const { repositoryId, allowEmpty } = operation.input as { repositoryId: string; allowEmpty: boolean };
-    return { result: { ...(await this.prune(repositoryId, { dryRun: false, allowEmpty, signal, report })) } };
+    const { repositoryId, ...asked } = operation.input as {
+      repositoryId: string;
+      allowEmpty: boolean;
+      rewriteOldKeys?: boolean;
+    };
+    return { result: { ...(await this.prune(repositoryId, { dryRun: false, ...asked, signal, report })) } };
   };
 
   async prune(
     id: string,
     options: Pick<CollectionOptions, 'dryRun' | 'allowEmpty' | 'repackBelow' | 'signal'> & {
+      rewriteOldKeys?: boolean;
       report?: (progress: Progress) => void;
     },
   ): Promise<CollectionReport> {
-    const { report, ...rest } = options;
+    const { report, rewriteOldKeys: all = false, ...rest } = options;
+    const rewritten = all || !rest.dryRun ? { rewriteOldKeys: { bytesPerRound: REWRITTEN_PER_ROUND, all } } : {};
     const collected = await this.repository(id).collect({
       ...rest,
+      ...rewritten,
       ...(report === undefined ? {} : { report: (step) => report(progressOf(step)) }),
     });
     if (collected.missingChunks > 0) {

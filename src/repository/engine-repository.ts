@@ -21,6 +21,7 @@ import { sizesById, VerificationLedger } from './check/verification-ledger.ts';
 import { checkRepository } from './check.ts';
 import { newestRound, readLastCollection } from './collection/collection-state.ts';
 import { collect } from './collection/collector.ts';
+import { hasOldKey } from './collection/old-keys.ts';
 import { readTrash } from './collection/trash.ts';
 import { undelete } from './collection/undelete.ts';
 import { rebuildIndex } from './index-rebuild.ts';
@@ -119,6 +120,7 @@ export class EngineRepository implements Repository {
       cipher: settings.cipher,
       codec: settings.codec.name,
       keyEpoch: keyring().currentEpoch,
+      oldKeyBytes: sum(index.packs.filter((pack) => hasOldKey(pack, keyring()))),
       trash: trash.length,
       verification: ledger.state(3, sizesById(new Map(packs.map(({ key, size }) => [key, size])))),
       ...(lastCollection === undefined ? {} : { lastCollection }),

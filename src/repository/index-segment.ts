@@ -18,6 +18,8 @@ export interface IndexSegment {
   session?: string;
   /** Of a merged segment: what it takes the place of. */
   merged?: { replaces: readonly string[]; inputRows: number };
+  /** Of one that was read: the key epoch that it is sealed under. */
+  epoch?: number;
 }
 
 export interface IndexedPack {
@@ -91,6 +93,7 @@ export function decodeIndexSegment(keys: EpochKeys, key: string, bytes: Uint8Arr
       header: bytesOfHeader,
     })),
     rows,
+    epoch: bytes[7] as number,
     ...(session === undefined ? {} : { session }),
     ...(replaces === undefined ? {} : { merged: { replaces, inputRows: inputRows ?? 0 } }),
   };

@@ -37,6 +37,8 @@ export interface KnownSegment {
   /** numbers of its packs */
   packs: readonly number[];
   rows: number;
+  /** Key epoch that it is sealed under. */
+  epoch: number;
   session?: string;
 }
 
@@ -184,10 +186,11 @@ export class IndexStore {
     let bytes = 0;
     for (const group of groupByRows(packs)) {
       const segment: IndexSegment = { ...segmentOf(group), ...(session === undefined ? {} : { session }) };
-      const encoded = encodeIndexSegment(this.#keyring(), segment);
+      const keyring = this.#keyring();
+      const encoded = encodeIndexSegment(keyring, segment);
       await this.#storage.putNew(encoded.key, encoded.bytes);
       bytes += encoded.bytes.length;
-      this.learn(encoded.key, segment);
+      this.learn(encoded.key, { ...segment, epoch: keyring.currentEpoch });
     }
     return { bytes };
   }
@@ -200,6 +203,7 @@ export class IndexStore {
     this.#segments.set(name, {
       packs,
       rows: segment.rows.length / ROW_LENGTH,
+      epoch: segment.epoch ?? this.#keyring().currentEpoch,
       ...(session === undefined ? {} : { session }),
     });
   }

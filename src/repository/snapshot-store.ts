@@ -242,9 +242,19 @@ export class SnapshotStore {
   async forget(id: string, options: { now: Date; trashDays: number; reason: string }): Promise<void> {
     const state = await readCollectionState(this.#storage, this.#keyring());
     const names: string[] = [];
-    for (const name of await this.#commitsOf(id)) if (await this.#isListedOrValid(state, name)) names.push(name);
+    for (const name of await this.#commitsOf(id)) if (await this.#mayCount(state, name)) names.push(name);
     if (names.length === 0) throw missing(id);
     for (const name of names) await this.#forgetCommit(name, options);
+  }
+
+  /** What does not open can be forgotten all the same. */
+  async #mayCount(state: CollectionState, commitName: string): Promise<boolean> {
+    try {
+      return await this.#isListedOrValid(state, commitName);
+    } catch (error) {
+      if (error instanceof HoldfastError && error.kind === 'damaged') return true;
+      throw error;
+    }
   }
 
   async #commitsOf(id: string): Promise<string[]> {

@@ -65,6 +65,8 @@ export async function runHistory(
   }
 }
 
+const ALL_KEYS = { bytesPerRound: 1e6, all: true };
+
 type Fate = 'reported' | 'uncertain' | 'forgotten';
 
 class History {
@@ -232,6 +234,7 @@ class History {
         dryRun: false,
         repackBelow: this.#random.pick([0, 0.7, 1]),
         allowEmpty: this.#random.chance(0.9),
+        ...(this.#random.chance(0.5) ? { rewriteOldKeys: { bytesPerRound: 3000, all: this.#random.chance(0.5) } } : {}),
       });
       if (packsRemoved > 0) this.#collections++;
     }
@@ -241,7 +244,7 @@ class History {
   async #judge(repository: Repository): Promise<void> {
     await this.#assertWhole(repository);
     await this.#assertTrash(repository);
-    await repository.collect({ dryRun: false, repackBelow: 1, allowEmpty: true });
+    await repository.collect({ dryRun: false, repackBelow: 1, allowEmpty: true, rewriteOldKeys: ALL_KEYS });
     await this.#assertWhole(repository);
     const { findings } = await repository.check({ level: 4 });
     const damage = findings.filter(({ severity }) => severity === 'damage');

@@ -389,6 +389,8 @@ export interface CollectionOptions {
   repackBelow?: number;
   /** Go on though no backup is left, or half of them vanished without having been forgotten. */
   allowEmpty?: boolean;
+  /** Also writes again what is encrypted under keys that were rotated since: of packs so many bytes (and one pack) in a round. */
+  rewriteOldKeys?: { bytesPerRound: number /** Round after round, until nothing is left. */; all: boolean };
   signal?: AbortSignal;
   report?: (progress: StepProgress) => void;
 }
@@ -410,6 +412,11 @@ export interface CollectionReport {
   /** Packs of broken-off backups, among the removed. */
   orphanPacks: number;
   segmentsMerged: number;
+  /** Packs left that are encrypted under keys that were rotated since, and their bytes. */
+  oldKeyPacks: number;
+  oldKeyBytes: number;
+  /** Descriptions of backups that were sealed again under the newest key. */
+  sealedAgain: number;
   /** Forgotten backups whose time in the trash is over. */
   trashExpired: number;
   /** Snapshots removed that never counted: their writers ended before their commit did. */
@@ -443,6 +450,8 @@ export interface RepositoryStatistics {
   cipher: string;
   codec: string;
   keyEpoch: number;
+  /** Bytes of packs that are encrypted under keys that were rotated since. */
+  oldKeyBytes: number;
   /** What checks have read so far, at level 3 or deeper. */
   verification: VerificationState;
   /** Forgotten backups that can still be brought back. */

@@ -87,6 +87,11 @@ export class VerificationLedger {
     if (this.#segments.size > MOST_SEGMENTS) await this.#fold(present);
   }
 
+  /** Writes what is known as one new segment; the old ones go after that. */
+  async rewrite(): Promise<void> {
+    await this.#fold(undefined);
+  }
+
   /** @param sizes of all packs, by id */
   state(level: 3 | 4, sizes: ReadonlyMap<string, number>): VerificationState {
     let total = 0;

@@ -15,6 +15,7 @@ import {
   roundName,
 } from './collection-state.ts';
 import { keptPacks } from './kept-packs.ts';
+import { hasOldKey, oldObjects, sealAgain } from './old-keys.ts';
 import { foldRounds, type Removal, RemovalRun } from './removal.ts';
 import { repack } from './repack.ts';
 import { listSnapshots, type Survey, survey } from './survey.ts';
@@ -26,9 +27,35 @@ import { readTrash } from './trash.ts';
  */
 export async function collect(parts: RepositoryParts, options: CollectionOptions): Promise<CollectionReport> {
   const started = performance.now();
-  const report = await new Collector(parts, options).run();
+  let report = await new Collector(parts, options).run();
+  while (options.rewriteOldKeys?.all === true && report.outcome === 'removed' && report.oldKeyPacks > 0) {
+    const next = await new Collector(parts, options).run();
+    const hasProgress = next.outcome === 'removed' && next.oldKeyPacks < report.oldKeyPacks;
+    report = next.outcome === 'lost-race' ? report : added(report, next);
+    if (!hasProgress) break;
+  }
   return { ...report, durationMilliseconds: Math.round(performance.now() - started) };
 }
+
+/** What two collections did one after the other. */
+function added(first: CollectionReport, second: CollectionReport): CollectionReport {
+  const sum = { ...second, outcome: first.outcome };
+  for (const count of COUNTS) sum[count] += first[count];
+  return sum;
+}
+
+const COUNTS = [
+  'packsRemoved',
+  'packsRepacked',
+  'bytesFreed',
+  'packsKept',
+  'orphanPacks',
+  'segmentsMerged',
+  'sealedAgain',
+  'trashExpired',
+  'snapshotsVoided',
+  'refusedDeletes',
+] as const;
 
 class Collector {
   readonly #parts: RepositoryParts;
@@ -47,6 +74,9 @@ class Collector {
       packsKept: 0,
       orphanPacks: 0,
       segmentsMerged: 0,
+      oldKeyPacks: 0,
+      oldKeyBytes: 0,
+      sealedAgain: 0,
       trashExpired: 0,
       snapshotsVoided: 0,
       refusedDeletes: 0,
@@ -57,8 +87,10 @@ class Collector {
   }
 
   async run(): Promise<CollectionReport> {
-    if (this.#options.dryRun) return this.#describe(await survey(this.#parts, this.#options));
+    if (this.#options.dryRun) return this.#countOldKeys(this.#describe(await survey(this.#parts, this.#options)));
     if (!(await this.#settleEarlierRounds())) return this.#lostRace();
+    if (this.#options.rewriteOldKeys !== undefined)
+      this.#report.sealedAgain = await sealAgain(this.#parts, this.#options.signal);
     const base = await newestRound(this.#parts.storage);
     let found: Survey;
     try {
@@ -76,7 +108,7 @@ class Collector {
     if (found.state.newest !== base) return this.#lostRace();
     this.#report.liveChunks = found.liveness.liveChunks;
     this.#report.missingChunks = found.liveness.missingChunks;
-    return this.#round(found);
+    return this.#countOldKeys(await this.#round(found));
   }
 
   /** A round that was sealed is finished; one that was not will never be. @returns false where another collector is at it */
@@ -97,8 +129,9 @@ class Collector {
       ...[...found.dead, ...rewritten].map((number) => index.pack(number).idHex),
       ...found.orphans.keys(),
     ];
-    if (candidates.length === 0 && found.expiredTrash.length === 0 && found.leftOver.size === 0)
-      return this.#onlyTidy(found);
+    const nothingGoes = candidates.length === 0 && found.expiredTrash.length === 0 && found.leftOver.size === 0;
+    // A round of its own takes the place of those that earlier keys sealed.
+    if (nothingGoes && !(await this.#hasRoundsOfOldKeys())) return this.#onlyTidy(found);
     signal?.throwIfAborted();
     const round = found.state.newest + 1;
     if (!(await this.#condemn(round, candidates, found.state))) return this.#lostRace();
@@ -133,7 +166,7 @@ class Collector {
 
   /** Nothing goes, so no round is needed; small segments are merged all the same. */
   async #onlyTidy(found: Survey): Promise<CollectionReport> {
-    const removal = await new RemovalRun(this.#parts, found.state, await this.#now()).run(this.#options.signal);
+    const removal = await this.#removalRun(found.state);
     return Object.assign(this.#report, counted(removal));
   }
 
@@ -170,7 +203,7 @@ class Collector {
   async #remove(round: number, written: number): Promise<Removal> {
     const { storage, keyring } = this.#parts;
     const state = await readCollectionState(storage, keyring());
-    const removal = await new RemovalRun(this.#parts, state, await this.#now()).run(this.#options.signal);
+    const removal = await this.#removalRun(state);
     const { packsRemoved, bytesRemoved, trashExpired } = removal;
     await this.#create(round, 'done', {
       version: 1,
@@ -182,6 +215,25 @@ class Collector {
     await foldRounds(this.#parts, state, round);
     await this.#parts.followCollection();
     return removal;
+  }
+
+  async #removalRun(state: CollectionState): Promise<Removal> {
+    const now = this.#options.now ?? (await this.#parts.storage.serverTime());
+    const rewriteOldKeys = this.#options.rewriteOldKeys !== undefined;
+    return new RemovalRun(this.#parts, state, { now, rewriteOldKeys }).run(this.#options.signal);
+  }
+
+  async #hasRoundsOfOldKeys(): Promise<boolean> {
+    return this.#options.rewriteOldKeys !== undefined && (await oldObjects(this.#parts, 'gc/')).length > 0;
+  }
+
+  #countOldKeys(report: CollectionReport): CollectionReport {
+    const { index, keyring } = this.#parts;
+    const old = index.packs.filter((pack) => hasOldKey(pack, keyring()));
+    return Object.assign(report, {
+      oldKeyPacks: old.length,
+      oldKeyBytes: old.reduce((sum, { size }) => sum + size, 0),
+    });
   }
 
   async #create(round: number, part: RoundPart, content: Readonly<Record<string, unknown>>): Promise<boolean> {
@@ -202,10 +254,6 @@ class Collector {
   async #isBehind(round: number): Promise<boolean> {
     const state = await readCollectionState(this.#parts.storage, this.#parts.keyring());
     return state.newest > round;
-  }
-
-  async #now(): Promise<Date> {
-    return this.#options.now ?? this.#parts.storage.serverTime();
   }
 
   #lostRace(): CollectionReport {

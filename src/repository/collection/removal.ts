@@ -35,12 +35,18 @@ export class RemovalRun {
   readonly #parts: RepositoryParts;
   readonly #state: CollectionState;
   readonly #now: Date;
+  readonly #rewriteOldKeys: boolean;
 
   /** @param state read after the newest round was sealed */
-  constructor(parts: RepositoryParts, state: CollectionState, now: Date) {
+  constructor(
+    parts: RepositoryParts,
+    state: CollectionState,
+    { now, rewriteOldKeys }: { now: Date; rewriteOldKeys: boolean },
+  ) {
     this.#parts = parts;
     this.#state = state;
     this.#now = now;
+    this.#rewriteOldKeys = rewriteOldKeys;
   }
 
   async run(signal?: AbortSignal): Promise<Removal> {
@@ -55,15 +61,17 @@ export class RemovalRun {
 
   /** Old segments go only after what takes their place was read again and found complete (kopia's issue 5371). */
   async #rewriteIndex(signal: AbortSignal | undefined): Promise<void> {
-    const { index } = this.#parts;
+    const { index, keyring } = this.#parts;
     await index.refresh();
     const atWork = await sessionsAtWork(this.#parts);
     const { removed } = this.#state;
     const groups = groupsToMerge(
-      [...index.segments].map(([name, { packs, rows, session }]) => ({
+      [...index.segments].map(([name, { packs, rows, epoch, session }]) => ({
         name,
         rows,
-        mustGo: packs.some((number) => removed.has(index.pack(number).idHex)),
+        mustGo:
+          packs.some((number) => removed.has(index.pack(number).idHex)) ||
+          (this.#rewriteOldKeys && epoch !== keyring().currentEpoch),
         spared: session !== undefined && atWork.has(session),
       })),
     );

@@ -8,6 +8,7 @@ import { backupIdOf, SNAPSHOTS } from '../snapshot-name.ts';
 import type { StoredSnapshot } from '../snapshot-store.ts';
 import { type CollectionState, isValidSnapshot } from './collection-state.ts';
 import { Liveness, type PackUse } from './liveness.ts';
+import { hasOldKey } from './old-keys.ts';
 import { sessionsAtWork } from './session-marks.ts';
 import { readTrash, type TrashEntry } from './trash.ts';
 
@@ -88,6 +89,8 @@ export async function survey(parts: RepositoryParts, options: CollectionOptions)
     index.isGone(number) || state.removed.has(index.pack(number).idHex) ? [] : [{ use, number }],
   );
   const unspared = present.filter(({ number }) => spared[number] === 0);
+  const { rewriteOldKeys } = options;
+  const old = rewriteOldKeys === undefined ? new Set() : oldestKeys(parts, unspared, rewriteOldKeys.bytesPerRound);
   return {
     state,
     marked: new Set([
@@ -99,7 +102,8 @@ export async function survey(parts: RepositoryParts, options: CollectionOptions)
     bad,
     dead: unspared.filter(({ use }) => use.liveRows === 0).map(({ number }) => number),
     sparse: unspared
-      .filter(({ use, number }) => (index.flagsOf(number) & PACK_UNUSABLE) === 0 && isSparse(use, repackBelow))
+      .filter(({ use, number }) => (index.flagsOf(number) & PACK_UNUSABLE) === 0 && use.liveRows > 0)
+      .filter(({ use, number }) => isSparse(use, repackBelow) || old.has(number))
       .map(({ number }) => number),
     ...(await unindexed(parts, state, atWork.size > 0)),
   };
@@ -109,7 +113,28 @@ export async function survey(parts: RepositoryParts, options: CollectionOptions)
 const DEFAULT_REPACK_BELOW = 0.7;
 
 function isSparse(use: PackUse, repackBelow: number): boolean {
-  return use.liveRows > 0 && use.liveLength < use.length * repackBelow;
+  return use.liveLength < use.length * repackBelow;
+}
+
+/** Packs under keys that were rotated since, of the earliest epochs first. */
+function oldestKeys(
+  { index, keyring }: RepositoryParts,
+  packs: readonly { use: PackUse; number: number }[],
+  mostBytes: number,
+): ReadonlySet<number> {
+  const epochOf = (number: number): number => index.pack(number).header[7] as number;
+  const old = packs
+    .map(({ number }) => number)
+    .filter((number) => hasOldKey(index.pack(number), keyring()))
+    .sort((a, b) => epochOf(a) - epochOf(b) || a - b);
+  const chosen = new Set<number>();
+  let bytes = 0;
+  for (const number of old) {
+    bytes += index.pack(number).size;
+    if (chosen.size > 0 && bytes > mostBytes) break;
+    chosen.add(number);
+  }
+  return chosen;
 }
 
 function unexpired(trash: readonly TrashEntry[], expired: ReadonlySet<string>): TrashEntry['record'][] {

@@ -98,6 +98,9 @@ async function rotateKeys(session: CommandSession, options: RotateOptions): Prom
   session.output.result({ ...result }, () => [
     `New backups are encrypted under key epoch ${result.epoch}; ${count(result.slots.length, 'key')} open it.`,
   ]);
+  session.output.note(
+    'What is there stays under the old key until prunes have written it again: "holdfast prune --rewrite-old-keys".',
+  );
 }
 
 function configuredKeys(configuration: Configuration, id: string): Configuration['repositories'][number]['keys'] {

@@ -8,12 +8,14 @@ import { startProgress } from '../progress-display.ts';
 interface PruneOptions {
   dryRun?: boolean;
   allowEmpty?: boolean;
+  rewriteOldKeys?: boolean;
 }
 
 export function define(command: Command, session: CommandSession): void {
   command
     .option('--dry-run', 'only tell what would be removed')
     .option('--allow-empty', 'go on though no backup is left')
+    .option('--rewrite-old-keys', 'write all that is encrypted under rotated keys again, under the newest key')
     .addHelpText('after', '\nRuns beside backups, restores and the service; nothing needs to be stopped for it.')
     .action((options: PruneOptions) => prune(session, options));
 }
@@ -41,6 +43,7 @@ async function pruneOne(
     return await application.repositories.prune(id, {
       dryRun: options.dryRun === true,
       allowEmpty: options.allowEmpty === true,
+      rewriteOldKeys: options.rewriteOldKeys === true,
       signal: session.signal,
       report: (progress) => display.report(progress),
     });
@@ -65,6 +68,12 @@ function reportLines(report: RepositoryReport): string[] {
     lines.push(`  ${count(report.trashExpired, 'forgotten backup')} left the trash for good.`);
   if (report.packsKept > 0)
     lines.push(`  ${count(report.packsKept, 'pack')} stayed: a backup made meanwhile needs them.`);
+  if (report.sealedAgain > 0)
+    lines.push(`  ${count(report.sealedAgain, 'description')} of backups sealed again under the newest key.`);
+  if (report.oldKeyPacks > 0)
+    lines.push(
+      `  ${count(report.oldKeyPacks, 'pack')} (${formatBytes(report.oldKeyBytes)}) left under rotated keys; "holdfast prune --rewrite-old-keys" writes them again.`,
+    );
   if (report.refusedDeletes > 0)
     lines.push(`  ${count(report.refusedDeletes, 'object')} may not be deleted yet; the next prune tries again.`);
   if (report.missingChunks > 0)

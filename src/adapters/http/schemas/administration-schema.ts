@@ -14,7 +14,8 @@ export const repositorySchema = z
     totalBytes: z.number(),
     cipher: z.string(),
     codec: z.string(),
-    keyEpoch: z.number(),
+    keyEpoch: z.number().describe('How often the key was rotated.'),
+    oldKeyBytes: z.number().describe('Bytes of packs that are encrypted under keys that were rotated since.'),
     verification: z
       .object({
         level: z.number(),
@@ -63,6 +64,12 @@ export const pruneRequest = z.strictObject({
     .boolean()
     .default(false)
     .describe('Go on though no backup is left, or half of them vanished without having been forgotten.'),
+  rewriteOldKeys: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Write all that is encrypted under keys that were rotated since again, under the newest one; without it, a part each time.',
+    ),
 });
 
 export const forgottenBackupSchema = z

@@ -14,7 +14,7 @@ const progressSchema = z.object({
 
 const operationErrorSchema = z.object({ code: z.string(), message: z.string(), kind: z.string().optional() });
 
-export const operationKind = z.enum(['backup', 'restore', 'verify', 'prune', 'copy', 'recover', 'drill']);
+export const operationKind = z.enum(['backup', 'restore', 'verify', 'prune', 'repair', 'copy', 'recover', 'drill']);
 
 export const operationSchema = z
   .object({
