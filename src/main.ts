@@ -159,7 +159,7 @@ async function openReplica(folder: string): Promise<Storage> {
   const storage = await (await import('./storage/local/local-storage.ts')).openStorage({
     folder: path.resolve(folder),
   });
-  const { repositoryExists } = await import('./repository/open-repository.ts');
+  const { repositoryExists } = await import('./repository/initialise-repository.ts');
   if (await repositoryExists(storage)) return storage;
   await storage.close();
   throw new HoldfastError('no-repository', 'repository-missing', `There is no repository in ${folder} to fetch from.`);
@@ -171,7 +171,7 @@ async function inspectRepository(configuration: Configuration, repositoryId: str
     const message = `There is no repository "${repositoryId}" in the configuration.`;
     throw new HoldfastError('not-found', 'repository-not-found', message, { details: { repositoryId } });
   }
-  const { repositoryExists } = await import('./repository/open-repository.ts');
+  const { repositoryExists } = await import('./repository/initialise-repository.ts');
   const storage = await openStorage(found);
   try {
     return { id: repositoryId, location: storage.location, exists: await repositoryExists(storage) };

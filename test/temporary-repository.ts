@@ -7,7 +7,8 @@ import type { KeyProvider } from '../src/core/ports/key-provider.ts';
 import type { Repository, SnapshotWriter, StoredStream, WrittenCounts } from '../src/core/ports/repository.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
 import type { SnapshotRecord } from '../src/core/snapshot-record.ts';
-import { initialiseRepository, openRepository } from '../src/repository/open-repository.ts';
+import { initialiseRepository } from '../src/repository/initialise-repository.ts';
+import { openRepository } from '../src/repository/open-repository.ts';
 import type { SettingsChoice } from '../src/repository/settings.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';
 

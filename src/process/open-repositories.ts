@@ -5,7 +5,8 @@ import type { Clock } from '../core/ports/clock.ts';
 import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import type { OpenRepository } from '../core/repository-registry.ts';
-import { initialiseRepository, openRepository, repositoryExists } from '../repository/open-repository.ts';
+import { initialiseRepository, repositoryExists } from '../repository/initialise-repository.ts';
+import { openRepository } from '../repository/open-repository.ts';
 
 /** What opening repositories needs of the adapters. */
 export interface RepositoryAdapters {

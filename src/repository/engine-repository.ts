@@ -15,6 +15,7 @@ import type {
   SnapshotReader,
   StepProgress,
 } from '../core/ports/repository.ts';
+import type { CopyOptions, CopyReport, NewCopy } from '../core/ports/repository-copy.ts';
 import { randomFraction } from '../core/random-fraction.ts';
 import type { SnapshotRecord } from '../core/snapshot-record.ts';
 import { sizesById, VerificationLedger } from './check/verification-ledger.ts';
@@ -24,7 +25,9 @@ import { collect } from './collection/collector.ts';
 import { hasOldKey } from './collection/old-keys.ts';
 import { readTrash } from './collection/trash.ts';
 import { undelete } from './collection/undelete.ts';
+import { copySnapshots } from './copy/copy-snapshots.ts';
 import { rebuildIndex } from './index-rebuild.ts';
+import { initialiseRepository } from './initialise-repository.ts';
 import { repairRepository } from './repair/repair-repository.ts';
 import { EngineKeys } from './repository-keys.ts';
 import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
@@ -140,6 +143,25 @@ export class EngineRepository implements Repository {
   async undeleteSnapshot(id: string): Promise<SnapshotRecord> {
     await this.#parts.followRotation();
     return this.#parts.following(() => undelete(this.#parts, id));
+  }
+
+  async initialiseCopy(options: NewCopy): Promise<void> {
+    const { chunker, pages, inlineFileLimit, inlineContentLimit, packs, frameTarget } = this.#parts.settings;
+    await this.#parts.followRotation();
+    await initialiseRepository({
+      ...options,
+      settings: { chunker, pages, inlineFileLimit, inlineContentLimit, packs, frameTarget, ...options.settings },
+      clock: this.#parts.clock,
+      kin: this.#parts.keyring(),
+    });
+  }
+
+  async copyFrom(source: Repository, options: CopyOptions): Promise<CopyReport> {
+    if (!(source instanceof EngineRepository))
+      throw new TypeError('Snapshots are copied between repositories of one engine.');
+    const from = source.#parts;
+    await Promise.all([from.followRotation({ now: true }), this.#parts.followRotation({ now: true })]);
+    return from.following(() => this.#parts.following(() => copySnapshots(from, this.#parts, options)));
   }
 
   async close(): Promise<void> {

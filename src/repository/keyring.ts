@@ -59,6 +59,13 @@ export class Keyring implements EpochKeys {
     });
   }
 
+  /** For a repository that snapshots are copied to: chunks are named and cut alike, and encrypted under a key of its own. */
+  createKin(repositoryId: string, now: Date): Keyring {
+    const { idKey, chunkerKey } = this.#content;
+    const epochs = [{ epoch: 0, dataKey: randomBytes(32), createdAt: now.toISOString() }];
+    return new Keyring(repositoryId, { idKey, chunkerKey, epochs });
+  }
+
   static fromSecrets(secrets: KeyringSecrets): Keyring {
     return new Keyring(secrets.repositoryId, {
       ...secrets,

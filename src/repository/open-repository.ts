@@ -1,4 +1,3 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
 import { HoldfastError } from '../core/errors.ts';
 import type { Clock } from '../core/ports/clock.ts';
 import type { KeyProvider } from '../core/ports/key-provider.ts';
@@ -8,60 +7,13 @@ import { ChunkReader } from './chunk-reader.ts';
 import { readCollectionState } from './collection/collection-state.ts';
 import { EngineRepository } from './engine-repository.ts';
 import { type FollowingRotation, IndexStore } from './index-store.ts';
-import { addSlot, listSlots, openWithAny } from './key-slots.ts';
-import { Keyring, keyringGenerations, keyringName, readKeyring } from './keyring.ts';
+import { listSlots, openWithAny } from './key-slots.ts';
+import { type Keyring, keyringGenerations, keyringName, readKeyring } from './keyring.ts';
 import { InlinePool } from './pipeline/inline-pool.ts';
 import { WorkerPool } from './pipeline/worker-pool.ts';
 import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
-import {
-  decodeSettings,
-  encodeSettings,
-  newSettings,
-  type RepositorySettings,
-  type SettingsChoice,
-} from './settings.ts';
+import { decodeSettings, type RepositorySettings } from './settings.ts';
 import { SnapshotStore } from './snapshot-store.ts';
-
-export async function repositoryExists(storage: Storage): Promise<boolean> {
-  try {
-    await storage.get('config');
-    return true;
-  } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'object-missing') return false;
-    throw error;
-  }
-}
-
-/**
- * Makes a repository: probes the storage, then writes keyring, first key slot and, last, `config`.
- * @throws HoldfastError `repository-exists` (conflict), `storage-not-exclusive` (unsupported)
- */
-export async function initialiseRepository(options: {
-  storage: Storage;
-  provider: KeyProvider;
-  label: string;
-  settings?: SettingsChoice;
-  clock?: Clock;
-}): Promise<void> {
-  const { storage, provider, label } = options;
-  if (await repositoryExists(storage))
-    throw new HoldfastError('conflict', 'repository-exists', `There is a repository at ${storage.location} already.`);
-  const now = options.clock?.now() ?? new Date();
-  await probeStorage(storage);
-  const settings = newSettings(options.settings ?? {}, now);
-  const config = encodeSettings(settings);
-  const masterKey = createSecretKey(randomBytes(32));
-  const keyring = Keyring.create(settings.repositoryId, now);
-  await storage.putNew(keyringName(0), keyring.seal(masterKey, 0, config));
-  await addSlot(storage, settings.repositoryId, masterKey, 0, provider, label, now);
-  if ((await storage.putNew('config', config)) === 'exists') {
-    throw new HoldfastError(
-      'conflict',
-      'repository-exists',
-      `Another process made a repository at ${storage.location} at this moment. Use that one.`,
-    );
-  }
-}
 
 /**
  * @param providers tried in order on every key slot
@@ -217,21 +169,6 @@ async function readConfig(storage: Storage): Promise<Buffer> {
       );
     }
     throw error;
-  }
-}
-
-/** Commits rest on create-only writes: better to learn at once that a storage does not keep that promise. */
-async function probeStorage(storage: Storage): Promise<void> {
-  const key = `probe/${randomBytes(8).toString('hex')}`;
-  const outcomes = await Promise.all([storage.putNew(key, Buffer.from('a')), storage.putNew(key, Buffer.from('b'))]);
-  const again = await storage.putNew(key, Buffer.from('c'));
-  await storage.delete(key);
-  if (outcomes.filter((outcome) => outcome === 'created').length !== 1 || again !== 'exists') {
-    throw new HoldfastError(
-      'unsupported',
-      'storage-not-exclusive',
-      `The storage at ${storage.location} lets one object be created twice, so that commits would not be safe on it. Use another one.`,
-    );
   }
 }
 

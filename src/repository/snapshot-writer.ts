@@ -121,6 +121,11 @@ export class EngineSnapshotWriter implements SnapshotWriter {
     return buildContent(segments, (pages) => this.#storePages(pages));
   }
 
+  /** Stores chunks that another repository with the same chunk ids cut. @param ends where each one ends in `bytes` */
+  async storeCopies({ bytes, ends }: { bytes: Uint8Array; ends: readonly number[] }, metadata: boolean): Promise<void> {
+    await this.#engine({ kind: metadata ? 'store-pages' : 'store-chunks', bytes, ends });
+  }
+
   counts(): WrittenCounts {
     const sums = { contentBytes: 0, newBytes: 0, newEncodedBytes: 0, knownStoredBytes: 0, knownSharedBytes: 0 };
     for (const counts of this.#finalCounts ?? this.#session?.counts() ?? []) {

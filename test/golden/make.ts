@@ -15,7 +15,8 @@ import { createKeyFileProvider } from '../../src/keys/keyfile/keyfile-provider.t
 import { createPassphraseProvider } from '../../src/keys/passphrase/passphrase-provider.ts';
 import { roundName } from '../../src/repository/collection/collection-state.ts';
 import { encodeMetadata } from '../../src/repository/metadata-encoding.ts';
-import { initialiseRepository, openKeys, openRepository } from '../../src/repository/open-repository.ts';
+import { initialiseRepository } from '../../src/repository/initialise-repository.ts';
+import { openKeys, openRepository } from '../../src/repository/open-repository.ts';
 import { SEALED_KIND, sealObject } from '../../src/repository/sealed-object.ts';
 import { decodeSettings, type SettingsChoice } from '../../src/repository/settings.ts';
 import { SnapshotStore } from '../../src/repository/snapshot-store.ts';

@@ -2,6 +2,7 @@ import type { Backup } from '../backup.ts';
 import type { HoldfastError } from '../errors.ts';
 import type { SnapshotRecord, SnapshotRoot } from '../snapshot-record.ts';
 import type { ByteString, Content, ContentSegment, MissingRange, TreeEntry } from '../tree-entry.ts';
+import type { CopyOptions, CopyReport, NewCopy } from './repository-copy.ts';
 import type { Storage } from './storage.ts';
 
 /** The encrypted, compressed, deduplicated store of backups' bytes, as the managers and services see it. */
@@ -47,6 +48,14 @@ export interface Repository {
    * @throws HoldfastError `not-in-trash` (not-found), `backup-collected` (gone): its chunks were removed already
    */
   undeleteSnapshot(id: string): Promise<SnapshotRecord>;
+
+  /** Makes a repository that snapshots of this one can be copied to (`copyFrom`), with a master key of its own. */
+  initialiseCopy(options: NewCopy): Promise<void>;
+  /**
+   * Copies snapshots of another repository into this one.
+   * @throws HoldfastError `copy-unrelated` (invalid), `copy-would-forget-most` (conflict)
+   */
+  copyFrom(source: Repository, options: CopyOptions): Promise<CopyReport>;
 
   readonly keys: RepositoryKeys;
   close(): Promise<void>;
