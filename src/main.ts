@@ -79,14 +79,21 @@ async function openApplication(
   mode: ApplicationMode,
   options: OpenApplicationOptions = {},
 ): Promise<Application> {
-  const [{ createApplication }, { openRepositories }, { createLogNotifier }, { openSqliteCatalogue }, logger] =
-    await Promise.all([
-      import('./core/create-application.ts'),
-      import('./process/open-repositories.ts'),
-      import('./notifiers/log/log-notifier.ts'),
-      import('./catalogue/sqlite/sqlite-catalogue.ts'),
-      loggerFor(configuration),
-    ]);
+  const [
+    { createApplication },
+    { createCopyOpener },
+    { openRepositories },
+    { createLogNotifier },
+    { openSqliteCatalogue },
+    logger,
+  ] = await Promise.all([
+    import('./core/create-application.ts'),
+    import('./process/open-copies.ts'),
+    import('./process/open-repositories.ts'),
+    import('./notifiers/log/log-notifier.ts'),
+    import('./catalogue/sqlite/sqlite-catalogue.ts'),
+    loggerFor(configuration),
+  ]);
   const services = await Promise.all(SERVICES.map((create) => create(configuration)));
   const adapters = { openStorage, keyProvider, createKeyFile, clock };
   const repositories = await openRepositories(configuration.repositories, adapters, {
@@ -100,6 +107,7 @@ async function openApplication(
     const { application, run } = createApplication({
       configuration,
       repositories,
+      copies: createCopyOpener(adapters),
       services,
       catalogue,
       queue,

@@ -12,9 +12,11 @@ import type { Configuration } from '../src/core/configuration.ts';
 import { createApplication } from '../src/core/create-application.ts';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { Service } from '../src/core/ports/service.ts';
+import { createCopyOpener } from '../src/process/open-copies.ts';
 import { createInProcessQueue } from '../src/queue/in-process/in-process-queue.ts';
 import { createDocumentService } from '../src/services/document/document-service.ts';
 import { createStreamService } from '../src/services/stream/stream-service.ts';
+import { openStorage } from '../src/storage/local/local-storage.ts';
 import { TemporaryRepository } from './temporary-repository.ts';
 
 /** The whole service on a temporary data folder and a free port. */
@@ -42,6 +44,12 @@ export async function startService(
     catalogue,
     logger,
     repositories: [{ id: 'default', repository, ping: async () => undefined, close: () => repository.close() }],
+    copies: createCopyOpener({
+      openStorage: ({ storage }) => openStorage(storage.options),
+      keyProvider: () => temporary.provider,
+      createKeyFile: async () => undefined,
+      clock: { now: () => new Date() },
+    }),
     services: [
       createDocumentService({ ...configuration.server, maxChainLength: configuration.maxChainLength }),
       createStreamService(),
@@ -134,6 +142,8 @@ function serviceConfiguration(dataFolder: string, server: Partial<Configuration[
       ...server,
     },
     repositories: [],
+    copies: [],
+    copy: { cron: '@daily', timeZone: 'UTC', enabled: false },
     maxSnapshots: 100,
     maxChainLength: 50,
     trashDays: 7,

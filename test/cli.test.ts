@@ -220,6 +220,36 @@ describe('holdfast', { concurrency: 2 }, () => {
     assert.equal((await holdfast.json(['verify', '--level', '4'])).ok, true);
   });
 
+  test('a copy is made, synced and recovered from when the repository is gone', async (context) => {
+    const holdfast = await bench(context);
+    const folder = await holdfast.put('source/file', 'x'.repeat(50_000));
+    await writeFile(join(holdfast.folder, 'holdfast.yaml'), 'copies:\n  - id: usb\n    folder: ./usb\n');
+    const { backup } = await holdfast.json(['backup', folder, '--resource', 'a']);
+    const { copies } = await holdfast.json(['copy', 'list']);
+    assert.deepEqual([copies[0]?.id, copies[0]?.state], ['usb', 'missing']);
+    await holdfast.problem(['copy', 'sync'], 1);
+    await holdfast.json(['copy', 'init', 'usb']);
+    assert.match((await holdfast.run(['copy', 'sync', '--dry-run'])).stdout, /1 backup would be copied/);
+    assert.match((await holdfast.run(['copy', 'sync', 'usb'])).stdout, /1 backup copied/);
+    await holdfast.problem(['copy', 'sync', 'nosuch'], 1);
+    await rm(join(holdfast.folder, 'data', 'repository'), { recursive: true });
+    await rm(join(holdfast.folder, 'data', 'catalogue.sqlite'), { force: true });
+    const [usb, data] = [join(holdfast.folder, 'usb'), join(holdfast.folder, 'data')];
+    await holdfast.json([
+      'recover',
+      '--repository',
+      usb,
+      '--key-file',
+      join(data, 'keys', 'holdfast.key'),
+      '--data',
+      data,
+    ]);
+    await writeFile(join(holdfast.folder, 'holdfast.yaml'), `repository:\n  folder: ${usb}\n`);
+    const target = join(holdfast.folder, 'back');
+    await holdfast.json(['restore', backup.id, '--target', target]);
+    assert.equal(await readFile(join(target, 'file'), 'utf8'), 'x'.repeat(50_000));
+  });
+
   test('a restore leaves alone what is in its way, and says so', async (context) => {
     const holdfast = await bench(context);
     const { backup } = await holdfast.json(['backup', await holdfast.put('a/file', 'old'), '--resource', 'a']);

@@ -12,6 +12,7 @@ import type { Notification } from '../src/core/ports/notifier.ts';
 import type { Repository } from '../src/core/ports/repository.ts';
 import type { Service } from '../src/core/ports/service.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
+import { createCopyOpener } from '../src/process/open-copies.ts';
 import { createInProcessQueue } from '../src/queue/in-process/in-process-queue.ts';
 import { initialiseRepository, repositoryExists } from '../src/repository/initialise-repository.ts';
 import { openRepository } from '../src/repository/open-repository.ts';
@@ -64,6 +65,12 @@ export async function openManagedApplication(
         close: () => repository.close(),
       },
     ],
+    copies: createCopyOpener({
+      openStorage: (configured) => openStorage(configured.storage.options),
+      keyProvider: () => provider,
+      createKeyFile: async () => undefined,
+      clock: { now },
+    }),
     services: options.services ?? [
       createDocumentService({ documentLimitBytes: 1 << 26, documentDepthLimit: 200, maxChainLength: 50 }),
       createStreamService(),
@@ -126,6 +133,8 @@ function configurationFor(dataFolder: string): Configuration {
       allowedHosts: [],
     },
     repositories: [],
+    copies: [],
+    copy: { cron: '0 6 * * *', timeZone: 'UTC', enabled: false },
     maxSnapshots: 100,
     maxChainLength: 50,
     trashDays: 7,

@@ -8,13 +8,31 @@ const secretReference = z.string().refine(isSecretReference, {
 });
 const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']);
 
-/** `holdfast.yaml`; docs/configuration.md tells what each setting does. */
 const recurrence = z.strictObject({
   cron: z.string().optional(),
   timeZone: z.string().optional(),
   enabled: z.boolean().optional(),
 });
 
+const repository = z.strictObject({
+  folder: z.string().min(1).optional(),
+  keys: z
+    .array(
+      z
+        .strictObject({ file: z.string().min(1).optional(), passphrase: secretReference.optional() })
+        .refine(
+          (key) => (key.file === undefined) !== (key.passphrase === undefined),
+          'each key is either a file or a passphrase',
+        ),
+    )
+    .optional(),
+  cipher: z.enum(['aes-256-gcm', 'aes-256-cbc']).optional(),
+  codec: z.enum(['zstd', 'gzip', 'raw']).optional(),
+  zstdLevel: z.number().int().min(1).max(19).optional(),
+  workers: positive.max(64).optional(),
+});
+
+/** `holdfast.yaml`; docs/configuration.md tells what each setting does. */
 export const configurationFileSchema = z.strictObject({
   data: z.string().min(1).optional(),
   server: z
@@ -29,25 +47,18 @@ export const configurationFileSchema = z.strictObject({
       allowedHosts: z.array(z.string().min(1)).optional(),
     })
     .optional(),
-  repository: z
-    .strictObject({
-      folder: z.string().min(1).optional(),
-      keys: z
-        .array(
-          z
-            .strictObject({ file: z.string().min(1).optional(), passphrase: secretReference.optional() })
-            .refine(
-              (key) => (key.file === undefined) !== (key.passphrase === undefined),
-              'each key is either a file or a passphrase',
-            ),
-        )
-        .optional(),
-      cipher: z.enum(['aes-256-gcm', 'aes-256-cbc']).optional(),
-      codec: z.enum(['zstd', 'gzip', 'raw']).optional(),
-      zstdLevel: z.number().int().min(1).max(19).optional(),
-      workers: positive.max(64).optional(),
-    })
+  repository: repository.optional(),
+  copies: z
+    .array(
+      repository.extend({
+        id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens'),
+        folder: z.string().min(1),
+        keepForgottenDays: z.union([z.number().int().min(0), z.literal('forever')]).optional(),
+      }),
+    )
+    .refine((copies) => new Set(copies.map(({ id }) => id)).size === copies.length, 'each copy has an id of its own')
     .optional(),
+  copy: recurrence.optional(),
   maxSnapshots: positive.optional(),
   maxChainLength: positive.optional(),
   trashDays: z.number().int().min(0).optional(),

@@ -4,7 +4,12 @@ import path from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import type { ConfigurationOverrides } from '../core/composition.ts';
-import type { Configuration, KeyConfiguration, RepositoryConfiguration } from '../core/configuration.ts';
+import type {
+  Configuration,
+  CopyConfiguration,
+  KeyConfiguration,
+  RepositoryConfiguration,
+} from '../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../core/errors.ts';
 import { type ConfigurationFile, configurationFileSchema, environmentSchema } from './configuration-file.ts';
 import { nearestName } from './nearest-name.ts';
@@ -34,6 +39,8 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   await checkRecurrence('cleanup', file.cleanup, CLEANUP_CRON);
   await checkRecurrence('prune', file.prune, PRUNE_CRON);
   await checkRecurrence('scrub', file.scrub, SCRUB_CRON);
+  await checkRecurrence('copy', file.copy, COPY_CRON);
+  const repository = repositoryOf(file, environment, overrides, dataFolder, workingFolder);
   return {
     dataFolder,
     server: {
@@ -46,7 +53,9 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
       maxConcurrentTransfers: file.server?.maxConcurrentTransfers ?? 64,
       allowedHosts: file.server?.allowedHosts ?? [],
     },
-    repositories: [repositoryOf(file, environment, overrides, dataFolder, workingFolder)],
+    repositories: [repository],
+    copies: (file.copies ?? []).map((copy) => copyOf(copy, repository, workingFolder)),
+    copy: { cron: COPY_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.copy) },
     maxSnapshots: file.maxSnapshots ?? 100,
     maxChainLength: file.maxChainLength ?? 50,
     trashDays: file.trashDays ?? 7,
@@ -102,6 +111,29 @@ function repositoryOf(
   };
 }
 
+/** What a copy does not say is as in the repository, its keys as well: one key file then opens both, each with a master key of its own. */
+function copyOf(
+  copy: NonNullable<ConfigurationFile['copies']>[number],
+  repository: RepositoryConfiguration,
+  workingFolder: string,
+): CopyConfiguration {
+  const { cipher, codec, zstdLevel } = { ...repository.settings, ...withoutUndefined(copy) };
+  const named = (copy.keys ?? []).flatMap((key) => keysOf(key.file, key.passphrase));
+  const keys = named.map((key) =>
+    key.kind === 'keyfile' ? { ...key, path: path.resolve(workingFolder, key.path) } : key,
+  );
+  const { keepForgottenDays = KEEP_FORGOTTEN_DAYS } = copy;
+  return {
+    id: copy.id,
+    storage: { kind: 'local', options: { folder: path.resolve(workingFolder, copy.folder) } },
+    keys: keys.length > 0 ? keys : repository.keys,
+    keyIsDefault: keys.length === 0 && repository.keyIsDefault,
+    settings: { cipher, codec, zstdLevel },
+    workers: copy.workers ?? repository.workers,
+    ...(keepForgottenDays === 'forever' ? {} : { keepForgottenDays }),
+  };
+}
+
 /** @throws HoldfastError `key-inside-repository`: whoever gets hold of the backups would have their key as well */
 function defaultKeyFile(dataFolder: string, repositoryFolder: string): string {
   const file = path.join(dataFolder, 'keys', 'holdfast.key');
@@ -115,7 +147,7 @@ function defaultKeyFile(dataFolder: string, repositoryFolder: string): string {
 
 /** Found here, not when the service has started. The scheduler's parser is loaded only where there is something to parse. */
 async function checkRecurrence(
-  name: 'cleanup' | 'prune' | 'scrub',
+  name: 'cleanup' | 'prune' | 'scrub' | 'copy',
   recurrence: ConfigurationFile['cleanup'],
   usual: string,
 ): Promise<void> {
@@ -136,6 +168,8 @@ async function checkRecurrence(
 const CLEANUP_CRON = '17 * * * *';
 const PRUNE_CRON = '41 3 * * *';
 const SCRUB_CRON = '11 5 * * *';
+const COPY_CRON = '23 6 * * *';
+const KEEP_FORGOTTEN_DAYS = 30;
 
 type Defined<Values> = { [Name in keyof Values]?: Exclude<Values[Name], undefined> };
 

@@ -15,6 +15,10 @@ export interface Configuration {
   prune: { cron: string; timeZone: string; enabled: boolean };
   /** When a part of each repository is read and compared with its SHA-256, never or longest ago verified first. */
   scrub: { cron: string; timeZone: string; enabled: boolean; fraction: number };
+  /** Other repositories that backups are copied to. */
+  copies: readonly CopyConfiguration[];
+  /** When all of them are brought in line. */
+  copy: { cron: string; timeZone: string; enabled: boolean };
   /** Operations that run at once in this process. */
   concurrency: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';
@@ -48,6 +52,12 @@ export interface RepositoryConfiguration {
   settings: { cipher: 'aes-256-gcm' | 'aes-256-cbc'; codec: 'zstd' | 'gzip' | 'raw'; zstdLevel: number };
   /** Worker threads; default: the machine's cores, at most 8. */
   workers: number;
+}
+
+/** A repository with a master key of its own, for the second and third copy of backups. */
+export interface CopyConfiguration extends RepositoryConfiguration {
+  /** Days that backups stay in its trash after the repository forgot them; undefined: for ever, outside of the trash. */
+  keepForgottenDays?: number;
 }
 
 export type KeyConfiguration =

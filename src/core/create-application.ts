@@ -4,6 +4,7 @@ import { CatalogueAuditLog } from './audit-log.ts';
 import { BackupEnds } from './backup-ends.ts';
 import { CatalogueBackupManager } from './backup-manager.ts';
 import type { Configuration } from './configuration.ts';
+import { RepositoryCopyManager } from './copy-manager.ts';
 import { checkHealth } from './health-check.ts';
 import { createIdentifierSource } from './identifier.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -14,6 +15,7 @@ import { adoptOrphans } from './orphaned-operations.ts';
 import { CataloguePolicyManager } from './policy-manager.ts';
 import type { Catalogue } from './ports/catalogue.ts';
 import type { Clock } from './ports/clock.ts';
+import type { CopyOpener } from './ports/copy-opener.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { Service } from './ports/service.ts';
@@ -31,6 +33,7 @@ import { RepositoryStorageManager } from './storage-manager.ts';
 export interface ApplicationParts {
   configuration: Configuration;
   repositories: readonly OpenRepository[];
+  copies: CopyOpener;
   services: readonly Service[];
   catalogue: Catalogue;
   queue: WorkQueue;
@@ -68,14 +71,16 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
   const backups = new CatalogueBackupManager(context);
   const restores = new CatalogueRestoreManager(context);
   const policies = new CataloguePolicyManager(context);
-  const repositories = new RepositoryStorageManager(context);
-  const scheduler = new Scheduler(context, { backups, policies, repositories });
+  const repositories = new RepositoryStorageManager(context, parts.copies);
+  const copies = new RepositoryCopyManager(context, parts.copies);
+  const scheduler = new Scheduler(context, { backups, policies, repositories, copies });
   const run = createOperationRunner(context, {
     backup: backups.work,
     restore: restores.work,
     verify: repositories.work,
     prune: repositories.pruneWork,
     repair: repositories.repairWork,
+    copy: copies.work,
   });
   const background = new Background(context, repositories, scheduler, run, parts.isAlive);
   const startedAt = parts.clock.now();
@@ -88,6 +93,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     policies,
     schedules: new CatalogueScheduleManager(context, () => void scheduler.reload()),
     repositories,
+    copies,
     access: new TokenAccessManager({ ...context, tokens: parts.catalogue.tokens }),
     audit: new CatalogueAuditLog(parts.catalogue.audit, parts.clock),
     idempotency: parts.catalogue.idempotency,

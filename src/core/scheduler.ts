@@ -1,5 +1,5 @@
 import { Cron } from 'croner';
-import type { BackupManager, PolicyManager, StorageManager } from './application.ts';
+import type { BackupManager, CopyManager, PolicyManager, StorageManager } from './application.ts';
 import { messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import { hasEnded } from './operation-manager.ts';
@@ -16,10 +16,12 @@ export class Scheduler {
   readonly #backups: BackupManager;
   readonly #policies: PolicyManager;
   readonly #repositories: Pick<StorageManager, 'startPrune' | 'startVerify'>;
+  readonly #copies: Pick<CopyManager, 'startSync'>;
   readonly #jobs = new Map<string, { signature: string; job: Cron }>();
   #cleanup: Cron | undefined;
   #prune: Cron | undefined;
   #scrub: Cron | undefined;
+  #copy: Cron | undefined;
   #reload: NodeJS.Timeout | undefined;
   #firstCleanup: NodeJS.Timeout | undefined;
   #started = false;
@@ -30,19 +32,25 @@ export class Scheduler {
       backups: BackupManager;
       policies: PolicyManager;
       repositories: Pick<StorageManager, 'startPrune' | 'startVerify'>;
+      copies: Pick<CopyManager, 'startSync'>;
     },
   ) {
     this.#context = context;
     this.#backups = managers.backups;
     this.#policies = managers.policies;
     this.#repositories = managers.repositories;
+    this.#copies = managers.copies;
   }
 
   async start(): Promise<void> {
     this.#started = true;
     await this.reload();
     this.#reload = setInterval(() => void this.reload(), RELOAD_MILLISECONDS).unref();
-    const { cleanup, prune, scrub } = this.#context.configuration;
+    const { cleanup, prune, scrub, copy, copies } = this.#context.configuration;
+    if (copy.enabled && copies.length > 0)
+      this.#copy = new Cron(copy.cron, { timezone: copy.timeZone, protect: true, unref: true }, () =>
+        this.#syncCopies(),
+      );
     if (scrub.enabled)
       this.#scrub = new Cron(scrub.cron, { timezone: scrub.timeZone, protect: true, unref: true }, () =>
         this.#verifySome(scrub.fraction),
@@ -64,6 +72,7 @@ export class Scheduler {
     this.#cleanup?.stop();
     this.#prune?.stop();
     this.#scrub?.stop();
+    this.#copy?.stop();
     for (const { job } of this.#jobs.values()) job.stop();
     this.#jobs.clear();
   }
@@ -149,6 +158,16 @@ export class Scheduler {
         await this.#repositories.startVerify(id, { level: 3, budget: { maxFraction }, createdBy: 'schedule:scrub' });
       } catch (error) {
         this.#context.logger.error({ err: error, repositoryId: id }, 'a scrub could not be started');
+      }
+    }
+  }
+
+  async #syncCopies(): Promise<void> {
+    for (const { id } of this.#context.configuration.copies) {
+      try {
+        await this.#copies.startSync(id, { createdBy: 'schedule:copy' });
+      } catch (error) {
+        this.#context.logger.error({ err: error, copyId: id }, 'a sync of a copy could not be started');
       }
     }
   }

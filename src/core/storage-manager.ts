@@ -5,6 +5,7 @@ import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Operation, Progress } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
+import type { CopyOpener } from './ports/copy-opener.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
 import type {
   CheckBudget,
@@ -20,6 +21,7 @@ import type {
   Repository,
   StepProgress,
 } from './ports/repository.ts';
+import type { OpenRepository } from './repository-registry.ts';
 
 const FINDINGS_KEPT = 100;
 /** So much room more a prune takes for a while, after a rotation of the key. */
@@ -36,9 +38,11 @@ interface VerifyOptions {
 /** The repositories that are open; see `StorageManager` for what each method promises. */
 export class RepositoryStorageManager implements StorageManager {
   readonly #context: ManagerContext;
+  readonly #copies: CopyOpener;
 
-  constructor(context: ManagerContext) {
+  constructor(context: ManagerContext, copies: CopyOpener) {
     this.#context = context;
+    this.#copies = copies;
   }
 
   get default(): Repository {
@@ -151,10 +155,14 @@ export class RepositoryStorageManager implements StorageManager {
     options: Pick<RepairOptions, 'dryRun' | 'replicas' | 'signal'> & { report?: (progress: Progress) => void },
   ): Promise<RepairReport> {
     const { report, ...rest } = options;
-    const repaired = await this.repository(id).repair({
-      ...rest,
-      ...(report === undefined ? {} : { report: (step) => report(progressOf(step)) }),
-    });
+    const donors = await this.#openDonors();
+    const repaired = await this.repository(id)
+      .repair({
+        ...rest,
+        donors: donors.map(({ repository }) => repository),
+        ...(report === undefined ? {} : { report: (step) => report(progressOf(step)) }),
+      })
+      .finally(() => Promise.all(donors.map((donor) => donor.close())));
     if (options.dryRun) return repaired;
     await this.reconcile(id);
     const { backups } = this.#context.catalogue;
@@ -166,6 +174,20 @@ export class RepositoryStorageManager implements StorageManager {
         if (backup !== undefined && backup.status !== status) await backups.put({ ...backup, status });
       }
     return repaired;
+  }
+
+  /** A copy that cannot be opened now is of no help, and no reason to repair less. */
+  async #openDonors(): Promise<OpenRepository[]> {
+    const donors: OpenRepository[] = [];
+    for (const copy of this.#context.configuration.copies)
+      try {
+        const open = await this.#copies.open(copy);
+        if (open === undefined) this.#context.logger.warn({ copyId: copy.id }, 'a copy is not there to fetch from');
+        else donors.push(open);
+      } catch (error) {
+        this.#context.logger.warn({ err: error, copyId: copy.id }, 'a copy cannot be opened to fetch from');
+      }
+    return donors;
   }
 
   async trash(id: string): Promise<readonly ForgottenSnapshot[]> {

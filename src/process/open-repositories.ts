@@ -90,12 +90,12 @@ async function initialise(
     throw new HoldfastError('wrong-key', 'key-file-missing', message, { details: { path: key.path } });
   }
   if (makesKeyFile) await adapters.createKeyFile(key.path);
-  const { cipher, codec, zstdLevel } = configuration.settings;
+  const { cipher } = configuration.settings;
   await initialiseRepository({
     storage,
     provider: adapters.keyProvider(key),
     label: key.kind === 'keyfile' ? 'first key file' : `first ${key.kind}`,
-    settings: { cipher, codec: { name: codec, level: levelOf(codec, zstdLevel) } },
+    settings: { cipher, codec: codecOf(configuration.settings) },
     clock: adapters.clock,
   });
   if (makesKeyFile) options.onKeyFileMade(key.path);
@@ -114,8 +114,12 @@ function usableKeys(configuration: RepositoryConfiguration, storage: Storage): r
   );
 }
 
-function levelOf(codec: 'zstd' | 'gzip' | 'raw', zstdLevel: number): number {
-  return { zstd: zstdLevel, gzip: GZIP_LEVEL, raw: 0 }[codec];
+/** The codec as a new repository's settings take it. */
+export function codecOf({ codec, zstdLevel }: RepositoryConfiguration['settings']): {
+  name: 'zstd' | 'gzip' | 'raw';
+  level: number;
+} {
+  return { name: codec, level: { zstd: zstdLevel, gzip: GZIP_LEVEL, raw: 0 }[codec] };
 }
 
 const GZIP_LEVEL = 6;

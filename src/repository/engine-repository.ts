@@ -89,7 +89,13 @@ export class EngineRepository implements Repository {
 
   async repair(options: RepairOptions): Promise<RepairReport> {
     await this.#parts.followRotation();
-    return repairRepository(this.#parts, (snapshot) => this.beginSnapshot(snapshot), options);
+    const { donors = [], ...rest } = options;
+    return repairRepository(
+      this.#parts,
+      (snapshot) => this.beginSnapshot(snapshot),
+      rest,
+      donors.map((donor) => EngineRepository.#partsOf(donor)),
+    );
   }
 
   rebuildIndex(options: {
@@ -157,11 +163,14 @@ export class EngineRepository implements Repository {
   }
 
   async copyFrom(source: Repository, options: CopyOptions): Promise<CopyReport> {
-    if (!(source instanceof EngineRepository))
-      throw new TypeError('Snapshots are copied between repositories of one engine.');
-    const from = source.#parts;
+    const from = EngineRepository.#partsOf(source);
     await Promise.all([from.followRotation({ now: true }), this.#parts.followRotation({ now: true })]);
     return from.following(() => this.#parts.following(() => copySnapshots(from, this.#parts, options)));
+  }
+
+  static #partsOf(repository: Repository): RepositoryParts {
+    if (repository instanceof EngineRepository) return repository.#parts;
+    throw new TypeError('Snapshots are copied between repositories of one engine.');
   }
 
   async close(): Promise<void> {

@@ -145,7 +145,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
   async commit(complete: (counts: WrittenCounts) => SnapshotRecord): Promise<SnapshotRecord> {
     if (this.#state !== 'open')
       throw new HoldfastError('internal', 'snapshot-writer-closed', 'This snapshot was committed or given up already.');
-    await this.#flush();
+    await this.flush();
     this.#signal?.throwIfAborted();
     const { snapshots, storage } = this.#parts;
     for (let attempt = 1; ; attempt++) {
@@ -176,10 +176,18 @@ export class EngineSnapshotWriter implements SnapshotWriter {
    * @throws HoldfastError `collected-meanwhile` (unavailable), `object-missing`
    */
   async adopt(record: SnapshotRecord): Promise<SnapshotRecord> {
-    await this.#flush();
+    await this.flush();
     this.#reliesOnChunks = true;
     await this.#rescue(record);
     return this.commit(() => record);
+  }
+
+  /** Resolves when all that was stored so far is durable and indexed. */
+  async flush(): Promise<void> {
+    if (this.#session === undefined) return;
+    await this.#session.flush();
+    await this.#writeIndex();
+    if (this.#indexFailure !== undefined) throw this.#indexFailure;
   }
 
   async abort(): Promise<void> {
@@ -238,13 +246,6 @@ export class EngineSnapshotWriter implements SnapshotWriter {
     return this.#indexing;
   }
 
-  async #flush(): Promise<void> {
-    if (this.#session === undefined) return;
-    await this.#session.flush();
-    await this.#writeIndex();
-    if (this.#indexFailure !== undefined) throw this.#indexFailure;
-  }
-
   /** Stores again whatever of this snapshot lies only in packs that a collector condemned meanwhile. */
   async #rescue(record: SnapshotRecord): Promise<void> {
     const { index } = this.#parts;
@@ -269,7 +270,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
       if (error instanceof HoldfastError && GONE.has(error.code)) throw collectedMeanwhile(error);
       throw error;
     }
-    await this.#flush();
+    await this.flush();
   }
 
   async #copy(range: PlannedRange): Promise<void> {

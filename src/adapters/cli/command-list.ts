@@ -28,6 +28,7 @@ export const COMMANDS: readonly CommandSummary[] = [
   { name: 'forget', summary: 'remove backups by id or by rules', load: () => import('./commands/forget.ts') },
   { name: 'prune', summary: 'remove what no backup needs', load: () => import('./commands/prune.ts') },
   { name: 'trash', summary: 'list forgotten backups, bring them back', load: () => import('./commands/trash.ts') },
+  { name: 'copy', summary: 'keep second copies of backups elsewhere', load: () => import('./commands/copy.ts') },
   { name: 'key', summary: 'manage what opens a repository', load: () => import('./commands/key.ts') },
   { name: 'token', summary: "manage the API's credentials", load: () => import('./commands/token.ts') },
   {

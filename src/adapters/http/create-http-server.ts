@@ -19,6 +19,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { backupContentRoutes } from './routes/backup-content.ts';
 import { backupCreationRoutes } from './routes/backup-creation.ts';
 import { backupRoutes } from './routes/backups.ts';
+import { copyRoutes } from './routes/copies.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { policyRoutes } from './routes/policies.ts';
@@ -119,6 +120,7 @@ async function addRoutes(server: HttpServer, context: HttpContext): Promise<void
   policyRoutes(server, context);
   scheduleRoutes(server, context);
   repositoryRoutes(server, context);
+  copyRoutes(server, context);
   tokenRoutes(server, context);
   auditRoutes(server, context);
   metricsRoutes(server, context);

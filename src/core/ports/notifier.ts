@@ -10,6 +10,7 @@ export interface Notification {
     | 'restore-completed'
     | 'restore-failed'
     | 'damage-found'
+    | 'copy-failed'
     | 'cleanup-failed';
   subject: string;
   message: string;

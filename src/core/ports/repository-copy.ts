@@ -1,5 +1,5 @@
 import type { KeyProvider } from './key-provider.ts';
-import type { StepProgress } from './repository.ts';
+import type { StepProgress } from './step-progress.ts';
 import type { Storage } from './storage.ts';
 
 /** A repository that copies go to, before it exists. */

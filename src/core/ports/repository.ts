@@ -3,7 +3,10 @@ import type { HoldfastError } from '../errors.ts';
 import type { SnapshotRecord, SnapshotRoot } from '../snapshot-record.ts';
 import type { ByteString, Content, ContentSegment, MissingRange, TreeEntry } from '../tree-entry.ts';
 import type { CopyOptions, CopyReport, NewCopy } from './repository-copy.ts';
+import type { StepProgress } from './step-progress.ts';
 import type { Storage } from './storage.ts';
+
+export type { StepProgress };
 
 /** The encrypted, compressed, deduplicated store of backups' bytes, as the managers and services see it. */
 export interface Repository {
@@ -59,14 +62,6 @@ export interface Repository {
 
   readonly keys: RepositoryKeys;
   close(): Promise<void>;
-}
-
-export interface StepProgress {
-  phase: string;
-  done: number;
-  total: number;
-  doneBytes?: number;
-  totalBytes?: number;
 }
 
 /** Makes one snapshot. Nothing that it writes is visible as a backup until `commit` resolves. */
@@ -326,6 +321,8 @@ export interface RepairOptions {
   dryRun: boolean;
   /** Storages of copies of this very repository, to fetch from what is damaged here. */
   replicas?: readonly Storage[];
+  /** Repositories that snapshots of this one were copied to, to fetch chunks and snapshots from. */
+  donors?: readonly Repository[];
   /** How deep to look for damage first; default 4. */
   level?: CheckLevel;
   signal?: AbortSignal;
@@ -335,6 +332,7 @@ export interface RepairOptions {
 export type RepairAction =
   | 'rebuild-index'
   | 'fetch-pack'
+  | 'fetch-chunks'
   | 'salvage-pack'
   | 'clear-mark'
   | 'fetch-object'

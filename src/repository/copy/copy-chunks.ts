@@ -5,7 +5,6 @@ import { chunkMissing } from '../missing-chunk.ts';
 import { PACK_KIND } from '../pack-format.ts';
 import type { ReadChunks } from '../pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from '../pipeline/messages.ts';
-import type { PoolSession } from '../pipeline/task-pool.ts';
 import { referencedChunks } from '../referenced-chunks.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import type { EngineSnapshotWriter } from '../snapshot-writer.ts';
@@ -17,7 +16,7 @@ const MOST_REMEMBERED = 1_000_000;
 
 /**
  * Stores those chunks of a snapshot in another repository that it does not have in a pack to rely on. What is read is compared with
- * its id by the source's workers; what is stored is cut, hashed and packed by the target's.
+ * its id by the source's workers; what is stored is hashed and packed by the target's.
  * @throws HoldfastError `chunk-missing`, `pack-damaged` (damaged): the source misses something
  */
 export async function copyChunks(
@@ -26,38 +25,43 @@ export async function copyChunks(
   options: { record: SnapshotRecord; writer: EngineSnapshotWriter; signal: AbortSignal | undefined },
 ): Promise<{ chunks: number; bytes: number }> {
   const { record, writer, signal } = options;
-  const session = source.pool.openSession(
-    { keyring: source.keyring().secrets(), index: source.index.shared },
-    source.index.callbacks,
-  );
   const copied = { chunks: 0, bytes: 0 };
-  try {
-    for await (const wanted of absentChunks(source, target, record)) {
-      signal?.throwIfAborted();
-      await copyBatch(source, session, wanted, { writer, signal });
-      copied.chunks += wanted.length;
-      for (const { location } of wanted) copied.bytes += location.length;
-    }
-  } finally {
-    await session.close(false);
+  const absent = wantedChunks(source, record, {
+    isWanted: (id) => !isReliable(target, id, record.backup.encrypted),
+    onMissing: (id) => {
+      throw chunkMissing(id);
+    },
+  });
+  for await (const located of absent) {
+    signal?.throwIfAborted();
+    await copyLocated(source, located, { writer, signal });
+    copied.chunks += located.length;
+    for (const { location } of located) copied.bytes += location.length;
   }
   return copied;
 }
 
-async function* absentChunks(
+/**
+ * The chunks of a snapshot that are wanted, where they lie in the source, many at a time.
+ * @param options.onMissing is told of each that the source lacks
+ */
+export async function* wantedChunks(
   source: RepositoryParts,
-  target: RepositoryParts,
   record: SnapshotRecord,
+  options: { isWanted: (id: Uint8Array) => boolean; onMissing: (id: Uint8Array) => void },
 ): AsyncGenerator<LocatedChunk[]> {
   const seen = new Set<string>();
   let batch: LocatedChunk[] = [];
   for await (const { id, metadata } of referencedChunks(source, record)) {
     const name = Buffer.from(id).toString('latin1');
-    if (seen.has(name) || isReliable(target, id, record.backup.encrypted)) continue;
+    if (seen.has(name) || !options.isWanted(id)) continue;
     if (seen.size >= MOST_REMEMBERED) seen.clear();
     seen.add(name);
     const location = source.index.find(id);
-    if (location === undefined) throw chunkMissing(id);
+    if (location === undefined) {
+      options.onMissing(id);
+      continue;
+    }
     batch.push({ id: Uint8Array.from(id), location, tags: [metadata ? PACK_KIND.metadata : PACK_KIND.data] });
     if (batch.length < CHUNKS_AT_ONCE) continue;
     yield batch;
@@ -66,19 +70,17 @@ async function* absentChunks(
   if (batch.length > 0) yield batch;
 }
 
-/** As a writer judges it: an encrypted backup does not rely on plain packs, and none on packs that go or are bad. */
-function isReliable({ index }: RepositoryParts, id: Uint8Array, encrypted: boolean): boolean {
-  const refused = encrypted ? PACK_UNUSABLE | PACK_PLAIN : PACK_UNUSABLE;
-  return index.table.find(id, ({ pack }) => (index.flagsOf(pack) & refused) === 0);
-}
-
-async function copyBatch(
+/** Reads chunks from the source and hands them to a writer of the target. */
+export async function copyLocated(
   source: RepositoryParts,
-  session: PoolSession,
-  wanted: readonly LocatedChunk[],
+  located: readonly LocatedChunk[],
   { writer, signal }: { writer: EngineSnapshotWriter; signal: AbortSignal | undefined },
 ): Promise<void> {
-  const ranges = planRanges(wanted, (number) => source.index.pack(number)).values();
+  const session = source.pool.openSession(
+    { keyring: source.keyring().secrets(), index: source.index.shared },
+    source.index.callbacks,
+  );
+  const ranges = planRanges(located, (number) => source.index.pack(number)).values();
   const lanes = Array.from({ length: source.pool.size + writer.concurrency }, async () => {
     for (const range of ranges) {
       signal?.throwIfAborted();
@@ -87,5 +89,15 @@ async function copyBatch(
       await writer.storeCopies(read, read.tags[0] === PACK_KIND.metadata);
     }
   });
-  await Promise.all(lanes);
+  try {
+    await Promise.all(lanes);
+  } finally {
+    await session.close(false);
+  }
+}
+
+/** As a writer judges it: an encrypted backup does not rely on plain packs, and none on packs that go or are bad. */
+function isReliable({ index }: RepositoryParts, id: Uint8Array, encrypted: boolean): boolean {
+  const refused = encrypted ? PACK_UNUSABLE | PACK_PLAIN : PACK_UNUSABLE;
+  return index.table.find(id, ({ pack }) => (index.flagsOf(pack) & refused) === 0);
 }

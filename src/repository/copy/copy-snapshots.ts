@@ -185,7 +185,8 @@ function changeable({ held, expiresAt, metadata }: Backup): string {
   return JSON.stringify([held, expiresAt, metadata.tags, metadata.version, metadata.source, metadata.retentionDays]);
 }
 
-function refuseUnrelated(source: RepositoryParts, target: RepositoryParts): void {
+/** @throws HoldfastError `copy-unrelated`, `copy-of-itself` (invalid) */
+export function refuseUnrelated(source: RepositoryParts, target: RepositoryParts): void {
   if (source.settings.repositoryId === target.settings.repositoryId)
     throw new HoldfastError(
       'invalid',

@@ -43,7 +43,7 @@ export class ObjectRepair {
     const bytes = await this.#damaged(key, SEALED_KIND.snapshot);
     if (bytes === undefined || (await this.#fetch(key, SEALED_KIND.snapshot, bytes))) return;
     await this.#takeAway(key, bytes);
-    const message = `${key} does not open, and no copy of it was found: that backup is lost. What is left of the object is in the quarantine.`;
+    const message = `${key} does not open, and no copy of that object was found: unless another repository has it, that backup is lost. What is left of the object is in the quarantine.`;
     this.#step('quarantine-object', key, message);
   }
 

@@ -15,6 +15,7 @@ import { packKey } from '../pack-format.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { WriterSessionMark } from '../session-mark.ts';
 import { listBadPacks } from './bad-packs.ts';
+import { Donors } from './donors.ts';
 import { ObjectRepair } from './object-repair.ts';
 import { damagedPacksOf, PackRepair } from './pack-repair.ts';
 import { quarantine } from './quarantine.ts';
@@ -30,10 +31,11 @@ import { type BeginSnapshot, SnapshotRepair } from './snapshot-repair.ts';
 export async function repairRepository(
   parts: RepositoryParts,
   beginSnapshot: BeginSnapshot,
-  options: RepairOptions,
+  options: Omit<RepairOptions, 'donors'>,
+  donors: readonly RepositoryParts[],
 ): Promise<RepairReport> {
   const started = performance.now();
-  const repair = new Repair(parts, beginSnapshot, options);
+  const repair = new Repair(parts, beginSnapshot, options, donors);
   const mark = new WriterSessionMark(parts, `repair-${process.pid}`);
   // Collectors spare packs that no segment names yet while somebody is at work.
   if (!options.dryRun) await mark.write();
@@ -57,10 +59,17 @@ class Repair {
   readonly incomplete: IncompleteSnapshot[] = [];
   readonly #parts: RepositoryParts;
   readonly #beginSnapshot: BeginSnapshot;
-  readonly #options: RepairOptions;
+  readonly #options: Omit<RepairOptions, 'donors'>;
+  readonly #donors: readonly RepositoryParts[];
 
-  constructor(parts: RepositoryParts, beginSnapshot: BeginSnapshot, options: RepairOptions) {
+  constructor(
+    parts: RepositoryParts,
+    beginSnapshot: BeginSnapshot,
+    options: Omit<RepairOptions, 'donors'>,
+    donors: readonly RepositoryParts[],
+  ) {
     this.#parts = parts;
+    this.#donors = donors;
     this.#beginSnapshot = beginSnapshot;
     this.#options = options;
   }
@@ -78,6 +87,7 @@ class Repair {
     const objects = new ObjectRepair(this.#parts, replicas, dryRun);
     for (const key of new Set(this.findings.filter(isDamage).map(({ object }) => object))) await objects.mend(key);
     this.steps.push(...objects.steps);
+    await this.#fetchFromDonors(packs);
     if (indexIsHurt && dryRun) {
       this.steps.push(NOT_YET_KNOWN);
       return;
@@ -91,6 +101,17 @@ class Repair {
     await snapshots.run();
     this.steps.push(...snapshots.steps);
     this.incomplete.push(...snapshots.incomplete);
+  }
+
+  /** What is lost here may be whole in a copy. */
+  async #fetchFromDonors(packs: PackRepair): Promise<void> {
+    const { dryRun, signal } = this.#options;
+    const damaged = this.findings.filter(isDamage);
+    if (damaged.length === 0 && packs.bad.size === 0) return;
+    const donors = new Donors(this.#parts, this.#donors, { beginSnapshot: this.#beginSnapshot, dryRun, signal });
+    await donors.fetchSnapshots(new Set(damaged.map(({ object }) => object)));
+    await donors.fetchChunks(packs);
+    this.steps.push(...donors.steps);
   }
 
   async #check(level: RepairOptions['level'] & {}): Promise<readonly CheckFinding[]> {

@@ -1,0 +1,8 @@
+/** How far a long piece of work is. */
+export interface StepProgress {
+  phase: string;
+  done: number;
+  total: number;
+  doneBytes?: number;
+  totalBytes?: number;
+}
