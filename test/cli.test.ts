@@ -35,6 +35,7 @@ interface Result {
   checks: { message: string }[];
   repositories: { added: number }[];
   token: string;
+  copies: { id: string; state: string }[];
   tokens: { id: string }[];
   record: { id: string };
 }
