@@ -8,7 +8,8 @@ import { text } from 'node:stream/consumers';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Backup } from '../src/core/backup.ts';
-import type { CheckReport, KeySlot } from '../src/core/ports/repository.ts';
+import type { KeySlot } from '../src/core/ports/repository.ts';
+import type { CheckReport } from '../src/core/ports/repository-check.ts';
 
 const STARTER = fileURLToPath(new URL('../bin/holdfast.js', import.meta.url));
 

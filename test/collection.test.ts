@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import type { CollectionOptions, CollectionReport, Repository } from '../src/core/ports/repository.ts';
+import type { Repository } from '../src/core/ports/repository.ts';
+import type { CollectionOptions, CollectionReport } from '../src/core/ports/repository-collection.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
 import { openRepository } from '../src/repository/open-repository.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Backup, BackupType } from '../src/core/backup.ts';
-import type { CollectionReport } from '../src/core/ports/repository.ts';
+import type { CollectionReport } from '../src/core/ports/repository-collection.ts';
 import {
   bytesOf,
   DAY,

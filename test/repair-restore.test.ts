@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Backup } from '../src/core/backup.ts';
 import { HoldfastError } from '../src/core/errors.ts';
-import type { RepairReport } from '../src/core/ports/repository.ts';
+import type { RepairReport } from '../src/core/ports/repository-repair.ts';
 import type { RestoreDamage, ServiceRestore } from '../src/core/ports/service.ts';
 import { decodePackHeader } from '../src/repository/pack-format.ts';
 import { createFilesService } from '../src/services/files/files-service.ts';

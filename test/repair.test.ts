@@ -4,13 +4,9 @@ import { chmod, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import type {
-  CheckFinding,
-  RepairAction,
-  RepairOptions,
-  RepairReport,
-  Repository,
-} from '../src/core/ports/repository.ts';
+import type { RepairOptions, Repository } from '../src/core/ports/repository.ts';
+import type { CheckFinding } from '../src/core/ports/repository-check.ts';
+import type { RepairAction, RepairReport } from '../src/core/ports/repository-repair.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';
 import { flip } from './flipped-bytes.ts';

@@ -4,22 +4,11 @@ import type { Operation, OperationKind, OperationStatus, Progress } from './oper
 import type { Policy, RetentionRules } from './policy.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
-import type {
-  CheckBudget,
-  CheckLevel,
-  CheckReport,
-  CollectionOptions,
-  CollectionReport,
-  ContentDamage,
-  ForgottenSnapshot,
-  KeySlot,
-  RepairOptions,
-  RepairReport,
-  Repository,
-  RepositoryStatistics,
-  VerificationState,
-} from './ports/repository.ts';
+import type { ContentDamage, KeySlot, RepairOptions, Repository, RepositoryStatistics } from './ports/repository.ts';
+import type { CheckBudget, CheckLevel, CheckReport, VerificationState } from './ports/repository-check.ts';
+import type { CollectionOptions, CollectionReport, ForgottenSnapshot } from './ports/repository-collection.ts';
 import type { CopyReport } from './ports/repository-copy.ts';
+import type { RepairReport } from './ports/repository-repair.ts';
 import type { Resource } from './resource.ts';
 import type { Schedule } from './schedule.ts';
 import type { TreeEntry } from './tree-entry.ts';

@@ -7,20 +7,11 @@ import type { Operation, Progress } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
 import type { CopyOpener } from './ports/copy-opener.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
-import type {
-  CheckBudget,
-  CheckFinding,
-  CheckLevel,
-  CheckReport,
-  CollectionOptions,
-  CollectionReport,
-  ForgottenSnapshot,
-  KeySlot,
-  RepairOptions,
-  RepairReport,
-  Repository,
-  StepProgress,
-} from './ports/repository.ts';
+import type { KeySlot, RepairOptions, Repository } from './ports/repository.ts';
+import type { CheckBudget, CheckFinding, CheckLevel, CheckReport } from './ports/repository-check.ts';
+import type { CollectionOptions, CollectionReport, ForgottenSnapshot } from './ports/repository-collection.ts';
+import type { RepairReport } from './ports/repository-repair.ts';
+import type { StepProgress } from './ports/step-progress.ts';
 import type { OpenRepository } from './repository-registry.ts';
 
 const FINDINGS_KEPT = 100;

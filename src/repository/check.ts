@@ -1,5 +1,5 @@
 import { HoldfastError } from '../core/errors.ts';
-import type { CheckFinding, CheckOptions, CheckReport } from '../core/ports/repository.ts';
+import type { CheckFinding, CheckOptions, CheckReport } from '../core/ports/repository-check.ts';
 import type { SnapshotRecord } from '../core/snapshot-record.ts';
 import { findingOf } from './check/findings.ts';
 import { checkPacks } from './check/pack-checks.ts';

@@ -1,21 +1,17 @@
 import { monotonicFactory } from 'ulid';
 import type { Backup } from '../core/backup.ts';
 import type {
-  CheckOptions,
-  CheckReport,
-  CollectionOptions,
-  CollectionReport,
-  ForgottenSnapshot,
-  IndexRebuildReport,
   RepairOptions,
-  RepairReport,
   Repository,
   RepositoryKeys,
   RepositoryStatistics,
   SnapshotReader,
-  StepProgress,
 } from '../core/ports/repository.ts';
+import type { CheckOptions, CheckReport } from '../core/ports/repository-check.ts';
+import type { CollectionOptions, CollectionReport, ForgottenSnapshot } from '../core/ports/repository-collection.ts';
 import type { CopyOptions, CopyReport, NewCopy } from '../core/ports/repository-copy.ts';
+import type { IndexRebuildReport, RepairReport } from '../core/ports/repository-repair.ts';
+import type { StepProgress } from '../core/ports/step-progress.ts';
 import { randomFraction } from '../core/random-fraction.ts';
 import type { SnapshotRecord } from '../core/snapshot-record.ts';
 import { sizesById, VerificationLedger } from './check/verification-ledger.ts';

@@ -1,5 +1,7 @@
 import { type ErrorKind, HoldfastError, messageOf } from '../core/errors.ts';
-import type { CheckFinding, IndexRebuildReport, StepProgress } from '../core/ports/repository.ts';
+import type { CheckFinding } from '../core/ports/repository-check.ts';
+import type { IndexRebuildReport } from '../core/ports/repository-repair.ts';
+import type { StepProgress } from '../core/ports/step-progress.ts';
 import { readCollectionState } from './collection/collection-state.ts';
 import { packIdOf } from './pack-format.ts';
 import type { ListedPack } from './pipeline/engine-tasks.ts';

@@ -2,11 +2,12 @@ import type { Backup } from '../backup.ts';
 import type { HoldfastError } from '../errors.ts';
 import type { SnapshotRecord, SnapshotRoot } from '../snapshot-record.ts';
 import type { ByteString, Content, ContentSegment, MissingRange, TreeEntry } from '../tree-entry.ts';
+import type { CheckLevel, CheckOptions, CheckReport, VerificationState } from './repository-check.ts';
+import type { CollectionOptions, CollectionReport, ForgottenSnapshot } from './repository-collection.ts';
 import type { CopyOptions, CopyReport, NewCopy } from './repository-copy.ts';
+import type { IndexRebuildReport, RepairReport } from './repository-repair.ts';
 import type { StepProgress } from './step-progress.ts';
 import type { Storage } from './storage.ts';
-
-export type { StepProgress };
 
 /** The encrypted, compressed, deduplicated store of backups' bytes, as the managers and services see it. */
 export interface Repository {
@@ -254,68 +255,6 @@ export interface SnapshotReader {
   close(): Promise<void>;
 }
 
-/** 0 settings and snapshots decode; 1 packs are there; 2 all trees resolve; 3 packs' SHA-256; 4 every chunk decodes. */
-export type CheckLevel = 0 | 1 | 2 | 3 | 4;
-
-export interface CheckOptions {
-  level: CheckLevel;
-  /** Only what these snapshots need; default: everything. */
-  snapshotIds?: readonly string[];
-  /**
-   * Which packs levels 3 and 4 read: those never verified at that level first, then those verified longest ago, until the
-   * budget is used up. Default: all.
-   */
-  budget?: CheckBudget;
-  signal?: AbortSignal;
-  report?: (progress: StepProgress) => void;
-}
-
-/** Each limit that is given counts; at least one pack that is due is read. */
-export interface CheckBudget {
-  /** Packs verified less than this long ago are left out. Milliseconds. */
-  maxAgeMilliseconds?: number;
-  /** Bytes of packs to read. */
-  maxBytes?: number;
-  /** Part of all packs' bytes to read, 0 to 1. */
-  maxFraction?: number;
-  /** No pack is begun after this time. Milliseconds. */
-  maxDurationMilliseconds?: number;
-}
-
-export interface CheckFinding {
-  severity: 'damage' | 'warning' | 'unsupported';
-  /** Stable, kebab-case: `pack-missing`, `pack-hash-differs`, `chunk-undecodable` … */
-  code: string;
-  /** Key of the object in the storage. */
-  object: string;
-  message: string;
-  /** Snapshots known to be hit. */
-  snapshotIds?: readonly string[];
-}
-
-export interface CheckReport {
-  level: CheckLevel;
-  findings: readonly CheckFinding[];
-  checked: { snapshots: number; packs: number; chunks: number; bytes: number };
-  /** From level 1 on: what the ledger of verified packs says after this check. */
-  verification?: VerificationState;
-  durationMilliseconds: number;
-}
-
-/** How much of a repository's packs was read and found whole, and since when. */
-export interface VerificationState {
-  /** 3 or 4: what "verified" means here; the check's own level, at least 3. */
-  level: CheckLevel;
-  /** Part of the packs' bytes that was ever verified and not found damaged since, 0 to 1. */
-  verifiedFraction: number;
-  /** RFC 3339: all that is verified was so at this time or later; absent where nothing is. */
-  oldestVerification?: string;
-  /** Packs that were never verified, or found damaged when last read. */
-  unverifiedPacks: number;
-  /** Packs that were found damaged when last read. */
-  damagedPacks: number;
-}
-
 export interface RepairOptions {
   /** Only tells what would be done. */
   dryRun: boolean;
@@ -327,123 +266,6 @@ export interface RepairOptions {
   level?: CheckLevel;
   signal?: AbortSignal;
   report?: (progress: StepProgress) => void;
-}
-
-export type RepairAction =
-  | 'rebuild-index'
-  | 'fetch-pack'
-  | 'fetch-chunks'
-  | 'salvage-pack'
-  | 'clear-mark'
-  | 'fetch-object'
-  | 'quarantine-object'
-  | 'derive-snapshot'
-  /** Nothing can be done about it here. */
-  | 'leave';
-
-export interface RepairStep {
-  action: RepairAction;
-  /** Key of the object in the storage. */
-  object: string;
-  message: string;
-}
-
-export interface RepairReport {
-  dryRun: boolean;
-  /** What was damaged before. */
-  findings: readonly CheckFinding[];
-  /** What was done or, in a dry run, would be, in order. */
-  steps: readonly RepairStep[];
-  /** Backups that miss something after all. */
-  incomplete: readonly IncompleteSnapshot[];
-  durationMilliseconds: number;
-}
-
-export interface IncompleteSnapshot {
-  snapshotId: string;
-  /** The snapshot that says what is missing and has all the rest; absent in a dry run, and for documents. */
-  derivedId?: string;
-  /** Lost bytes, as far as it is known whose they are. */
-  missingBytes: number;
-  /** How many places there are; `missing` holds the first 1000. */
-  missingCount: number;
-  missing: readonly MissingContent[];
-}
-
-/** Bytes of a file or stream that are lost, or a part of a tree. */
-export interface MissingContent extends MissingRange {
-  /** The file; absent for streams. Where `lostUntil` is given, the first path of the part of the tree that is lost. */
-  path?: ByteString;
-  /** All from `path` up to, but not with, this path is lost; empty: to the end. */
-  lostUntil?: ByteString;
-  /** Files, folders and other names in the lost part; absent where that is not known. */
-  lostEntries?: number;
-}
-
-export interface IndexRebuildReport {
-  packs: number;
-  chunks: number;
-  segments: number;
-  findings: readonly CheckFinding[];
-}
-
-export interface CollectionOptions {
-  /** Only say what would be removed. */
-  dryRun: boolean;
-  /** The time against which the trash expires; default: the storage's. Nothing's safety depends on it. */
-  now?: Date;
-  /** A pack of which less than this part is needed is rewritten; 0 for none. Default 0.7. */
-  repackBelow?: number;
-  /** Go on though no backup is left, or half of them vanished without having been forgotten. */
-  allowEmpty?: boolean;
-  /** Also writes again what is encrypted under keys that were rotated since: of packs so many bytes (and one pack) in a round. */
-  rewriteOldKeys?: { bytesPerRound: number /** Round after round, until nothing is left. */; all: boolean };
-  signal?: AbortSignal;
-  report?: (progress: StepProgress) => void;
-}
-
-/** What a collection did, or would do. Sizes in bytes. */
-export interface CollectionReport {
-  dryRun: boolean;
-  /** `lost-race`: another collector was faster; nothing is wrong. */
-  outcome: 'nothing-to-do' | 'removed' | 'would-remove' | 'lost-race';
-  /** Of this collection, where it came to one. */
-  round?: number;
-  packsRemoved: number;
-  /** Packs rewritten because little of them was needed; they are among the removed. */
-  packsRepacked: number;
-  /** What the storage has gained: removed packs less the new ones. In a dry run an estimate. */
-  bytesFreed: number;
-  /** Packs that were to go and that a backup made meanwhile needs. */
-  packsKept: number;
-  /** Packs of broken-off backups, among the removed. */
-  orphanPacks: number;
-  segmentsMerged: number;
-  /** Packs left that are encrypted under keys that were rotated since, and their bytes. */
-  oldKeyPacks: number;
-  oldKeyBytes: number;
-  /** Descriptions of backups that were sealed again under the newest key. */
-  sealedAgain: number;
-  /** Forgotten backups whose time in the trash is over. */
-  trashExpired: number;
-  /** Snapshots removed that never counted: their writers ended before their commit did. */
-  snapshotsVoided: number;
-  /** Objects that the storage refused to delete (a retention lock); the next collection tries again. */
-  refusedDeletes: number;
-  liveChunks: number;
-  /** Chunks that backups need and that are in no pack: see `check`. */
-  missingChunks: number;
-  durationMilliseconds: number;
-}
-
-export interface ForgottenSnapshot {
-  id: string;
-  /** RFC 3339 */
-  forgottenAt: string;
-  /** RFC 3339 */
-  expiresAt: string;
-  reason: string;
-  backup: Backup;
 }
 
 export interface RepositoryStatistics {

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { CheckFinding } from '../../core/ports/repository.ts';
+import type { CheckFinding } from '../../core/ports/repository-check.ts';
 
 /** What an error says of the stored object that it names, else of `object`. Rethrows what says nothing of any (cancellation). */
 export function findingOf(error: unknown, object: string, snapshotIds?: readonly string[]): CheckFinding {

@@ -1,4 +1,4 @@
-import type { CheckFinding, CheckOptions } from '../../core/ports/repository.ts';
+import type { CheckFinding, CheckOptions } from '../../core/ports/repository-check.ts';
 import { packIdOf } from '../pack-format.ts';
 import type { EngineTask } from '../pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from '../pipeline/messages.ts';

@@ -1,4 +1,4 @@
-import type { CheckBudget } from '../../core/ports/repository.ts';
+import type { CheckBudget } from '../../core/ports/repository-check.ts';
 import { packIdOf } from '../pack-format.ts';
 import type { VerificationLedger } from './verification-ledger.ts';
 

@@ -1,4 +1,4 @@
-import type { CheckFinding } from '../../core/ports/repository.ts';
+import type { CheckFinding } from '../../core/ports/repository-check.ts';
 import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { packKey } from '../pack-format.ts';
 import { type ReferencedChunk, referencedChunks } from '../referenced-chunks.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
-import type { VerificationState } from '../../core/ports/repository.ts';
+import type { VerificationState } from '../../core/ports/repository-check.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { Keyring } from '../keyring.ts';
 import { decodeMetadata, encodeMetadata, refuseNewerVersion } from '../metadata-encoding.ts';

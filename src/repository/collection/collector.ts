@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { CollectionOptions, CollectionReport } from '../../core/ports/repository.ts';
+import type { CollectionOptions, CollectionReport } from '../../core/ports/repository-collection.ts';
 import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { encodeMetadata } from '../metadata-encoding.ts';
 import { CIPHER_GCM } from '../record-cipher.ts';

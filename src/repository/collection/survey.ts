@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { CollectionOptions } from '../../core/ports/repository.ts';
+import type { CollectionOptions } from '../../core/ports/repository-collection.ts';
 import { PACK_UNUSABLE } from '../index-store.ts';
 import { packIdOf } from '../pack-format.ts';
 import { listBadPacks } from '../repair/bad-packs.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
-import type { CheckFinding } from '../../core/ports/repository.ts';
+import type { CheckFinding } from '../../core/ports/repository-check.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import {
   decodeTrailer,

@@ -1,4 +1,4 @@
-import type { MissingContent } from '../../core/ports/repository.ts';
+import type { MissingContent } from '../../core/ports/repository-repair.ts';
 import type { LostEntries, SnapshotRecord } from '../../core/snapshot-record.ts';
 import {
   type ByteString,

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { RepairStep } from '../../core/ports/repository.ts';
+import type { RepairStep } from '../../core/ports/repository-repair.ts';
 import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { isLoss } from '../content-list.ts';
 import { copyLocated, wantedChunks } from '../copy/copy-chunks.ts';

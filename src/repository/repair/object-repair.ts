@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { RepairStep } from '../../core/ports/repository.ts';
+import type { RepairStep } from '../../core/ports/repository-repair.ts';
 import { isLoss } from '../content-list.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { openObject, SEALED_KIND } from '../sealed-object.ts';

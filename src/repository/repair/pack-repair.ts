@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { CheckFinding, RepairStep } from '../../core/ports/repository.ts';
+import type { CheckFinding } from '../../core/ports/repository-check.ts';
+import type { RepairStep } from '../../core/ports/repository-repair.ts';
 import type { LocatedChunk } from '../chunk-planner.ts';
 import { isLoss } from '../content-list.ts';
 import type { IndexedPack } from '../index-segment.ts';

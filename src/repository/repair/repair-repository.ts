@@ -1,13 +1,9 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
-import type {
-  CheckFinding,
-  IncompleteSnapshot,
-  RepairOptions,
-  RepairReport,
-  RepairStep,
-  StepProgress,
-} from '../../core/ports/repository.ts';
+import type { RepairOptions } from '../../core/ports/repository.ts';
+import type { CheckFinding } from '../../core/ports/repository-check.ts';
+import type { IncompleteSnapshot, RepairReport, RepairStep } from '../../core/ports/repository-repair.ts';
+import type { StepProgress } from '../../core/ports/step-progress.ts';
 import { VerificationLedger } from '../check/verification-ledger.ts';
 import { checkRepository } from '../check.ts';
 import { rebuildIndex } from '../index-rebuild.ts';

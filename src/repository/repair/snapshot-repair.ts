@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
-import type { IncompleteSnapshot, MissingContent, RepairStep, StepProgress } from '../../core/ports/repository.ts';
+import type { IncompleteSnapshot, MissingContent, RepairStep } from '../../core/ports/repository-repair.ts';
+import type { StepProgress } from '../../core/ports/step-progress.ts';
 import type { LostEntries, SnapshotRecord, SnapshotRoot } from '../../core/snapshot-record.ts';
 import type { Content } from '../../core/tree-entry.ts';
 import type { RepositoryParts } from '../repository-parts.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Application } from '../../../core/application.ts';
-import type { CollectionReport } from '../../../core/ports/repository.ts';
+import type { CollectionReport } from '../../../core/ports/repository-collection.ts';
 import type { CommandSession } from '../command-session.ts';
 import { count, formatBytes, formatDuration } from '../formatting.ts';
 import { startProgress } from '../progress-display.ts';

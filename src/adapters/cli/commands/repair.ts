@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { RepairReport } from '../../../core/ports/repository.ts';
+import type { RepairReport } from '../../../core/ports/repository-repair.ts';
 import type { Storage } from '../../../core/ports/storage.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Application } from '../../../core/application.ts';
 import { HoldfastError } from '../../../core/errors.ts';
-import type { ForgottenSnapshot } from '../../../core/ports/repository.ts';
+import type { ForgottenSnapshot } from '../../../core/ports/repository-collection.ts';
 import type { CommandSession } from '../command-session.ts';
 import { formatBytes, formatTime, localTimeZone } from '../formatting.ts';
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Application } from '../../../core/application.ts';
-import type { CheckBudget, CheckFinding, CheckLevel, CheckReport } from '../../../core/ports/repository.ts';
+import type { CheckBudget, CheckFinding, CheckLevel, CheckReport } from '../../../core/ports/repository-check.ts';
 import { chooseBackup } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
