@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { LARGEST_INPUT } from './inputs.ts';
 
 export interface FuzzLimits {
   /** Processor time for one input. */
@@ -109,6 +110,3 @@ export class FuzzThread {
     return Uint8Array.from(new Uint8Array(this.#shared, 8, Atomics.load(this.#state, 1)));
   }
 }
-
-/** What can be reported of an input whose thread died. Bytes. */
-const LARGEST_INPUT = 1024 * 1024;

@@ -31,8 +31,8 @@ async function fuzz({ decoder: name, seed, runs }: FuzzTask): Promise<FuzzOutcom
 
 /** @returns `taken`, `refused`, or what was wrong */
 async function judged(decoder: FuzzedDecoder, input: Buffer, number: number, isExample: boolean): Promise<string> {
-  lastInput.set(input.subarray(0, lastInput.length));
-  Atomics.store(state, 1, Math.min(input.length, lastInput.length));
+  lastInput.set(input);
+  Atomics.store(state, 1, input.length);
   // The watcher counts from here.
   Atomics.store(state, 0, number);
   const memoryBefore = beginPeak();

@@ -5,6 +5,8 @@ import type { FuzzedDecoder } from './decoder.ts';
 import { mutateCbor, mutateCborSequence, mutateJson } from './value-mutation.ts';
 
 const EXAMPLES = 40;
+/** Bytes. What a decoder may need is in proportion to what it is given. */
+export const LARGEST_INPUT = 1024 * 1024;
 
 /** The inputs of one decoder: first examples as they are, then random bytes and mutated examples. A seed decides all of them. */
 export class Inputs {
@@ -26,6 +28,10 @@ export class Inputs {
   }
 
   at(number: number): Buffer {
+    return this.#made(number).subarray(0, LARGEST_INPUT);
+  }
+
+  #made(number: number): Buffer {
     if (this.isExample(number)) return Buffer.from(this.#examples[number]!);
     const random = new SeededRandom(Math.imul(this.#seed ^ Math.imul(number, 0x9e3779b9), 0x85ebca6b));
     const example = random.pick(this.#examples);
