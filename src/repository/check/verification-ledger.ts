@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { listOf } from '../../core/list-schema.ts';
 import type { VerificationState } from '../../core/ports/repository.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { Keyring } from '../keyring.ts';
@@ -190,7 +191,7 @@ const MOST_SEGMENTS = 32;
 
 const segmentSchema = z.object({
   version: z.literal(1),
-  runs: z.array(
+  runs: listOf(
     z.object({
       level: z.union([z.literal(0), z.literal(3), z.literal(4)]),
       time: z.iso.datetime(),

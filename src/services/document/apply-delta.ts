@@ -9,6 +9,7 @@ import {
   jsonEquals,
   setMember,
 } from '../../core/json-value.ts';
+import { listOf } from '../../core/list-schema.ts';
 import type { DocumentDelta } from './delta.ts';
 import { type KeyPath, parseKeyPath } from './key-path.ts';
 
@@ -46,9 +47,9 @@ export function parseDelta(value: JsonValue): DocumentDelta {
 
 const VALUE = z.custom<JsonValue>((value) => value !== undefined);
 const DELTA = z.strictObject({
-  changes: z.array(z.strictObject({ key: z.string(), oldValue: VALUE, newValue: VALUE })),
-  additions: z.array(z.strictObject({ key: z.string(), value: VALUE })),
-  deletions: z.array(z.strictObject({ key: z.string(), oldValue: VALUE })),
+  changes: listOf(z.strictObject({ key: z.string(), oldValue: VALUE, newValue: VALUE })),
+  additions: listOf(z.strictObject({ key: z.string(), value: VALUE })),
+  deletions: listOf(z.strictObject({ key: z.string(), oldValue: VALUE })),
 });
 
 /** A member or an element that exists or could be added. */
