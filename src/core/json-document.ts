@@ -32,10 +32,16 @@ export function readJsonDocument(bytes: Uint8Array, limits: JsonLimits): JsonVal
   return value === undefined || countMembers(value) !== scan.members ? readJsonText(text) : value;
 }
 
-/** Reads canonical text that Holdfast wrote itself, of any size and without the checks for what it never writes. */
-export function readCanonicalText(bytes: Uint8Array): JsonValue {
+/**
+ * Reads canonical text that Holdfast wrote itself, of any size and without most checks for what it never writes.
+ *
+ * @throws HoldfastError as `readJsonDocument` does for text that is none, or that is nested deeper than `depthLimit` levels
+ */
+export function readCanonicalText(bytes: Uint8Array, depthLimit = DEEPEST_DOCUMENT): JsonValue {
+  const scan = scanJson(bytes, depthLimit);
+  if (scan.tooDeepAt !== undefined) throw tooDeep(scan.tooDeepAt, depthLimit);
   const text = decode(bytes);
-  const value = parseFast(text, scanJson(bytes, Number.POSITIVE_INFINITY));
+  const value = parseFast(text, scan);
   return value === undefined ? readJsonText(text) : value;
 }
 

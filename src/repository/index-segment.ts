@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
+import { listOf } from '../core/list-schema.ts';
 import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import type { FooterFrame } from './pack-format.ts';
 import { CIPHER_GCM, type CipherId } from './record-cipher.ts';
@@ -38,7 +39,7 @@ export const MOST_ROWS = 262_144;
 const headerSchema = z.object({
   version: z.literal(1),
   rows: z.number().int().min(0),
-  packs: z.array(
+  packs: listOf(
     z.object({
       id: z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 32),
       size: z.number().int().min(0),
@@ -47,7 +48,7 @@ const headerSchema = z.object({
   ),
   session: z.string().optional(),
   /** Names of segments that this one was merged from, and how many rows they had. */
-  replaces: z.array(z.string()).optional(),
+  replaces: listOf(z.string()).optional(),
   inputRows: z.number().int().min(0).optional(),
 });
 

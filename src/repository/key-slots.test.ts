@@ -89,6 +89,22 @@ describe('key slots', () => {
     );
   });
 
+  test('whose parameters are nested so deeply that nobody could bind them do not keep the others from opening', async () => {
+    const good = await addSlot(storage, ID, masterKey, 0, provider, 'one', new Date());
+    const deep = `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+    const hostile = JSON.stringify({ ...good, id: 'hostile', generation: 9 }).replace(
+      '"parameters":{}',
+      `"parameters":${deep}`,
+    );
+    await storage.putNew(slotName('hostile'), Buffer.from(hostile));
+    const { slots, damaged } = await listSlots(storage);
+    assert.deepEqual(
+      damaged.map(({ key }) => key),
+      ['keys/hostile'],
+    );
+    assert.ok((await openWithAny(slots, ID, [provider])) !== undefined);
+  });
+
   test('hold no secret in the clear', async () => {
     const slot = await addSlot(storage, ID, masterKey, 0, provider, 'one', new Date());
     const bytes = await storage.get(slotName(slot.id));

@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, rand
 import { ulid } from 'ulid';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
+import { scanJson } from '../core/json-scan.ts';
 import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import { refuseNewerVersion } from './metadata-encoding.ts';
@@ -71,6 +72,9 @@ export async function listSlots(
 }
 
 const MOST_LISTINGS = 10;
+/** Bytes. */
+const LARGEST_SLOT = 1024 * 1024;
+const DEEPEST_SLOT = 100;
 
 async function listOnce(storage: Storage): ReturnType<typeof listSlots> {
   const slots: KeySlotObject[] = [];
@@ -136,6 +140,9 @@ function unwrap(slot: KeySlotObject, repositoryId: string, wrappingKey: Uint8Arr
 async function readSlot(storage: Storage, key: string): Promise<KeySlotObject> {
   const bytes = await storage.get(key);
   try {
+    // Nothing vouches for a slot before it is opened, and to write one down for that must not take the whole stack.
+    if (bytes.length > LARGEST_SLOT || scanJson(bytes, DEEPEST_SLOT).tooDeepAt !== undefined)
+      throw new RangeError('It is larger or deeper than any that Holdfast makes.');
     const slot: unknown = JSON.parse(bytes.toString('utf8'));
     refuseNewerVersion(slot, key);
     return slotSchema.parse(slot);

@@ -1,6 +1,7 @@
 import { createHash, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
+import { listOf } from '../core/list-schema.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import { type EpochKeys, KEYRING_SEAL, openObject, SEALED_KIND, sealObject, singleKey } from './sealed-object.ts';
@@ -18,9 +19,9 @@ const keyringSchema = z.object({
   idKey: secretBytes,
   /** Secret from which the chunker's gear table is derived. */
   chunkerKey: secretBytes,
-  epochs: z
-    .array(z.object({ epoch: z.number().int().min(0).max(255), dataKey: secretBytes, createdAt: z.string() }))
-    .min(1),
+  epochs: listOf(
+    z.object({ epoch: z.number().int().min(0).max(255), dataKey: secretBytes, createdAt: z.string() }),
+  ).refine((epochs) => epochs.length > 0),
 });
 
 type KeyringContent = z.infer<typeof keyringSchema>;

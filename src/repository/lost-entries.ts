@@ -27,7 +27,8 @@ function toLostEntries(part: unknown, name: string): LostEntries {
   if (!Array.isArray(part) || part.length !== 3) throw malformed(name);
   const [from, until, entries] = part as unknown[];
   if (!(from instanceof Uint8Array) || (until !== null && !(until instanceof Uint8Array))) throw malformed(name);
-  if (entries !== null && typeof entries !== 'number') throw malformed(name);
+  if (entries !== null && !(typeof entries === 'number' && Number.isSafeInteger(entries) && entries >= 0))
+    throw malformed(name);
   return {
     from: Buffer.from(from).toString('latin1'),
     ...(until === null ? {} : { until: Buffer.from(until).toString('latin1') }),

@@ -32,6 +32,13 @@ describe('the settings of a repository', () => {
     assert.equal(decodeSettings(bytes).repositoryId, settings.repositoryId);
   });
 
+  test('that list millions of wrong things are refused without a look at each', () => {
+    const endless = text({ features: { ...settings.features, compatible: Array(100_000).fill(0) } });
+    const error = errorOf(() => decodeSettings(endless));
+    assert.equal(error?.code, 'config-damaged');
+    assert.ok(error.cause instanceof RangeError);
+  });
+
   test('that are anything else are damaged, never a crash', () => {
     for (const bytes of [
       Buffer.alloc(0),

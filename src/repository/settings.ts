@@ -98,6 +98,8 @@ export function encodeSettings(settings: RepositorySettings): Buffer {
 export function decodeSettings(bytes: Uint8Array): RepositorySettings {
   let value: unknown;
   try {
+    // Nothing vouches for it yet; to tell all that is wrong with a list of millions would take gigabytes.
+    if (bytes.length > LARGEST_SETTINGS) throw new RangeError(`It is longer than ${LARGEST_SETTINGS} bytes.`);
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw damaged(cause);
@@ -107,6 +109,9 @@ export function decodeSettings(bytes: Uint8Array): RepositorySettings {
   if (!parsed.success) throw damaged(parsed.error);
   return parsed.data;
 }
+
+/** Bytes; Holdfast writes about a thousand. */
+const LARGEST_SETTINGS = 65_536;
 
 function refuseNewer(value: unknown): void {
   const version = z.object({ format: z.literal('holdfast-repository'), formatVersion: z.number() }).safeParse(value);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Backup } from '../core/backup.ts';
 import { HoldfastError } from '../core/errors.ts';
+import { listOf } from '../core/list-schema.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import type { SnapshotRecord, SnapshotRoot } from '../core/snapshot-record.ts';
 import { type CollectionState, isValidSnapshot, readCollectionState } from './collection/collection-state.ts';
@@ -37,7 +38,7 @@ const backupSchema = z.object({
     tags,
     retentionDays: z.number().optional(),
   }),
-  warnings: z.array(z.string()),
+  warnings: listOf(z.string()),
   warningCount: z.number(),
   statistics: z.object({
     sourceBytes: z.number(),

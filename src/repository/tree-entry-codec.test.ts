@@ -99,6 +99,8 @@ describe('tree entries', () => {
     ['without a mode', { ...good, mode: undefined }],
     ['whose size is no integer', { ...good, size: 0.5 }],
     ['whose size is beyond exact numbers', { ...good, size: 2n ** 60n }],
+    ['whose time of change is a fraction', { ...good, mtime: 1.5 }],
+    ['whose inode is beyond 64 bits', { ...good, inode: 1e300 }],
     ['with half a segment', { ...good, segments: [[Buffer.alloc(32)]] }],
     ['with pages but no depth', { ...good, pages: [] }],
     ['with an attribute whose value is text', { ...good, xattrs: [[Buffer.from('a'), 'b']] }],

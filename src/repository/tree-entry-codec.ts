@@ -133,7 +133,7 @@ function requiredNumber(value: unknown): number {
 
 function toBigInt(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return value;
-  if (typeof value === 'number') return BigInt(value);
+  if (typeof value === 'number') return BigInt(requiredNumber(value));
   return undefined;
 }
 

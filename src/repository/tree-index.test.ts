@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { errorOf, mutationsOf, RUNS } from '../../test/mutated-bytes.ts';
 import { type ByteString, comparePaths } from '../core/tree-entry.ts';
+import { encodeMetadata } from './metadata-encoding.ts';
 import { decodeTreeIndex, encodeTreePage, isBelow, pagesHolding, type TreePage } from './tree-index.ts';
 
 const name = fc.constantFrom('a', 'b', 'a-b', 'a.b', 'ab', '\u00e9');
@@ -73,6 +74,18 @@ describe('the index of a tree', () => {
     assert.equal(pagesHolding(pages, undefined).length, 100);
     assert.equal(pagesHolding(pages, ['d']).length, 100);
   });
+
+  const id = Buffer.alloc(32);
+  const wrong: [name: string, row: unknown][] = [
+    ['with a short id', [Buffer.from('a'), id.subarray(1), 10, 1]],
+    ['with a page of negative length', [Buffer.from('a'), id, -1, 1]],
+    ['with half an entry', [Buffer.from('a'), id, 10, 0.5]],
+  ];
+  for (const [name, row] of wrong) {
+    test(`${name} is damaged`, () => {
+      assert.equal(errorOf(() => decodeTreeIndex(encodeMetadata(row)))?.code, 'metadata-damaged');
+    });
+  }
 
   test('that is random or mutated bytes is damaged or an index, never a crash', () => {
     const good = encodeTreePage({ firstPath: 'a/b', page: { id: Buffer.alloc(32, 1), length: 5 }, entries: 2 });

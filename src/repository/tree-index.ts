@@ -1,6 +1,7 @@
 import { HoldfastError } from '../core/errors.ts';
 import { type ByteString, type ContentSegment, comparePaths } from '../core/tree-entry.ts';
 import { decodeMetadataSequence, encodeMetadata } from './metadata-encoding.ts';
+import { toSegment } from './tree-entry-codec.ts';
 
 /** One page of a tree as the tree's index lists it. */
 export interface TreePage {
@@ -20,14 +21,8 @@ export function decodeTreeIndex(bytes: Uint8Array): TreePage[] {
   for (const { value } of decodeMetadataSequence(bytes)) {
     if (!Array.isArray(value)) throw malformed();
     const [path, id, length, entries] = value as unknown[];
-    if (
-      !(path instanceof Uint8Array) ||
-      !(id instanceof Uint8Array) ||
-      typeof length !== 'number' ||
-      typeof entries !== 'number'
-    )
-      throw malformed();
-    pages.push({ firstPath: Buffer.from(path).toString('latin1'), page: { id, length }, entries });
+    if (!(path instanceof Uint8Array) || !(id instanceof Uint8Array) || !isCount(entries)) throw malformed();
+    pages.push({ firstPath: Buffer.from(path).toString('latin1'), page: toSegment([id, length]), entries });
   }
   return pages;
 }
@@ -51,6 +46,10 @@ export function pagesHolding(
 /** Whether `path` is `ancestor` or lies below it. */
 export function isBelow(path: ByteString, ancestor: ByteString): boolean {
   return ancestor === '' || path === ancestor || (path.startsWith(ancestor) && path[ancestor.length] === '/');
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 function malformed(): HoldfastError {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { listOf } from '../../core/list-schema.ts';
 import type { VerificationState } from '../../core/ports/repository-check.ts';
+
 import type { Storage } from '../../core/ports/storage.ts';
 import type { Keyring } from '../keyring.ts';
 import { decodeMetadata, encodeMetadata, refuseNewerVersion } from '../metadata-encoding.ts';
@@ -195,7 +197,7 @@ const MOST_SEGMENTS = 32;
 
 const segmentSchema = z.object({
   version: z.literal(1),
-  runs: z.array(
+  runs: listOf(
     z.object({
       level: z.union([z.literal(0), z.literal(3), z.literal(4)]),
       time: z.iso.datetime(),

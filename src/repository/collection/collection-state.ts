@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { listOf } from '../../core/list-schema.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { Keyring } from '../keyring.ts';
 import { decodeMetadata, refuseNewerVersion } from '../metadata-encoding.ts';
@@ -29,12 +30,12 @@ export interface RoundState {
 }
 
 const packId = z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 32);
-const condemnedSchema = z.object({ version: z.literal(1), packs: z.array(packId) });
+const condemnedSchema = z.object({ version: z.literal(1), packs: listOf(packId) });
 const resolutionSchema = z.object({
   version: z.literal(1),
   outcome: z.enum(['sealed', 'cancelled']),
-  snapshots: z.array(z.string()),
-  kept: z.array(packId),
+  snapshots: listOf(z.string()),
+  kept: listOf(packId),
 });
 
 /** Highest round with a condemned set, from one listing. */
@@ -133,7 +134,8 @@ export async function readLastCollection(
     return done;
   } catch (error) {
     // A newer collection has folded it in this moment, or it is of a program that left it empty.
-    if (error instanceof HoldfastError && ['object-missing', 'object-damaged'].includes(error.code)) return undefined;
+    if (error instanceof HoldfastError && ['object-missing', 'object-damaged', 'metadata-damaged'].includes(error.code))
+      return undefined;
     throw error;
   }
 }

@@ -8,7 +8,7 @@ import { openObject, SEALED_KIND } from '../sealed-object.ts';
 /** A mark that was not renewed for so long is left behind by a writer that ended; milliseconds. */
 export const STALE_AFTER = 2 * 60 * 60 * 1000;
 
-const markSchema = z.object({ version: z.literal(1), host: z.string(), process: z.number(), time: z.string() });
+const markSchema = z.object({ version: z.literal(1), host: z.string(), process: z.number(), time: z.iso.datetime() });
 
 /**
  * Ids of the writers that seem to be at work, so that collectors spare what they stored. An error either way costs a writer one

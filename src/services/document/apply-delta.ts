@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
-import { isJsonObject, type JsonObject, type JsonValue, jsonEquals, setMember } from '../../core/json-value.ts';
+import { DEEPEST_DOCUMENT } from '../../core/json-document.ts';
+import {
+  isExactNumber,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  jsonEquals,
+  setMember,
+} from '../../core/json-value.ts';
+import { listOf } from '../../core/list-schema.ts';
 import type { DocumentDelta } from './delta.ts';
 import { type KeyPath, parseKeyPath } from './key-path.ts';
 
@@ -14,7 +23,7 @@ import { type KeyPath, parseKeyPath } from './key-path.ts';
 export function applyDelta(base: JsonValue, delta: DocumentDelta): JsonValue {
   const root: JsonObject = { document: base };
   for (const { key, oldValue, newValue } of delta.changes) {
-    const place = placeOf(root, key);
+    const place = placeOf(root, key, newValue);
     if (!holds(place, oldValue)) throw baseDiffers(key);
     replace(place, newValue);
   }
@@ -23,9 +32,10 @@ export function applyDelta(base: JsonValue, delta: DocumentDelta): JsonValue {
     if (!holds(place, oldValue) || !remove(place)) throw baseDiffers(key);
   }
   for (const { key, value } of delta.additions) {
-    if (!add(placeOf(root, key), value)) throw baseDiffers(key);
+    if (!add(placeOf(root, key, value), value)) throw baseDiffers(key);
   }
-  return root.document as JsonValue;
+  if (root.document === undefined) throw malformed('it leaves nothing of the document');
+  return root.document;
 }
 
 /** @throws HoldfastError `delta-malformed` (damaged) */
@@ -37,9 +47,9 @@ export function parseDelta(value: JsonValue): DocumentDelta {
 
 const VALUE = z.custom<JsonValue>((value) => value !== undefined);
 const DELTA = z.strictObject({
-  changes: z.array(z.strictObject({ key: z.string(), oldValue: VALUE, newValue: VALUE })),
-  additions: z.array(z.strictObject({ key: z.string(), value: VALUE })),
-  deletions: z.array(z.strictObject({ key: z.string(), oldValue: VALUE })),
+  changes: listOf(z.strictObject({ key: z.string(), oldValue: VALUE, newValue: VALUE })),
+  additions: listOf(z.strictObject({ key: z.string(), value: VALUE })),
+  deletions: listOf(z.strictObject({ key: z.string(), oldValue: VALUE })),
 });
 
 /** A member or an element that exists or could be added. */
@@ -48,9 +58,11 @@ interface Place {
   step: string | number;
 }
 
-function placeOf(root: JsonObject, key: string): Place {
+/** @param value what is to stand there: deltas must not make a document deeper than all that reads or writes it can bear */
+function placeOf(root: JsonObject, key: string, value: JsonValue = null): Place {
   const path = parseKeyPath(key);
   if (path === undefined) throw malformed(`"${key}" is no key`);
+  if (path.length + depthOf(value) > DEEPEST_DOCUMENT) throw malformed('it nests deeper than documents may');
   const steps: KeyPath = ['document', ...path];
   let container: JsonValue = root;
   for (const step of steps.slice(0, -1)) {
@@ -59,6 +71,13 @@ function placeOf(root: JsonObject, key: string): Place {
     container = next;
   }
   return { container, step: steps.at(-1) as string | number };
+}
+
+function depthOf(value: JsonValue): number {
+  if (typeof value !== 'object' || value === null || isExactNumber(value)) return 0;
+  let deepest = 0;
+  for (const member of Object.values(value)) deepest = Math.max(deepest, depthOf(member));
+  return 1 + deepest;
 }
 
 function valueAt({ container, step }: Place): JsonValue | undefined {

@@ -170,6 +170,40 @@ describe('applyDelta', () => {
     assertDiffers({}, deletions('a'), 'a');
   });
 
+  it('refuses a delta that leaves no document, or one that is nested too deeply to be read or written', () => {
+    const malformed = { code: 'delta-malformed', kind: 'damaged' };
+    const none: DocumentDelta = { changes: [], additions: [], deletions: [{ key: '', oldValue: { a: [] } }] };
+    assert.throws(() => applyDelta({ a: [] }, none), malformed);
+    let deep: JsonValue = 1;
+    for (let depth = 0; depth < 999; depth++) deep = [deep];
+    const deeper = (key: string): DocumentDelta => ({
+      changes: [],
+      additions: [{ key, value: structuredClone(deep) }],
+      deletions: [],
+    });
+    const applied = applyDelta({ a: [] }, deeper('b'));
+    assert.throws(() => applyDelta(applied, deeper('a[0]')), malformed);
+    assert.throws(() => applyDelta(applied, deeper(`b${'[0]'.repeat(900)}[1]`)), malformed);
+  });
+
+  it('follows a chain of documents back and forth, delta by delta', () => {
+    fc.assert(
+      fc.property(fc.array(documents, { minLength: 2, maxLength: 6 }), (versions) => {
+        let forward = copy(versions[0]!);
+        let backward = copy(versions.at(-1)!);
+        for (let index = 1; index < versions.length; index++) {
+          const [before, after] = [versions[index - 1]!, versions[index]!];
+          forward = applyDelta(forward, computeDelta(copy(before), copy(after)));
+          assert.ok(jsonEquals(forward, after));
+          const [later, earlier] = [versions.at(-index)!, versions.at(-index - 1)!];
+          backward = applyDelta(backward, computeDelta(copy(later), copy(earlier)));
+          assert.ok(jsonEquals(backward, earlier));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('refuses a delta that is none', () => {
     for (const text of ['null', '[]', '{}', '{"changes":[],"additions":[{"key":"a"}],"deletions":[]}']) {
       assert.throws(() => parseDelta(json(text)), { code: 'delta-malformed', kind: 'damaged' });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalText } from '../../core/canonical-json.ts';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
-import { type JsonLimits, readCanonicalText, readJsonDocument } from '../../core/json-document.ts';
+import { DEEPEST_DOCUMENT, type JsonLimits, readCanonicalText, readJsonDocument } from '../../core/json-document.ts';
 import type { JsonValue } from '../../core/json-value.ts';
 import { applyDelta, parseDelta } from './apply-delta.ts';
 import { computeDelta } from './delta.ts';
@@ -36,6 +36,8 @@ export interface PreparedDocument {
  * gained by a full one, and small documents would never get the incremental backup that was asked for.
  */
 const SMALL_DELTA = 4096;
+/** A delta's own levels above the values in it: itself, a list, an edit. */
+const DELTA_LEVELS = 3;
 
 /**
  * Turns posted JSON into what a backup stores.
@@ -73,8 +75,8 @@ export function checksumOf(bytes: Uint8Array): string {
 
 function restoreBase(chain: readonly StoredLink[]): { value: JsonValue } | { fault: string } {
   try {
-    const { canonical, value } = rebuild(chain);
-    return { value: value ?? readCanonicalText(canonical) };
+    const { value = readWhole(chain[0] as StoredLink) } = rebuild(chain);
+    return { value };
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.kind !== 'damaged') throw error;
     return { fault: `The backup that it would build on cannot be restored: ${messageOf(error)}` };
@@ -88,7 +90,7 @@ function rebuild(chain: readonly StoredLink[]): { canonical: Uint8Array; value?:
   verify(first, first.bytes);
   let canonical = first.bytes;
   if (deltas.length === 0) return { canonical };
-  let value = readCanonicalText(canonical);
+  let value = readWhole(first);
   for (const link of deltas) {
     if (link.stored !== 'delta') throw chainBroken(link, 'a delta');
     value = applyLink(value, link);
@@ -98,9 +100,19 @@ function rebuild(chain: readonly StoredLink[]): { canonical: Uint8Array; value?:
   return { canonical, value };
 }
 
+/** What a backup stored may be anything, and recorded with the checksum of that. */
+function readWhole(link: StoredLink): JsonValue {
+  try {
+    return readCanonicalText(link.bytes);
+  } catch (error) {
+    if (error instanceof HoldfastError) throw chainBroken(link, 'a whole document', error);
+    throw error;
+  }
+}
+
 function applyLink(value: JsonValue, link: StoredLink): JsonValue {
   try {
-    return applyDelta(value, parseDelta(readCanonicalText(link.bytes)));
+    return applyDelta(value, parseDelta(readCanonicalText(link.bytes, DEEPEST_DOCUMENT + DELTA_LEVELS)));
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     const { code, message, details } = error;
@@ -120,8 +132,8 @@ function verify(link: StoredLink, canonical: Uint8Array): void {
   });
 }
 
-function chainBroken(link: StoredLink | undefined, expected: string): HoldfastError {
+function chainBroken(link: StoredLink | undefined, expected: string, cause?: unknown): HoldfastError {
   const where = link === undefined ? 'The chain is empty' : `Backup ${link.backupId} does not hold ${expected}`;
   const message = `${where}, so that the document cannot be rebuilt. Restore an earlier backup, and verify the repository.`;
-  return new HoldfastError('damaged', 'chain-broken', message, { details: { backupId: link?.backupId } });
+  return new HoldfastError('damaged', 'chain-broken', message, { cause, details: { backupId: link?.backupId } });
 }

@@ -36,6 +36,9 @@ export async function openStorage(options: Readonly<Record<string, unknown>>): P
   return new LocalStorage(path.resolve(folder));
 }
 
+/** Bytes of a range that no pack of usual settings has. */
+const LARGE = 64 * 1024 * 1024;
+
 /** Age after which what a killed process left in `tmp/` goes; milliseconds. */
 const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
 
@@ -106,6 +109,8 @@ class LocalStorage implements Storage {
     }
     const handle = await this.#openObject(key);
     try {
+      // Before memory is taken for what a damaged index asks for.
+      if (length > LARGE && (await handle.stat()).size < offset + length) throw truncated(key, offset, offset + length);
       const bytes =
         buffer !== undefined && buffer.length >= length ? buffer.subarray(0, length) : Buffer.allocUnsafe(length);
       let done = 0;
