@@ -7,10 +7,12 @@ import { schedulePacks } from './check/pack-schedule.ts';
 import { SnapshotReferences } from './check/snapshot-references.ts';
 import { sizesById, VerificationLedger } from './check/verification-ledger.ts';
 import { type CollectionState, isValidSnapshot, readCollectionState } from './collection/collection-state.ts';
+import { readTrashEntry, TRASH } from './collection/trash.ts';
 import { listSlots } from './key-slots.ts';
 import { packIdOf, packKey } from './pack-format.ts';
 import { listBadPacks } from './repair/bad-packs.ts';
 import type { RepositoryParts } from './repository-parts.ts';
+import { openObject, SEALED_KIND } from './sealed-object.ts';
 import { backupIdOf, SNAPSHOTS, snapshotKey } from './snapshot-name.ts';
 
 /**
@@ -50,8 +52,9 @@ class Check {
   async run(): Promise<void> {
     const { level } = this.#options;
     await this.#checkKeys();
-    await this.#checkSnapshots();
-    if (level < 1) return;
+    await this.#checkRounds();
+    await this.#checkTrash();
+    if (!(await this.#checkSnapshots()) || level < 1) return;
     const bad = await listBadPacks(this.#parts.storage);
     await this.#checkPresence(bad);
     if (level >= 2) await this.#checkReferences(bad);
@@ -64,8 +67,39 @@ class Check {
     for (const { key, error } of (await listSlots(this.#parts.storage)).damaged) this.#addError(error, key);
   }
 
-  async #checkSnapshots(): Promise<void> {
-    const state = await readCollectionState(this.#parts.storage, this.#parts.keyring());
+  /** Rounds of collections, those as well that nobody has to read any more. */
+  async #checkRounds(): Promise<void> {
+    for (const { key } of await this.#parts.storage.list('gc/', { sizes: false })) {
+      const kind = key.split('/')[2];
+      if (kind !== 'condemned' && kind !== 'resolution' && kind !== 'done') continue;
+      try {
+        const bytes = await this.#parts.storage.get(key);
+        openObject(this.#parts.keyring(), bytes, { kind: SEALED_KIND[kind], name: key });
+      } catch (error) {
+        // A collection has folded it into a later one since it was listed.
+        if (!isCode(error, 'object-missing')) this.#addError(error, key);
+      }
+    }
+  }
+
+  /** Forgotten backups that could not be brought back. */
+  async #checkTrash(): Promise<void> {
+    for (const { key } of await this.#parts.storage.list(TRASH, { sizes: false }))
+      try {
+        await readTrashEntry(this.#parts, key.slice(TRASH.length));
+      } catch (error) {
+        this.#addError(error, key, [backupIdOf(key.slice(TRASH.length))]);
+      }
+  }
+
+  /** @returns false where it cannot be told which snapshots count, so that nothing else can be judged either */
+  async #checkSnapshots(): Promise<boolean> {
+    const state = await readCollectionState(this.#parts.storage, this.#parts.keyring()).catch((error: unknown) => {
+      // Which snapshots count cannot be told; what is damaged was named before.
+      if (this.findings.some(({ object }) => object.startsWith('gc/'))) return undefined;
+      throw error;
+    });
+    if (state === undefined) return false;
     const listed = (await this.#parts.storage.list(SNAPSHOTS, { sizes: false }))
       .map((object) => object.key.slice(SNAPSHOTS.length))
       .sort();
@@ -76,6 +110,7 @@ class Check {
       await this.#checkSnapshot(name, state);
       this.#options.report?.({ phase: 'snapshots', done: index + 1, total: names.length });
     }
+    return true;
   }
 
   async #checkSnapshot(name: string, state: CollectionState): Promise<void> {

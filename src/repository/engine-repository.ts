@@ -75,7 +75,8 @@ export class EngineRepository implements Repository {
   }
 
   async forgetSnapshot(id: string, options: { trashDays: number; reason: string }): Promise<void> {
-    await this.#parts.snapshots.forget(id, { ...options, now: this.#parts.clock.now() });
+    const now = this.#parts.clock.now();
+    await this.#parts.following(() => this.#parts.snapshots.forget(id, { ...options, now }));
   }
 
   async check(options: CheckOptions): Promise<CheckReport> {

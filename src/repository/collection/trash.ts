@@ -48,7 +48,7 @@ export async function readTrash(parts: RepositoryParts, id?: string): Promise<Tr
 }
 
 /** @returns undefined where the trash does not hold it (any more) */
-async function readTrashEntry(parts: RepositoryParts, commitName: string): Promise<TrashEntry | undefined> {
+export async function readTrashEntry(parts: RepositoryParts, commitName: string): Promise<TrashEntry | undefined> {
   const name = `${TRASH}${commitName}`;
   let bytes: Buffer;
   try {

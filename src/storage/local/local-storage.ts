@@ -110,7 +110,8 @@ class LocalStorage implements Storage {
     const handle = await this.#openObject(key);
     try {
       // Before memory is taken for what a damaged index asks for.
-      if (length > LARGE && (await handle.stat()).size < offset + length) throw truncated(key, offset, offset + length);
+      const size = length > LARGE ? (await handle.stat()).size : Number.POSITIVE_INFINITY;
+      if (size < offset + length) throw truncated(key, size, offset + length);
       const bytes =
         buffer !== undefined && buffer.length >= length ? buffer.subarray(0, length) : Buffer.allocUnsafe(length);
       let done = 0;
