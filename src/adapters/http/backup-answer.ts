@@ -20,6 +20,7 @@ export function backupAnswer(backup: Backup) {
     requestedType: backup.requestedType,
     parentId: backup.parentId,
     baseFullId: backup.baseFullId,
+    derivedFrom: backup.derivedFrom,
     chainLength: backup.chainLength,
     metadata: backup.metadata,
     warnings: backup.warnings,

@@ -84,6 +84,7 @@ function backupLines(backup: Backup): string[] {
     ['Checksum', backup.checksum],
     ['Based on', backup.parentId],
     ['Full backup', backup.baseFullId],
+    ['Derived from', backup.derivedFrom],
     ['Tags', tagsText(backup) || undefined],
     ['Repository', backup.repositoryId],
   ];

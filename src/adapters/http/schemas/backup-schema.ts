@@ -97,6 +97,7 @@ export const backupSchema = z
     requestedType: backupType.optional().describe('What was asked for, where something else had to be made.'),
     parentId: z.string().optional(),
     baseFullId: z.string().optional(),
+    derivedFrom: z.string().optional().describe('A repair made this backup from what is left of that one.'),
     chainLength: z.number(),
     metadata: z.object({
       version: z.string().optional(),
