@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { get, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { assertDocumented } from './api-documented-answers.ts';
 import { type RunningService, startService } from './api-service.ts';
@@ -134,12 +137,25 @@ describe('raw streams', () => {
       return `problem ${answer.status}`;
     });
     assert.match(outcome, /broken off|problem 500/);
+    const rest = await readToEnd(`${service.url}/backups/${backup.id}/content?allowDamaged=true`);
+    assert.equal(rest.bytes.length, backup.size, 'what is lost is given as zeros');
+    assert.ok(Number(rest.trailers['x-damages']) > 0);
+    assert.equal(rest.headers['repr-digest'], undefined);
     const validation = await call('POST', `/backups/${backup.id}/validate`);
     assert.equal(validation.body.valid, false);
     assert.ok(validation.body.errors.length > 0);
     for (const { file, bytes } of damaged) await writeFile(file, bytes);
   });
 });
+
+/** With the trailers, which `fetch` does not give. */
+async function readToEnd(
+  url: string,
+): Promise<{ bytes: Buffer; headers: IncomingHttpHeaders; trailers: NodeJS.Dict<string> }> {
+  const [answer] = (await once(get(url), 'response')) as [IncomingMessage];
+  const bytes = await buffer(answer);
+  return { bytes, headers: answer.headers, trailers: answer.trailers };
+}
 
 describe('resources that are fetched', () => {
   it('are set up, shown and replaced', async () => {

@@ -28,8 +28,14 @@ export function backupContentRoutes(server: HttpServer, context: HttpContext): v
         tags: ['Backups'],
         summary: 'Get the content',
         description:
-          'The bytes of a stream or a document as they were kept, decrypted and verified. If something turns out to be damaged on the way, the connection breaks: an answer that ends cleanly is whole. `Repr-Digest` holds the SHA-256.',
+          'The bytes of a stream or a document as they were kept, decrypted and verified. If something turns out to be damaged on the way, the connection breaks: an answer that ends cleanly is whole. `Repr-Digest` holds the SHA-256. With `allowDamaged` a stream is given to its end, with zeros for what is lost, without a digest, and the trailer `X-Damages` says how many parts that were.',
         params: idPath,
+        querystring: z.strictObject({
+          allowDamaged: z
+            .enum(['true', 'false'])
+            .default('false')
+            .describe('Give zeros for what is lost (streams only).'),
+        }),
         response: answers({
           200: bytesAnswer('The content.', 'application/octet-stream', z.string().meta({ format: 'binary' })),
         }),
@@ -37,6 +43,7 @@ export function backupContentRoutes(server: HttpServer, context: HttpContext): v
     },
     async (request, reply) => {
       const backup = await visibleBackup(application, request.principal, request.params.id);
+      if (request.query.allowDamaged === 'true') return answerDespiteDamage(context, backup, request, reply);
       const etag = `"${sha256Of(backup.checksum)}"`;
       reply.header('etag', etag).header('cache-control', 'private, no-cache');
       if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send();
@@ -108,6 +115,30 @@ async function answerContent(
     // Fastify reads what it is given to its end, and keeps the length that was announced.
     return reply.send(Readable.from([]));
   }
+  return reply.send(guarded(context, content.bytes, request, reply));
+}
+
+/** Neither length nor digest are promised: whoever asks for it wants what is left. */
+async function answerDespiteDamage(
+  context: HttpContext,
+  backup: Backup,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  if (backup.contentKind === 'tree') throw contentIsTree(backup.id);
+  const reading = new AbortController();
+  reply.raw.once('close', () => reading.abort());
+  let damages = 0;
+  const onDamage = (): void => {
+    damages++;
+  };
+  const content = await context.application.backups.content(backup.id, reading.signal, { onDamage });
+  request.auditDetails = { allowDamaged: true };
+  reply
+    .type(content.mediaType)
+    .header('content-disposition', `attachment; filename="${fileName(backup, content.mediaType)}"`)
+    .header('cache-control', 'no-store')
+    .trailer('x-damages', async () => String(damages));
   return reply.send(guarded(context, content.bytes, request, reply));
 }
 
