@@ -137,7 +137,11 @@ export class PackWriter {
       !(open.records.opensTo(ordinal, associated, sealed, [table, bytes]) && decodesTo(codec, bytes, plain))
     )
       throw verificationFailed();
-    open.frames.push({ offset: open.length, length: RECORD_HEADER_LENGTH + sealedLength, chunks });
+    open.frames.push({
+      offset: open.length,
+      length: RECORD_HEADER_LENGTH + sealedLength,
+      chunks: withIdsTogether(chunks),
+    });
     this.#advance(open, RECORD_HEADER_LENGTH + sealedLength);
     if (open.length >= this.#options.packSize) this.#closePack();
   }
@@ -271,6 +275,17 @@ const MOST_BLOCKS = 4;
 function decodesTo(codec: number, encoded: Uint8Array, plain: Uint8Array): boolean {
   return codec === RAW || Buffer.compare(decode(codec, encoded, plain.length), plain) === 0;
 }
+
+/** Each id in memory of its own costs several times its bytes, here and in the thread that the pack is reported to. */
+function withIdsTogether(chunks: readonly FrameChunk[]): FrameChunk[] {
+  const ids = new Uint8Array(chunks.length * ID_LENGTH);
+  return chunks.map(({ id, length }, index) => {
+    ids.set(id, index * ID_LENGTH);
+    return { id: ids.subarray(index * ID_LENGTH, (index + 1) * ID_LENGTH), length };
+  });
+}
+
+const ID_LENGTH = 32;
 
 function verificationFailed(): HoldfastError {
   return new HoldfastError(
