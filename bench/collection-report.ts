@@ -59,7 +59,7 @@ function besideTable({ sourceBytes, alone, beside }: CollectionResults['beside']
     median(samples.map(({ seconds }) => seconds)).toFixed(2),
     rate(samples).toFixed(0),
     median(samples.map(({ seconds, cpuSeconds }) => cpuSeconds / seconds)).toFixed(2),
-    samples.length === 0 ? '' : median(samples.map(({ prunes }) => prunes[0] ?? 0)).toFixed(2),
+    samples === alone ? '' : median(samples.map(({ prunes }) => prunes[0] ?? 0)).toFixed(2),
     (rate(samples) / rate(alone)).toFixed(2),
     samples === beside ? 'at least 0.70' : '',
   ];
