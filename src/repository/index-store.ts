@@ -244,7 +244,8 @@ export class IndexStore {
 
   /** One is decoded after another, so that memory holds the rows of one twice and not of all that are read at once. */
   async #readSegments(objects: readonly StoredObject[]): Promise<void> {
-    const sorted = objects.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    // The largest ones first: they tell best how many rows a byte stands for.
+    const sorted = objects.toSorted((a, b) => b.size - a.size || (a.key < b.key ? -1 : 1));
     const read = { bytes: 0, rows: 0 };
     let bytesLeft = sorted.reduce((sum, { size }) => sum + size, 0);
     for (let at = 0; at < sorted.length; at += PARALLEL_READS) {
