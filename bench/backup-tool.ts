@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import type { Command } from './measured-command.ts';
 
 /** A backup program as the benchmark uses it: each method gives the command of one job on one repository. */
@@ -20,6 +21,10 @@ export interface BackupTool {
   verify(place: ToolPlace): Command;
   /** The cheapest thing that opens the repository: what every other job pays before it begins. */
   list(place: ToolPlace): Command;
+  /** Forgets every second backup, the first one among them, and leaves its data to `prune`. Absent where only the engine can. */
+  forgetEverySecond?(place: ToolPlace): Command;
+  /** Gives the space of forgotten backups back. */
+  prune(place: ToolPlace): Command;
 }
 
 /** Folders of one tool in one round, all new. */
@@ -63,6 +68,7 @@ function holdfast(): BackupTool | undefined {
     restore: (place, target) => command(place, 'restore', 'latest', '--resource', 'bench', '--target', target),
     verify: (place) => command(place, 'verify', '--level', '4'),
     list: (place) => command(place, 'list'),
+    prune: (place) => command(place, 'prune'),
   };
 }
 
@@ -87,7 +93,23 @@ function restic(): BackupTool | undefined {
     restore: (place, target) => command(place, 'restore', 'latest', '--target', target),
     verify: (place) => command(place, 'check', '--read-data'),
     list: (place) => command(place, 'snapshots'),
+    forgetEverySecond: (place) => {
+      const ids = resticSnapshots(command(place, 'snapshots', '--json'));
+      return command(place, 'forget', ...ids.filter((_id, index) => index % 2 === 0));
+    },
+    prune: (place) => command(place, 'prune'),
   };
+}
+
+/** Ids of a repository's snapshots, oldest first. */
+function resticSnapshots({ program, commandLine, environment }: Command): string[] {
+  const { stdout } = spawnSync(program, commandLine, {
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
+    maxBuffer: 2 ** 28,
+  });
+  const listed = z.array(z.object({ id: z.string(), time: z.string() })).parse(JSON.parse(stdout));
+  return listed.sort((a, b) => (a.time < b.time ? -1 : 1)).map(({ id }) => id);
 }
 
 function borg(): BackupTool | undefined {
@@ -120,6 +142,11 @@ function borg(): BackupTool | undefined {
     },
     verify: (place) => command(place, 'check', '--verify-data'),
     list: (place) => command(place, 'list'),
+    forgetEverySecond: (place) => {
+      const numbers = Array.from({ length: archives.get(place.repository) ?? 0 }, (_, index) => String(index + 1));
+      return command(place, 'delete', '::', ...numbers.filter((_number, index) => index % 2 === 0));
+    },
+    prune: (place) => command(place, 'compact'),
   };
 }
 

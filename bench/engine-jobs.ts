@@ -127,13 +127,13 @@ async function measure(round: Round, job: JobName, tool: BackupTool, command: Co
   );
 }
 
-function newPlace(folder: string, tool: BackupTool): ToolPlace {
+export function newPlace(folder: string, tool: BackupTool): ToolPlace {
   const place = { repository: join(folder, tool.name, 'repository'), cache: join(folder, tool.name, 'cache') };
   for (const path of Object.values(place)) mkdirSync(path, { recursive: true });
   return place;
 }
 
 /** Another tool goes first in each round. */
-function rotated<Item>(items: readonly Item[], by: number): Item[] {
+export function rotated<Item>(items: readonly Item[], by: number): Item[] {
   return items.map((_item, index) => items[(index + by) % items.length] as Item);
 }

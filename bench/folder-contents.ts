@@ -1,11 +1,19 @@
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 
 /** Sum of the lengths of all files below a folder, bytes. */
 export function folderBytes(folder: string): number {
   return filesBelow(folder).reduce((sum, path) => sum + statSync(path).size, 0);
+}
+
+/** A copy with all times and modes, made anew. */
+export function copyFolder(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  mkdirSync(dirname(to), { recursive: true });
+  execFileSync('cp', ['-a', from, to]);
 }
 
 /** Reads every file once, so that the page cache holds it (if it is large enough). */

@@ -4,18 +4,18 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { findTools } from './backup-tool.ts';
+import { type BackupTool, findTools } from './backup-tool.ts';
 import { JOBS, runEngineJobs } from './engine-jobs.ts';
 import { engineReport } from './engine-report.ts';
 import { describeMachine } from './machine.ts';
 import { growthReport, measureGrowth } from './memory-growth.ts';
 
 /*
- * Measures Holdfast beside the backup programs that are on PATH, and its API. Everything is made from fixed seeds in a
+ * Measures Holdfast beside the backup programs that are on PATH, what its collections and a large index cost, and its API. Everything is made from fixed seeds in a
  * temporary folder and removed again; the raw numbers stay in bench/results/.
  */
 
-const USAGE = `npm run bench -- [--only engine|api] [--quick] [--large] [--rounds N] [--data random,text,files]
+const USAGE = `npm run bench -- [--only engine|collection|api] [--quick] [--large] [--rounds N] [--data random,text,files]
                 [--job "first backup,restore"] [--tools holdfast,restic,borg] [--workdir FOLDER]`;
 
 const listOf = <const Names extends readonly [string, ...string[]]>(names: Names) =>
@@ -26,7 +26,7 @@ const listOf = <const Names extends readonly [string, ...string[]]>(names: Names
     .default([...names]);
 
 const optionsSchema = z.object({
-  only: z.enum(['engine', 'api']).optional(),
+  only: z.enum(['engine', 'collection', 'api']).optional(),
   quick: z.boolean().default(false),
   large: z.boolean().default(false),
   rounds: z.coerce.number().int().min(1).max(20).optional(),
@@ -51,14 +51,16 @@ async function run(): Promise<void> {
     `Machine: ${machine.cores} cores of ${machine.processor}, ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB, ` +
       `${machine.system}, ${machine.runtime}; 32 MiB files, each fsynced: ${machine.durableWriteRate.toFixed(0)} MB/s`,
   ];
-  if (options.only !== 'api') report.push(...(await runEngine(results)));
-  if (options.only !== 'engine') report.push(await runApi(results));
+  const isWanted = (part: string) => options.only === undefined || options.only === part;
+  if (isWanted('engine')) report.push(...(await runEngine(results)));
+  if (isWanted('collection')) report.push(...(await runCollection(results)));
+  if (isWanted('api')) report.push(await runApi(results));
   process.stdout.write(`\n${report.join('\n\n')}\n`);
   keepResults(results);
 }
 
 async function runEngine(results: Record<string, unknown>): Promise<string[]> {
-  const tools = findTools(options.tools);
+  const tools = usedTools(results);
   const engine = await runEngineJobs({
     workFolder,
     tools,
@@ -68,18 +70,40 @@ async function runEngine(results: Record<string, unknown>): Promise<string[]> {
     jobs: new Set(options.job),
     log,
   });
-  results.tools = tools.map(({ name, version, settings }) => ({ name, version, settings }));
   results.engine = engine;
-  const report = [
-    tools.map((tool) => `- ${tool.name}: ${tool.version}; ${tool.settings}`).join('\n'),
-    engineReport(engine, tools),
-  ];
+  const report = [toolList(tools), engineReport(engine, tools)];
   if (options.large) {
     const growth = await measureGrowth(tools, workFolder, log);
     results.growth = growth;
     report.push(growthReport(growth));
   }
   return report;
+}
+
+async function runCollection(results: Record<string, unknown>): Promise<string[]> {
+  const { measureCollection } = await import('./collection-jobs.ts');
+  const { collectionReport } = await import('./collection-report.ts');
+  const tools = usedTools(results);
+  const collection = await measureCollection({
+    workFolder,
+    tools,
+    rounds: options.rounds ?? (options.quick ? 1 : 3),
+    quick: options.quick,
+    large: options.large,
+    log,
+  });
+  results.collection = collection;
+  return [...(options.only === 'collection' ? [toolList(tools)] : []), collectionReport(collection)];
+}
+
+function usedTools(results: Record<string, unknown>): BackupTool[] {
+  const tools = findTools(options.tools);
+  results.tools = tools.map(({ name, version, settings }) => ({ name, version, settings }));
+  return tools;
+}
+
+function toolList(tools: readonly BackupTool[]): string {
+  return tools.map((tool) => `- ${tool.name}: ${tool.version}; ${tool.settings}`).join('\n');
 }
 
 async function runApi(results: Record<string, unknown>): Promise<string> {

@@ -6,6 +6,7 @@ import test from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { canonicalText } from '../../src/core/canonical-json.ts';
+import { CHANGING_FILES_SEED, ChangingFiles } from './changing-files.ts';
 import { largeDocument, postedDocument } from './documents.ts';
 import { dumpTextBlocks } from './dump-text.ts';
 import { editNearFront } from './edits.ts';
@@ -76,6 +77,30 @@ test('one file in a hundred is edited, each of them truly', () => {
   for (const file of chosen) {
     assert.ok(!smallFileContent(file, 5, 1).equals(smallFileContent(file, 5)));
     assert.ok(smallFileContent(file, 5, 1).equals(smallFileContent(file, 5, 1)));
+  }
+});
+
+test('about two files of a hundred change between snapshots, three of four the same ones each time', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
+  try {
+    const [first, second] = ['first', 'second'].map((name) => new ChangingFiles(join(folder, name), 1000));
+    const contents = (tree: ChangingFiles) =>
+      planSmallFiles(1000, CHANGING_FILES_SEED).map((file) => readFileSync(join(tree.folder, file.path)));
+    const states = [contents(first!)];
+    for (let snapshot = 0; snapshot < 2; snapshot++) {
+      first!.change();
+      second!.change();
+      states.push(contents(first!));
+    }
+    assert.deepEqual(contents(second!), states[2]);
+    const changed = [1, 2].map((at) =>
+      states[at]!.flatMap((bytes, file) => (bytes.equals(states[at - 1]![file]!) ? [] : [file])),
+    );
+    for (const files of changed) assert.ok(files.length >= 15 && files.length <= 21, `${files.length} files`);
+    const again = changed[1]!.filter((file) => changed[0]!.includes(file)).length;
+    assert.ok(again >= 15, `${again} files`);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../core/errors.ts';
-import type { Storage } from '../core/ports/storage.ts';
+import type { Storage, StoredObject } from '../core/ports/storage.ts';
 import { type ChunkLocation, ChunkTable } from './chunk-table.ts';
 import {
   decodeIndexSegment,
@@ -195,10 +195,13 @@ export class IndexStore {
     return { bytes };
   }
 
-  /** Makes a segment known that is in the storage. */
-  learn(name: string, segment: IndexSegment): void {
+  /**
+   * Makes a segment known that is in the storage.
+   * @param rowsToCome about so many rows of other segments follow: room for all of them at once spares one table after another
+   */
+  learn(name: string, segment: IndexSegment, rowsToCome = 0): void {
     if (this.#segments.has(name)) return;
-    const packs = this.#insert(segment);
+    const packs = this.#insert(segment, rowsToCome);
     const { session } = segment;
     this.#segments.set(name, {
       packs,
@@ -223,10 +226,10 @@ export class IndexStore {
     for (let attempt = 1; ; attempt++) {
       // What is written while the listing is made may be missing from it.
       const before = [...this.#segments.keys()];
-      const listed = (await this.#storage.list('index/', { sizes: false })).map((object) => object.key);
-      const names = new Set(listed);
+      const listed = await this.#storage.list('index/', { sizes: this.#segments.size === 0 });
+      const names = new Set(listed.map(({ key }) => key));
       try {
-        await this.#readSegments(listed.filter((name) => !this.#segments.has(name)).sort());
+        await this.#readSegments(listed.filter(({ key }) => !this.#segments.has(key)));
       } catch (error) {
         // A collector merged it between the listing and the reading; what it was merged into is in the next listing.
         if (!(error instanceof HoldfastError) || error.code !== 'object-missing' || attempt >= MOST_LISTINGS)
@@ -239,21 +242,33 @@ export class IndexStore {
     }
   }
 
-  async #readSegments(names: readonly string[]): Promise<void> {
-    for (let at = 0; at < names.length; at += PARALLEL_READS) {
-      const batch = names.slice(at, at + PARALLEL_READS);
-      const segments = await Promise.all(
-        batch.map(async (name) => decodeIndexSegment(this.#keyring(), name, await this.#storage.get(name))),
-      );
-      for (const [index, segment] of segments.entries()) this.learn(batch[index] as string, segment);
+  /** One is decoded after another, so that memory holds the rows of one twice and not of all that are read at once. */
+  async #readSegments(objects: readonly StoredObject[]): Promise<void> {
+    // The largest ones first: they tell best how many rows a byte stands for.
+    const sorted = objects.toSorted((a, b) => b.size - a.size || (a.key < b.key ? -1 : 1));
+    const read = { bytes: 0, rows: 0 };
+    let bytesLeft = sorted.reduce((sum, { size }) => sum + size, 0);
+    for (let at = 0; at < sorted.length; at += PARALLEL_READS) {
+      const batch = sorted.slice(at, at + PARALLEL_READS);
+      const contents = await Promise.all(batch.map(({ key }) => this.#storage.get(key)));
+      for (const [index, { key, size }] of batch.entries()) {
+        const segment = decodeIndexSegment(this.#keyring(), key, contents[index] as Buffer);
+        read.bytes += size;
+        read.rows += segment.rows.length / ROW_LENGTH;
+        bytesLeft -= size;
+        this.learn(key, segment, Math.ceil((bytesLeft * read.rows) / Math.max(read.bytes, 1)));
+      }
     }
   }
 
   /** @returns the numbers of its packs */
-  #insert(segment: IndexSegment): number[] {
+  #insert(segment: IndexSegment, rowsToCome: number): number[] {
     const numbers = segment.packs.map((pack) => this.#numberOf(pack));
     const rows = segment.rows.length / ROW_LENGTH;
-    if (!this.#table.hasRoomFor(rows)) this.#replaceTable(Math.ceil((this.#table.count + rows) * 1.25));
+    if (!this.#table.hasRoomFor(rows)) {
+      const spare = rowsToCome > 0 ? ROOM_WHEN_TOLD : ROOM_WHEN_GROWING;
+      this.#replaceTable(Math.ceil((this.#table.count + rows + rowsToCome) * spare));
+    }
     this.#table.insertRows(segment.rows, numbers);
     return numbers;
   }
@@ -286,6 +301,9 @@ export class IndexStore {
 }
 
 const PARALLEL_READS = 8;
+/** Rows that a new table has room for, for each one that is known of: it is to hold little more than what was opened. */
+const ROOM_WHEN_TOLD = 1.03;
+const ROOM_WHEN_GROWING = 1.25;
 const MOST_LISTINGS = 10;
 
 /** Whether a pack holds pages of trees and lists rather than content. */
