@@ -176,7 +176,7 @@ describe('a collection', () => {
 
   test('spares a backup under way, which commits without doing anything twice', async () => {
     await backUpBytes(repository, randomBytes(100_000));
-    const bytes = randomBytes(900_000);
+    const bytes = randomBytes(2_000_000);
     const other = await temporary.openAgain();
     opened.push(other);
     const writer = await other.beginSnapshot({ encrypt: true });

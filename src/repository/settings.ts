@@ -76,7 +76,7 @@ export function newSettings(choice: SettingsChoice, now: Date): RepositorySettin
     createdAt: now.toISOString(),
     chunker: { algorithm: 'fastcdc-k1', minimum: 262_144, average: 1_048_576, maximum: 4_194_304 },
     pages: { minimum: 16_384, average: 65_536, maximum: 262_144 },
-    inlineFileLimit: 4096,
+    inlineFileLimit: 512,
     inlineContentLimit: 65_536,
     packs: { data: 33_554_432, metadata: 8_388_608 },
     frameTarget: 262_144,

@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import type { Command } from 'commander';
 import type { Application } from '../../../core/application.ts';
 import type { CollectionReport } from '../../../core/ports/repository-collection.ts';
@@ -23,6 +24,8 @@ export function define(command: Command, session: CommandSession): void {
 type RepositoryReport = CollectionReport & { repositoryId: string };
 
 async function prune(session: CommandSession, options: PruneOptions): Promise<void> {
+  // Whatever else runs is more urgent. Threads take it over, so it is said before there are any.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const application = await session.application();
   const dryRun = options.dryRun === true;
   session.deed = { action: 'repository.prune', details: { dryRun } };
