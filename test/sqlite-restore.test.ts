@@ -99,7 +99,7 @@ describe('SQLite databases that are restored', () => {
       await writeFile(`${target}-wal`, log);
       const { warnings, result } = await rig.restore(backup, { target, conflict: 'overwrite' });
       assert.deepEqual(query(target, ROWS), ALL_ROWS);
-      const [aside = ''] = result?.setAside as string[];
+      const [aside = ''] = (result?.setAside ?? []) as string[];
       assert.ok(aside.startsWith(`${target}-wal.old-`));
       assert.ok(log.equals(await readFile(aside)));
       assert.match(warnings[0] ?? '', /earlier database/);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { gather } from './managed-application.ts';
 import { FILLER, makeDatabase, NumberedRows, query, SqliteRig } from './sqlite-rig.ts';
@@ -158,6 +159,21 @@ describe('SQLite databases that are backed up', () => {
     await rig.restore(backup, { target });
     const [{ last } = {}] = query(target, 'SELECT max(n) AS last FROM numbered');
     assert.ok(Number(last) >= least);
+  });
+
+  test('a database that needs functions of its application is backed up, and a warning says what was not checked', async () => {
+    const file = rig.place('extended.db');
+    const owner = new DatabaseSync(file);
+    owner.function('slug', { deterministic: true }, (text) => String(text).toLowerCase());
+    owner.exec(
+      "CREATE TABLE shops (name TEXT); CREATE INDEX by_slug ON shops (slug(name)); INSERT INTO shops VALUES ('A')",
+    );
+    owner.close();
+    const backup = await rig.backUp(file);
+    const target = rig.place('extended-restored.db');
+    const { warnings } = await rig.restore(backup, { target });
+    assert.match(warnings[0] ?? '', /integrity_check: unknown function: slug/);
+    assert.deepEqual(query(target, 'SELECT name FROM shops NOT INDEXED'), [{ name: 'A' }]);
   });
 
   test('an empty file is an empty database, and the backup warns of it', async () => {

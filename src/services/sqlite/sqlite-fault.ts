@@ -88,7 +88,7 @@ export function temporarySpaceShort(
 export function needsExtension(error: unknown): boolean {
   return (
     resultCode(error) === GENERIC &&
-    /no such (collation|function|module)|unknown tokenizer|no such tokenizer/i.test(messageOf(error))
+    /no such (collation|function|module)|unknown (function|tokenizer)|no such tokenizer/i.test(messageOf(error))
   );
 }
 
