@@ -5,6 +5,7 @@ import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts'
 import type { RestoreContext, ServiceRestore } from '../../core/ports/service.ts';
 import type { DatabaseFacts, TargetState } from './database-job.ts';
 import { DatabaseProcess } from './database-process.ts';
+import { largerBlocks } from './larger-blocks.ts';
 import { readDatabase } from './read-database.ts';
 import { type RecordedDatabase, recordedDatabase } from './recorded-database.ts';
 import { parseRestoreOptions, type RestoreOptions } from './restore-options.ts';
@@ -13,6 +14,7 @@ import { fileExists, targetInUse } from './target-replacement.ts';
 
 /** How much of the work is done when the bytes are written; the rest is checking them. */
 const WRITING_PERCENT = 60;
+const BLOCK_BYTES = 1024 * 1024;
 
 /**
  * Restores a database: writes it under a temporary name beside the target, has SQLite check it, compares its rows with those
@@ -88,7 +90,7 @@ class DatabaseRestore {
     const file = await openNew(this.#temporary);
     try {
       let doneBytes = 0;
-      for await (const bytes of readDatabase(chain, signal)) {
+      for await (const bytes of largerBlocks(readDatabase(chain, signal), BLOCK_BYTES)) {
         await file.appendFile(bytes);
         doneBytes += bytes.length;
         const percent = Math.floor((WRITING_PERCENT * doneBytes) / Math.max(1, backup.size));
