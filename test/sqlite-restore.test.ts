@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import type { Backup } from '../src/core/backup.ts';
 import { flip } from './flipped-bytes.ts';
-import { FILLER, makeDatabase, NumberedRows, query, SqliteRig } from './sqlite-rig.ts';
+import { crashInTransaction, FILLER, makeDatabase, NumberedRows, query, SqliteRig } from './sqlite-rig.ts';
 
 const ROWS = 'SELECT count(*) AS rows, sum(id) AS sum FROM filler';
 const ALL_ROWS = [{ rows: 20_000, sum: 200_010_000 }];
@@ -78,8 +78,23 @@ describe('SQLite databases that are restored', () => {
     for (const suffix of ['', '-wal']) await copyFile(live + suffix, target + suffix);
     connection.close();
     assert.ok((await stat(`${target}-wal`)).size > 0);
+    const { warnings } = await rig.restore(backup, { target, conflict: 'overwrite' });
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(
+      (await readdir(rig.folder)).filter((name) => name.startsWith('crashed.db')),
+      ['crashed.db'],
+    );
+    assert.deepEqual(query(target, ROWS), ALL_ROWS);
+    assert.deepEqual(query(target, 'PRAGMA integrity_check'), [{ integrity_check: 'ok' }]);
+  });
+
+  test('the journal of a change that nobody finished is never rolled back into the restored database', async () => {
+    const target = rig.place('unfinished.db');
+    makeDatabase(target, FILLER);
+    await crashInTransaction(target);
+    assert.ok((await stat(`${target}-journal`)).size > 0);
     await rig.restore(backup, { target, conflict: 'overwrite' });
-    await assert.rejects(stat(`${target}-wal`), { code: 'ENOENT' });
+    await assert.rejects(stat(`${target}-journal`), { code: 'ENOENT' });
     assert.deepEqual(query(target, ROWS), ALL_ROWS);
     assert.deepEqual(query(target, 'PRAGMA integrity_check'), [{ integrity_check: 'ok' }]);
   });

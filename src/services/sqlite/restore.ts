@@ -33,7 +33,7 @@ export async function restoreDatabase(context: RestoreContext): Promise<ServiceR
   const recorded = recordedDatabase(link.reader.record.serviceData, backup.id);
   const target = await resolveTarget(options, recorded);
   signal.throwIfAborted();
-  const databases = new DatabaseProcess(signal);
+  const databases = new DatabaseProcess(signal, path.dirname(target));
   try {
     const state = await databases.run<'look'>({ kind: 'look', target });
     requireFree(state, target, options);

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, lstatSync, openSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import type { ReplaceJob, Replacement, TargetState } from './database-job.ts';
 import { openedElsewhere } from './open-elsewhere.ts';
 import { resultCode } from './sqlite-fault.ts';
@@ -23,7 +23,7 @@ export function lookAtTarget(target: string): TargetState {
  * The old database is first made complete by itself (log checkpointed, journal rolled back, both removed) under an exclusive
  * lock, which is held until the restored file has its name.
  *
- * @throws HoldfastError `file-exists`, `target-not-a-file` (conflict), `restore-target-in-use` (locked)
+ * @throws HoldfastError `file-exists`, `target-not-a-file`, `restore-target-unsettled` (conflict), `restore-target-in-use` (locked)
  */
 export function replaceTarget({ restored, target, overwrite }: ReplaceJob): Replacement {
   const { exists, openedBy } = lookAtTarget(target);
@@ -31,7 +31,7 @@ export function replaceTarget({ restored, target, overwrite }: ReplaceJob): Repl
   if (openedBy.length > 0) throw targetInUse(target, openedBy);
   const lock = exists ? settleOldDatabase(target) : undefined;
   try {
-    const setAside = setJournalsAside(target);
+    const setAside = lock === undefined ? setJournalsAside(target) : removeJournals(target);
     if (exists) renameSync(restored, target);
     else moveToFreeName(restored, target);
     syncFolder(path.dirname(target));
@@ -41,23 +41,35 @@ export function replaceTarget({ restored, target, overwrite }: ReplaceJob): Repl
   }
 }
 
-/** @returns a connection that keeps everybody else out; undefined where there is no database to lock */
+/**
+ * @returns a connection that keeps everybody else out; undefined where there is no database to lock
+ * @throws HoldfastError `restore-target-in-use` (locked), `restore-target-unsettled` (conflict)
+ */
 function settleOldDatabase(target: string): DatabaseSync | undefined {
-  const database = new DatabaseSync(target, { timeout: LOCK_TIMEOUT });
+  let database: DatabaseSync | undefined;
   try {
+    database = new DatabaseSync(target, { timeout: LOCK_TIMEOUT });
     // In this mode locks are kept between transactions. Leaving WAL mode needs that nobody else has the database open.
     database.exec('PRAGMA locking_mode=EXCLUSIVE');
-    database.exec('PRAGMA journal_mode=DELETE');
+    const mode = database.prepare('PRAGMA journal_mode=DELETE').get()?.journal_mode;
+    if (mode !== 'delete') throw targetInUse(target, []);
     database.exec('BEGIN EXCLUSIVE');
     return database;
   } catch (error) {
-    database.close();
+    database?.close();
+    if (error instanceof HoldfastError) throw error;
     const code = (resultCode(error) ?? 0) & 0xff;
     if (code === BUSY || code === LOCKED) throw targetInUse(target, []);
     // What is no database, or is damaged, has no users whom SQLite's locks could keep out; its journals are set aside.
     if (code === NOT_A_DATABASE || code === CORRUPT) return undefined;
-    throw error;
+    throw unsettled(target, error);
   }
+}
+
+/** Of a database that is complete by itself and locked; SQLite keeps an empty journal while it holds a lock in this mode. */
+function removeJournals(target: string): string[] {
+  for (const suffix of JOURNALS) rmSync(target + suffix, { force: true });
+  return [];
 }
 
 /**
@@ -138,6 +150,15 @@ export function targetInUse(target: string, processes: readonly number[]): Holdf
     'restore-target-in-use',
     `${target} is open ${who}, which would go on with the database that it has. Nothing was changed; stop it and restore again, or restore to another path.`,
     { details: { path: target, processes } },
+  );
+}
+
+function unsettled(target: string, cause: unknown): HoldfastError {
+  return new HoldfastError(
+    'conflict',
+    'restore-target-unsettled',
+    `The database at ${target} could not be closed properly before being replaced: SQLite says “${messageOf(cause)}”. Nothing was replaced; look at its disk and permissions, move it away, or restore to another path.`,
+    { cause, details: { path: target } },
   );
 }
 
