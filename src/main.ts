@@ -52,6 +52,7 @@ const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] 
     (await import('./services/document/document-service.ts')).createDocumentService({ ...server, maxChainLength }),
   async () => (await import('./services/stream/stream-service.ts')).createStreamService(),
   async () => (await import('./services/files/files-service.ts')).createFilesService(),
+  async () => (await import('./services/sqlite/sqlite-service.ts')).createSqliteService(),
 ];
 
 const clock: Clock = { now: () => new Date() };

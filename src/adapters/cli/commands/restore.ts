@@ -28,8 +28,8 @@ export function define(command: Command, session: CommandSession): void {
     .argument('<backup>', 'id of a backup, or "latest"')
     .option('--resource <id>', 'with "latest": of this resource')
     .option('--at <time>', 'with "latest": as things were at this time')
-    .option('--target <folder>', 'folder to restore files into')
-    .option('--in-place', 'restore files to where they came from')
+    .option('--target <folder>', 'folder to restore files into; for a database, the file to make')
+    .option('--in-place', 'restore files or a database to where they came from')
     .option('--path <path>', 'only this file or folder of the backup; may be repeated', gathered)
     .addOption(
       new Option('--conflict <strategy>', 'what to do where something is in the way (default: fail)').choices([
@@ -50,6 +50,7 @@ const EXAMPLES = `
 Examples:
   holdfast restore latest --resource shop --output - | psql shop
   holdfast restore latest --resource shop-files --at "2026-01-31 12:00" --target /tmp/shop
+  holdfast restore latest --resource shop-db --target /srv/shop/copy.db
   holdfast restore backup-01J... --path etc/nginx --in-place --conflict newer`;
 
 async function restore(session: CommandSession, reference: string, options: RestoreOptions): Promise<void> {
@@ -64,11 +65,22 @@ async function restore(session: CommandSession, reference: string, options: Rest
   const among = { ...(options.resource === undefined ? {} : { resourceId: options.resource }), ...(at && { at }) };
   const backup = await chooseBackup(application, reference, among);
   session.deed = { action: 'restore.create', subject: backup.id, details: { resourceId: backup.resourceId } };
-  if (backup.contentKind === 'tree') await restoreTree(session, application, backup, options);
+  if (backup.contentKind === 'tree' || isRestoredToPlace(application, backup, options))
+    await restoreToPlace(session, application, backup, options);
   else await restoreContent(session, application, backup, options);
 }
 
-async function restoreTree(
+/** What a service fetched by itself it can put back by itself, though its bytes may be had as a stream as well. */
+function isRestoredToPlace(
+  application: Application,
+  backup: Backup,
+  { output, target, inPlace }: RestoreOptions,
+): boolean {
+  if (output !== undefined || (target === undefined && inPlace !== true)) return false;
+  return application.services.some(({ name, source }) => name === backup.service && source === 'fetched');
+}
+
+async function restoreToPlace(
   session: CommandSession,
   application: Application,
   backup: Backup,
@@ -95,7 +107,7 @@ async function restoreTree(
   const restored = await application.restores.get(operation.id);
   for (const warning of restored.warnings) session.output.warn(warning);
   if (restored.warnings.length > 0) session.exitCode = ExitCode.partial;
-  session.output.result({ operation: restored }, () => treeLines(backup, restored, options));
+  session.output.result({ operation: restored }, () => placeLines(backup, restored, options));
 }
 
 async function restoreContent(
@@ -130,7 +142,7 @@ async function restoreContent(
   else session.output.result({ backup, output, bytes: written, damages }, () => [line]);
 }
 
-function treeLines(backup: Backup, restored: RestoreOperation, options: RestoreOptions): string[] {
+function placeLines(backup: Backup, restored: RestoreOperation, options: RestoreOptions): string[] {
   const where = options.target === undefined ? 'where it came from' : resolve(options.target);
   const verb = options.dryRun ? 'Would restore' : 'Restored';
   const counts = Object.entries(restored.result ?? {}).flatMap(([name, value]) => {

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseSqliteConfiguration } from './configuration.ts';
+
+test('a path is enough, and what is left out has a default', () => {
+  assert.deepEqual(parseSqliteConfiguration({ path: '/srv/shop.db' }), {
+    path: '/srv/shop.db',
+    checks: 'quick',
+    busyTimeoutMilliseconds: 10_000,
+    pagesPerStep: 2048,
+  });
+});
+
+test('a configuration that is not valid is refused with the name of the field', () => {
+  for (const [configuration, field] of [
+    [{}, 'path'],
+    [{ path: 'shop.db' }, 'path'],
+    [{ path: '/a', checks: 'some' }, 'checks'],
+    [{ path: '/a', busyTimeoutMilliseconds: -1 }, 'busyTimeoutMilliseconds'],
+    [{ path: '/a', pagesPerStep: 0 }, 'pagesPerStep'],
+    [{ path: '/a', temporaryFolder: 'tmp' }, 'temporaryFolder'],
+  ] as const)
+    assert.throws(() => parseSqliteConfiguration(configuration), {
+      code: 'configuration-invalid',
+      message: new RegExp(`^\`${field}\``),
+    });
+  assert.throws(() => parseSqliteConfiguration({ path: '/a', speed: 1 }), { message: /speed/ });
+});

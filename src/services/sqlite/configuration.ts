@@ -1,0 +1,34 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { HoldfastError } from '../../core/errors.ts';
+
+const absolutePath = z.string().refine((value) => path.isAbsolute(value), 'must be an absolute path');
+
+const schema = z.strictObject({
+  /** Absolute path of the database file. */
+  path: absolutePath,
+  /** What the copy is put through before it is stored: SQLite's `quick_check`, its `integrity_check`, or neither. */
+  checks: z.enum(['none', 'quick', 'full']).default('quick'),
+  /** How long to wait for a database that somebody has locked. */
+  busyTimeoutMilliseconds: z.number().int().min(0).max(3_600_000).default(10_000),
+  /** Pages copied between two reports of progress, at which a backup can be cancelled too. */
+  pagesPerStep: z.number().int().min(1).max(1_000_000).default(2048),
+  /** Folder for the private copy, which needs as much room as the database; default: the system's. */
+  temporaryFolder: absolutePath.optional(),
+});
+
+export type SqliteConfiguration = z.infer<typeof schema>;
+
+/** @throws HoldfastError `configuration-invalid` naming the field */
+export function parseSqliteConfiguration(configuration: unknown): SqliteConfiguration {
+  const parsed = schema.safeParse(configuration);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? 'The configuration' : `\`${issue.path.join('.')}\``;
+  throw new HoldfastError(
+    'invalid',
+    'configuration-invalid',
+    `${where} of a \`sqlite\` resource is not valid: ${issue?.message ?? 'unknown'}. It needs \`path\`, and may have \`checks\`, \`busyTimeoutMilliseconds\`, \`pagesPerStep\` and \`temporaryFolder\`.`,
+    { details: { field: issue?.path.join('.') ?? '' } },
+  );
+}

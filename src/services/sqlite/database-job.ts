@@ -1,0 +1,99 @@
+import type { ErrorKind } from '../../core/errors.ts';
+
+/** What the process that opens databases is asked to do. */
+export type DatabaseJob = CopyJob | InspectJob | LookJob | ReplaceJob;
+
+/** Makes a consistent copy of a live database. */
+export interface CopyJob {
+  kind: 'copy';
+  path: string;
+  /** Where the copy goes: a file in a private folder, which is removed should the service die. */
+  copy: string;
+  folder: string;
+  busyTimeoutMilliseconds: number;
+  pagesPerStep: number;
+  checks: CheckDepth;
+}
+
+/** Checks a database file that nobody else has open and says what is in it. */
+export interface InspectJob {
+  kind: 'inspect';
+  path: string;
+  checks: CheckDepth;
+}
+
+/** Says whether a restore could take the place of what is at `target`; changes nothing. */
+export interface LookJob {
+  kind: 'look';
+  target: string;
+}
+
+/** Puts a restored file in the place of what is at `target`. */
+export interface ReplaceJob {
+  kind: 'replace';
+  restored: string;
+  target: string;
+  overwrite: boolean;
+}
+
+export type CheckDepth = 'none' | 'quick' | 'full';
+
+export interface JobResults {
+  copy: DatabaseFacts;
+  inspect: DatabaseFacts;
+  look: TargetState;
+  replace: Replacement;
+}
+
+/** What a copy of a database holds. */
+export interface DatabaseFacts {
+  /** bytes */
+  pageSize: number;
+  pageCount: number;
+  schemaVersion: number;
+  userVersion: number;
+  applicationId: number;
+  /** `wal`, or `delete` for every kind of rollback journal: the file does not tell them apart. */
+  journalMode: string;
+  /** Tables that hold rows of their own, in order of their names. */
+  tables: readonly TableRows[];
+  /** Problems that the checks found; empty where all is well. */
+  problems: readonly string[];
+  /** What could not be checked, mostly because it needs extensions that only the database's own application has. */
+  unchecked: readonly string[];
+}
+
+export interface TableRows {
+  name: string;
+  /** Absent where the rows cannot be counted without an extension that the application has. */
+  rows?: number;
+}
+
+export interface TargetState {
+  exists: boolean;
+  /** Processes that have the file open, as far as this one may see. */
+  openedBy: readonly number[];
+  /** Journals beside the target that are of an earlier database. */
+  journals: readonly string[];
+}
+
+export interface Replacement {
+  replaced: boolean;
+  /** Where journals of an earlier database, which could not be brought into it, were moved. */
+  setAside: readonly string[];
+}
+
+export type MessageToProcess = DatabaseJob;
+
+export type MessageFromProcess =
+  | { kind: 'progress'; phase: string; done: number; total: number }
+  | { kind: 'done'; result: JobResults[keyof JobResults] }
+  | { kind: 'failed'; error: JobFailure };
+
+/** An error on its way between processes. */
+export interface JobFailure {
+  message: string;
+  kind?: ErrorKind;
+  code?: string;
+  details?: Readonly<Record<string, unknown>>;
+}

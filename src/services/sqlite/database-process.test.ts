@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { CopyJob } from './database-job.ts';
+import { DatabaseProcess } from './database-process.ts';
+
+describe('the process that opens databases', () => {
+  let folder: string;
+  let job: CopyJob;
+
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'holdfast-sqlite-test-'));
+    const source = path.join(folder, 'source.db');
+    const database = new DatabaseSync(source);
+    database.exec(
+      'CREATE TABLE t (x); WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 5000) INSERT INTO t SELECT randomblob(800) FROM c',
+    );
+    database.close();
+    job = {
+      kind: 'copy',
+      path: source,
+      copy: '',
+      folder: '',
+      busyTimeoutMilliseconds: 1000,
+      pagesPerStep: 1,
+      checks: 'full',
+    };
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  async function privateFolder(): Promise<{ folder: string; copy: string }> {
+    const made = await mkdtemp(path.join(folder, 'private-'));
+    return { folder: made, copy: path.join(made, 'copy.sqlite') };
+  }
+
+  test('removes the private copy when the service dies without a word', async () => {
+    const place = await privateFolder();
+    const child = fork(fileURLToPath(new URL('./database-worker.ts', import.meta.url)), [], { execArgv: [] });
+    child.send({ ...job, ...place });
+    await once(child, 'message');
+    await stat(place.copy);
+    const ended = once(child, 'exit');
+    child.disconnect();
+    await ended;
+    await assert.rejects(stat(place.folder), { code: 'ENOENT' });
+  });
+
+  test('says what a copy holds', async () => {
+    const process = new DatabaseProcess(new AbortController().signal);
+    try {
+      const facts = await process.run<'copy'>({ ...job, ...(await privateFolder()) });
+      assert.deepEqual(facts.tables, [{ name: 't', rows: 5000 }]);
+      assert.deepEqual(facts.problems, []);
+    } finally {
+      await process.close();
+    }
+  });
+
+  test('ends with the signal in the midst of a job, which rejects with the reason', async () => {
+    const stopped = new AbortController();
+    const process = new DatabaseProcess(stopped.signal);
+    const running = process.run<'copy'>({ ...job, ...(await privateFolder()) }, () => stopped.abort(new Error('stop')));
+    await assert.rejects(running, /^Error: stop$/);
+    await process.close();
+    await assert.rejects(process.run<'look'>({ kind: 'look', target: job.path }), /stop/);
+  });
+});

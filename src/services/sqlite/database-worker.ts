@@ -1,0 +1,64 @@
+import { rmSync } from 'node:fs';
+import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
+import { inspectDatabase } from './database-facts.ts';
+import type { DatabaseJob, JobFailure, JobResults, MessageFromProcess } from './database-job.ts';
+import { copyDatabase } from './online-copy.ts';
+import { lookAtTarget, replaceTarget } from './target-replacement.ts';
+
+/** The process that opens databases; see `DatabaseProcess`. It does one job at a time, as it is told. */
+
+let privateFolder: string | undefined;
+let lastReport = 0;
+
+function tell(message: MessageFromProcess): void {
+  if (process.connected) process.send?.(message);
+}
+
+function report(phase: string, done: number, total: number): void {
+  // Should the service have died without a word, the copy must not stay; copying gives way here.
+  if (!process.connected) end();
+  const now = performance.now();
+  if (done > 0 && now - lastReport < REPORT_EVERY) return;
+  lastReport = now;
+  tell({ kind: 'progress', phase, done, total });
+}
+
+async function run(job: DatabaseJob): Promise<JobResults[keyof JobResults]> {
+  switch (job.kind) {
+    case 'copy':
+      privateFolder = job.folder;
+      return copyDatabase(job, report);
+    case 'inspect':
+      return { ...inspectDatabase(job.path, job.checks, report), journalMode: '' };
+    case 'look':
+      return lookAtTarget(job.target);
+    case 'replace':
+      return replaceTarget(job);
+  }
+}
+
+function end(): never {
+  if (privateFolder !== undefined) rmSync(privateFolder, { recursive: true, force: true });
+  process.exit(0);
+}
+
+function toFailure(error: unknown): JobFailure {
+  if (error instanceof HoldfastError) {
+    const { message, kind, code, details } = error;
+    return { message, kind, code, details };
+  }
+  const code = systemErrorCode(error);
+  return { message: messageOf(error), ...(code === undefined ? {} : { code }) };
+}
+
+process.on('message', (job: DatabaseJob) => {
+  run(job).then(
+    (result) => tell({ kind: 'done', result }),
+    (error: unknown) => tell({ kind: 'failed', error: toFailure(error) }),
+  );
+});
+// It outlives a service that was killed just long enough to remove the private copy.
+process.on('disconnect', end);
+
+/** milliseconds */
+const REPORT_EVERY = 100;

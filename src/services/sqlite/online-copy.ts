@@ -1,0 +1,160 @@
+import { closeSync, openSync, readSync, realpathSync, statfsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import { inspectDatabase, pragmaNumber } from './database-facts.ts';
+import type { CopyJob, DatabaseFacts } from './database-job.ts';
+import { notADatabase, sqliteFault, temporarySpaceShort } from './sqlite-fault.ts';
+
+/**
+ * Copies a live database with SQLite's online backup API, from one snapshot of it.
+ *
+ * The API by itself begins anew whenever another process commits between two of its steps, and so never ends under a steady
+ * load. Here the connection that is read from holds a read transaction for the whole time, which the API then uses: in WAL mode
+ * it pins the snapshot and disturbs nobody; with a rollback journal it holds the SHARED lock, so that writers wait until the
+ * copy is made.
+ */
+export async function copyDatabase(
+  job: CopyJob,
+  report: (phase: string, done: number, total: number) => void,
+): Promise<DatabaseFacts> {
+  const source = requireDatabaseFile(job.path);
+  const hadLog = exists(`${source}-wal`);
+  const taken = await takeCopy(source, job, report);
+  if (taken.journalMode === 'wal' && !hadLog) removeEmptyLog(source);
+  if (taken.pageCount === 0) return { ...EMPTY, pageSize: taken.pageSize, journalMode: taken.journalMode };
+  try {
+    return { ...inspectDatabase(job.copy, job.checks, report), journalMode: taken.journalMode };
+  } catch (error) {
+    // What is wrong with the copy is wrong with what it was taken from.
+    throw sqliteFault(error, source);
+  }
+}
+
+interface TakenCopy {
+  pageSize: number;
+  pageCount: number;
+  journalMode: string;
+}
+
+async function takeCopy(
+  source: string,
+  job: CopyJob,
+  report: (phase: string, done: number, total: number) => void,
+): Promise<TakenCopy> {
+  const { busyTimeoutMilliseconds: timeout } = job;
+  try {
+    const database = new DatabaseSync(source, { readOnly: true, timeout });
+    try {
+      database.exec('BEGIN');
+      // The transaction begins with the first reading.
+      database.prepare('SELECT count(*) FROM sqlite_schema').get();
+      const pageSize = pragmaNumber(database, 'page_size');
+      const pageCount = pragmaNumber(database, 'page_count');
+      const journalMode = String(database.prepare('PRAGMA journal_mode').get()?.journal_mode);
+      if (pageCount > 0) {
+        requireRoom(path.dirname(job.copy), pageSize * pageCount);
+        await backup(database, job.copy, {
+          rate: job.pagesPerStep,
+          progress: ({ totalPages, remainingPages }) => report('copying', totalPages - remainingPages, totalPages),
+        });
+        requireWhole(job.copy, pageSize * pageCount);
+      }
+      return { pageSize, pageCount, journalMode };
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    throw sqliteFault(error, source);
+  }
+}
+
+/** @returns the path behind symbolic links: journals lie beside the file itself */
+function requireDatabaseFile(given: string): string {
+  try {
+    const file = realpathSync(given);
+    const status = statSync(file);
+    if (!status.isFile()) throw notAFile(given);
+    if (status.size > 0) requireHeader(file);
+    return file;
+  } catch (error) {
+    throw sqliteFault(error, given);
+  }
+}
+
+/** Before SQLite opens the file: it makes journals beside whatever it opens. This process has no locks yet to lose. */
+function requireHeader(file: string): void {
+  const begin = Buffer.alloc(HEADER.length);
+  const descriptor = openSync(file, 'r');
+  try {
+    readSync(descriptor, begin, 0, begin.length, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  if (!begin.equals(HEADER)) throw notADatabase(file);
+}
+
+function requireRoom(folder: string, needed: number): void {
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  if (free < needed) throw temporarySpaceShort(folder, undefined, { needed, free });
+}
+
+function requireWhole(copy: string, expected: number): void {
+  const { size } = statSync(copy);
+  if (size === expected) return;
+  throw new HoldfastError(
+    'internal',
+    'copy-incomplete',
+    `The copy of the database has ${size} bytes instead of ${expected}. Nothing was stored; try again.`,
+  );
+}
+
+/**
+ * Reading a database in WAL mode that nobody has open makes an empty log beside it, which only a connection that may write
+ * removes, when it is the last one to close. SQLite's own locks tell whether it is.
+ */
+function removeEmptyLog(source: string): void {
+  try {
+    if (statSync(`${source}-wal`).size > 0) return;
+    const database = new DatabaseSync(source, { timeout: 0 });
+    try {
+      database.prepare('SELECT count(*) FROM sqlite_schema').get();
+    } finally {
+      database.close();
+    }
+  } catch {
+    // An empty log that stays does no harm, and somebody else may need it by now.
+  }
+}
+
+function exists(file: string): boolean {
+  try {
+    statSync(file);
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function notAFile(given: string): HoldfastError {
+  return new HoldfastError(
+    'invalid',
+    'not-a-file',
+    `${given} is no regular file. Let \`path\` name the database file itself.`,
+    { details: { path: given } },
+  );
+}
+
+const HEADER = Buffer.from('SQLite format 3\0', 'latin1');
+
+const EMPTY: Omit<DatabaseFacts, 'pageSize' | 'journalMode'> = {
+  pageCount: 0,
+  schemaVersion: 0,
+  userVersion: 0,
+  applicationId: 0,
+  tables: [],
+  problems: [],
+  unchecked: [],
+};

@@ -1,0 +1,24 @@
+import type { Service } from '../../core/ports/service.ts';
+import { backUpDatabase } from './backup.ts';
+import { parseSqliteConfiguration } from './configuration.ts';
+import { readDatabase } from './read-database.ts';
+import { restoreDatabase } from './restore.ts';
+
+/**
+ * Backs up SQLite databases of this machine while they are in use, each as the file that SQLite's own online backup makes, and
+ * restores them checked. Every backup is a full one; what earlier ones hold already is not stored again.
+ */
+export function createSqliteService(): Service {
+  return {
+    name: 'sqlite',
+    description: 'SQLite databases of this machine, backed up while they are in use, restored with integrity checks.',
+    contentKind: 'stream',
+    backupTypes: ['full'],
+    source: 'fetched',
+    mediaType: 'application/vnd.sqlite3',
+    parseConfiguration: parseSqliteConfiguration,
+    backup: backUpDatabase,
+    restore: restoreDatabase,
+    read: readDatabase,
+  };
+}

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, test } from 'node:test';
+import { temporaryFolder } from './managed-application.ts';
+import { Service, spawnHoldfast } from './service-process.ts';
+import { makeDatabase, query } from './sqlite-rig.ts';
+
+describe('SQLite databases by HTTP and by command line', () => {
+  let place: Awaited<ReturnType<typeof temporaryFolder>>;
+  let service: Service;
+  let file: string;
+  let backupId: string;
+
+  before(async () => {
+    place = await temporaryFolder();
+    file = path.join(place.folder, 'shop.db');
+    makeDatabase(file, "PRAGMA journal_mode=wal; CREATE TABLE orders (what TEXT); INSERT INTO orders VALUES ('tea')");
+    service = await Service.start(path.join(place.folder, 'data'));
+    const configuration = { path: file };
+    await service.call('PUT', '/resources/shop-db', JSON.stringify({ service: 'sqlite', configuration }));
+    const made = await holdfast(['backup', '--resource', 'shop-db']);
+    backupId = (made.backup as { id: string }).id;
+  });
+  after(async () => {
+    await service.end('SIGTERM');
+    await place.remove();
+  });
+
+  async function holdfast(words: readonly string[], wanted = 0): Promise<Record<string, unknown>> {
+    const child = spawnHoldfast([...words, '--json', '--data', path.join(place.folder, 'data')]);
+    const ended = once(child, 'exit') as Promise<[number]>;
+    const [said, complaints] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
+    assert.equal((await ended)[0], wanted, complaints);
+    return JSON.parse(wanted === 0 ? said : (complaints.trim().split('\n').at(-1) ?? '')) as Record<string, unknown>;
+  }
+
+  test('the command line restores a database to a file, in place, and as bytes', async () => {
+    const target = path.join(place.folder, 'target.db');
+    await holdfast(['restore', backupId, '--target', target, '--dry-run']);
+    await assert.rejects(stat(target), { code: 'ENOENT' });
+    await holdfast(['restore', backupId, '--target', target]);
+    assert.deepEqual(query(target, 'SELECT what FROM orders'), [{ what: 'tea' }]);
+    makeDatabase(file, 'DELETE FROM orders');
+    await holdfast(['restore', 'latest', '--resource', 'shop-db', '--in-place', '--conflict', 'overwrite']);
+    assert.deepEqual(query(file, 'SELECT what FROM orders'), [{ what: 'tea' }]);
+    const output = path.join(place.folder, 'output.db');
+    await holdfast(['restore', backupId, '--output', output]);
+    assert.deepEqual(query(output, 'SELECT what FROM orders'), [{ what: 'tea' }]);
+  });
+
+  test('a stream that was posted has no place to be restored to', async () => {
+    await service.upload('dump', Buffer.from('some bytes'));
+    const target = path.join(place.folder, 'dump');
+    const problem = await holdfast(['restore', 'latest', '--resource', 'dump', '--target', target], 2);
+    assert.equal(problem.code, 'usage-output-missing');
+  });
+
+  test('the API gives the database file, and says which field of a configuration is wrong', async () => {
+    const bytes = await service.content(backupId);
+    assert.equal(bytes.subarray(0, 15).toString(), 'SQLite format 3');
+    const body = JSON.stringify({ service: 'sqlite', configuration: { path: 'shop.db' } });
+    await assert.rejects(service.call('PUT', '/resources/relative', body), /configuration-invalid.*"field":"path"/);
+  });
+});
