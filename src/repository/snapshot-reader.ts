@@ -14,13 +14,14 @@ import { contentSegments, isLoss } from './content-list.ts';
 import { chunkMissing } from './missing-chunk.ts';
 import type { EngineTask, ReadChunks, ReadDespiteDamage } from './pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from './pipeline/messages.ts';
+import { ShortLivedMemory } from './pipeline/short-lived-memory.ts';
 import type { PoolSession } from './pipeline/task-pool.ts';
 import type { RepositoryParts } from './repository-parts.ts';
 import { decodeTreePage } from './tree-entry-codec.ts';
 import { decodeTreeIndex, isBelow, pagesHolding, type TreePage } from './tree-index.ts';
 
 /** Content is read ahead in windows of this many plain bytes, two of them at a time. */
-const WINDOW_BYTES = 16 * 1024 * 1024;
+const WINDOW_BYTES = 8 * 1024 * 1024;
 /** Content up to this length is read without worker threads. */
 const SMALL_CONTENT = 1024 * 1024;
 const ZEROS = new Uint8Array(65_536);
@@ -29,6 +30,7 @@ export class EngineSnapshotReader implements SnapshotReader {
   readonly record: SnapshotRecord;
   readonly #parts: RepositoryParts;
   readonly #chunks: ChunkReader;
+  readonly #memory = new ShortLivedMemory(WINDOW_BYTES * 3);
   #session: PoolSession | undefined;
   #index: Promise<readonly TreePage[]> | undefined;
   #refreshed = false;
@@ -192,6 +194,7 @@ export class EngineSnapshotReader implements SnapshotReader {
       const [first] = [...lost.keys()].sort((a, b) => a - b);
       if (first !== undefined && !despiteDamage) throw rangeLost(error, window[first] as WindowPart);
     }
+    this.#memory.passed(total);
     return window.map((part, tag) => {
       const { id, length, isMissing } = part;
       if (isMissing) return new Piece(length, undefined, 'a part of it was lost before');

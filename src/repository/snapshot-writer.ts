@@ -121,9 +121,12 @@ export class EngineSnapshotWriter implements SnapshotWriter {
     return buildContent(segments, (pages) => this.#storePages(pages));
   }
 
-  /** Stores chunks that another repository with the same chunk ids cut. @param ends where each one ends in `bytes` */
-  async storeCopies({ bytes, ends }: { bytes: Uint8Array; ends: readonly number[] }, metadata: boolean): Promise<void> {
-    await this.#engine({ kind: metadata ? 'store-pages' : 'store-chunks', bytes, ends });
+  /** Stores chunks that another repository with the same chunk ids cut. @param ends where each one ends in `bytes`, which move there */
+  async storeCopies(
+    { bytes, ends }: { bytes: Uint8Array<ArrayBuffer>; ends: readonly number[] },
+    metadata: boolean,
+  ): Promise<void> {
+    await this.#engine({ kind: metadata ? 'store-pages' : 'store-chunks', bytes, ends }, [bytes.buffer]);
   }
 
   counts(): WrittenCounts {

@@ -28,7 +28,7 @@ export type EngineTask =
 
 export interface ReadChunks {
   /** the chunks one after another, in the order of `tags` */
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   tags: number[];
   ends: number[];
 }
@@ -74,6 +74,8 @@ export function createEngineTasks(session: EngineSession): TaskHandler<unknown, 
           return listPack(session, task.key);
       }
     },
+    // What moves is nobody's here any more; shared memory would be kept until this thread's next major collection.
+    transferables: (result) => (isReadChunks(result) ? [result.bytes.buffer] : []),
   };
 }
 
@@ -98,7 +100,7 @@ async function copyChunks(session: EngineSession, range: PlannedRange): Promise<
 }
 
 async function readChunks(session: EngineSession, range: PlannedRange): Promise<ReadChunks> {
-  const bytes = new Uint8Array(new SharedArrayBuffer(range.plainLength));
+  const bytes = new Uint8Array(range.plainLength);
   const tags: number[] = [];
   const ends: number[] = [];
   let at = 0;
@@ -109,6 +111,10 @@ async function readChunks(session: EngineSession, range: PlannedRange): Promise<
     ends.push(at);
   });
   return { bytes, tags, ends };
+}
+
+function isReadChunks(result: unknown): result is ReadChunks {
+  return typeof result === 'object' && result !== null && 'bytes' in result && 'ends' in result;
 }
 
 async function readAll(

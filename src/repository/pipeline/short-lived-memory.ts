@@ -7,12 +7,18 @@ import { runInNewContext } from 'node:vm';
  * collection every few megabytes takes well under a millisecond and keeps a backup's memory flat.
  */
 export class ShortLivedMemory {
+  readonly #every: number;
   #bytes = 0;
+
+  /** @param every bytes; more than are of use at once, or what is of use grows old and waits for a major collection */
+  constructor(every = COLLECT_EVERY) {
+    this.#every = every;
+  }
 
   /** Tells of bytes that went through buffers. */
   passed(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes < COLLECT_EVERY) return;
+    if (this.#bytes < this.#every) return;
     this.#bytes = 0;
     collect ??= exposeCollector();
     collect({ type: 'minor' });
