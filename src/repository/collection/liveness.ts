@@ -1,15 +1,16 @@
 import { HoldfastError } from '../../core/errors.ts';
+import type { PlannedRange } from '../../core/ports/repository.ts';
 import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import type { Content, ContentSegment } from '../../core/tree-entry.ts';
 import { planRanges } from '../chunk-planner.ts';
 import type { ChunkLocation, ChunkTable } from '../chunk-table.ts';
 import { PACK_GONE } from '../index-store.ts';
 import { decodeMetadata } from '../metadata-encoding.ts';
-import type { ReadChunks } from '../pipeline/engine-tasks.ts';
+import type { ListedContents, ReadChunks } from '../pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from '../pipeline/messages.ts';
 import type { PoolSession } from '../pipeline/task-pool.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
-import { decodeTreePage, toSegment } from '../tree-entry-codec.ts';
+import { toSegment } from '../tree-entry-codec.ts';
 import { decodeTreeIndex } from '../tree-index.ts';
 
 /** What of a pack is needed; lengths are of plain bytes. */
@@ -41,6 +42,19 @@ export class Liveness {
     this.table = parts.index.table;
     this.packNumbers = parts.index.packNumbers;
     this.#bits = new Uint8Array(Math.ceil(this.table.capacity / 8));
+  }
+
+  /** Marks all that snapshots need. @param done is told of each one @throws as `mark` does */
+  async markAll(records: readonly SnapshotRecord[], signal: AbortSignal | undefined, done: () => void): Promise<void> {
+    const left = records.values();
+    const lanes = Array.from({ length: SNAPSHOTS_AT_ONCE }, async () => {
+      for (const record of left) {
+        signal?.throwIfAborted();
+        await this.mark(record, signal);
+        done();
+      }
+    });
+    await Promise.all(lanes);
   }
 
   /**
@@ -96,10 +110,11 @@ export class Liveness {
       signal?.throwIfAborted();
       const ids = fresh.slice(at, at + PAGES_AT_ONCE);
       for (const id of ids) this.#markChunk(id);
-      await this.#readMany(ids, (bytes) => {
-        for (const { content } of decodeTreePage(Uint8Array.from(bytes)).entries)
-          if (content !== undefined) this.#markContent(content, lists);
-      });
+      for (const listed of await this.#listContents(ids)) {
+        for (let start = 0; start < listed.ids.length; start += ID_LENGTH)
+          this.#markChunk(listed.ids.subarray(start, start + ID_LENGTH));
+        for (const content of listed.lists) this.#markContent(content, lists);
+      }
       await this.#markLists(lists);
     }
   }
@@ -181,8 +196,17 @@ export class Liveness {
     return best;
   }
 
-  /** Reads chunks in few long ranges, several at a time. @param take gets each one's bytes, valid during the call, and its position */
-  async #readMany(ids: readonly Uint8Array[], take: (bytes: Uint8Array, tag: number) => void): Promise<void> {
+  /** What pages of a tree name: they are decoded where they are read. */
+  #listContents(pages: readonly Uint8Array[]): Promise<ListedContents[]> {
+    const session = this.#openSession();
+    return Promise.all(
+      this.#planned(pages).map(
+        async (range) => (await session.run(ENGINE_MODULE, {}, { kind: 'list-contents', range })) as ListedContents,
+      ),
+    );
+  }
+
+  #planned(ids: readonly Uint8Array[]): PlannedRange[] {
     const { index } = this.#parts;
     const located = ids.map((id, tag) => {
       const location = this.#bestPlace(id);
@@ -190,10 +214,14 @@ export class Liveness {
         throw new HoldfastError('damaged', 'chunk-missing', 'A page of metadata is in no pack that the index knows.');
       return { id, location, tags: [tag] };
     });
-    const ranges = planRanges(located, (number) => index.pack(number));
+    return planRanges(located, (number) => index.pack(number));
+  }
+
+  /** Reads chunks in few long ranges, several at a time. @param take gets each one's bytes, valid during the call, and its position */
+  async #readMany(ids: readonly Uint8Array[], take: (bytes: Uint8Array, tag: number) => void): Promise<void> {
     const session = this.#openSession();
     const results = await Promise.all(
-      ranges.map((range) => session.run(ENGINE_MODULE, {}, { kind: 'read-chunks', range })),
+      this.#planned(ids).map((range) => session.run(ENGINE_MODULE, {}, { kind: 'read-chunks', range })),
     );
     for (const { bytes, tags, ends } of results as ReadChunks[])
       for (const [at, tag] of tags.entries()) take(bytes.subarray(ends[at - 1] ?? 0, ends[at]), tag);
@@ -206,4 +234,7 @@ export class Liveness {
   }
 }
 
-const PAGES_AT_ONCE = 256;
+const PAGES_AT_ONCE = 1024;
+/** Snapshots walked at the same time: each has few pages that no other one has. */
+const SNAPSHOTS_AT_ONCE = 8;
+const ID_LENGTH = 32;

@@ -71,11 +71,10 @@ export async function survey(parts: RepositoryParts, options: CollectionOptions)
   const liveness = new Liveness(parts);
   try {
     const live = [...[...valid.values()].map(({ record }) => record), ...unexpired(trash, expired)];
-    for (const [done, record] of live.entries()) {
-      options.signal?.throwIfAborted();
-      await liveness.mark(record, options.signal);
-      options.report?.({ phase: 'snapshots', done: done + 1, total: live.length });
-    }
+    let done = 0;
+    await liveness.markAll(live, options.signal, () =>
+      options.report?.({ phase: 'snapshots', done: ++done, total: live.length }),
+    );
   } finally {
     await liveness.close();
   }

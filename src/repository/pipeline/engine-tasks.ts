@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { PlannedRange, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
 import type { Storage } from '../../core/ports/storage.ts';
-import type { ContentSegment } from '../../core/tree-entry.ts';
+import type { Content, ContentSegment } from '../../core/tree-entry.ts';
 import type { IndexedPack } from '../index-segment.ts';
 import {
   decodePackHeader,
@@ -12,6 +12,7 @@ import {
   packKey,
 } from '../pack-format.ts';
 import { footerRecord, type PackOpener, scanFrames } from '../pack-reader.ts';
+import { decodeTreePage } from '../tree-entry-codec.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { checkPack } from './pack-check.ts';
 import type { RangeSource } from './range-source.ts';
@@ -22,6 +23,7 @@ export type EngineTask =
   | { kind: 'store-pages'; bytes: Uint8Array; ends: readonly number[] }
   | { kind: 'copy-chunks'; range: PlannedRange }
   | { kind: 'read-chunks'; range: PlannedRange }
+  | { kind: 'list-contents'; range: PlannedRange }
   | { kind: 'read-despite-damage'; wanted: readonly { id: Uint8Array; tag: number }[] }
   | { kind: 'check-pack'; key: string; size: number; decode: boolean }
   | { kind: 'list-pack'; key: string };
@@ -31,6 +33,14 @@ export interface ReadChunks {
   bytes: Uint8Array<ArrayBuffer>;
   tags: number[];
   ends: number[];
+}
+
+/** What the pages of a tree name. */
+export interface ListedContents {
+  /** of chunks, 32 bytes each */
+  ids: Uint8Array<ArrayBuffer>;
+  /** contents whose chunks are listed in pages of their own */
+  lists: Content[];
 }
 
 export interface ReadDespiteDamage {
@@ -66,6 +76,8 @@ export function createEngineTasks(session: EngineSession): TaskHandler<unknown, 
           return copyChunks(session, task.range);
         case 'read-chunks':
           return readChunks(session, task.range);
+        case 'list-contents':
+          return listContents(session, task.range);
         case 'read-despite-damage':
           return readAll(session, task.wanted);
         case 'check-pack':
@@ -75,7 +87,8 @@ export function createEngineTasks(session: EngineSession): TaskHandler<unknown, 
       }
     },
     // What moves is nobody's here any more; shared memory would be kept until this thread's next major collection.
-    transferables: (result) => (isReadChunks(result) ? [result.bytes.buffer] : []),
+    transferables: (result) =>
+      isReadChunks(result) ? [result.bytes.buffer] : isListed(result) ? [result.ids.buffer] : [],
   };
 }
 
@@ -116,6 +129,27 @@ async function readChunks(session: EngineSession, range: PlannedRange): Promise<
 function isReadChunks(result: unknown): result is ReadChunks {
   return typeof result === 'object' && result !== null && 'bytes' in result && 'ends' in result;
 }
+
+function isListed(result: unknown): result is ListedContents {
+  return typeof result === 'object' && result !== null && 'ids' in result && 'lists' in result;
+}
+
+async function listContents(session: EngineSession, range: PlannedRange): Promise<ListedContents> {
+  const ids: Uint8Array[] = [];
+  const lists: Content[] = [];
+  await session.source.read(range, (_tag, plain) => {
+    for (const { content } of decodeTreePage(Uint8Array.from(plain)).entries) {
+      if (content === undefined || 'inline' in content) continue;
+      if ('pages' in content) lists.push(content);
+      else for (const { id } of content.segments) if (id !== null) ids.push(id);
+    }
+  });
+  const together = new Uint8Array(ids.length * ID_LENGTH);
+  for (const [index, id] of ids.entries()) together.set(id, index * ID_LENGTH);
+  return { ids: together, lists };
+}
+
+const ID_LENGTH = 32;
 
 async function readAll(
   session: EngineSession,
