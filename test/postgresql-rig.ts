@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,7 @@ import { createPostgresqlService } from '../src/services/postgresql/postgresql-s
 import { gather, type ManagedApplication, openManagedApplication } from './managed-application.ts';
 import { PostgresqlServer } from './postgresql-server.ts';
 
-const LONG = 300_000;
+const LONG = 120_000;
 
 /** The real managers, engine and service with a real server. Temporary files of the service go to a folder of the rig. */
 export class PostgresqlRig {
@@ -111,4 +112,25 @@ export function toolProcesses(): { pid: number; name: string }[] {
     }
   }
   return found;
+}
+
+export const NOTHING = { processes: [], files: [], databases: [] };
+
+export function completed(operation: Operation): Operation {
+  assert.equal(operation.error?.message, undefined);
+  assert.equal(operation.status, 'completed');
+  return operation;
+}
+
+export function failed({ status, error }: Operation, code: string, message: RegExp): void {
+  assert.deepEqual({ status, ...error }, { status: 'failed', ...error, code });
+  assert.match(error?.message ?? '', message);
+}
+
+/** Compares texts of many lines; tells only where they first differ. */
+export function sameText(actual: string, expected: string): void {
+  const [found, wanted] = [actual.split('\n'), expected.split('\n')];
+  const at = wanted.findIndex((line, index) => line !== found[index]);
+  if (at >= 0) assert.deepEqual(found.slice(Math.max(0, at - 3), at + 5), wanted.slice(Math.max(0, at - 3), at + 5));
+  assert.equal(found.length, wanted.length);
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Backup } from '../src/core/backup.ts';
-import type { Operation } from '../src/core/operation.ts';
-import { PostgresqlRig } from './postgresql-rig.ts';
+import { completed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';
 import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
 
@@ -11,8 +10,6 @@ interface StoredTable {
   name: string;
   rows?: number;
 }
-
-const NOTHING = { processes: [], files: [], databases: [] };
 
 describe('a PostgreSQL database that is backed up', { skip: SKIP_REASON, timeout: 1_200_000 }, () => {
   let rig: PostgresqlRig;
@@ -39,12 +36,12 @@ describe('a PostgreSQL database that is backed up', { skip: SKIP_REASON, timeout
     const operation = await rig.restore(backup, { targetDatabase: 'shop_again' });
     completed(operation);
     assert.deepEqual(operation.warnings, []);
-    assert.deepEqual(await rig.server.dump('shop_again'), await rig.server.dump('shop'));
+    sameText(await rig.server.dump('shop_again'), await rig.server.dump('shop'));
     const properties = `SELECT pg_get_userbyid(datdba), encoding, datcollate, shobj_description(oid, 'pg_database'), (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(datacl) a),
       (SELECT array_agg((setrole::regrole, setconfig) ORDER BY setrole) FROM pg_db_role_setting WHERE setdatabase = d.oid)
       FROM pg_database d WHERE datname = `;
     assert.equal(await sql('shop', `${properties}'shop_again'`), await sql('shop', `${properties}'shop'`));
-    const [report] = (operation.result ?? {}).databases as { action: string; tables: number; rows: number }[];
+    const [report] = operation.result!.databases as { action: string; tables: number; rows: number }[];
     assert.deepEqual([report?.action, report?.rows], ['create', 500 + 2000 + 2 + 2 + 2]);
     assert.deepEqual(await rig.leftovers(), NOTHING);
   });
@@ -71,18 +68,13 @@ describe('a PostgreSQL database that is backed up', { skip: SKIP_REASON, timeout
     const text = await rig.content(backup);
     await sql('postgres', 'CREATE DATABASE from_stream');
     await sql('from_stream', text.toString());
-    assert.equal(await rig.server.dump('from_stream'), await rig.server.dump('shop'));
+    sameText(await rig.server.dump('from_stream'), await rig.server.dump('shop'));
   });
 
   test('is restored by several jobs at once, from a temporary file that is gone afterwards', async () => {
     const operation = await rig.restore(backup, { targetDatabase: 'shop_jobs', jobs: 3 });
     completed(operation);
-    assert.equal(await rig.server.dump('shop_jobs', '--schema-only'), await rig.server.dump('shop', '--schema-only'));
+    sameText(await rig.server.dump('shop_jobs', '--schema-only'), await rig.server.dump('shop', '--schema-only'));
     assert.deepEqual(await rig.leftovers(), NOTHING);
   });
 });
-
-function completed(operation: Operation): void {
-  assert.equal(operation.error?.message, undefined);
-  assert.equal(operation.status, 'completed');
-}

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Archive, feed, listArchive } from './archive-reading.ts';
 import { selectLines } from './archive-selection.ts';
+import { restoreCleanly } from './clean-restore.ts';
 import { type Connection, connectionText } from './connection.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { DatabasePlan } from './restore-plan.ts';
@@ -18,6 +19,8 @@ export interface ArchiveRestore {
   into: string;
   archive: Archive;
   connection: Connection;
+  /** Only such a role may switch triggers off, foreign keys' among them, while rows come in the order of the dump. */
+  isSuperuser: boolean;
   options: RestoreOptions;
   warn(message: string): void;
   onBytes(bytes: number): void;
@@ -37,12 +40,14 @@ export async function restoreArchive(restore: ArchiveRestore, signal: AbortSigna
     );
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-postgresql-'));
   try {
+    const chosen = await optionArguments(restore, folder, signal);
+    if (plan.action === 'clean') return await restoreCleanly(chosen, restore, signal);
     const args = [
       '--exit-on-error',
       '--no-password',
       `--dbname=${connectionText(restore.into)}`,
       ...(isOurs ? [] : ['--single-transaction']),
-      ...(await optionArguments(restore, folder, signal)),
+      ...chosen,
     ];
     if (jobs > 1) await restoreFromFile([...args, `--jobs=${jobs}`], restore, folder, signal);
     else await run(args, restore, signal, restore.archive.stored.bytes(plan.database.dump, signal));
@@ -90,14 +95,13 @@ async function run(
 }
 
 async function optionArguments(
-  { plan, archive, options, warn }: ArchiveRestore,
+  { plan, archive, options, isSuperuser, warn }: ArchiveRestore,
   folder: string,
   signal: AbortSignal,
 ): Promise<string[]> {
   const args: string[] = [];
-  if (plan.action === 'clean') args.push('--clean', '--if-exists');
   if (options.schemaOnly) args.push('--schema-only');
-  if (options.dataOnly) args.push('--data-only');
+  if (options.dataOnly) args.push('--data-only', ...(isSuperuser ? ['--disable-triggers'] : []));
   if (!options.owners) args.push('--no-owner');
   if (!options.privileges) args.push('--no-privileges');
   if (!options.tablespaces) args.push('--no-tablespaces');

@@ -3,7 +3,7 @@ import type { StoredDatabase, StoredTable } from './contents.ts';
 import { parseTableName, type TableName } from './name-pattern.ts';
 import type { RestoreOptions } from './restore-options.ts';
 
-/** What of a database is to be restored: exact names of schemas and tables, with `*` having no meaning. */
+/** What of a database is to be restored. Names are exact here; partitions come with the table that they belong to. */
 export interface Selection {
   schemas: readonly string[];
   tables: readonly StoredTable[];
@@ -22,7 +22,19 @@ export function selectionOf(database: StoredDatabase, options: RestoreOptions): 
     const message = `The backup of "${database.name}" has no tables in or by the name of ${missing.join(', ')}. The file contents.json of the backup lists what it has.`;
     throw new HoldfastError('not-found', 'postgresql-not-in-backup', message, { details: { missing } });
   }
-  return { schemas, tables: database.tables.filter((table) => names.some((name) => isTable(table, name))) };
+  return { schemas, tables: withPartitions(database, names) };
+}
+
+function withPartitions({ tables }: StoredDatabase, names: readonly TableName[]): StoredTable[] {
+  const chosen = new Set(tables.filter((table) => names.some((name) => isTable(table, name))));
+  for (let size = -1; size !== chosen.size; ) {
+    size = chosen.size;
+    for (const table of tables) {
+      const { partitionOf } = table;
+      if (partitionOf !== null && [...chosen].some((each) => isTable(each, partitionOf))) chosen.add(table);
+    }
+  }
+  return tables.filter((table) => chosen.has(table));
 }
 
 /** The tables that a restore brings. */
@@ -52,7 +64,9 @@ export function selectLines(
 ): { lines: string[]; skippedKeys: string[] } {
   const lines: string[] = [];
   const skippedKeys: string[] = [];
-  const prefixes = selection.tables.map((table) => linePrefixes(table));
+  const prefixes = selection.tables.map((table) =>
+    linePrefixes(table, willBeThere(table.partitionOf, selection, target)),
+  );
   const schemasNeeded = new Set([...selection.schemas, ...selection.tables.map(({ schema }) => schema)]);
   for (const line of list.split('\n')) {
     const match = LINE.exec(line);
@@ -87,13 +101,15 @@ function schemaPrefixes(schema: string): string[] {
 const OF_TABLE =
   `TABLE|TABLE DATA|CONSTRAINT|CHECK CONSTRAINT|FK CONSTRAINT|DEFAULT|TRIGGER|RULE|POLICY|ROW SECURITY`.split('|');
 
-function linePrefixes({ schema, name, indexes, sequences }: StoredTable): string[] {
+function linePrefixes({ schema, name, indexes, sequences }: StoredTable, isAttached: boolean): string[] {
   const about = ['COMMENT', 'ACL', 'SECURITY LABEL'];
   return [
     ...OF_TABLE.map((kind) => `${kind} ${schema} ${name} `),
     ...about.map((kind) => `${kind} ${schema} TABLE ${name} `),
     ...about.map((kind) => `${kind} ${schema} COLUMN ${name}.`),
     ...['CONSTRAINT', 'TRIGGER', 'POLICY', 'RULE'].map((kind) => `COMMENT ${schema} ${kind} ${name} `),
+    ...(isAttached ? [`TABLE ATTACH ${schema} ${name} `] : []),
+    ...(isAttached ? indexes.map((index) => `INDEX ATTACH ${schema} ${index} `) : []),
     ...indexes.flatMap((index) => [`INDEX ${schema} ${index} `, `COMMENT ${schema} INDEX ${index} `]),
     ...sequences.flatMap((sequence) => [
       ...['SEQUENCE', 'SEQUENCE OWNED BY', 'SEQUENCE SET'].map((kind) => `${kind} ${schema} ${sequence} `),
@@ -103,14 +119,20 @@ function linePrefixes({ schema, name, indexes, sequences }: StoredTable): string
 }
 
 /** Whether the table that a foreign key refers to will be there. */
-function isKeyPossible(rest: string, { schemas, tables }: Selection, target: TargetNames): boolean {
-  for (const table of tables)
+function isKeyPossible(rest: string, selection: Selection, target: TargetNames): boolean {
+  for (const table of selection.tables)
     for (const key of table.references) {
       if (!rest.startsWith(`${table.schema} ${table.name} ${key.constraint} `)) continue;
-      const comes = schemas.includes(key.schema) || tables.some((each) => isTable(each, key));
-      return comes || target.tables.has(printedName(key));
+      return willBeThere(key, selection, target);
     }
   return true;
+}
+
+/** Whether a table is among those that are restored, or in the target already. */
+function willBeThere(name: TableName | null, { schemas, tables }: Selection, target: TargetNames): boolean {
+  if (name === null) return false;
+  if (schemas.includes(name.schema) || tables.some((each) => isTable(each, name))) return true;
+  return target.tables.has(printedName(name));
 }
 
 export function printedName({ schema, table }: TableName): string {

@@ -13,6 +13,8 @@ const table = z.object({
   /** What a restore of this table alone takes along: their names in the same schema. */
   indexes: z.array(z.string()),
   sequences: z.array(z.string()),
+  /** The table whose partition it is. */
+  partitionOf: z.object({ schema: z.string(), table: z.string() }).nullable(),
   /** Its foreign keys, and the tables that they refer to. */
   references: z.array(z.object({ constraint: z.string(), schema: z.string(), table: z.string() })),
 });

@@ -48,6 +48,8 @@ export async function dumpDatabase(name: string, context: DumpContext, signal: A
   const session = await Session.open(context.connection, name, signal);
   try {
     await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    // Asking for a table's size waits for its lock too.
+    await session.run(`SET LOCAL lock_timeout = '${context.configuration.lockTimeoutSeconds}s'`);
     const { snapshot } = await session.row<{ snapshot: string }>('SELECT pg_export_snapshot() AS snapshot');
     const properties = await readProperties(session, context.serverMajor);
     const tables = chosenTables(await listTables(session), context.configuration);

@@ -14,6 +14,11 @@ export async function readServerVersion(session: Session): Promise<{ version: st
   return { version: version.split(' ')[0] ?? version, major: Math.floor(Number(number) / 10_000) };
 }
 
+export async function isSuperuserSession(session: Session): Promise<boolean> {
+  const { value } = await session.row<{ value: string }>(`SELECT current_setting('is_superuser') AS value`);
+  return value === 'on';
+}
+
 /** Names of all databases that accept connections and are no templates, in order. */
 export async function listDatabases(session: Session): Promise<string[]> {
   const rows = await session.rows<{ name: string }>(
@@ -56,6 +61,9 @@ export async function listTables(session: Session): Promise<ListedTable[]> {
             ARRAY(SELECT s.relname::text FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
                    WHERE d.refobjid = c.oid AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
                      AND d.deptype IN ('a', 'i') ORDER BY 1) AS sequences,
+            (SELECT json_build_object('schema', pn.nspname, 'table', pc.relname)
+               FROM pg_inherits h JOIN pg_class pc ON pc.oid = h.inhparent JOIN pg_namespace pn ON pn.oid = pc.relnamespace
+              WHERE h.inhrelid = c.oid AND c.relispartition) AS "partitionOf",
             COALESCE((SELECT json_agg(json_build_object('constraint', f.conname, 'schema', rn.nspname, 'table', rc.relname))
                FROM pg_constraint f JOIN pg_class rc ON rc.oid = f.confrelid JOIN pg_namespace rn ON rn.oid = rc.relnamespace
               WHERE f.conrelid = c.oid AND f.contype = 'f'), '[]') AS references

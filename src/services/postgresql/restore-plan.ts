@@ -3,6 +3,7 @@ import { printedName, type Selection, selectedTables, selectionOf } from './arch
 import type { Connection } from './connection.ts';
 import type { StoredDatabase } from './contents.ts';
 import { listTables } from './database-facts.ts';
+import type { TableName } from './name-pattern.ts';
 import { isSelection, type RestoreOptions } from './restore-options.ts';
 import { quoted, Session } from './session.ts';
 
@@ -24,7 +25,7 @@ export interface ExistingDatabase {
   schemas: ReadonlySet<string>;
   /** `schema.table`, of the tables that users made. */
   tables: ReadonlySet<string>;
-  /** Those of the tables that hold a row. */
+  /** Those of the tables in question that hold a row. */
   filled: ReadonlySet<string>;
   isEmpty: boolean;
 }
@@ -46,7 +47,8 @@ export async function planDatabase(
     if (options.dataOnly) throw dataWithoutDatabase(target);
     return { database, target, action: 'create', selection, existing: undefined };
   }
-  const existing = await lookInto(target, connection, signal);
+  const rowsMatter = options.dataOnly ? selectedTables(database, selection).map(nameOf) : [];
+  const existing = await lookInto(target, rowsMatter, connection, signal);
   const action = actionFor({ database, target, selection, existing, options });
   if (action === 'clean' || action === 'replace') await refuseUsed(target, maintenance);
   return { database, target, action, selection, existing };
@@ -60,7 +62,7 @@ function actionFor(given: {
   options: RestoreOptions;
 }): PlannedAction {
   const { database, target, selection, existing, options } = given;
-  const tables = selectedTables(database, selection).map(({ schema, name }) => printedName({ schema, table: name }));
+  const tables = selectedTables(database, selection).map(nameOf).map(printedName);
   if (options.dataOnly) {
     refuse(
       target,
@@ -84,6 +86,10 @@ function actionFor(given: {
     'has already',
   );
   return 'add';
+}
+
+function nameOf({ schema, name }: { schema: string; name: string }): TableName {
+  return { schema, table: name };
 }
 
 function refuse(target: string, names: readonly string[], what: string): void {
@@ -121,17 +127,24 @@ export async function refuseUsed(target: string, maintenance: Session): Promise<
   throw new HoldfastError('conflict', 'postgresql-database-in-use', message, { details: { target } });
 }
 
-async function lookInto(target: string, connection: Connection, signal: AbortSignal): Promise<ExistingDatabase> {
+async function lookInto(
+  target: string,
+  rowsMatter: readonly TableName[],
+  connection: Connection,
+  signal: AbortSignal,
+): Promise<ExistingDatabase> {
   const session = await Session.open(connection, target, signal);
   try {
     const schemas = await session.rows<{ name: string }>('SELECT nspname AS name FROM pg_namespace');
-    const tables = (await listTables(session)).map(({ schema, name }) => ({ schema, table: name }));
+    const tables = (await listTables(session)).map(nameOf);
     const filled: string[] = [];
     const { objects } = await session.row<{ objects: string }>(USER_OBJECTS);
-    for (const name of tables) if (await holdsRows(session, name)) filled.push(printedName(name));
+    const there = new Set(tables.map(printedName));
+    for (const name of rowsMatter)
+      if (there.has(printedName(name)) && (await holdsRows(session, name))) filled.push(printedName(name));
     return {
       schemas: new Set(schemas.map(({ name }) => name)),
-      tables: new Set(tables.map(printedName)),
+      tables: there,
       filled: new Set(filled),
       isEmpty: Number(objects) === 0,
     };
@@ -149,7 +162,7 @@ const USER_OBJECTS = `SELECT (SELECT count(*) FROM pg_class WHERE oid >= ${FIRST
   + (SELECT count(*) FROM pg_namespace WHERE oid >= ${FIRST_USER_OID} AND nspname !~ '^pg_(toast_)?temp')
   + (SELECT count(*) FROM pg_largeobject_metadata) AS objects`;
 
-async function holdsRows(session: Session, { schema, table }: { schema: string; table: string }): Promise<boolean> {
+async function holdsRows(session: Session, { schema, table }: TableName): Promise<boolean> {
   const rows = await session.rows(`SELECT FROM ONLY ${quoted(schema)}.${quoted(table)} LIMIT 1`);
   return rows.length > 0;
 }

@@ -6,7 +6,7 @@ import { type ClientTools, findClientTools } from './client-tools.ts';
 import { parsePostgresqlConfiguration } from './configuration.ts';
 import { Connection, type ResolveSecret } from './connection.ts';
 import type { StoredDatabase } from './contents.ts';
-import { readServerVersion } from './database-facts.ts';
+import { isSuperuserSession, readServerVersion } from './database-facts.ts';
 import { restoreGlobals } from './globals.ts';
 import { isSelection, parseRestoreOptions, type RestoreOptions } from './restore-options.ts';
 import { type DatabasePlan, planDatabase, refuseUsed } from './restore-plan.ts';
@@ -36,10 +36,11 @@ export async function restorePostgresql(
   const maintenance = await Session.open(connection, connection.database, context.signal);
   try {
     const { major } = await readServerVersion(maintenance);
+    const isSuperuser = await isSuperuserSession(maintenance);
     refuseOlder(stored, major);
     const tools = await findClientTools(Math.max(major, stored.contents.tools.major), stored.binaries);
     const plans = await planAll(chosenDatabases(stored, options), options, { connection, maintenance, context });
-    const job = { context, options, stored, connection, maintenance, tools, major };
+    const job = { context, options, stored, connection, maintenance, tools, major, isSuperuser };
     if (options.dryRun) return { report: { dryRun: true, ...describe(plans, job) } };
     const globals = options.globals ? await globalsOf(job) : undefined;
     const databases: Record<string, unknown>[] = [];
@@ -59,6 +60,7 @@ interface RestoreJob {
   tools: ClientTools;
   /** Of the target's server. */
   major: number;
+  isSuperuser: boolean;
 }
 
 function connectionOf({ resource }: RestoreContext, options: RestoreOptions) {
@@ -181,12 +183,12 @@ async function dropWorking(name: string, connection: Connection, warn: (message:
 }
 
 async function fillDatabase(plan: DatabasePlan, into: string, job: RestoreJob) {
-  const { context, options, stored, connection, tools } = job;
+  const { context, options, stored, connection, tools, isSuperuser } = job;
   const { database, selection } = plan;
   const archive = { stored, database, tools };
   const { warn, signal } = context;
   const onBytes = progressOf(context, database);
-  await restoreArchive({ plan, into, archive, connection, options, warn, onBytes }, signal);
+  await restoreArchive({ plan, into, archive, connection, isSuperuser, options, warn, onBytes }, signal);
   if (options.schemaOnly) return {};
   const isWhole = selection === undefined && !options.dataOnly && plan.action !== 'clean';
   const session = await Session.open(connection, into, signal);

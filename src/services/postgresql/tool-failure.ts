@@ -65,7 +65,7 @@ const KNOWN: readonly KnownFailure[] = [
       `${tool} is older than the pg_dump that made this backup. Install client tools of at least that version, or name their folder by \`binaries\`.`,
   },
   {
-    pattern: /could not execute query: ERROR: +role ".*" does not exist/,
+    pattern: /(?:could not execute query|psql:\S+): ERROR: +role ".*" does not exist/,
     kind: 'not-found',
     code: 'postgresql-role-missing',
     message: ({ database }, said) =>
@@ -107,7 +107,7 @@ export function unreadableMessage(user: string, database: string, what: string):
 }
 
 function spoken(end: ToolEnd): string {
-  const errors = toolMessages(end.stderr).filter((line) => /: (error|fatal): /.test(line));
+  const errors = toolMessages(end.stderr).filter((line) => /: (error|fatal): /i.test(line));
   const lines = errors.length > 0 ? errors : toolMessages(end.stderr).slice(-2);
   return lines.slice(0, MOST_LINES).join(' ');
 }
