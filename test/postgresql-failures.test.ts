@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Operation } from '../src/core/operation.ts';
 import { gather } from './managed-application.ts';
 import { completed, failed, NOTHING, PostgresqlRig, toolProcesses } from './postgresql-rig.ts';
@@ -9,6 +10,14 @@ import { SKIP_REASON } from './postgresql-server.ts';
 
 const LARGE = `CREATE TABLE large AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) || repeat(md5((-g)::text), 4) AS filler
   FROM generate_series(1, 500000) g; ALTER TABLE large ADD PRIMARY KEY (id)`;
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It was quicker.
+  }
+}
 
 describe('a backup of PostgreSQL that goes wrong', { skip: SKIP_REASON, timeout: 1_200_000 }, () => {
   let rig: PostgresqlRig;
@@ -42,8 +51,11 @@ describe('a backup of PostgreSQL that goes wrong', { skip: SKIP_REASON, timeout:
     return ended;
   }
 
-  const isRunning = async (operation: Operation) =>
-    ['queued', 'running'].includes((await rig.managed.application.operations.get(operation.id)).status);
+  const isRunning = async (operation: { id: string }) => {
+    await turn();
+    const { status } = await rig.managed.application.operations.get(operation.id);
+    return status === 'queued' || status === 'running';
+  };
 
   test('tells a wrong password, and never shows it', async () => {
     process.env.HOLDFAST_TEST_PASSWORD = 'not-the-p4ssword';
@@ -109,9 +121,12 @@ describe('a backup of PostgreSQL that goes wrong', { skip: SKIP_REASON, timeout:
   test('tells a table that stays locked', async () => {
     const locking = sql('shop', 'BEGIN; LOCK TABLE plain; SELECT pg_sleep(600)').catch(() => undefined);
     const locked = `SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'plain'::regclass`;
-    while ((await sql('shop', locked)) !== '1') await new Promise((resolve) => setImmediate(resolve));
+    while ((await sql('shop', locked)) !== '1') await turn();
     await fails({ databases: ['shop'], lockTimeoutSeconds: 1 }, 'postgresql-locked', /lockTimeoutSeconds|locks/);
-    await sql('postgres', `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%'`);
+    await sql(
+      'postgres',
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()`,
+    );
     await locking;
   });
 
@@ -131,11 +146,7 @@ describe('a backup of PostgreSQL that goes wrong', { skip: SKIP_REASON, timeout:
       while (await isRunning(running)) {
         for (const { pid } of toolProcesses()) {
           commands.push(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
-          try {
-            process.kill(pid, 'SIGKILL');
-          } catch {
-            // It was quicker.
-          }
+          killed(pid);
         }
       }
     });
@@ -145,8 +156,7 @@ describe('a backup of PostgreSQL that goes wrong', { skip: SKIP_REASON, timeout:
 
   test('that is cancelled ends its tools, and the next one works', async () => {
     const started = await rig.start({ databases: ['large', 'shop'] });
-    while (!toolProcesses().some(({ name }) => name === 'pg_dump'))
-      await new Promise((resolve) => setImmediate(resolve));
+    while (!toolProcesses().some(({ name }) => name === 'pg_dump')) await turn();
     await rig.managed.application.operations.cancel(started.id);
     assert.equal((await rig.ended(started)).status, 'cancelled');
     assert.deepEqual(await rig.leftovers(), NOTHING);
@@ -168,13 +178,7 @@ describe('a backup of PostgreSQL that goes wrong', { skip: SKIP_REASON, timeout:
       const { application } = rig.managed;
       const options = { targetDatabase: 'half', jobs };
       const { operation } = await application.restores.restore({ backupId: backup.id, createdBy: 'test', options });
-      while (await isRunning(await application.operations.get(operation.id)))
-        for (const { pid } of toolProcesses())
-          try {
-            process.kill(pid, 'SIGKILL');
-          } catch {
-            // It was quicker.
-          }
+      while (await isRunning(operation)) for (const { pid } of toolProcesses()) killed(pid);
       failed(await rig.ended(operation), 'postgresql-tool-killed', /pg_restore/);
       assert.deepEqual(await rig.leftovers(), NOTHING);
     }
@@ -187,7 +191,7 @@ describe('a backup of PostgreSQL that goes wrong', { skip: SKIP_REASON, timeout:
     const { bytes } = await rig.managed.application.backups.content(backup.id, new AbortController().signal);
     await assert.rejects(
       async () => {
-        for await (const _ of bytes) for (const { pid } of toolProcesses()) process.kill(pid, 'SIGKILL');
+        for await (const _ of bytes) for (const { pid } of toolProcesses()) killed(pid);
       },
       { code: 'postgresql-tool-killed' },
     );

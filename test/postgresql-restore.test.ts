@@ -90,7 +90,10 @@ describe('a restore of a PostgreSQL database', { skip: SKIP_REASON, timeout: 1_2
       const operation = await rig.restore(backup, { targetDatabase: 'used', onExisting });
       failed(operation, 'postgresql-database-in-use', /"used" is in use: 1 × postgres \(psql\)/);
     }
-    await sql('postgres', `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'used'`);
+    await sql(
+      'postgres',
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'used' AND pid <> pg_backend_pid()`,
+    );
     await sleeping;
     assert.equal(await names('used'), 'mine');
   });

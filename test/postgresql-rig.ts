@@ -99,13 +99,15 @@ export class PostgresqlRig {
   }
 }
 
-/** The client tools that this process has started and that still run. */
+/** The client tools that the service has started in this process and that still run. */
 export function toolProcesses(): { pid: number; name: string }[] {
   const found: { pid: number; name: string }[] = [];
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const [, name = '', rest = ''] = /^\d+ \((.*)\) \S (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
-      const isOurs = Number(rest.split(' ')[0]) === process.pid;
+      const [parent, group] = rest.split(' ');
+      // The service gives each tool a group of its own, the tests do not.
+      const isOurs = Number(parent) === process.pid && group === pid;
       if (isOurs && /^(pg_dump|pg_dumpall|pg_restore|psql)$/.test(name)) found.push({ pid: Number(pid), name });
     } catch {
       // It ended meanwhile.

@@ -20,7 +20,7 @@ export function toolMessages(stderr: string): string[] {
 }
 
 const MESSAGE = /^(pg_dump|pg_dumpall|pg_restore|psql)(:\S*)?: /;
-const QUOTED = /: (detail|hint|from TOC entry|The command was|Command was)/i;
+const QUOTED = /: (detail: (?!Error message from server)|hint|from TOC entry|The command was|Command was)/i;
 
 /** What it means that a tool failed, to the one who asked for a backup or a restore. */
 export function toolFailure(end: ToolEnd, { tool, database, connection }: ToolContext): HoldfastError {
@@ -87,7 +87,7 @@ const KNOWN: readonly KnownFailure[] = [
   },
   {
     pattern:
-      /terminating connection|server closed the connection|connection to server .* (failed|was lost)|could not connect|the database system is/,
+      /terminating connection|PQgetCopyData\(\) failed|server closed the connection|connection to server .* (failed|was lost)|could not connect|the database system is/,
     kind: 'unavailable',
     code: 'postgresql-unreachable',
     message: ({ tool, database, connection }, said) =>
@@ -107,7 +107,7 @@ export function unreadableMessage(user: string, database: string, what: string):
 }
 
 function spoken(end: ToolEnd): string {
-  const errors = toolMessages(end.stderr).filter((line) => /: (error|fatal): /i.test(line));
+  const errors = toolMessages(end.stderr).filter((line) => /: (error|fatal|detail): /i.test(line));
   const lines = errors.length > 0 ? errors : toolMessages(end.stderr).slice(-2);
   return lines.slice(0, MOST_LINES).join(' ');
 }

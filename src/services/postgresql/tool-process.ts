@@ -56,9 +56,10 @@ export function startTool(
   });
   ended.catch(() => undefined);
   const stopSoon = (): void => {
-    kill('SIGTERM');
-    // What nobody reads any more must not hold the process up.
+    // A process has not ended for Node.js before all that it wrote was read.
     child.stdout.resume();
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    kill('SIGTERM');
     timer ??= setTimeout(() => kill('SIGKILL'), PATIENCE);
   };
   signal.addEventListener('abort', stopSoon, { once: true });
