@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const PARENT = '/usr/lib/postgresql';
+/** As it is before a rig points it to a folder that no other account may enter. */
+const PLACE = tmpdir();
 
 /** Folder of the newest server's programs, or undefined where none is installed. */
 export const SERVER_PROGRAMS: string | undefined = (existsSync(PARENT) ? readdirSync(PARENT) : [])
@@ -37,7 +39,7 @@ export class PostgresqlServer {
   }
 
   static async start(settings: readonly string[] = []): Promise<PostgresqlServer> {
-    const folder = await mkdtemp(path.join(tmpdir(), 'pg-'));
+    const folder = await mkdtemp(path.join(PLACE, 'pg-'));
     await chmod(folder, 0o755);
     const server = new PostgresqlServer(folder, await freePort(), SERVER_PROGRAMS ?? '');
     const passwordFile = path.join(folder, 'password');
@@ -73,14 +75,14 @@ export class PostgresqlServer {
   async sql(database: string, script: string): Promise<string> {
     const file = path.join(this.folder, `script-${Math.random()}.sql`);
     await writeFile(file, script);
-    const args = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', database, '-f', file];
-    const { stdout } = await run(path.join(this.programs, 'psql'), args, this.#client());
+    const args = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', file];
+    const { stdout } = await run(path.join(this.programs, 'psql'), args, this.#client(database));
     return stdout.trim();
   }
 
   /** The whole database as plain SQL, without the random keys of newer pg_dumps. */
   async dump(database: string, ...options: string[]): Promise<string> {
-    const { stdout } = await run(path.join(this.programs, 'pg_dump'), [...options, '-d', database], this.#client());
+    const { stdout } = await run(path.join(this.programs, 'pg_dump'), [...options], this.#client(database));
     return stdout.replaceAll(/^\\(un)?restrict .*$/gm, '');
   }
 
@@ -89,8 +91,9 @@ export class PostgresqlServer {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  #client() {
-    const env = { ...process.env, PGHOST: this.folder, PGPORT: String(this.port), PGUSER: 'postgres' };
+  #client(database: string) {
+    // A name on the command line would be read as a connection string where it has an equals sign.
+    const env = { PGDATABASE: database, ...process.env, PGHOST: this.folder, PGPORT: String(this.port), PGUSER: 'postgres' };
     return { env: { ...env, PGPASSWORD: this.password }, maxBuffer: 1 << 30, encoding: 'latin1' as const };
   }
 
