@@ -93,7 +93,13 @@ export class PostgresqlServer {
 
   #client(database: string) {
     // A name on the command line would be read as a connection string where it has an equals sign.
-    const env = { PGDATABASE: database, ...process.env, PGHOST: this.folder, PGPORT: String(this.port), PGUSER: 'postgres' };
+    const env = {
+      PGDATABASE: database,
+      ...process.env,
+      PGHOST: this.folder,
+      PGPORT: String(this.port),
+      PGUSER: 'postgres',
+    };
     return { env: { ...env, PGPASSWORD: this.password }, maxBuffer: 1 << 30, encoding: 'latin1' as const };
   }
 
