@@ -172,6 +172,30 @@ describe('a backup of PostgreSQL that goes wrong', { skip: SKIP_REASON, timeout:
     assert.ok(share < 0.1, `stored ${share} of it again`);
   });
 
+  test('counts the rows of the very moment that it dumps, whatever is written meanwhile', async () => {
+    await sql('large', 'CREATE TABLE growing (n serial)');
+    const grow = `DO $$ BEGIN FOR i IN 1..20000 LOOP INSERT INTO growing DEFAULT VALUES; DELETE FROM large WHERE id = i;
+      COMMIT; END LOOP; END $$`;
+    const writing = sql('large', grow);
+    const backups = [await rig.backUp({ databases: ['large'] }), await rig.backUp({ databases: ['large'] })];
+    await writing;
+    // A restore counts again and compares.
+    for (const backup of backups)
+      completed(await rig.restore(backup, { targetDatabase: 'moment', onExisting: 'drop' }));
+  });
+
+  test('cancels a restore without a trace', async () => {
+    const { application } = rig.managed;
+    const backup = await rig.backUp({ databases: ['large'] });
+    const options = { targetDatabase: 'never' };
+    const { operation } = await application.restores.restore({ backupId: backup.id, createdBy: 'test', options });
+    while (!toolProcesses().some(({ name }) => name === 'pg_restore')) await turn();
+    await application.operations.cancel(operation.id);
+    assert.equal((await rig.ended(operation)).status, 'cancelled');
+    assert.deepEqual(await rig.leftovers(), NOTHING);
+    assert.equal(await sql('postgres', `SELECT count(*) FROM pg_database WHERE datname = 'never'`), '0');
+  });
+
   test('fails a restore that is killed, and leaves nothing of the database', async () => {
     const backup = await rig.backUp({ databases: ['large'] });
     for (const jobs of [1, 2]) {

@@ -28,6 +28,8 @@ export interface ExistingDatabase {
   /** Those of the tables in question that hold a row. */
   filled: ReadonlySet<string>;
   isEmpty: boolean;
+  /** The server's process that told all this, which may take a moment to go. */
+  seenBy: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export async function planDatabase(
   const rowsMatter = options.dataOnly ? selectedTables(database, selection).map(nameOf) : [];
   const existing = await lookInto(target, rowsMatter, connection, signal);
   const action = actionFor({ database, target, selection, existing, options });
-  if (action === 'clean' || action === 'replace') await refuseUsed(target, maintenance);
+  if (action === 'clean' || action === 'replace') await refuseUsed(target, maintenance, existing.seenBy);
   return { database, target, action, selection, existing };
 }
 
@@ -109,12 +111,12 @@ function dataWithoutDatabase(target: string): HoldfastError {
 }
 
 /** @throws HoldfastError `postgresql-database-in-use` (conflict) naming who is connected */
-export async function refuseUsed(target: string, maintenance: Session): Promise<void> {
+export async function refuseUsed(target: string, maintenance: Session, ownProcess = 0): Promise<void> {
   const users = await maintenance.rows<{ usename: string | null; application: string | null; count: string }>(
     `SELECT usename, application_name AS application, count(*) AS count FROM pg_stat_activity
-      WHERE datname = $1 AND pid <> pg_backend_pid() AND COALESCE(backend_type, 'client backend') = 'client backend'
+      WHERE datname = $1 AND pid NOT IN (pg_backend_pid(), $2) AND COALESCE(backend_type, 'client backend') = 'client backend'
       GROUP BY 1, 2 ORDER BY 3 DESC`,
-    [target],
+    [target, ownProcess],
   );
   if (users.length === 0) return;
   const named = users
@@ -138,7 +140,7 @@ async function lookInto(
     const schemas = await session.rows<{ name: string }>('SELECT nspname AS name FROM pg_namespace');
     const tables = (await listTables(session)).map(nameOf);
     const filled: string[] = [];
-    const { objects } = await session.row<{ objects: string }>(USER_OBJECTS);
+    const { objects, pid } = await session.row<{ objects: string; pid: number }>(USER_OBJECTS);
     const there = new Set(tables.map(printedName));
     for (const name of rowsMatter)
       if (there.has(printedName(name)) && (await holdsRows(session, name))) filled.push(printedName(name));
@@ -147,6 +149,7 @@ async function lookInto(
       tables: there,
       filled: new Set(filled),
       isEmpty: Number(objects) === 0,
+      seenBy: pid,
     };
   } finally {
     await session.close();
@@ -160,7 +163,8 @@ const USER_OBJECTS = `SELECT (SELECT count(*) FROM pg_class WHERE oid >= ${FIRST
   + (SELECT count(*) FROM pg_proc WHERE oid >= ${FIRST_USER_OID}) + (SELECT count(*) FROM pg_type WHERE oid >= ${FIRST_USER_OID}
       AND typtype IN ('e', 'd', 'r'))
   + (SELECT count(*) FROM pg_namespace WHERE oid >= ${FIRST_USER_OID} AND nspname !~ '^pg_(toast_)?temp')
-  + (SELECT count(*) FROM pg_largeobject_metadata) AS objects`;
+  + (SELECT count(*) FROM pg_largeobject_metadata) AS objects,
+  pg_backend_pid() AS pid`;
 
 async function holdsRows(session: Session, { schema, table }: TableName): Promise<boolean> {
   const rows = await session.rows(`SELECT FROM ONLY ${quoted(schema)}.${quoted(table)} LIMIT 1`);
