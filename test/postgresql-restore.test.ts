@@ -120,14 +120,28 @@ describe('a restore of a PostgreSQL database', { skip: SKIP_REASON, timeout: 1_2
   });
 
   test('of a table alone leaves out foreign keys to tables that are not there, and says so', async () => {
-    const tables = ['sales.orders_2025', '"Odd Schema"."a ""quoted"".name; --"'];
-    const operation = await rig.restore(backup, { targetDatabase: 'alone', tables, owners: false, privileges: false });
-    // The enumerated type is not among the tables.
-    failed(operation, 'postgresql-tool-failed', /type "sales\.state" does not exist/);
-    const odd = { targetDatabase: 'alone', tables: tables.slice(1) };
-    completed(await rig.restore(backup, odd));
-    assert.equal(await sql('alone', `SELECT count(*) FROM "Odd Schema"."a ""quoted"".name; --"`), '2');
-    assert.equal(await sql('postgres', `SELECT count(*) FROM pg_database WHERE datname LIKE 'holdfast%'`), '0');
+    await sql('postgres', 'CREATE DATABASE keys');
+    await sql(
+      'keys',
+      `CREATE TABLE owner (id int PRIMARY KEY); INSERT INTO owner VALUES (1);
+      CREATE TABLE owned (id int PRIMARY KEY, owner int REFERENCES owner, UNIQUE (owner)); INSERT INTO owned VALUES (1, 1)`,
+    );
+    const keys = await rig.backUp({ databases: ['keys'] });
+    const keysOf = (database: string) =>
+      sql(database, `SELECT conname FROM pg_constraint WHERE conrelid = 'owned'::regclass ORDER BY 1`);
+    const alone = completed(await rig.restore(keys, { targetDatabase: 'alone', tables: ['public.owned'] }));
+    assert.match(alone.warnings.join(), /owned_owner_fkey.*left out/);
+    assert.equal(await keysOf('alone'), 'owned_owner_key\nowned_pkey');
+    const tables = ['public.owned', 'public.owner'];
+    assert.deepEqual(completed(await rig.restore(keys, { targetDatabase: 'both', tables })).warnings, []);
+    assert.equal(await keysOf('both'), await keysOf('keys'));
+  });
+
+  test('of a table without the type that it needs stops, and makes no database', async () => {
+    const options = { targetDatabase: 'typeless', tables: ['sales.orders'] };
+    failed(await rig.restore(backup, options), 'postgresql-tool-failed', /type "sales\.state" does not exist/);
+    assert.equal(await sql('postgres', `SELECT count(*) FROM pg_database WHERE datname = 'typeless'`), '0');
+    assert.deepEqual(await rig.leftovers(), NOTHING);
   });
 
   test('brings a schema back whole', async () => {

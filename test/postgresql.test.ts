@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Backup } from '../src/core/backup.ts';
+import { StoredBackup, type StoredFile } from '../src/services/postgresql/stored-backup.ts';
 import { completed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';
 import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
@@ -76,5 +77,22 @@ describe('a PostgreSQL database that is backed up', { skip: SKIP_REASON, timeout
     completed(operation);
     sameText(await rig.server.dump('shop_jobs', '--schema-only'), await rig.server.dump('shop', '--schema-only'));
     assert.deepEqual(await rig.leftovers(), NOTHING);
+  });
+
+  test('is not given to its end where a dump is not what its checksum says', async () => {
+    const reader = await rig.managed.repository.openSnapshot(backup.id);
+    try {
+      const stored = await StoredBackup.open([{ backup, reader }]);
+      const { dump } = stored.contents.databases[0]!;
+      const read = async (file: StoredFile) => {
+        let bytes = 0;
+        for await (const piece of stored.bytes(file, new AbortController().signal)) bytes += piece.length;
+        return bytes;
+      };
+      assert.equal(await read(dump), dump.bytes);
+      await assert.rejects(read({ ...dump, sha256: '0'.repeat(64) }), { code: 'checksum-differs' });
+    } finally {
+      await reader.close();
+    }
   });
 });
