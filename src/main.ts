@@ -53,6 +53,10 @@ const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] 
   async () => (await import('./services/stream/stream-service.ts')).createStreamService(),
   async () => (await import('./services/files/files-service.ts')).createFilesService(),
   async () => (await import('./services/sqlite/sqlite-service.ts')).createSqliteService(),
+  async () =>
+    (await import('./services/postgresql/postgresql-service.ts')).createPostgresqlService((reference) =>
+      resolveSecret(reference, process.env),
+    ),
 ];
 
 const clock: Clock = { now: () => new Date() };

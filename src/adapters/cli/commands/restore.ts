@@ -21,6 +21,7 @@ interface RestoreOptions {
   dryRun?: boolean;
   output?: string;
   allowDamaged?: boolean;
+  options?: Readonly<Record<string, unknown>>;
 }
 
 export function define(command: Command, session: CommandSession): void {
@@ -42,6 +43,7 @@ export function define(command: Command, session: CommandSession): void {
     .option('--dry-run', 'only tell what would be restored')
     .option('--output <file>', 'file to write a document or stream to; "-" for standard output')
     .option('--allow-damaged', 'give zeros for what is lost instead of stopping; ends with code 4')
+    .option('--options <json>', "the service's own options, as one JSON object", jsonObject)
     .addHelpText('after', EXAMPLES)
     .action((reference: string, options: RestoreOptions) => restore(session, reference, options));
 }
@@ -51,6 +53,7 @@ Examples:
   holdfast restore latest --resource shop --output - | psql shop
   holdfast restore latest --resource shop-files --at "2026-01-31 12:00" --target /tmp/shop
   holdfast restore latest --resource shop-db --target /srv/shop/copy.db
+  holdfast restore latest --resource shop-pg --options '{"targetDatabase": "shop_copy"}'
   holdfast restore backup-01J... --path etc/nginx --in-place --conflict newer`;
 
 async function restore(session: CommandSession, reference: string, options: RestoreOptions): Promise<void> {
@@ -65,7 +68,8 @@ async function restore(session: CommandSession, reference: string, options: Rest
   const among = { ...(options.resource === undefined ? {} : { resourceId: options.resource }), ...(at && { at }) };
   const backup = await chooseBackup(application, reference, among);
   session.deed = { action: 'restore.create', subject: backup.id, details: { resourceId: backup.resourceId } };
-  if (backup.contentKind === 'tree' || isRestoredToPlace(application, backup, options))
+  const isTree = backup.contentKind === 'tree' && options.output === undefined;
+  if (isTree || isRestoredToPlace(application, backup, options))
     await restoreToPlace(session, application, backup, options);
   else await restoreContent(session, application, backup, options);
 }
@@ -74,9 +78,9 @@ async function restore(session: CommandSession, reference: string, options: Rest
 function isRestoredToPlace(
   application: Application,
   backup: Backup,
-  { output, target, inPlace }: RestoreOptions,
+  { output, target, inPlace, options }: RestoreOptions,
 ): boolean {
-  if (output !== undefined || (target === undefined && inPlace !== true)) return false;
+  if (output !== undefined || (target === undefined && inPlace !== true && options === undefined)) return false;
   return application.services.some(({ name, source }) => name === backup.service && source === 'fetched');
 }
 
@@ -86,17 +90,18 @@ async function restoreToPlace(
   backup: Backup,
   options: RestoreOptions,
 ): Promise<void> {
-  if (options.output !== undefined) {
-    throw usageError('target-missing', 'This backup holds files: restore them with --target FOLDER or --in-place.');
-  }
-  if ((options.target === undefined) === (options.inPlace !== true)) {
-    throw usageError('target-missing', 'Say where the files go: --target FOLDER or --in-place, one of them.');
+  const places = [options.target, options.inPlace, options.options].filter((place) => place !== undefined);
+  if (places.length !== 1) {
+    const message = 'Say where it goes: --target FOLDER or --in-place, or for servers --options, one of them.';
+    throw usageError('target-missing', message);
   }
   const { operation } = await application.restores.restore({
     backupId: backup.id,
     createdBy: session.actor,
     options: {
-      ...(options.target === undefined ? { inPlace: true } : { target: resolve(options.target) }),
+      ...options.options,
+      ...(options.inPlace ? { inPlace: true } : {}),
+      ...(options.target === undefined ? {} : { target: resolve(options.target) }),
       ...(options.path === undefined ? {} : { paths: options.path }),
       ...(options.conflict === undefined ? {} : { conflict: options.conflict }),
       ...(options.dryRun ? { dryRun: true } : {}),
@@ -143,7 +148,8 @@ async function restoreContent(
 }
 
 function placeLines(backup: Backup, restored: RestoreOperation, options: RestoreOptions): string[] {
-  const where = options.target === undefined ? 'where it came from' : resolve(options.target);
+  const ownPlace = options.options === undefined ? 'where it came from' : 'where --options says';
+  const where = options.target === undefined ? ownPlace : resolve(options.target);
   const verb = options.dryRun ? 'Would restore' : 'Restored';
   const counts = Object.entries(restored.result ?? {}).flatMap(([name, value]) => {
     if (typeof value !== 'number' || (value === 0 && name !== 'files')) return [];
@@ -152,4 +158,15 @@ function placeLines(backup: Backup, restored: RestoreOperation, options: Restore
   });
   const warnings = restored.warnings.length === 0 ? [] : [`  ${count(restored.warnings.length, 'warning')}`];
   return [`${verb} ${backup.id} of ${formatTime(backup.createdAt)} to ${where}.`, ...counts, ...warnings];
+}
+
+function jsonObject(text: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw usageError('options-malformed', '--options takes one JSON object, such as \'{"targetDatabase": "copy"}\'.');
 }

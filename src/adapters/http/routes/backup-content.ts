@@ -44,6 +44,8 @@ export function backupContentRoutes(server: HttpServer, context: HttpContext): v
     async (request, reply) => {
       const backup = await visibleBackup(application, request.principal, request.params.id);
       if (request.query.allowDamaged === 'true') return answerDespiteDamage(context, backup, request, reply);
+      // What a service makes of a tree, such as SQL of a dump, may differ from one time to the next.
+      if (backup.contentKind === 'tree') return answerMadeContent(context, backup, request, reply);
       const etag = `"${sha256Of(backup.checksum)}"`;
       reply.header('etag', etag).header('cache-control', 'private, no-cache');
       if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send();
@@ -98,7 +100,6 @@ async function answerContent(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  if (backup.contentKind === 'tree') throw contentIsTree(backup.id);
   const reading = new AbortController();
   reply.raw.once('close', () => reading.abort());
   const content = await context.application.backups.content(backup.id, reading.signal);
@@ -113,6 +114,27 @@ async function answerContent(
   if (request.method === 'HEAD') {
     reading.abort();
     // Fastify reads what it is given to its end, and keeps the length that was announced.
+    return reply.send(Readable.from([]));
+  }
+  return reply.send(guarded(context, content.bytes, request, reply));
+}
+
+/** Of a tree whose service makes one stream of it. @throws HoldfastError `content-is-a-tree` (unsupported) for others */
+async function answerMadeContent(
+  context: HttpContext,
+  backup: Backup,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const reading = new AbortController();
+  reply.raw.once('close', () => reading.abort());
+  const content = await context.application.backups.content(backup.id, reading.signal);
+  reply
+    .type(content.mediaType)
+    .header('content-disposition', `attachment; filename="${fileName(backup, content.mediaType)}"`)
+    .header('cache-control', 'no-store');
+  if (request.method === 'HEAD') {
+    reading.abort();
     return reply.send(Readable.from([]));
   }
   return reply.send(guarded(context, content.bytes, request, reply));
@@ -169,8 +191,10 @@ async function* linesOf(entries: ReturnType<HttpContext['application']['backups'
   if (lines.length > 0) yield lines;
 }
 
+const ENDINGS: Readonly<Record<string, string>> = { 'application/json': '.json', 'application/sql': '.sql' };
+
 function fileName(backup: Backup, mediaType: string): string {
-  const ending = mediaType.startsWith('application/json') ? '.json' : '';
+  const ending = ENDINGS[mediaType.split(';')[0] ?? ''] ?? '';
   return `${backup.resourceId}-${backup.createdAt.replaceAll(/[^0-9A-Za-z]/g, '')}${ending}`.replaceAll(/["\\]/g, '_');
 }
 

@@ -140,4 +140,5 @@ function requireRestoreGrants(
 ): void {
   if (body.targetResourceId !== undefined) requireGrant(principal, body.targetResourceId);
   if (body.options?.target !== undefined) requireUnconfined(principal, 'restoring into a folder of your choice');
+  if (body.options?.connection !== undefined) requireUnconfined(principal, 'restoring to a server of your choice');
 }

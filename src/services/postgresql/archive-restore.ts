@@ -1,0 +1,128 @@
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Archive, feed, listArchive } from './archive-reading.ts';
+import { selectLines } from './archive-selection.ts';
+import { restoreCleanly } from './clean-restore.ts';
+import { type Connection, connectionText } from './connection.ts';
+import type { RestoreOptions } from './restore-options.ts';
+import type { DatabasePlan } from './restore-plan.ts';
+import { toolFailure, toolMessages } from './tool-failure.ts';
+import { startTool } from './tool-process.ts';
+
+export interface ArchiveRestore {
+  plan: DatabasePlan;
+  /** The database that pg_restore writes to: the target, or one that gets its name later. */
+  into: string;
+  archive: Archive;
+  connection: Connection;
+  /** Only such a role may switch triggers off, foreign keys' among them, while rows come in the order of the dump. */
+  isSuperuser: boolean;
+  options: RestoreOptions;
+  warn(message: string): void;
+  onBytes(bytes: number): void;
+}
+
+/**
+ * Lets pg_restore put a dump into a database. In one that was there before, everything happens in one transaction: a restore
+ * that fails leaves it as it was.
+ */
+export async function restoreArchive(restore: ArchiveRestore, signal: AbortSignal): Promise<void> {
+  const { plan, options } = restore;
+  const isOurs = plan.action === 'create' || plan.action === 'replace';
+  const jobs = isOurs ? options.jobs : 1;
+  if (jobs < options.jobs)
+    restore.warn(
+      `"${plan.target}" was there before, so it was restored in one transaction and \`jobs\` had no effect.`,
+    );
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-postgresql-'));
+  try {
+    const chosen = await optionArguments(restore, folder, signal);
+    if (plan.action === 'clean') return await restoreCleanly(chosen, restore, signal);
+    const args = [
+      '--exit-on-error',
+      '--no-password',
+      `--dbname=${connectionText(restore.into)}`,
+      ...(isOurs ? [] : ['--single-transaction']),
+      ...chosen,
+    ];
+    if (jobs > 1) await restoreFromFile([...args, `--jobs=${jobs}`], restore, folder, signal);
+    else await run(args, restore, signal, restore.archive.stored.bytes(plan.database.dump, signal));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Parallel jobs each read for themselves, which takes a file. */
+async function restoreFromFile(
+  args: readonly string[],
+  restore: ArchiveRestore,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const file = path.join(folder, 'dump');
+  const { stored, database } = restore.archive;
+  const source = Readable.from(counted(stored.bytes(database.dump, signal), restore.onBytes), { objectMode: false });
+  await pipeline(source, createWriteStream(file, { mode: 0o600 }), { signal });
+  await run([...args, file], { ...restore, onBytes: () => undefined }, signal, undefined);
+}
+
+async function run(
+  args: readonly string[],
+  { connection, into, archive, warn, onBytes }: ArchiveRestore,
+  signal: AbortSignal,
+  input: AsyncIterable<Uint8Array> | undefined,
+): Promise<void> {
+  const tool = startTool(archive.tools.program('pg_restore'), args, {
+    environment: connection.toolEnvironment(into),
+    signal,
+    name: 'pg_restore',
+  });
+  tool.stdout.resume();
+  try {
+    if (input === undefined) tool.stdin.end();
+    else await feed(counted(input, onBytes), tool);
+    const end = await tool.ended;
+    signal.throwIfAborted();
+    if (end.exitCode !== 0) throw toolFailure(end, { tool: 'pg_restore', database: into, connection });
+    for (const message of toolMessages(end.stderr)) warn(connection.withoutSecret(message));
+  } finally {
+    await tool.stop();
+  }
+}
+
+async function optionArguments(
+  { plan, archive, options, isSuperuser, warn }: ArchiveRestore,
+  folder: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const args: string[] = [];
+  if (options.schemaOnly) args.push('--schema-only');
+  if (options.dataOnly) args.push('--data-only', ...(isSuperuser ? ['--disable-triggers'] : []));
+  if (!options.owners) args.push('--no-owner');
+  if (!options.privileges) args.push('--no-privileges');
+  if (!options.tablespaces) args.push('--no-tablespaces');
+  if (plan.selection === undefined) return args;
+  const there = plan.existing ?? { schemas: new Set(['public']), tables: new Set<string>() };
+  const { lines, skippedKeys } = selectLines(await listArchive(archive, signal), plan.selection, there);
+  for (const key of skippedKeys)
+    warn(`The foreign key "${key}" was left out: the table that it refers to is neither restored nor there.`);
+  const file = path.join(folder, 'list');
+  await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+  return [...args, `--use-list=${file}`];
+}
+
+async function* counted(
+  source: AsyncIterable<Uint8Array>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const piece of source) {
+    yield piece;
+    bytes += piece.length;
+    onBytes(bytes);
+  }
+}

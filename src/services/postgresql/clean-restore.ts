@@ -1,0 +1,96 @@
+import { type Archive, feed } from './archive-reading.ts';
+import { selectedTables } from './archive-selection.ts';
+import { type Connection, inheritedEnvironment } from './connection.ts';
+import type { DatabasePlan } from './restore-plan.ts';
+import { Session } from './session.ts';
+import { toolFailure, toolMessages } from './tool-failure.ts';
+import { startTool } from './tool-process.ts';
+
+export interface CleanRestore {
+  plan: DatabasePlan;
+  into: string;
+  archive: Archive;
+  connection: Connection;
+  warn(message: string): void;
+}
+
+/**
+ * Replaces objects of a database by those of a dump, in one transaction. pg_restore itself cannot: of partitioned tables it
+ * tries to drop the partitions' inherited keys, which the server refuses. So it writes its script to psql, after statements
+ * of ours that drop what these keys are inherited from.
+ */
+export async function restoreCleanly(
+  args: readonly string[],
+  restore: CleanRestore,
+  signal: AbortSignal,
+): Promise<void> {
+  const { archive, connection, into, warn } = restore;
+  const { tools, stored, database } = archive;
+  const first = await dropsOfInherited(restore, signal);
+  const reading = startTool(tools.program('pg_restore'), ['--clean', '--if-exists', '--file=-', ...args], {
+    environment: { ...inheritedEnvironment(), LC_ALL: 'C' },
+    signal,
+    name: 'pg_restore',
+  });
+  const options = ['--no-psqlrc', '--quiet', '--no-password', '--single-transaction', '--set=ON_ERROR_STOP=1'];
+  const writing = startTool(tools.program('psql'), [...options, '--file=-'], {
+    environment: connection.toolEnvironment(into),
+    signal,
+    name: 'psql',
+  });
+  writing.stdout.resume();
+  const feeding = feed(stored.bytes(database.dump, signal), reading);
+  feeding.catch(() => undefined);
+  const context = { connection, database: into };
+  /** psql commits at the end of its input, so that must not come before all is known to be well. */
+  const script = async function* (): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(first.map((statement) => `${statement};\n`).join(''));
+    yield* reading.stdout;
+    await feeding;
+    const end = await reading.ended;
+    signal.throwIfAborted();
+    if (end.exitCode !== 0) throw toolFailure(end, { ...context, tool: 'pg_restore' });
+  };
+  try {
+    // A psql that stopped at an error reads no more: how it ended tells why.
+    await feed(script(), writing, { untilClosed: true });
+    const end = await writing.ended;
+    signal.throwIfAborted();
+    if (end.exitCode !== 0) throw toolFailure(end, { ...context, tool: 'psql' });
+    for (const message of toolMessages(end.stderr)) warn(connection.withoutSecret(message));
+  } finally {
+    await Promise.allSettled([reading.stop(), writing.stop(), feeding]);
+  }
+}
+
+/** Keys, indexes and references of partitioned tables that the dump replaces. */
+async function dropsOfInherited({ plan, connection, into }: CleanRestore, signal: AbortSignal): Promise<string[]> {
+  const tables = selectedTables(plan.database, plan.selection).map(({ schema, name }) => [schema, name]);
+  const session = await Session.open(connection, into, signal);
+  try {
+    const rows = await session.rows<{ statement: string }>(DROPS, [JSON.stringify(tables)]);
+    return rows.map(({ statement }) => statement);
+  } finally {
+    await session.close();
+  }
+}
+
+const DROPS = `
+  WITH replaced AS (
+    SELECT c.oid, c.relkind, format('%I.%I', n.nspname, c.relname) AS name
+      FROM json_array_elements($1::json) AS t JOIN pg_namespace n ON n.nspname = t->>0
+      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t->>1)
+  SELECT 1 AS step, format('ALTER TABLE %s DROP CONSTRAINT %I', r.name, f.conname) AS statement
+    FROM pg_constraint f JOIN replaced r ON r.oid = f.conrelid JOIN replaced p ON p.oid = f.confrelid
+   WHERE f.contype = 'f' AND f.conparentid = 0 AND p.relkind = 'p'
+  UNION ALL
+  SELECT 2, format('ALTER TABLE %s DROP CONSTRAINT %I', r.name, k.conname)
+    FROM pg_constraint k JOIN replaced r ON r.oid = k.conrelid
+   WHERE k.contype IN ('p', 'u', 'x') AND k.conparentid = 0 AND r.relkind = 'p'
+  UNION ALL
+  SELECT 3, format('DROP INDEX %I.%I', n.nspname, i.relname)
+    FROM pg_index x JOIN replaced r ON r.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+    JOIN pg_namespace n ON n.oid = i.relnamespace
+   WHERE r.relkind = 'p' AND NOT i.relispartition
+     AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u', 'x'))
+  ORDER BY step`;

@@ -1,0 +1,172 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { StoredStream } from '../../core/ports/repository.ts';
+import type { BackupContext } from '../../core/ports/service.ts';
+import type { ClientTools } from './client-tools.ts';
+import type { PostgresqlConfiguration } from './configuration.ts';
+import type { Connection } from './connection.ts';
+import { dumpPath, type StoredDatabase, type StoredTable } from './contents.ts';
+import {
+  chosenTables,
+  countLargeObjects,
+  countRows,
+  type ListedTable,
+  listTables,
+  readProperties,
+  unreadableTables,
+  withoutData,
+} from './database-facts.ts';
+import { parseTableName, toolPattern, toolTablePattern } from './name-pattern.ts';
+import { inParallel } from './parallel-work.ts';
+import { Session } from './session.ts';
+import { toolFailure, toolMessages, unreadableMessage } from './tool-failure.ts';
+import { startTool } from './tool-process.ts';
+
+export interface DumpContext {
+  configuration: PostgresqlConfiguration;
+  connection: Connection;
+  tools: ClientTools;
+  serverMajor: number;
+  writer: BackupContext['writer'];
+  warn(message: string): void;
+  /** Told of bytes as they come. */
+  onBytes(database: string, bytes: number): void;
+}
+
+export interface DatabaseDump {
+  database: StoredDatabase;
+  stream: StoredStream;
+}
+
+const MOST_NAMED = 20;
+
+/**
+ * Dumps one database and counts its rows in one and the same snapshot, which a transaction of ours holds open.
+ *
+ * @throws HoldfastError `postgresql-unreadable` (denied) with all that the role cannot read, and those of tools and queries
+ */
+export async function dumpDatabase(name: string, context: DumpContext, signal: AbortSignal): Promise<DatabaseDump> {
+  const session = await Session.open(context.connection, name, signal);
+  try {
+    await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    // Asking for a table's size waits for its lock too.
+    await session.run(`SET LOCAL lock_timeout = '${context.configuration.lockTimeoutSeconds}s'`);
+    const { snapshot } = await session.row<{ snapshot: string }>('SELECT pg_export_snapshot() AS snapshot');
+    const properties = await readProperties(session, context.serverMajor);
+    const tables = chosenTables(await listTables(session), context.configuration);
+    await refuseUnreadable(session, name, tables, context);
+    let stream: StoredStream | undefined;
+    let facts: Pick<StoredDatabase, 'tables' | 'largeObjects'> | undefined;
+    await inParallel([0, 1], { most: 2, signal }, async (which, ending) => {
+      if (which === 0) stream = await storeDump(name, snapshot, context, ending);
+      else facts = await countAll(session, tables, context.configuration, ending);
+    });
+    if (stream === undefined || facts === undefined)
+      throw new HoldfastError('internal', 'dump-missing', 'No dump came.');
+    const dump = { path: dumpPath(name), bytes: stream.length, sha256: stream.sha256 };
+    return { database: { ...properties, ...facts, partial: isPartial(context.configuration), dump }, stream };
+  } finally {
+    await session.close();
+  }
+}
+
+async function refuseUnreadable(
+  session: Session,
+  database: string,
+  tables: readonly ListedTable[],
+  { connection }: DumpContext,
+): Promise<void> {
+  const unreadable = await unreadableTables(session, tables);
+  if (unreadable.length === 0) return;
+  const more = unreadable.length > MOST_NAMED ? ` and ${unreadable.length - MOST_NAMED} more` : '';
+  const named = `${unreadable.slice(0, MOST_NAMED).join(', ')}${more}`;
+  throw new HoldfastError('denied', 'postgresql-unreadable', unreadableMessage(connection.user, database, named), {
+    details: { database, objects: unreadable.slice(0, 1000) },
+  });
+}
+
+async function countAll(
+  session: Session,
+  tables: readonly ListedTable[],
+  configuration: PostgresqlConfiguration,
+  signal: AbortSignal,
+): Promise<Pick<StoredDatabase, 'tables' | 'largeObjects'>> {
+  const close = () => void session.close();
+  signal.addEventListener('abort', close, { once: true });
+  try {
+    const counted: StoredTable[] = [];
+    for (const listed of tables) {
+      signal.throwIfAborted();
+      const { oid: _, ...table } = listed;
+      if (withoutData(listed, configuration)) counted.push(table);
+      else counted.push({ ...table, rows: await countRows(session, { schema: table.schema, table: table.name }) });
+    }
+    // With parts chosen, pg_dump leaves large objects away.
+    const { schemas, tables: named } = configuration;
+    const withLargeObjects = schemas.include.length + named.include.length === 0;
+    return { tables: counted, largeObjects: withLargeObjects ? await countLargeObjects(session) : 0 };
+  } finally {
+    signal.removeEventListener('abort', close);
+  }
+}
+
+async function storeDump(
+  name: string,
+  snapshot: string,
+  context: DumpContext,
+  signal: AbortSignal,
+): Promise<StoredStream> {
+  const { writer, configuration, onBytes } = context;
+  const args = ['--format=custom', '--compress=0', `--snapshot=${snapshot}`, ...choiceArguments(configuration)];
+  return writer.writeStream(toolOutput('pg_dump', args, name, context, signal), {
+    onBytes: (bytes) => onBytes(name, bytes),
+  });
+}
+
+/** What pg_dump or pg_dumpall writes; ends with an error unless the tool ended with 0. */
+export async function* toolOutput(
+  tool: 'pg_dump' | 'pg_dumpall',
+  args: readonly string[],
+  database: string,
+  { connection, tools, warn, configuration }: DumpContext,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const wait = `--lock-wait-timeout=${configuration.lockTimeoutSeconds * 1000}`;
+  const running = startTool(tools.program(tool), ['--no-password', wait, ...args], {
+    environment: connection.toolEnvironment(database),
+    signal,
+    name: tool,
+  });
+  running.stdin.end();
+  try {
+    yield* running.stdout;
+    const end = await running.ended;
+    signal.throwIfAborted();
+    if (end.exitCode !== 0) throw toolFailure(end, { tool, database, connection });
+    for (const message of toolMessages(end.stderr)) warn(`${database}: ${connection.withoutSecret(message)}`);
+  } finally {
+    await running.stop();
+  }
+}
+
+function choiceArguments({ schemas, tables }: PostgresqlConfiguration): string[] {
+  const tableArguments = (option: string, texts: readonly string[]) =>
+    texts
+      .map(parseTableName)
+      .filter((name) => name !== undefined)
+      .map((name) => `--${option}=${toolTablePattern(name)}`);
+  const included = schemas.include.length + tables.include.length > 0;
+  return [
+    ...(included ? ['--strict-names'] : []),
+    ...schemas.include.map((schema) => `--schema=${toolPattern(schema)}`),
+    ...schemas.exclude.map((schema) => `--exclude-schema=${toolPattern(schema)}`),
+    ...tableArguments('table', tables.include),
+    ...tableArguments('exclude-table', tables.exclude),
+    ...tableArguments('exclude-table-data', tables.excludeData),
+  ];
+}
+
+function isPartial({ schemas, tables }: PostgresqlConfiguration): boolean {
+  return [schemas.include, schemas.exclude, tables.include, tables.exclude, tables.excludeData].some(
+    (names) => names.length > 0,
+  );
+}

@@ -1,0 +1,114 @@
+import pg from 'pg';
+import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
+import type { Connection } from './connection.ts';
+
+/** One open connection to one database, for one query at a time. */
+export class Session {
+  readonly #client: pg.Client;
+  readonly #connection: Connection;
+  readonly #database: string;
+  #closed = false;
+
+  private constructor(client: pg.Client, connection: Connection, database: string) {
+    this.#client = client;
+    this.#connection = connection;
+    this.#database = database;
+  }
+
+  /** @throws HoldfastError `postgresql-login-refused`, `postgresql-database-missing`, `postgresql-unreachable` … */
+  static async open(connection: Connection, database: string, signal?: AbortSignal): Promise<Session> {
+    signal?.throwIfAborted();
+    const client = new pg.Client(await connection.clientOptions(database));
+    const session = new Session(client, connection, database);
+    // A connection that is lost between two queries is told by the next one; without a listener it would end the process.
+    client.on('error', () => undefined);
+    const stop = () => void session.close();
+    signal?.addEventListener('abort', stop, { once: true });
+    client.once('end', () => signal?.removeEventListener('abort', stop));
+    try {
+      await client.connect();
+      await client.query(SETTINGS);
+    } catch (error) {
+      await session.close();
+      signal?.throwIfAborted();
+      throw queryFailure(error, connection, database);
+    }
+    return session;
+  }
+
+  async rows<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    try {
+      return (await this.#client.query<Row>(text, [...values])).rows;
+    } catch (error) {
+      throw queryFailure(error, this.#connection, this.#database);
+    }
+  }
+
+  async row<Row extends object>(text: string, values: readonly unknown[] = []): Promise<Row> {
+    const [row] = await this.rows<Row>(text, values);
+    if (row !== undefined) return row;
+    throw new HoldfastError('internal', 'postgresql-row-missing', 'The server gave no row where one was due.');
+  }
+
+  /** A statement without parameters, which may be one that takes none (CREATE DATABASE). */
+  async run(text: string): Promise<void> {
+    try {
+      await this.#client.query(text);
+    } catch (error) {
+      throw queryFailure(error, this.#connection, this.#database);
+    }
+  }
+
+  /** Safe to call twice, and in the middle of a query, which then fails. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#client.end().catch(() => undefined);
+  }
+}
+
+export const quoted = (name: string): string => pg.escapeIdentifier(name);
+export const quotedLiteral = (text: string): string => pg.escapeLiteral(text);
+
+/** Limits that roles or databases set for their users must not end a long dump; names must not depend on a search path; a count that nobody waits for any more must end. */
+const SETTINGS = `SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off;
+  SET search_path = pg_catalog; SELECT set_config(name, '10s', false) FROM pg_settings
+  WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%'`;
+
+/** What a failed query means to the one who asked for a backup. */
+export function queryFailure(error: unknown, connection: Connection, database: string): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  const state = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
+  const said = connection.withoutSecret(messageOf(error)).trim() || (systemErrorCode(error) ?? 'no answer');
+  const make = (kind: HoldfastError['kind'], code: string, message: string) =>
+    new HoldfastError(kind, code, message, { details: { database, ...(state === '' ? {} : { sqlState: state }) } });
+  if (/^28|^0P/.test(state) || said.includes('client password must be'))
+    return make('denied', 'postgresql-login-refused', loginMessage(connection, said));
+  if (state === '3D000')
+    return make(
+      'not-found',
+      'postgresql-database-missing',
+      `There is no database "${database}" on ${connection.place}. Correct the name, or take it out of the resource's \`databases\`.`,
+    );
+  if (state === '42501')
+    return make(
+      'denied',
+      'postgresql-not-permitted',
+      `The role "${connection.user}" may not do this in "${database}": ${said}. docs/postgresql.md lists the GRANTs it needs.`,
+    );
+  if (state === '55006')
+    return make('conflict', 'postgresql-database-in-use', `${said}. End its connections and restore again.`);
+  if (state === '55P03')
+    return make('unavailable', 'postgresql-locked', `${said} (in "${database}"). Try when nobody locks that table.`);
+  if (state === '53300' || state.startsWith('57P') || state.startsWith('08') || state === '')
+    return make(
+      'unavailable',
+      'postgresql-unreachable',
+      `The connection to "${database}" on ${connection.place} failed or was lost: ${said}. See whether the server runs, and listens there.`,
+    );
+  return make('internal', 'postgresql-query-failed', `A query in "${database}" failed (${state}): ${said}.`);
+}
+
+export function loginMessage(connection: Pick<Connection, 'user' | 'place'>, said: string): string {
+  return `The server ${connection.place} refused the role "${connection.user}": ${said}. Check \`user\`, what \`password\` refers to, and the server's pg_hba.conf.`;
+}
