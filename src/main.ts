@@ -4,6 +4,7 @@ import type { Logger as PinoLogger } from 'pino';
 import { runCommandLine } from './adapters/cli/run-command-line.ts';
 import { loadConfiguration } from './config/load-configuration.ts';
 import { resolveSecret } from './config/resolve-secret.ts';
+import { createServiceSecretResolver } from './config/service-secret.ts';
 import type { Application } from './core/application.ts';
 import type {
   ApplicationMode,
@@ -53,9 +54,9 @@ const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] 
   async () => (await import('./services/stream/stream-service.ts')).createStreamService(),
   async () => (await import('./services/files/files-service.ts')).createFilesService(),
   async () => (await import('./services/sqlite/sqlite-service.ts')).createSqliteService(),
-  async () =>
-    (await import('./services/postgresql/postgresql-service.ts')).createPostgresqlService((reference) =>
-      resolveSecret(reference, process.env),
+  async (configuration) =>
+    (await import('./services/postgresql/postgresql-service.ts')).createPostgresqlService(
+      createServiceSecretResolver(configuration, process.env),
     ),
 ];
 

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { loadConfiguration } from './load-configuration.ts';
+import { createServiceSecretResolver } from './service-secret.ts';
+
+test('a resource may name any secret but those that open repositories', async (context) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-secrets-'));
+  context.after(() => rm(folder, { recursive: true }));
+  const [keyFile, password, link] = ['key', 'password', 'link'].map((name) => path.join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await writeFile(keyFile, 'the key');
+  await writeFile(password, 'hunter2\n');
+  await symlink(keyFile, link);
+  const environment = { HOLDFAST_KEY_FILE: keyFile, HOLDFAST_PASSPHRASE: 'open sesame', DATABASE_PASSWORD: 'x' };
+  const configuration = await loadConfiguration({ environment, workingFolder: folder });
+  const resolve = createServiceSecretResolver(configuration, environment);
+  assert.equal(await resolve('env:DATABASE_PASSWORD'), 'x');
+  assert.equal(await resolve(`file:${password}`), 'hunter2');
+  const data = path.join(folder, 'data', 'catalogue.sqlite');
+  for (const own of [
+    'env:HOLDFAST_PASSPHRASE',
+    `file:${keyFile}`,
+    `file:${link}`,
+    `file:${folder}/x/../key`,
+    `file:${data}`,
+  ])
+    await assert.rejects(resolve(own), { code: 'secret-not-for-resources', kind: 'denied' }, own);
+  await assert.rejects(resolve('env:NOWHERE'), { code: 'secret-missing' });
+});

@@ -1,0 +1,38 @@
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import type { Configuration } from '../core/configuration.ts';
+import { HoldfastError } from '../core/errors.ts';
+import { resolveSecret } from './resolve-secret.ts';
+
+/**
+ * Reads secrets for resources, but none that is of Holdfast itself: whoever may define a resource also chooses the server that its
+ * password is sent to, and must not have the keys of the repository sent there.
+ *
+ * @throws HoldfastError `secret-not-for-resources` (denied), `secret-missing` (invalid)
+ */
+export function createServiceSecretResolver(
+  configuration: Configuration,
+  environment: NodeJS.ProcessEnv,
+): (reference: string) => Promise<string> {
+  const keys = [...configuration.repositories, ...configuration.copies].flatMap((repository) => repository.keys);
+  const own = new Set(keys.map((key) => (key.kind === 'keyfile' ? `file:${path.resolve(key.path)}` : key.passphrase)));
+  return async (reference) => {
+    const isOwn =
+      own.has(reference) ||
+      reference.startsWith('env:HOLDFAST_') ||
+      (reference.startsWith('file:') &&
+        (await isOwnFile(reference.slice('file:'.length), own, configuration.dataFolder)));
+    if (!isOwn) return resolveSecret(reference, environment);
+    throw new HoldfastError(
+      'denied',
+      'secret-not-for-resources',
+      `${reference} is a secret of Holdfast itself, or lies in its data folder. Name another variable or file for the password of a resource.`,
+    );
+  };
+}
+
+async function isOwnFile(file: string, own: ReadonlySet<string>, dataFolder: string): Promise<boolean> {
+  for (const place of [path.resolve(file), await realpath(file).catch(() => file)])
+    if (own.has(`file:${place}`) || place.startsWith(path.join(dataFolder, path.sep))) return true;
+  return false;
+}
