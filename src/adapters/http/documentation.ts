@@ -17,6 +17,7 @@ const TAGS = [
   { name: 'Policies', description: 'Which backups are kept.' },
   { name: 'Schedules', description: 'Backups that start by themselves.' },
   { name: 'Repositories', description: 'Where the bytes rest.' },
+  { name: 'Copies', description: 'Where they rest a second and a third time.' },
   { name: 'Tokens', description: 'Credentials.' },
   { name: 'Audit', description: 'Who did what.' },
   { name: 'Service', description: 'The service itself.' },
