@@ -7,13 +7,13 @@ import { schedulePacks } from './check/pack-schedule.ts';
 import { SnapshotReferences } from './check/snapshot-references.ts';
 import { sizesById, VerificationLedger } from './check/verification-ledger.ts';
 import { type CollectionState, isValidSnapshot, readCollectionState } from './collection/collection-state.ts';
-import { readTrashEntry, TRASH } from './collection/trash.ts';
+import { readTrashEntry } from './collection/trash.ts';
 import { listSlots } from './key-slots.ts';
 import { packIdOf, packKey } from './pack-format.ts';
 import { listBadPacks } from './repair/bad-packs.ts';
 import type { RepositoryParts } from './repository-parts.ts';
 import { openObject, SEALED_KIND } from './sealed-object.ts';
-import { backupIdOf, SNAPSHOTS, snapshotKey } from './snapshot-name.ts';
+import { backupIdOf, SNAPSHOTS, snapshotKey, TRASH } from './snapshot-name.ts';
 
 /**
  * Checks a repository up to a level (engines.md 6.4): 0 settings, keys and snapshots decode; 1 packs are there in full;

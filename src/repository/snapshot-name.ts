@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 export const SNAPSHOTS = 'snapshots/';
+export const TRASH = 'trash/';
 
 /** A backup's first commit is named as the backup; each later one has a name of its own: `<id>.<16 hexadecimal digits>`. */
 const LATER_COMMIT = /\.[0-9a-f]{16}$/;

@@ -11,7 +11,7 @@ import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-e
 import { CIPHER_NONE, cipherIdOf } from './record-cipher.ts';
 import { openObject, SEALED_KIND, type SealedKind, sealObject } from './sealed-object.ts';
 import type { RepositorySettings } from './settings.ts';
-import { backupIdOf, SNAPSHOTS, snapshotKey } from './snapshot-name.ts';
+import { backupIdOf, SNAPSHOTS, snapshotKey, TRASH } from './snapshot-name.ts';
 import { decodeContent, encodeContent } from './tree-entry-codec.ts';
 
 const tags = z.record(z.string(), z.string());
@@ -77,8 +77,6 @@ export interface StoredSnapshot {
   record: SnapshotRecord;
   base: number;
 }
-
-const TRASH = 'trash/';
 
 /** The objects under `snapshots/`, `updates/` and `trash/`. */
 export class SnapshotStore {
@@ -183,9 +181,7 @@ export class SnapshotStore {
 
   /** Writes what may change of a backup (hold, expiry, metadata) beside each of its commits; the newest one counts. */
   async update(backup: Backup): Promise<void> {
-    const names = await this.#commitsOf(backup.id);
-    if (names.length === 0) throw missing(backup.id);
-    for (const name of names) await this.#updateCommit(name, backup);
+    for (const name of await this.#countingCommits(backup.id)) await this.#updateCommit(name, backup);
   }
 
   async #updateCommit(commitName: string, backup: Backup): Promise<void> {
@@ -223,44 +219,45 @@ export class SnapshotStore {
     const forgotten = new Set(trash.map((object) => object.key.slice(TRASH.length)));
     const names = snapshots.map((object) => object.key.slice(SNAPSHOTS.length)).filter((name) => !forgotten.has(name));
     const valid = new Set<string>();
-    for (const name of names)
-      if (state.seal === undefined || (await this.#isListedOrValid(state, name))) valid.add(backupIdOf(name));
+    for (const name of names) if (await this.#isListedOrValid(state, name)) valid.add(backupIdOf(name));
     return [...valid].sort();
   }
 
+  /** What does not open is listed, and can be forgotten: it must not hide the others, and opening it says what is wrong. */
   async #isListedOrValid(state: CollectionState, commitName: string): Promise<boolean> {
-    if (state.seal?.commitNames.has(commitName) === true) return true;
+    if (state.seal === undefined || state.seal.commitNames.has(commitName)) return true;
     try {
       return isValidSnapshot(state, commitName, (await this.#readAt(commitName)).base);
     } catch (error) {
       // Forgotten or withdrawn since the listing.
       if (isMissing(error)) return false;
+      if (error instanceof HoldfastError && error.kind === 'damaged') return true;
       throw error;
     }
   }
 
   /** Moves all commits of a backup to the trash. Crash-safe: a commit that the trash holds counts as forgotten. */
   async forget(id: string, options: { now: Date; trashDays: number; reason: string }): Promise<void> {
+    for (const name of await this.#countingCommits(id)) await this.#forgetCommit(name, options);
+  }
+
+  /**
+   * Names of the commits of a backup that count. Where the first one does, there is no other (whoever brings a backup back finishes
+   * the forgetting of it), so that nothing is listed for nearly all backups.
+   * @throws HoldfastError `snapshot-missing` (not-found)
+   */
+  async #countingCommits(id: string): Promise<string[]> {
     const state = await readCollectionState(this.#storage, this.#keyring());
-    const names: string[] = [];
-    for (const name of await this.#commitsOf(id)) if (await this.#mayCount(state, name)) names.push(name);
-    if (names.length === 0) throw missing(id);
-    for (const name of names) await this.#forgetCommit(name, options);
+    if (await this.#mayCount(state, id)) return [id];
+    const later: string[] = [];
+    for (const name of await this.#laterCommits(id)) if (await this.#mayCount(state, name)) later.push(name);
+    if (later.length === 0) throw missing(id);
+    return later;
   }
 
-  /** What does not open can be forgotten all the same. */
   async #mayCount(state: CollectionState, commitName: string): Promise<boolean> {
-    try {
-      return await this.#isListedOrValid(state, commitName);
-    } catch (error) {
-      if (error instanceof HoldfastError && error.kind === 'damaged') return true;
-      throw error;
-    }
-  }
-
-  async #commitsOf(id: string): Promise<string[]> {
-    const later = await this.#laterCommits(id);
-    return (await this.#exists(snapshotKey(id))) ? [id, ...later] : later;
+    if (!(await this.#exists(snapshotKey(commitName))) || (await this.#isForgotten(commitName))) return false;
+    return this.#isListedOrValid(state, commitName);
   }
 
   async #forgetCommit(commitName: string, options: { now: Date; trashDays: number; reason: string }): Promise<void> {

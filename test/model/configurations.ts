@@ -54,7 +54,7 @@ export const SMALL: readonly Configuration[] = [
       ['first'],
       ['forgetter', 'undeleter', 'collector', 'clock'],
     ),
-    shows: ['undeleteRechecks', 'namesNeverComeTwice'],
+    shows: ['undeleteRechecks', 'namesNeverComeTwice', 'undeleteFinishesForgetting'],
   },
   of('two writers and a collector, garbage', GARBAGE, [], ['writer', 'writer', 'collector']),
   {

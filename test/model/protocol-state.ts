@@ -22,6 +22,8 @@ export interface Rules {
   copiesLieElsewhere: boolean;
   /** A commit that is repeated, or brought back, has a name that there was never before. */
   namesNeverComeTwice: boolean;
+  /** Bringing back finishes a forgetting that was interrupted before it takes the trash entry away. */
+  undeleteFinishesForgetting: boolean;
   /** What a merged index segment replaces goes after it is there. */
   mergedBeforeInputsGo: boolean;
   /** A round that somebody is ahead of is given up: writers have not looked for it. */
@@ -39,6 +41,7 @@ export const ALL_RULES: Rules = {
   undeleteRechecks: true,
   copiesLieElsewhere: true,
   namesNeverComeTwice: true,
+  undeleteFinishesForgetting: true,
   mergedBeforeInputsGo: true,
   givesUpBehind: true,
 };
@@ -126,6 +129,12 @@ export function commitsOf(objects: { [commit: string]: unknown }, id: string): s
   return Object.keys(objects).filter((commit) => commit.split('.')[0] === id);
 }
 
+/** Those of a backup's commits that are listed: valid, and not in the trash. */
+export function countingCommits(store: Store, id: string, rules: Rules): string[] {
+  const valid = commitsOf(store.snapshots, id).filter((commit) => isValid(store, commit, rules));
+  return valid.filter((commit) => store.trash[commit] === undefined);
+}
+
 /** The packs that the index names. */
 export function rows(store: Store): string[] {
   return [...new Set(Object.values(store.segments).flat())].sort();
@@ -142,13 +151,15 @@ export function violationOf(state: State, rules: Rules): string | undefined {
     if (!resolvable && store.trash[commit] !== 'expired') return `${commit} counts and its chunk is nowhere`;
   for (const commit of Object.keys(store.trash))
     if (store.trash[commit] === 'kept' && !resolvable) return `${commit} lies in the trash and its chunk is nowhere`;
+  for (const id of Object.keys(store.snapshots).filter((commit) => !commit.includes('.'))) {
+    const counting = countingCommits(store, id, rules);
+    if (counting.includes(id) && counting.length > 1) return `${id} counts beside a later commit of it`;
+  }
   for (const id of state.reported) {
     const commits = commitsOf(store.snapshots, id);
     if (commits.length === 0) return `${id} was reported and is gone`;
-    const counting = commits.filter((commit) => isValid(store, commit, rules));
-    if (counting.length === 0) return `${id} was reported and does not count`;
-    if (counting.every((commit) => store.trash[commit] !== undefined))
-      return `${id} was reported and lies in the trash`;
+    if (!commits.some((commit) => isValid(store, commit, rules))) return `${id} was reported and does not count`;
+    if (countingCommits(store, id, rules).length === 0) return `${id} was reported and lies in the trash`;
   }
   return undefined;
 }

@@ -48,7 +48,18 @@ export async function newestRound(storage: Storage): Promise<number> {
   return newest;
 }
 
-/** @throws HoldfastError `object-damaged` */
+/** Highest round that there is any object of, from one listing. */
+export async function latestRound(storage: Storage): Promise<number> {
+  const rounds = (await storage.list('gc/', { sizes: false })).map(({ key }) => Number(key.split('/')[1]));
+  return Math.max(0, ...rounds.filter(Number.isInteger));
+}
+
+/**
+ * What a listing names is read once: the objects are created and never changed. (A collector that slept can create a round anew
+ * that others have folded since; it cancels that one itself, and nobody is harmed by what an earlier sleeper condemned instead.)
+ *
+ * @throws HoldfastError `object-damaged`
+ */
 export async function readCollectionState(storage: Storage, keyring: Keyring): Promise<CollectionState> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -60,9 +71,22 @@ export async function readCollectionState(storage: Storage, keyring: Keyring): P
   }
 }
 
+/** The state that each storage had last, and the listing that it was read by. */
+const KNOWN = new WeakMap<Storage, { listing: string; state: CollectionState }>();
+
 async function readOnce(storage: Storage, keyring: Keyring): Promise<CollectionState> {
+  const keys = (await storage.list('gc/', { sizes: false })).map(({ key }) => key).sort();
+  const listing = keys.join('\n');
+  const known = KNOWN.get(storage);
+  if (known?.listing === listing) return known.state;
+  const state = await readListed(storage, keyring, keys);
+  KNOWN.set(storage, { listing, state });
+  return state;
+}
+
+async function readListed(storage: Storage, keyring: Keyring, keys: readonly string[]): Promise<CollectionState> {
   const listed = new Map<number, Set<RoundPart>>();
-  for (const { key } of await storage.list('gc/', { sizes: false })) {
+  for (const key of keys) {
     const match = /^gc\/(\d{10})\/(condemned|resolution|done)$/.exec(key);
     if (match === null) continue;
     const parts = listed.get(Number(match[1])) ?? new Set();

@@ -9,6 +9,7 @@ import { SEALED_KIND, sealObject } from '../sealed-object.ts';
 import type { StoredSnapshot } from '../snapshot-store.ts';
 import {
   type CollectionState,
+  latestRound,
   newestRound,
   type RoundPart,
   readCollectionState,
@@ -252,8 +253,7 @@ class Collector {
   }
 
   async #isBehind(round: number): Promise<boolean> {
-    const state = await readCollectionState(this.#parts.storage, this.#parts.keyring());
-    return state.newest > round;
+    return (await latestRound(this.#parts.storage)) > round;
   }
 
   #lostRace(): CollectionReport {

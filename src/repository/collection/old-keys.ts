@@ -7,8 +7,7 @@ import { decodeMetadata, encodeMetadata } from '../metadata-encoding.ts';
 import { CIPHER_NONE, type CipherId } from '../record-cipher.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { openObject, SEALED_KIND, type SealedKind, sealObject } from '../sealed-object.ts';
-import { SNAPSHOTS, snapshotKey } from '../snapshot-name.ts';
-import { TRASH } from './trash.ts';
+import { SNAPSHOTS, snapshotKey, TRASH } from '../snapshot-name.ts';
 
 /** Where packs and sealed objects have their cipher and their key epoch. */
 const CIPHER_OFFSET = 6;

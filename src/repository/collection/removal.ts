@@ -2,12 +2,12 @@ import { HoldfastError } from '../../core/errors.ts';
 import { decodeIndexSegment, encodeIndexSegment, ROW_LENGTH } from '../index-segment.ts';
 import { packIdOf } from '../pack-format.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
-import { SNAPSHOTS, snapshotKey } from '../snapshot-name.ts';
+import { SNAPSHOTS, snapshotKey, TRASH } from '../snapshot-name.ts';
 import { type CollectionState, roundName } from './collection-state.ts';
 import { groupsToMerge, mergeSegments, type NamedSegment, verifyMerge } from './segment-merge.ts';
 import { removeStaleMarks, sessionsAtWork } from './session-marks.ts';
 import { listSnapshots } from './survey.ts';
-import { readTrash, TRASH } from './trash.ts';
+import { readTrash } from './trash.ts';
 
 /** What a removal did; bytes of packs. */
 export interface Removal {

@@ -4,7 +4,7 @@ import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { decodeMetadata, refuseNewerVersion } from '../metadata-encoding.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { openObject, SEALED_KIND } from '../sealed-object.ts';
-import { backupIdOf, snapshotKey } from '../snapshot-name.ts';
+import { backupIdOf, snapshotKey, TRASH } from '../snapshot-name.ts';
 import { decodeSnapshot } from '../snapshot-store.ts';
 
 /** A forgotten commit of a backup that can still be brought back. */
@@ -29,8 +29,6 @@ const trashSchema = z.object({
   reason: z.string(),
   snapshot: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
 });
-
-export const TRASH = 'trash/';
 
 /**
  * All of the trash, oldest backup first.

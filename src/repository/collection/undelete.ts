@@ -1,9 +1,9 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
-import { laterCommitName } from '../snapshot-name.ts';
+import { laterCommitName, snapshotKey, TRASH } from '../snapshot-name.ts';
 import { EngineSnapshotWriter } from '../snapshot-writer.ts';
-import { readTrash, TRASH, type TrashEntry } from './trash.ts';
+import { readTrash, type TrashEntry } from './trash.ts';
 
 /**
  * Brings a forgotten backup back: a commit of its own, which stores again what collectors condemned since, and only then takes
@@ -25,6 +25,8 @@ export async function undelete(parts: RepositoryParts, id: string): Promise<Snap
   }
   const record = await commitAgain(parts, latest);
   for (const { commitName } of entries) {
+    // Left by a forgetting that was interrupted: without its trash entry it would count again, beside the new one.
+    await parts.storage.delete(snapshotKey(commitName), { durable: true });
     await parts.storage.delete(`${TRASH}${commitName}`, { durable: true });
     for (const { key } of await parts.storage.list(`updates/${commitName}/`, { sizes: false }))
       await parts.storage.delete(key);
