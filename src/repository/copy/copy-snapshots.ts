@@ -2,7 +2,7 @@ import type { Backup } from '../../core/backup.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { CopyOptions, CopyReport } from '../../core/ports/repository-copy.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
-import { laterCommitName, SNAPSHOTS, snapshotKey } from '../snapshot-name.ts';
+import { backupIdOf, laterCommitName, SNAPSHOTS, TRASH } from '../snapshot-name.ts';
 import { EngineSnapshotWriter } from '../snapshot-writer.ts';
 import { copyChunks } from './copy-chunks.ts';
 
@@ -33,6 +33,8 @@ class Copying {
   readonly #options: CopyOptions;
   readonly #copied: string[] = [];
   readonly #failed: { snapshotId: string; code: string; message: string }[] = [];
+  /** Names of commits in the target that are taken: forgotten there, or void. */
+  #taken: ReadonlySet<string> = new Set();
   #updated = 0;
   #chunks = 0;
   #bytes = 0;
@@ -48,10 +50,14 @@ class Copying {
     const there = await this.#source.snapshots.list();
     const here = new Set(await this.#target.snapshots.list());
     const wanted = snapshotIds === undefined ? there : await this.#withBases(snapshotIds);
+    this.#taken = new Set([...(await namesBelow(this.#target, SNAPSHOTS)), ...(await namesBelow(this.#target, TRASH))]);
+    // What was never changed there was copied as it is.
+    const changed = new Set([...(await namesBelow(this.#source, 'updates/'))].map(backupIdOf));
     for (const [done, id] of wanted.entries()) {
       signal?.throwIfAborted();
-      if (here.has(id)) await this.#update(id);
-      else if (dryRun) this.#copied.push(id);
+      if (here.has(id)) {
+        if (changed.has(id)) await this.#update(id);
+      } else if (dryRun) this.#copied.push(id);
       else await this.#copyOrNote(id);
       report?.({ phase: 'snapshots', done: done + 1, total: wanted.length });
     }
@@ -111,7 +117,7 @@ class Copying {
     const { base } = await target.followCollection();
     const writer = new EngineSnapshotWriter(target, {
       snapshotId: id,
-      commitName: await this.#commitName(id),
+      commitName: this.#taken.has(id) ? laterCommitName(id) : id,
       base,
       encrypt: record.backup.encrypted,
       ...(signal === undefined ? {} : { signal }),
@@ -127,27 +133,17 @@ class Copying {
     }
   }
 
-  /** A commit that was forgotten here, or that never counted, keeps its name. */
-  async #commitName(id: string): Promise<string> {
-    const { storage } = this.#target;
-    const names = new Set(
-      [...(await storage.list(SNAPSHOTS, { sizes: false })), ...(await storage.list('trash/', { sizes: false }))].map(
-        ({ key }) => key,
-      ),
-    );
-    return names.has(snapshotKey(id)) || names.has(`trash/${id}`) ? laterCommitName(id) : id;
-  }
-
   async #update(id: string): Promise<void> {
     let now: Backup;
+    let before: Backup;
     try {
       now = (await this.#source.snapshots.read(id)).record.backup;
+      before = (await this.#target.snapshots.read(id)).record.backup;
     } catch (error) {
-      // What is damaged there is whole here.
+      // Damage on one side is for a check of that side to name; the other one stays as it is.
       if (error instanceof HoldfastError && ['damaged', 'not-found'].includes(error.kind)) return;
       throw error;
     }
-    const before = (await this.#target.snapshots.read(id)).record.backup;
     if (changeable(now) === changeable(before)) return;
     this.#updated++;
     if (!this.#options.dryRun) await this.#target.snapshots.update({ ...before, ...now, status: before.status });
@@ -160,8 +156,7 @@ class Copying {
     const { trashDays, allowMost } = forgetMissing;
     const exists = new Set(there);
     const missing: string[] = [];
-    for (const id of here.filter((known) => !exists.has(known)))
-      if (!(await this.#target.snapshots.read(id)).record.backup.held) missing.push(id);
+    for (const id of here.filter((known) => !exists.has(known))) if (!(await this.#isHeld(id))) missing.push(id);
     if (!allowMost && missing.length > 1 && missing.length > here.length / 2) {
       throw new HoldfastError(
         'conflict',
@@ -178,6 +173,22 @@ class Copying {
       }
     return missing;
   }
+
+  /** What does not open may be held. */
+  async #isHeld(id: string): Promise<boolean> {
+    try {
+      return (await this.#target.snapshots.read(id)).record.backup.held;
+    } catch (error) {
+      if (error instanceof HoldfastError && error.kind === 'damaged') return true;
+      throw error;
+    }
+  }
+}
+
+/** Of commits; `updates/` holds a folder for each. */
+async function namesBelow({ storage }: RepositoryParts, prefix: string): Promise<Set<string>> {
+  const keys = (await storage.list(prefix, { sizes: false })).map(({ key }) => key);
+  return new Set(keys.map((key) => key.slice(prefix.length).split('/', 1)[0] as string));
 }
 
 /** The state is of the bytes here, not of those there. */

@@ -35,16 +35,21 @@ export class Donors {
   async fetchSnapshots(damaged: ReadonlySet<string>): Promise<void> {
     const wanted = [...damaged].filter((key) => key.startsWith(SNAPSHOTS));
     const { dryRun, signal } = this.#options;
-    for (const key of wanted)
-      for (const donor of this.#donors) {
+    const abortable = signal === undefined ? {} : { signal };
+    const left = new Set(wanted);
+    for (const donor of this.#donors) {
+      if (left.size === 0) return;
+      const there = new Set(await donor.snapshots.list());
+      for (const key of left) {
         const id = backupIdOf(key.slice(SNAPSHOTS.length));
-        if (!(await donor.snapshots.list()).includes(id)) continue;
-        await donor.followCollection();
-        const abortable = signal === undefined ? {} : { signal };
-        if (!dryRun) await copySnapshots(donor, this.#parts, { dryRun, snapshotIds: [id], ...abortable });
+        if (!there.has(id)) continue;
+        const { failed } = await copySnapshots(donor, this.#parts, { dryRun, snapshotIds: [id], ...abortable });
+        // The donor is damaged as well: the next one may have it.
+        if (failed.some(({ snapshotId }) => snapshotId === id)) continue;
+        left.delete(key);
         this.#step('fetch-object', key, `${key} does not open: ${id} is fetched from ${donor.storage.location}.`);
-        break;
       }
+    }
   }
 
   async fetchChunks(packs: PackRepair): Promise<void> {
