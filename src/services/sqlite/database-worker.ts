@@ -11,7 +11,8 @@ let privateFolder: string | undefined;
 let lastReport = 0;
 
 function tell(message: MessageFromProcess): void {
-  if (process.connected) process.send?.(message);
+  // A service that died while this process was inside of SQLite shows here first: its end of the channel is gone.
+  if (process.connected) process.send?.(message, (error) => error !== null && end());
 }
 
 function report(phase: string, done: number, total: number): void {
