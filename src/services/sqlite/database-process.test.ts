@@ -29,7 +29,6 @@ describe('the process that opens databases', () => {
       kind: 'copy',
       path: source,
       copy: '',
-      folder: '',
       busyTimeoutMilliseconds: 1000,
       pagesPerStep: 1,
       checks: 'full',
@@ -44,8 +43,8 @@ describe('the process that opens databases', () => {
 
   test('removes the private copy when the service dies without a word', async () => {
     const place = await privateFolder();
-    const child = fork(WORKER, [], { execArgv: [] });
-    child.send({ ...job, ...place });
+    const child = fork(WORKER, [place.folder], { execArgv: [] });
+    child.send({ ...job, copy: place.copy });
     await once(child, 'message');
     await stat(place.copy);
     const ended = once(child, 'exit');
@@ -65,11 +64,13 @@ describe('the process that opens databases', () => {
     database.close();
     const service = `
       const { fork } = require('node:child_process');
-      const child = fork(process.argv[1], [], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      const child = fork(process.argv[1], [process.argv[3]], { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
       child.on('message', ({ phase }) => phase === 'checking' && process.kill(process.pid, 'SIGKILL'));
       child.send(JSON.parse(process.argv[2]));`;
-    const task = JSON.stringify({ ...job, ...place, path: large, pagesPerStep: 1000 });
-    const dying = spawn(process.execPath, ['-e', service, WORKER, task], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const task = JSON.stringify({ ...job, copy: place.copy, path: large, pagesPerStep: 1000 });
+    const dying = spawn(process.execPath, ['-e', service, WORKER, task, place.folder], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     // Both have this pipe, which ends with the last one.
     assert.equal(await text(dying.stdout), '');
     await assert.rejects(stat(place.folder), { code: 'ENOENT' });
@@ -78,7 +79,7 @@ describe('the process that opens databases', () => {
   test('says what a copy holds', async () => {
     const process = new DatabaseProcess(new AbortController().signal);
     try {
-      const facts = await process.run<'copy'>({ ...job, ...(await privateFolder()) });
+      const facts = await process.run<'copy'>({ ...job, copy: (await privateFolder()).copy });
       assert.deepEqual(facts.tables, [{ name: 't', rows: 5000 }]);
       assert.deepEqual(facts.problems, []);
     } finally {
@@ -89,7 +90,9 @@ describe('the process that opens databases', () => {
   test('ends with the signal in the midst of a job, which rejects with the reason', async () => {
     const stopped = new AbortController();
     const process = new DatabaseProcess(stopped.signal);
-    const running = process.run<'copy'>({ ...job, ...(await privateFolder()) }, () => stopped.abort(new Error('stop')));
+    const running = process.run<'copy'>({ ...job, copy: (await privateFolder()).copy }, () =>
+      stopped.abort(new Error('stop')),
+    );
     await assert.rejects(running, /^Error: stop$/);
     await process.close();
     await assert.rejects(process.run<'look'>({ kind: 'look', target: job.path }), /stop/);
