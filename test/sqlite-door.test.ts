@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { mkdir, readdir, stat, watch } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { temporaryFolder } from './managed-application.ts';
 import { Service, spawnHoldfast } from './service-process.ts';
-import { makeDatabase, query } from './sqlite-rig.ts';
+import { FILLER, makeDatabase, query } from './sqlite-rig.ts';
 
 describe('SQLite databases by HTTP and by command line', () => {
   let place: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -56,6 +56,30 @@ describe('SQLite databases by HTTP and by command line', () => {
     const target = path.join(place.folder, 'dump');
     const problem = await holdfast(['restore', 'latest', '--resource', 'dump', '--target', target], 2);
     assert.equal(problem.code, 'usage-output-missing');
+  });
+
+  test('a service that is killed in the midst of a restore leaves nothing beside the target', async () => {
+    const large = path.join(place.folder, 'large.db');
+    makeDatabase(large, `${FILLER} UPDATE filler SET content = hex(randomblob(1500))`);
+    const configuration = { path: large };
+    await service.call('PUT', '/resources/large-db', JSON.stringify({ service: 'sqlite', configuration }));
+    const made = await holdfast(['backup', '--resource', 'large-db']);
+    const folder = path.join(place.folder, 'restored');
+    await mkdir(folder);
+    const restore = {
+      backupId: (made.backup as { id: string }).id,
+      createdBy: 'test',
+      options: { target: path.join(folder, 'large.db') },
+    };
+    const giveUp = AbortSignal.timeout(60_000);
+    const events = watch(folder, { signal: giveUp })[Symbol.asyncIterator]();
+    const begun = events.next();
+    await service.call('POST', '/restore', JSON.stringify(restore));
+    await begun;
+    await service.end('SIGKILL');
+    while ((await readdir(folder)).length > 0) await events.next();
+    await events.return?.();
+    service = await Service.start(path.join(place.folder, 'data'));
   });
 
   test('the API gives the database file, and says which field of a configuration is wrong', async () => {

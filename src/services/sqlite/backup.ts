@@ -27,11 +27,11 @@ export async function backUpDatabase(context: BackupContext): Promise<ServiceBac
   context.signal.throwIfAborted();
   const folder = await makePrivateFolder(configuration.temporaryFolder ?? tmpdir());
   // The process removes the folder if this one dies, so it is there until the copy is stored.
-  const databases = new DatabaseProcess(context.signal, folder);
+  const databases = new DatabaseProcess(context.signal, { temporaryFolder: folder, unfinished: folder });
   try {
     const owner = await ownerOf(configuration.path);
     const copy = path.join(folder, 'copy.sqlite');
-    const facts = await takeCopy(context, configuration, databases, { folder, copy });
+    const facts = await takeCopy(context, configuration, databases, copy);
     return await store(context, configuration, copy, { facts, owner });
   } finally {
     await databases.close();
@@ -43,10 +43,10 @@ async function takeCopy(
   { signal, report, warn }: BackupContext,
   { path: source, checks, busyTimeoutMilliseconds, pagesPerStep }: SqliteConfiguration,
   databases: DatabaseProcess,
-  { folder, copy }: { folder: string; copy: string },
+  copy: string,
 ): Promise<DatabaseFacts> {
   const facts = await databases.run<'copy'>(
-    { kind: 'copy', path: source, copy, folder, busyTimeoutMilliseconds, pagesPerStep, checks },
+    { kind: 'copy', path: source, copy, busyTimeoutMilliseconds, pagesPerStep, checks },
     ({ phase, done, total }) => {
       const percent = phase === 'copying' ? Math.floor((COPYING_PERCENT * done) / Math.max(1, total)) : COPYING_PERCENT;
       report({ percent, phase });

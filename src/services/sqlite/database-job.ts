@@ -7,9 +7,8 @@ export type DatabaseJob = CopyJob | InspectJob | LookJob | ReplaceJob;
 export interface CopyJob {
   kind: 'copy';
   path: string;
-  /** Where the copy goes: a file in a private folder, which is removed should the service die. */
+  /** Where the copy goes: a file in a private folder. */
   copy: string;
-  folder: string;
   busyTimeoutMilliseconds: number;
   pagesPerStep: number;
   checks: CheckDepth;
@@ -82,8 +81,6 @@ export interface Replacement {
   /** Where journals of an earlier database, which could not be brought into it, were moved. */
   setAside: readonly string[];
 }
-
-export type MessageToProcess = DatabaseJob;
 
 export type MessageFromProcess =
   | { kind: 'progress'; phase: string; done: number; total: number }

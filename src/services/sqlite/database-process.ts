@@ -6,6 +6,13 @@ import type { DatabaseJob, JobFailure, JobResults, MessageFromProcess } from './
 /** Progress of one job; pages. */
 export type JobProgress = Omit<Extract<MessageFromProcess, { kind: 'progress' }>, 'kind'>;
 
+export interface ProcessPlaces {
+  /** Where SQLite may put what does not fit into memory. */
+  temporaryFolder?: string;
+  /** A file or folder that the process removes should the service die. */
+  unfinished?: string;
+}
+
 /**
  * A process of its own opens databases, for three reasons. SQLite's locks belong to a process, and closing any descriptor of a
  * file ends all locks that the process has on it: reading a database here could take away those of another backup. SQLite's
@@ -18,10 +25,9 @@ export class DatabaseProcess {
   readonly #ended: Promise<void>;
   #complaints = '';
 
-  /** @param temporaryFolder where SQLite may put what does not fit into memory */
-  constructor(signal: AbortSignal, temporaryFolder?: string) {
+  constructor(signal: AbortSignal, { temporaryFolder, unfinished }: ProcessPlaces = {}) {
     this.#signal = signal;
-    this.#child = fork(fileURLToPath(new URL('./database-worker.ts', import.meta.url)), [], {
+    this.#child = fork(WORKER, unfinished === undefined ? [] : [unfinished], {
       // Neither a debugger's port, a test runner's hooks nor the service's secrets are any business of this process.
       execArgv: [],
       env: temporaryFolder === undefined ? {} : { SQLITE_TMPDIR: temporaryFolder },
@@ -75,6 +81,7 @@ export class DatabaseProcess {
   }
 }
 
+const WORKER = fileURLToPath(new URL('./database-worker.ts', import.meta.url));
 const COMPLAINTS_KEPT = 2000;
 
 function toError({ message, kind, code, details }: JobFailure): Error {

@@ -5,17 +5,21 @@ import type { DatabaseJob, JobFailure, JobResults, MessageFromProcess } from './
 import { copyDatabase } from './online-copy.ts';
 import { lookAtTarget, replaceTarget } from './target-replacement.ts';
 
-/** The process that opens databases; see `DatabaseProcess`. It does one job at a time, as it is told. */
-
-let privateFolder: string | undefined;
+/**
+ * The process that opens databases; see `DatabaseProcess`. It does one job at a time, as it is told.
+ *
+ * node database-worker.ts [FILE OR FOLDER to remove should the service die]
+ */
+const [, , unfinished] = process.argv;
 let lastReport = 0;
 
 function tell(message: MessageFromProcess): void {
-  if (process.connected) process.send?.(message);
+  // A service that died while this process was inside of SQLite shows here first: its end of the channel is gone.
+  if (process.connected) process.send?.(message, (error) => error !== null && end());
 }
 
 function report(phase: string, done: number, total: number): void {
-  // Should the service have died without a word, the copy must not stay; copying gives way here.
+  // Should the service have died without a word, nothing unfinished must stay; copying gives way here.
   if (!process.connected) end();
   const now = performance.now();
   if (done > 0 && now - lastReport < REPORT_EVERY) return;
@@ -26,7 +30,6 @@ function report(phase: string, done: number, total: number): void {
 async function run(job: DatabaseJob): Promise<JobResults[keyof JobResults]> {
   switch (job.kind) {
     case 'copy':
-      privateFolder = job.folder;
       return copyDatabase(job, report);
     case 'inspect':
       return { ...inspectDatabase(job.path, job.checks, report), journalMode: '' };
@@ -38,7 +41,7 @@ async function run(job: DatabaseJob): Promise<JobResults[keyof JobResults]> {
 }
 
 function end(): never {
-  if (privateFolder !== undefined) rmSync(privateFolder, { recursive: true, force: true });
+  if (unfinished !== undefined) rmSync(unfinished, { recursive: true, force: true });
   process.exit(0);
 }
 
@@ -57,7 +60,7 @@ process.on('message', (job: DatabaseJob) => {
     (error: unknown) => tell({ kind: 'failed', error: toFailure(error) }),
   );
 });
-// It outlives a service that was killed just long enough to remove the private copy.
+// It outlives a service that was killed just long enough to remove what that left unfinished.
 process.on('disconnect', end);
 
 /** milliseconds */

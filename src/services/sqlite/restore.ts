@@ -33,13 +33,15 @@ export async function restoreDatabase(context: RestoreContext): Promise<ServiceR
   const recorded = recordedDatabase(link.reader.record.serviceData, backup.id);
   const target = await resolveTarget(options, recorded);
   signal.throwIfAborted();
-  const databases = new DatabaseProcess(signal, path.dirname(target));
+  const temporaryFolder = path.dirname(target);
+  const temporary = path.join(temporaryFolder, `.holdfast-${randomBytes(8).toString('hex')}`);
+  const databases = new DatabaseProcess(signal, { temporaryFolder, unfinished: temporary });
   try {
     const state = await databases.run<'look'>({ kind: 'look', target });
     requireFree(state, target, options);
     await requireRoom(target, backup.size);
     if (options.dryRun) return plan(context, recorded, state, target);
-    const report = await new DatabaseRestore(context, recorded, target, databases).run(options, state);
+    const report = await new DatabaseRestore(context, recorded, { target, temporary }, databases).run(options, state);
     for (const file of report.setAside)
       warn(
         `A journal of an earlier database lay beside ${target}. It was moved to ${file}; remove it when nobody misses anything.`,
@@ -57,12 +59,17 @@ class DatabaseRestore {
   readonly #databases: DatabaseProcess;
   readonly #temporary: string;
 
-  constructor(context: RestoreContext, recorded: RecordedDatabase, target: string, databases: DatabaseProcess) {
+  constructor(
+    context: RestoreContext,
+    recorded: RecordedDatabase,
+    { target, temporary }: { target: string; temporary: string },
+    databases: DatabaseProcess,
+  ) {
     this.#context = context;
     this.#recorded = recorded;
     this.#target = target;
     this.#databases = databases;
-    this.#temporary = path.join(path.dirname(target), `.holdfast-${randomBytes(8).toString('hex')}`);
+    this.#temporary = temporary;
   }
 
   async run({ conflict }: RestoreOptions, state: TargetState): Promise<Report & { setAside: readonly string[] }> {
