@@ -29,6 +29,13 @@ export interface BackupStatistics {
   files?: { total: number; new: number; changed: number; unmodified: number; directories: number; other: number };
 }
 
+/** Which part of a log a piece holds, in the words of the service. */
+export interface BackupLogRange {
+  from: string;
+  to: string;
+  facts: Readonly<Record<string, string | number | boolean>>;
+}
+
 /** One recovery point of a resource. `id` is `backup-` and a ULID: opaque, sortable by time. */
 export interface Backup {
   id: string;
@@ -64,6 +71,8 @@ export interface Backup {
   createdAt: string;
   completedAt: string;
   expiresAt?: string;
+  /** Present where it is no backup but a piece of a resource's log; `resourceId` is then the resource's and `~log`. */
+  log?: BackupLogRange;
   /** A held backup is deleted by nobody until the hold is lifted. */
   held: boolean;
 }

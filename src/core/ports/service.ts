@@ -3,6 +3,7 @@ import type { Progress } from '../operation.ts';
 import type { Resource } from '../resource.ts';
 import type { SnapshotRoot } from '../snapshot-record.ts';
 import type { ContentDamage, SnapshotReader, SnapshotWriter } from './repository.ts';
+import type { LogReading, ServiceLog } from './resource-log.ts';
 
 /** The code for one kind of resource: exports it, imports it, checks it. One folder under `services/`. */
 export interface Service {
@@ -31,6 +32,8 @@ export interface Service {
   ): AsyncIterable<Uint8Array>;
   /** Media type of `read`. */
   readonly mediaType?: string;
+  /** Present where resources can have a log. */
+  readonly log?: ServiceLog;
 }
 
 /** A backup together with an open reader of its snapshot. */
@@ -81,6 +84,10 @@ export interface RestoreContext {
   options: Readonly<Record<string, unknown>>;
   /** The backed-up resource, where it still exists. */
   resource?: Resource;
+  /** The resource's log, where its service has logs. */
+  log?: LogReading;
+  /** The moment that was asked for, as the caller wrote it (RFC 3339), where the service has logs. */
+  moment?: string;
   signal: AbortSignal;
   report(progress: Progress): void;
   warn(message: string): void;
