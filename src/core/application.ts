@@ -268,19 +268,18 @@ export interface CopyManager {
    * copy's trash; then a part of the copy is read and compared, and what no backup of it needs is removed.
    * @throws `copy-missing` (not-found), `copy-would-forget-most` (conflict)
    */
-  sync(
-    id: string,
-    options: {
-      backupIds?: readonly string[];
-      allowForgetMost?: boolean;
-      dryRun?: boolean;
-      signal?: AbortSignal;
-      report?: (progress: Progress) => void;
-    },
-  ): Promise<CopySync>;
+  sync(id: string, options: SyncOptions): Promise<CopySync>;
 }
 
-/** The repositories that are open and what is kept of them. */
+export interface SyncOptions {
+  /** Default: all. */
+  backupIds?: readonly string[];
+  allowForgetMost?: boolean;
+  dryRun?: boolean;
+  signal?: AbortSignal;
+  report?: (progress: Progress) => void;
+}
+
 /** How the following of one log stands, in the process that serves. */
 export interface CaptureState {
   /** `waiting`: it failed and is begun again after a pause. */
@@ -320,6 +319,7 @@ export interface LogManager {
   captures(): ReadonlyMap<string, CaptureState>;
 }
 
+/** The repositories that are open and what is kept of them. */
 export interface StorageManager {
   list(): Promise<readonly RepositoryOverview[]>;
   get(id: string): Promise<RepositoryOverview>;
