@@ -141,6 +141,7 @@ function configurationFor(dataFolder: string): Configuration {
     maxSnapshots: 100,
     maxChainLength: 50,
     trashDays: 7,
+    operationDays: 90,
     cleanup: { cron: '0 3 * * *', timeZone: 'UTC', enabled: false },
     scrub: { cron: '0 5 * * *', timeZone: 'UTC', enabled: false, fraction: 1 },
     prune: { cron: '0 4 * * *', timeZone: 'UTC', enabled: false },
