@@ -29,6 +29,11 @@ interface RestoreResult extends Readonly<Record<string, unknown>> {
   validation?: ValidationResult;
 }
 
+interface RestoreEnd {
+  outcome: OperationOutcome;
+  restored: ServiceRestore;
+}
+
 /** Gives back what was backed up; see `RestoreManager` for what each method promises. */
 export class CatalogueRestoreManager implements RestoreManager {
   readonly #context: ManagerContext;
@@ -102,7 +107,7 @@ export class CatalogueRestoreManager implements RestoreManager {
   readonly work: OperationWork = async (operation, context) => {
     const backup = await requireBackup(this.#context, inputOf(operation).backupId);
     try {
-      const { outcome } = await this.#run(operation, backup, context);
+      const { outcome } = await this.#runHooked(operation, backup, context);
       if (outcome.failure !== undefined) {
         this.#notifyFailure(
           operation,
@@ -141,7 +146,7 @@ export class CatalogueRestoreManager implements RestoreManager {
     try {
       const warnings: string[] = [];
       const context = { signal, report: () => undefined, warn: (message: string) => void warnings.push(message) };
-      const { outcome, restored } = await this.#run(operation, backup, context);
+      const { outcome, restored } = await this.#runHooked(operation, backup, context);
       const view = await end({ status: 'completed', progress: { percent: 100 }, result: outcome.result, warnings });
       return restored.data === undefined ? { operation: view } : { operation: view, data: restored.data };
     } catch (error) {
@@ -155,11 +160,32 @@ export class CatalogueRestoreManager implements RestoreManager {
     }
   }
 
+  /** What only looks what would be done has no hooks: they would stop for nothing what others use. */
+  async #runHooked(operation: Operation, backup: Backup, context: OperationWorkContext): Promise<RestoreEnd> {
+    const { options, targetResourceId } = inputOf(operation);
+    const run = () => this.#run(operation, backup, context);
+    if (options.dryRun === true) return run();
+    const event = { resourceId: backup.resourceId, backupId: backup.id, operationId: operation.id };
+    return this.#context.hookedWork.around(
+      {
+        kind: 'restore',
+        hooksOf: targetResourceId ?? backup.resourceId,
+        event: { ...event, ...(targetResourceId === undefined ? {} : { targetResourceId }) },
+        ...context,
+      },
+      (warnings) => {
+        for (const warning of warnings) context.warn(warning);
+        return run();
+      },
+      ({ outcome }) => ({ outcome: outcome.failure === undefined ? 'completed' : 'failed' }),
+    );
+  }
+
   async #run(
     operation: Operation,
     backup: Backup,
     { signal, report, warn }: OperationWorkContext,
-  ): Promise<{ outcome: OperationOutcome; restored: ServiceRestore }> {
+  ): Promise<RestoreEnd> {
     const input = inputOf(operation);
     const resource = await this.#context.catalogue.resources.get(backup.resourceId);
     const chain = await openChain(this.#context.catalogue, this.#context.repositories.get(backup.repositoryId), backup);
