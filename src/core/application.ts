@@ -11,6 +11,7 @@ import type { CopyReport } from './ports/repository-copy.ts';
 import type { RepairReport } from './ports/repository-repair.ts';
 import type { CaptureProgress, ResourceLog } from './ports/resource-log.ts';
 import type { Resource } from './resource.ts';
+import type { ResourceTest } from './resource-test.ts';
 import type { Schedule } from './schedule.ts';
 import type { TreeEntry } from './tree-entry.ts';
 import type { ValidationResult } from './validator.ts';
@@ -173,6 +174,15 @@ export interface ResourceManager {
     policyId?: string;
     metadata?: Partial<BackupMetadata>;
   }): Promise<Resource>;
+  /**
+   * Looks whether a backup would succeed, of a resource or by a configuration that is not saved yet. What is missing is in the answer
+   * and no error.
+   * @throws `configuration-invalid`, `service-unknown`
+   */
+  test(
+    what: { id: string } | { service: string; configuration?: unknown },
+    signal?: AbortSignal,
+  ): Promise<ResourceTest>;
   /** @throws `resource-has-backups` (conflict) unless `cascade` */
   delete(id: string, options: { cascade: boolean; by: string }): Promise<void>;
 }

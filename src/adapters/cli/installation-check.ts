@@ -7,6 +7,7 @@ import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts'
 import { allBackups } from './choose-backup.ts';
 import type { CommandSession } from './command-session.ts';
 import { count, formatBytes } from './formatting.ts';
+import { resourceFindings } from './resource-findings.ts';
 
 /** One thing that was looked at, what was seen, and, where something is wrong, what to do. */
 export interface Finding {
@@ -162,6 +163,7 @@ async function* repositories(session: CommandSession, configuration: Configurati
     yield await agreement(session, application, overview);
   }
   yield await auditLog(application);
+  yield* resourceFindings(application, session.signal);
 }
 
 /** Level 1 finds packs that the index names and the storage lacks. */

@@ -2,6 +2,7 @@ import type { Backup, BackupStatistics, BackupType, ContentKind } from '../backu
 import type { Progress } from '../operation.ts';
 import type { Resource } from '../resource.ts';
 import type { SnapshotRoot } from '../snapshot-record.ts';
+import type { ConnectionCheck, ConnectionTestContext } from './connection-check.ts';
 import type { ContentDamage, SnapshotReader, SnapshotWriter } from './repository.ts';
 import type { LogReading, ServiceLog } from './resource-log.ts';
 
@@ -32,6 +33,8 @@ export interface Service {
   ): AsyncIterable<Uint8Array>;
   /** Media type of `read`. */
   readonly mediaType?: string;
+  /** Says what a backup by this configuration would find, what is missing and how to get it. Changes nothing. */
+  test?(context: ConnectionTestContext): Promise<readonly ConnectionCheck[]>;
   /** Present where resources can have a log. */
   readonly log?: ServiceLog;
 }

@@ -1,6 +1,7 @@
 import type { Service } from '../../core/ports/service.ts';
 import { backUpDatabase } from './backup.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
+import { testDatabase } from './database-test.ts';
 import { readDatabase } from './read-database.ts';
 import { restoreDatabase } from './restore.ts';
 
@@ -20,5 +21,6 @@ export function createSqliteService(): Service {
     backup: backUpDatabase,
     restore: restoreDatabase,
     read: readDatabase,
+    test: testDatabase,
   };
 }
