@@ -98,4 +98,32 @@ describe('hooks and tests of resources, from the outside', () => {
     assert.equal(doctor.code, 1);
     assert.equal((await run(['resource', 'test', 'nobody'])).code, 1);
   });
+
+  test('the command line shows the plan of a restore into another resource, and then does it', async () => {
+    const service = await Service.start(data, words());
+    try {
+      const configuration = { paths: [path.join(folder, 'restored')] };
+      await service.call('PUT', '/resources/other', JSON.stringify({ service: 'files', configuration }));
+    } finally {
+      await service.end('SIGTERM');
+    }
+    await lines();
+    const restore = ['restore', 'latest', '--resource', 'whole', '--to-resource', 'other'];
+    const plan = await run([...restore, '--dry-run']);
+    assert.equal(plan.code, 0, plan.stderr);
+    assert.match(plan.stdout, /^Would restore .* to the resource other\.$/m);
+    assert.match(plan.stdout, /^Would be created: 1\n {2}\/.*source\/a\.txt$/m);
+    assert.match(plan.stdout, /^Bytes to restore: 1 B, about .* by the speed of the backup\.$/m);
+    assert.deepEqual(await lines(), [], 'a dry run has no hooks');
+    const done = await run(restore);
+    assert.equal(done.code, 0, done.stderr);
+    assert.equal(await readFile(path.join(folder, 'restored', 'a.txt'), 'utf8'), 'a');
+    assert.deepEqual(
+      (await lines()).map((line) => line.split(' ')[0]),
+      ['before-restore', 'after-restore'],
+    );
+    const posted = ['restore', 'latest', '--resource', 'state', '--to-resource', 'other'];
+    assert.match((await run(posted)).stderr, /leave --to-resource away/);
+    assert.match((await run([...restore, '--in-place'])).stderr, /one of them/);
+  });
 });

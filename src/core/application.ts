@@ -115,6 +115,10 @@ export interface BackupManager {
 
 export interface RestoreRequest {
   backupId: string;
+  /**
+   * Another resource of the same service, whose configuration says where to restore to: nothing that is there is overwritten unless
+   * `options` say so. For posted content a label.
+   */
   targetResourceId?: string;
   createdBy: string;
   /** Default true. */
@@ -147,7 +151,9 @@ export interface RestoreOperation {
 export interface RestoreManager {
   /**
    * Documents are restored at once: the answer holds the finished operation and `data` as canonical JSON text. Other
-   * contents become an operation that runs by itself; `data` is then absent and `operation.status` is `queued`.
+   * contents become an operation that runs by itself; `data` is then absent and `operation.status` is `queued`. A dry run
+   * (`options.dryRun`) has a `RestorePlan` in its `result.plan`.
+   * @throws `restore-target-not-found` (not-found), `restore-target-of-other-service` (conflict)
    */
   restore(request: RestoreRequest, signal?: AbortSignal): Promise<{ operation: RestoreOperation; data?: Uint8Array }>;
   /** @throws `no-backup-at-time` (not-found) */

@@ -9,6 +9,8 @@ import type { Page, PageRequest } from './ports/catalogue.ts';
 import type { ServiceRestore } from './ports/service.ts';
 import { requireBackup } from './required-rows.ts';
 import { ResourceLogStore } from './resource-log-store.ts';
+import { withEstimate } from './restore-estimate.ts';
+import { targetResourceOf } from './restore-target.ts';
 import { openChain } from './snapshot-chain.ts';
 import { damagedResult, saysDamaged, soundResult, type ValidationResult } from './validator.ts';
 
@@ -49,6 +51,7 @@ export class CatalogueRestoreManager implements RestoreManager {
     const backup = await requireBackup(this.#context, request.backupId);
     this.#context.services.get(backup.service);
     if (request.targetResourceId !== undefined) requireUsableId(request.targetResourceId, 'resource');
+    await targetResourceOf(this.#context, backup, request.targetResourceId);
     const operation = this.#describe(backup, request);
     if (backup.contentKind === 'document') return this.#restoreDocument(operation, backup, signal);
     await this.#context.queue.enqueue(operation);
@@ -188,6 +191,7 @@ export class CatalogueRestoreManager implements RestoreManager {
   ): Promise<RestoreEnd> {
     const input = inputOf(operation);
     const resource = await this.#context.catalogue.resources.get(backup.resourceId);
+    const targetResource = await targetResourceOf(this.#context, backup, input.targetResourceId);
     const chain = await openChain(this.#context.catalogue, this.#context.repositories.get(backup.repositoryId), backup);
     try {
       const service = this.#context.services.get(backup.service);
@@ -198,12 +202,13 @@ export class CatalogueRestoreManager implements RestoreManager {
         ...(resource === undefined ? {} : { resource }),
         ...(service.log === undefined ? {} : { log: new ResourceLogStore(this.#context, backup.resourceId) }),
         ...(input.moment === undefined ? {} : { moment: input.moment }),
+        ...(targetResource === undefined ? {} : { targetResource }),
         signal,
         report,
         warn,
       });
       signal.throwIfAborted();
-      const result = this.#result(input, backup, restored);
+      const result = await this.#result(input, backup, restored);
       const failure = damageOf(backup, restored);
       return { restored, outcome: failure === undefined ? { result } : { result, failure } };
     } finally {
@@ -211,13 +216,23 @@ export class CatalogueRestoreManager implements RestoreManager {
     }
   }
 
-  #result(input: RestoreInput, backup: Backup, restored: ServiceRestore): Readonly<Record<string, unknown>> {
+  async #result(
+    input: RestoreInput,
+    backup: Backup,
+    restored: ServiceRestore,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const { plan, restoredBytes = backup.size } = restored;
     return {
       ...restored.report,
+      ...(plan === undefined
+        ? { service: backup.service, restoredBytes }
+        : { plan: await withEstimate(this.#context, backup, plan) }),
       ...(restored.checksum === undefined ? {} : { checksum: restored.checksum }),
       ...(backup.contentKind === 'stream' ? { content: `/backups/${backup.id}/content` } : {}),
-      validated: input.validate && !isHurt(restored),
-      ...(input.validate && !isHurt(restored) ? { validation: soundResult(backup, this.#context.clock.now()) } : {}),
+      validated: input.validate && plan === undefined && !isHurt(restored),
+      ...(input.validate && plan === undefined && !isHurt(restored)
+        ? { validation: soundResult(backup, this.#context.clock.now()) }
+        : {}),
     };
   }
 

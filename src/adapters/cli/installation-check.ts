@@ -6,16 +6,9 @@ import type { Configuration } from '../../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import { allBackups } from './choose-backup.ts';
 import type { CommandSession } from './command-session.ts';
+import type { Finding } from './finding.ts';
 import { count, formatBytes } from './formatting.ts';
 import { resourceFindings } from './resource-findings.ts';
-
-/** One thing that was looked at, what was seen, and, where something is wrong, what to do. */
-export interface Finding {
-  check: string;
-  state: 'ok' | 'warn' | 'fail';
-  message: string;
-  advice?: string;
-}
 
 const OLDEST_NODE = 24;
 const EARLIEST_TIME = Date.UTC(2025, 0, 1);

@@ -1,6 +1,6 @@
 import type { Application } from '../../core/application.ts';
 import type { ConnectionCheck } from '../../core/ports/connection-check.ts';
-import type { Finding } from './installation-check.ts';
+import type { Finding } from './finding.ts';
 
 const PAGE = 100;
 /** The doctor looks at the repository by itself. */

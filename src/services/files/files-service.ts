@@ -16,6 +16,7 @@ export function createFilesService(sizes: FilesSizes = DEFAULT_SIZES): Service {
     parseConfiguration: parseFilesConfiguration,
     backup: (context) => backUpFiles(context, sizes),
     restore: (context) => restoreFiles(context, sizes),
+    restoresIntoResources: true,
     test: testPaths,
   };
 }

@@ -23,6 +23,7 @@ export function createPostgresqlService(resolveSecret: ResolveSecret): Service {
     parseConfiguration: parsePostgresqlConfiguration,
     backup: (context) => backUpPostgresql(context, resolveSecret),
     restore: (context) => restorePostgresql(context, resolveSecret),
+    restoresIntoResources: true,
     read: readPlainSql,
     test: (context) => testPostgresql(context, resolveSecret),
   };

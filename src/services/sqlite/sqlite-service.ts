@@ -20,6 +20,7 @@ export function createSqliteService(): Service {
     parseConfiguration: parseSqliteConfiguration,
     backup: backUpDatabase,
     restore: restoreDatabase,
+    restoresIntoResources: true,
     read: readDatabase,
     test: testDatabase,
   };
