@@ -69,4 +69,17 @@ describe('testing resources by HTTP', () => {
     assert.equal((await call('/resources/test', 'confined', { service: 'files' })).json().code, 'credentials-confined');
     assert.equal((await call('/resources/nobody/test', 'operator')).statusCode, 404);
   });
+
+  it('a restore into another resource needs the right to that one too', async () => {
+    const posted = await call('/backups', 'confined', { resourceId: 'shop-1', data: {} });
+    assert.equal(posted.statusCode, 201);
+    const backupId = posted.json().id;
+    for (const [url, body] of [
+      ['/restore', { backupId }],
+      ['/restore/point-in-time', { resourceId: 'shop-1', timestamp: '2999-01-01T00:00:00Z' }],
+    ] as const) {
+      const refused = await call(url, 'confined', { ...body, createdBy: 'me', targetResourceId: 'shop-2' });
+      assert.deepEqual([refused.statusCode, refused.json().code], [403, 'resource-not-granted']);
+    }
+  });
 });

@@ -94,6 +94,7 @@ describe('hooks and tests of resources, from the outside', () => {
     assert.match(half.stdout, /^failed {3}path +There is no .*absent\.\n +Mount what it lies on/m);
     const doctor = await run(['doctor']);
     assert.match(doctor.stdout, /ok +resource +whole can be backed up/);
+    assert.match(doctor.stdout, /ok +hook +after-restore: .* is there/);
     assert.match(doctor.stdout, /fail +resource +half, path: There is no/);
     assert.equal(doctor.code, 1);
     assert.equal((await run(['resource', 'test', 'nobody'])).code, 1);

@@ -123,6 +123,21 @@ describe('the test of a PostgreSQL resource', { skip: SKIP_REASON, timeout: 1_20
     find(result, 'database shop', 'ok', /can be read/);
   });
 
+  test('does not wait long for a table that somebody has locked, and says so', async () => {
+    const session = await Session.open(
+      new Connection(connectionSchema.parse(rig.server.connection()), rig.server.password),
+      'shop',
+    );
+    try {
+      await session.run('BEGIN; LOCK TABLE public.parent IN ACCESS EXCLUSIVE MODE');
+      const result = await tested({});
+      assert.equal(result.ok, true);
+      find(result, 'database shop', 'warning', /locked by somebody.*lockTimeoutSeconds/);
+    } finally {
+      await session.close();
+    }
+  });
+
   test('names tools that are missing or older than the server, with the package to install', async () => {
     const folder = path.join(rig.folder, 'old-tools');
     find(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
@@ -99,6 +99,11 @@ describe('the test of a resource', () => {
     assert.equal(locked.ok, false);
     find(locked, 'database', 'failed', /locked/);
     database.close();
+    find(await sqlite({ path: file }), 'journal mode', 'ok', /WAL/);
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => name.startsWith('shop.db')),
+      ['shop.db'],
+    );
     await rm(file);
   });
 

@@ -8,6 +8,7 @@ import { allBackups } from './choose-backup.ts';
 import type { CommandSession } from './command-session.ts';
 import type { Finding } from './finding.ts';
 import { count, formatBytes } from './formatting.ts';
+import { hookFindings } from './hook-findings.ts';
 import { resourceFindings } from './resource-findings.ts';
 
 const OLDEST_NODE = 24;
@@ -30,6 +31,7 @@ export async function* findings(session: CommandSession): AsyncIterable<Finding>
   yield await freeSpace(configuration);
   yield await port(session, configuration);
   yield* keyFiles(configuration);
+  yield* hookFindings(configuration);
   yield* repositories(session, configuration);
 }
 

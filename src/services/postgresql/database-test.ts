@@ -1,4 +1,5 @@
 import type { CheckList } from '../../core/check-list.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import type { PostgresqlConfiguration } from './configuration.ts';
 import type { Connection } from './connection.ts';
 import {
@@ -22,6 +23,7 @@ export interface DatabaseTest {
 }
 
 const MOST_NAMED = 20;
+const LOCK_SECONDS = 5;
 /** Since then one role can be given that may read everything. */
 const READ_ALL_SINCE = 14;
 
@@ -30,6 +32,8 @@ export async function testDatabase(test: DatabaseTest, signal: AbortSignal): Pro
   const { name, connection, configuration } = test;
   const session = await Session.open(connection, name, signal);
   try {
+    // Asking for a table's size waits for its lock.
+    await session.run(`SET lock_timeout = '${LOCK_SECONDS}s'`);
     const { major } = await readServerVersion(session);
     const tables = chosenTables(await listTables(session), configuration);
     const unreadable = [
@@ -40,6 +44,11 @@ export async function testDatabase(test: DatabaseTest, signal: AbortSignal): Pro
     ];
     tellOfTables(test, tables.length, unreadable, major);
     await tellOfLargeObjects(session, test);
+  } catch (error) {
+    if (!(error instanceof HoldfastError && error.code === 'postgresql-locked')) throw error;
+    const message = `A table is locked by somebody for more than ${LOCK_SECONDS} s, so the tables were not looked at.`;
+    const advice = `A backup waits for it up to ${configuration.lockTimeoutSeconds} s (\`lockTimeoutSeconds\`).`;
+    test.list.warning(`database ${name}`, message, advice);
   } finally {
     await session.close();
   }
