@@ -8,11 +8,13 @@ import { baseBackupCommand } from './base-backup-command.ts';
 import { type BackupPosition, BaseBackupStream, type SentTablespace } from './base-backup-stream.ts';
 import { ClusterStoring } from './cluster-storing.ts';
 import { type PhysicalConfiguration, parsePhysicalConfiguration } from './configuration.ts';
+import { type IncrementalBase, incrementalBase } from './incremental-base.ts';
 import { lsnValue } from './lsn.ts';
 import type { RecordedCluster } from './recorded-cluster.ts';
 import { ReplicationSession } from './replication-session.ts';
 import { segmentBytesFor } from './segment-size.ts';
 import { readDatabaseSizes, readServerFacts, type ServerFacts } from './server-look.ts';
+import { manifestOfWhole } from './synthetic-full.ts';
 
 /**
  * Makes a base backup by the replication protocol, without client tools: what the server sends goes into the repository as a
@@ -83,21 +85,13 @@ async function holdWal(session: ReplicationSession, { resource, warn }: BackupCo
 }
 
 async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefined): Promise<ServiceBackup> {
-  const { context, configuration, connection, session, facts } = job;
+  const { context, configuration, connection, facts } = job;
   const { signal, writer } = context;
-  const startedAt = await readDatabaseSizes(connection, signal);
-  const command = baseBackupCommand(facts.major, {
-    label: configuration.label,
-    checkpoint: configuration.checkpoint,
-    verifyChecksums: configuration.checksums !== 'off',
-    ...(configuration.maxRate === undefined ? {} : { maxRate: configuration.maxRate }),
-    incremental: false,
-  });
+  const before = await readDatabaseSizes(connection, signal);
   context.report({ percent: 0, phase: 'checkpoint' });
-  const stream = new BaseBackupStream(session.messages(command), facts.major);
-  const { start, tablespaces, totalBytes } = await stream.begin();
+  const { stream, start, tablespaces, totalBytes, base } = await begin(job);
   const began = new Date().toISOString();
-  const segmentBytes = segmentBytesFor(totalBytes, earlierSegmentBytes);
+  const segmentBytes = base?.segmentBytes ?? segmentBytesFor(totalBytes, earlierSegmentBytes);
   const storing = new ClusterStoring({
     writer,
     signal,
@@ -105,10 +99,11 @@ async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefine
     relationFileBytes: facts.relationFileBytes,
     checksPages: facts.dataChecksums && configuration.checksums !== 'off',
     segmentBytes,
+    ...(base === undefined ? {} : { earlierFiles: base.files }),
     onBytes: progressOf(context, totalBytes),
   });
   try {
-    const manifest = await receive(stream, storing, job);
+    const manifest = await receive(stream, storing, job, base !== undefined);
     const ended = await readDatabaseSizes(connection, signal);
     const { root, files, bytes, readBytes } = await storing.finish(manifest);
     const record: RecordedCluster = {
@@ -117,7 +112,7 @@ async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefine
       systemIdentifier: facts.systemIdentifier,
       serverVersion: facts.version,
       major: facts.major,
-      startedAt: startedAt?.now ?? began,
+      startedAt: before?.now ?? began,
       stoppedAt: ended?.now ?? new Date().toISOString(),
       pageBytes: facts.pageBytes,
       segmentBytes,
@@ -129,7 +124,7 @@ async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefine
       manifestSha256: createHash('sha256').update(manifest).digest('hex'),
     };
     return {
-      type: 'full',
+      type: base === undefined ? 'full' : context.type,
       root,
       size: bytes,
       checksum: `sha256:${rootHash(root.content)}`,
@@ -143,9 +138,44 @@ async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefine
   }
 }
 
-/** Stores all that the server sends. @returns the manifest, by which all of it was checked */
-async function receive(stream: BaseBackupStream, storing: ClusterStoring, job: BackupJob): Promise<Buffer> {
-  const { context, session, configuration } = job;
+type Begun = Awaited<ReturnType<BaseBackupStream['begin']>> & { stream: BaseBackupStream; base?: IncrementalBase };
+
+/** Has the server begin an incremental base backup where that is asked for and possible, else a full one. */
+async function begin(job: BackupJob): Promise<Begun> {
+  const { context, session, facts } = job;
+  const base = await incrementalBase(context, facts);
+  if (base === undefined) return beginStream(job, false);
+  await session.upload('UPLOAD_MANIFEST', base.manifest);
+  try {
+    return { ...(await beginStream(job, true)), base };
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.details.sqlState !== NOT_IN_PREREQUISITE_STATE) throw error;
+    context.warn(`The server can make no incremental backup on ${base.backupId} (${error.message}): made a full one.`);
+    return beginStream(job, false);
+  }
+}
+
+/** The server misses WAL summaries back to the earlier backup, or that is no ancestor of what is there now. */
+const NOT_IN_PREREQUISITE_STATE = '55000';
+
+async function beginStream({ configuration, session, facts }: BackupJob, incremental: boolean): Promise<Begun> {
+  const { label, checkpoint, checksums, maxRate } = configuration;
+  const command = baseBackupCommand(facts.major, {
+    ...{ label, checkpoint, incremental },
+    verifyChecksums: checksums !== 'off',
+    ...(maxRate === undefined ? {} : { maxRate }),
+  });
+  const stream = new BaseBackupStream(session.messages(command), facts.major);
+  return { stream, ...(await stream.begin()) };
+}
+
+/** Stores all that the server sends and checks it by the server's manifest. @returns the manifest of what is stored */
+async function receive(
+  stream: BaseBackupStream,
+  storing: ClusterStoring,
+  { context, session, configuration, facts }: BackupJob,
+  isIncremental: boolean,
+): Promise<Buffer> {
   let manifest: Buffer | undefined;
   try {
     for await (const part of stream.parts()) {
@@ -168,8 +198,11 @@ async function receive(stream: BaseBackupStream, storing: ClusterStoring, job: B
       'postgresql-answer-unexpected',
       'The server sent no backup manifest. Nothing was backed up.',
     );
-  verifyAgainstManifest(parseManifest(manifest), storing.received);
-  return manifest;
+  const parsed = parseManifest(manifest);
+  verifyAgainstManifest(parsed, storing.received);
+  return isIncremental
+    ? manifestOfWhole(parsed, facts.systemIdentifier, storing.reconstructed, storing.label)
+    : manifest;
 }
 
 /** The server ends a base backup that had wrong pages with this error, after all was sent. */

@@ -7,8 +7,12 @@ import { MANIFEST_PATH, type ReceivedFile } from './backup-manifest.ts';
 import type { SentTablespace } from './base-backup-stream.ts';
 import { ContentStoring } from './content-storing.ts';
 import type { ContentTask, ContentTaskResult, PageRules } from './content-task.ts';
+import type { EarlierFiles } from './earlier-files.ts';
+import { storeReconstructed } from './file-reconstruction.ts';
+import { ByteSource, readIncrementalHeader, wholeFileBlocks, wholeFilePath } from './incremental-file.ts';
 import { relationFileAt } from './relation-file.ts';
 import { OTHER_SEGMENT_BYTES } from './segment-size.ts';
+import { LABEL_PATH, labelOfWhole } from './synthetic-full.ts';
 import { type TarFile, tarFiles } from './tar-files.ts';
 import { TreeAssembly } from './tree-assembly.ts';
 import { WrongPages } from './wrong-pages.ts';
@@ -23,6 +27,8 @@ export interface ClusterStoringOptions {
   checksPages: boolean;
   /** Of relation files. */
   segmentBytes: number;
+  /** What an incremental backup builds on; absent for full ones. */
+  earlierFiles?: EarlierFiles;
   onBytes(bytes: number, path: string): void;
 }
 
@@ -33,10 +39,14 @@ export interface ClusterStoringOptions {
 export class ClusterStoring {
   /** What came, by path, to be compared with the manifest. */
   readonly received = new Map<ByteString, ReceivedFile>();
+  /** Bytes of files that were put together from an earlier backup and what changed. */
+  readonly reconstructed = new Map<ByteString, number>();
   readonly #options: ClusterStoringOptions;
+  readonly #runner: TaskRunner<ContentTask, ContentTaskResult>;
   readonly #contents: ContentStoring;
   readonly #tree: TreeAssembly;
   readonly #wrong = new WrongPages();
+  #label: Buffer | undefined;
   #readBytes = 0;
   #storedBytes = 0;
 
@@ -44,6 +54,7 @@ export class ClusterStoring {
     const { writer, pages } = options;
     const runner: TaskRunner<ContentTask, ContentTaskResult> = writer.tasks({ module: TASK_MODULE, options: {} });
     this.#options = options;
+    this.#runner = runner;
     this.#contents = new ContentStoring(writer, runner, pages);
     this.#tree = new TreeAssembly(writer, runner);
   }
@@ -68,6 +79,11 @@ export class ClusterStoring {
   /** @throws HoldfastError `postgresql-page-checksum` (damaged) */
   refuseWrongPages(): void {
     this.#wrong.refuse();
+  }
+
+  /** `backup_label` as it is stored. */
+  get label(): Buffer {
+    return this.#label ?? Buffer.alloc(0);
   }
 
   wrongPageWarnings(): string[] {
@@ -103,14 +119,64 @@ export class ClusterStoring {
       this.#readBytes += piece.length;
       onBytes(this.#readBytes, path);
     };
-    await this.#store({ path, size, metadata }, observed(bytes, count));
+    const file = { path, size, metadata };
+    const counted = observed(bytes, count);
+    const whole = this.#options.earlierFiles === undefined ? undefined : wholeFilePath(path);
+    if (whole !== undefined) await this.#storeChanges({ ...file, path: whole }, counted);
+    else if (path === LABEL_PATH) await this.#storeLabel(file, counted);
+    else await this.#store(file, counted);
     this.received.set(path, { size, digest: hash.digest() });
+  }
+
+  /** Stores the whole file of which only changed blocks came. */
+  async #storeChanges(
+    { path, metadata }: { path: ByteString; metadata: TarFile['metadata'] },
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const { earlierFiles, pages, segmentBytes } = this.#options;
+    if (earlierFiles === undefined) return;
+    const source = new ByteSource(path, bytes);
+    const header = await readIncrementalHeader(source, pages.pageBytes);
+    const earlier = await earlierFiles.find(path);
+    const size = wholeFileBlocks(header) * pages.pageBytes;
+    this.#begin({ path, size, metadata });
+    await storeReconstructed(
+      { header, source, earlier, pageBytes: pages.pageBytes, segmentBytes },
+      { earlierFiles, contents: this.#contents, runner: this.#runner },
+    );
+    await source.drain();
+    await this.#contents.end();
+    this.#storedBytes += size;
+    this.reconstructed.set(path, size);
+  }
+
+  async #storeLabel(
+    { path, metadata }: { path: ByteString; metadata: TarFile['metadata'] },
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
+    const label = labelOfWhole(Buffer.concat(pieces));
+    this.#label = label;
+    await this.#store({ path, size: label.length, metadata }, [label]);
   }
 
   async #store(
     { path, size, metadata }: { path: ByteString; size: number; metadata: TarFile['metadata'] },
     bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): Promise<void> {
+    this.#begin({ path, size, metadata });
+    let stored = 0;
+    for await (const piece of bytes) {
+      await this.#contents.write(piece);
+      stored += piece.length;
+    }
+    if (stored !== size) throw incomplete(path, stored, size);
+    await this.#contents.end();
+    this.#storedBytes += size;
+  }
+
+  #begin({ path, size, metadata }: { path: ByteString; size: number; metadata: TarFile['metadata'] }): void {
     const { segmentBytes, relationFileBytes, checksPages, pages } = this.#options;
     const relation = relationFileAt(path);
     const isChecked = relation !== undefined && checksPages;
@@ -122,14 +188,6 @@ export class ClusterStoring {
       complete: (content) => this.#tree.add({ ...metadata, path, type: 'file', size, content } satisfies TreeEntry),
       wrongBlocks: (blocks) => this.#wrong.add(path, blocks),
     });
-    let stored = 0;
-    for await (const piece of bytes) {
-      await this.#contents.write(piece);
-      stored += piece.length;
-    }
-    if (stored !== size) throw incomplete(path, stored, size);
-    await this.#contents.end();
-    this.#storedBytes += size;
   }
 }
 

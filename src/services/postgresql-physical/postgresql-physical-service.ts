@@ -16,7 +16,7 @@ export function createPostgresqlPhysicalService(resolveSecret: ResolveSecret, wa
     name: 'postgresql-physical',
     description: 'A whole PostgreSQL cluster as base backups by the replication protocol, restored into a data folder.',
     contentKind: 'tree',
-    backupTypes: ['full'],
+    backupTypes: ['full', 'incremental', 'differential'],
     source: 'fetched',
     parseConfiguration: parsePhysicalConfiguration,
     backup: (context) => backUpCluster(context, resolveSecret),
