@@ -3,6 +3,7 @@ import path from 'node:path';
 import { resolveSecret } from '../src/config/resolve-secret.ts';
 import type { Backup, BackupType } from '../src/core/backup.ts';
 import type { Operation } from '../src/core/operation.ts';
+import type { Service } from '../src/core/ports/service.ts';
 import { createPostgresqlPhysicalService } from '../src/services/postgresql-physical/postgresql-physical-service.ts';
 import { type ManagedApplication, openManagedApplication } from './managed-application.ts';
 import { ClusterServer, ownedFolder } from './postgresql-cluster-server.ts';
@@ -15,13 +16,15 @@ export class PhysicalRig {
   readonly managed: ManagedApplication;
   /** Where restores go; the servers' account owns it. */
   readonly folder: string;
+  readonly service: Service;
   readonly #restored: ClusterServer[] = [];
   #resources = 0;
 
-  private constructor(server: ClusterServer, managed: ManagedApplication, folder: string) {
+  private constructor(server: ClusterServer, managed: ManagedApplication, folder: string, service: Service) {
     this.server = server;
     this.managed = managed;
     this.folder = folder;
+    this.service = service;
   }
 
   static async create(
@@ -34,7 +37,7 @@ export class PhysicalRig {
       (reference) => resolveSecret(reference, process.env),
       (resourceId) => ['holdfast', 'wal-get', '--resource', resourceId],
     );
-    return new PhysicalRig(server, await openManagedApplication(folder, { services: [service] }), folder);
+    return new PhysicalRig(server, await openManagedApplication(folder, { services: [service] }), folder, service);
   }
 
   async resource(configuration: Readonly<Record<string, unknown>> = {}): Promise<string> {

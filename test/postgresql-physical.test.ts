@@ -49,4 +49,58 @@ describe('a physical backup of PostgreSQL', { skip: SKIP_REASON, timeout: 1_200_
     assert.equal(await restored.value(ROWS), expected);
     assert.match(await readFile(path.join(target, 'postgresql.auto.conf'), 'utf8'), /recovery_target = 'immediate'/);
   });
+
+  test('stores little the second time, after changes of a few scattered pages', async () => {
+    await rig.server.sql('CHECKPOINT');
+    const first = await rig.backUp(resourceId);
+    await rig.server.sql(`UPDATE orders SET text = 'changed' WHERE id % 5000 = 1`);
+    const second = await rig.backUp(resourceId);
+    const { newBytes, sourceBytes } = second.statistics;
+    // The WAL that makes it consistent is new each time: a segment of 16 MiB, or two where it crossed into the next.
+    assert.ok(newBytes < 2 * 16 * 1024 * 1024 + 4 * 1024 * 1024, `${newBytes} of ${sourceBytes}`);
+    assert.ok(first.statistics.sourceBytes > 60_000_000);
+    const incremental = await rig.backUp(resourceId, 'incremental');
+    assert.equal(incremental.type, 'full');
+    assert.equal(incremental.requestedType, 'incremental');
+    assert.match(incremental.warnings[0] ?? '', /from 17 on\. Made a full backup/);
+  });
+
+  test('records what its cluster is', async () => {
+    const backup = await rig.backUp(resourceId);
+    const reader = await rig.managed.repository.openSnapshot(backup.id);
+    const data = reader.record.serviceData as Record<string, unknown>;
+    await reader.close();
+    assert.equal(
+      data.systemIdentifier,
+      await rig.server.value('SELECT system_identifier::text FROM pg_control_system()'),
+    );
+    assert.deepEqual([data.major, data.dataChecksums, data.walSegmentBytes, data.pageBytes], [15, true, 1 << 24, 8192]);
+    assert.match(String(data.stopLsn), /^[0-9A-F]+\/[0-9A-F]+$/);
+    assert.ok(Date.parse(String(data.startedAt)) <= Date.parse(String(data.stoppedAt)));
+    const databases = data.databases as { name: string; bytes: number }[];
+    assert.ok((databases.find(({ name }) => name === 'postgres')?.bytes ?? 0) > 1_000_000);
+  });
+
+  test('shows in a dry run what a restore would do, and does nothing', async () => {
+    const backup = await rig.backUp(resourceId);
+    const [far = ''] = [rig.place('dry far')];
+    const oid = await rig.server.value(`SELECT oid FROM pg_tablespace WHERE spcname = 'far'`);
+    const options = { target: rig.place('dry'), tablespaces: { [oid]: far }, dryRun: true };
+    const { result } = completed(await rig.restore(backup, options));
+    assert.deepEqual([result?.dryRun, result?.tablespaces], [true, { [oid]: far }]);
+    assert.match(String(result?.start), /^pg_ctl -D .*dry start$/);
+    assert.ok(!existsSync(options.target) && !existsSync(far));
+  });
+
+  test('restores into an empty folder that exists, by a role that may only replicate', async () => {
+    await rig.server.sql(`CREATE ROLE backup LOGIN REPLICATION PASSWORD '${rig.server.password}'`);
+    const backup = await rig.backUp(await rig.resource({ connection: rig.server.connection('backup') }));
+    const target = await ownedSubfolder(rig.folder, 'empty');
+    const location = await rig.server.value(
+      `SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'far'`,
+    );
+    completed(await rig.restore(backup, { target, tablespaces: { [location]: rig.place('empty far') } }));
+    const restored = await rig.startRestored(target);
+    assert.equal(await restored.value(ROWS), await rig.server.value(ROWS));
+  });
 });

@@ -58,8 +58,8 @@ function microseconds(time: string): bigint {
 /** Settings that make the server recover, for `postgresql.auto.conf`, where the last one of a name wins. */
 export function recoverySettings(
   { target, command }: RecoveryPlan,
-  { inclusive, action, timeline }: RestoreOptions,
-): readonly [name: string, value: string][] {
+  { inclusive, action, timeline, archiving }: RestoreOptions,
+): readonly (readonly [name: string, value: string])[] {
   return [
     // Without a command the server would not begin; this one has nothing to give.
     ['restore_command', command ?? 'false'],
@@ -67,6 +67,7 @@ export function recoverySettings(
     ['recovery_target_inclusive', String(inclusive)],
     ['recovery_target_timeline', String(timeline)],
     ['recovery_target_action', action],
+    ...(archiving === 'off' ? [['archive_mode', 'off'] as const] : []),
   ];
 }
 

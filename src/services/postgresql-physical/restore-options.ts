@@ -29,6 +29,8 @@ const schema = z.strictObject({
   timeline: z.union([z.enum(['latest', 'current']), z.int().min(1)]).default('latest'),
   /** Instead of asking Holdfast for WAL: a shell command with `%f` and `%p`. */
   restoreCommand: z.string().min(1).refine(isOneLine, 'must be one line').optional(),
+  /** `off` keeps a copy beside a living server from archiving a history of its own among that one's WAL. */
+  archiving: z.enum(['keep', 'off']).default('keep'),
   /** Account that shall own the files and run the server, by name or number; for root only. */
   owner: z.union([z.string().regex(/^[\w.@-]+$/, 'must be the name of an account'), z.int().min(1)]).optional(),
   dryRun: z.boolean().default(false),
