@@ -4,6 +4,7 @@ import { appendFile, chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 
@@ -63,6 +64,15 @@ export class ClusterServer {
     }
   }
 
+  /** Waits until the server's recovery has ended, where it is to end with a promotion. */
+  async promoted(): Promise<this> {
+    for (let tries = 0; tries < 600; tries++) {
+      if ((await this.value('SELECT pg_is_in_recovery()')) === 'false') return this;
+      await sleep(100);
+    }
+    throw new Error(`The server is still in recovery.\n${this.log()}`);
+  }
+
   /** What the server said. */
   log(): string {
     const file = path.join(this.folder, 'log');
@@ -74,8 +84,13 @@ export class ClusterServer {
     await this.#asAccount('pg_ctl', ['-D', this.data, '-w', '-m', mode, 'stop']);
   }
 
+  /** Where it listens. */
+  get place(): { socket: string; port: number } {
+    return { socket: this.folder, port: this.port };
+  }
+
   connection(user = 'postgres'): Record<string, unknown> {
-    return { socket: this.folder, port: this.port, user, password: `file:${path.join(this.folder, 'password')}` };
+    return { ...this.place, user, password: `file:${path.join(this.folder, 'password')}` };
   }
 
   /** Runs statements and gives the rows of the last one. */
@@ -83,7 +98,9 @@ export class ClusterServer {
     const { folder: host, port, password } = this;
     const client = new pg.Client({ host, port, password, user: 'postgres', database });
     client.on('error', () => undefined);
-    await client.connect();
+    await client.connect().catch((error: Error) => {
+      throw new Error(`${error.message}\n${this.log()}`);
+    });
     try {
       const results = await client.query(text);
       const last = Array.isArray(results) ? results.at(-1) : results;

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { POSTGRESQL_18_PROGRAMS, SKIP_REASON_18 } from './postgresql-18.ts';
@@ -25,7 +27,7 @@ describe('an incremental physical backup of PostgreSQL 18', { skip: SKIP_REASON_
   async function restores(backup: Awaited<ReturnType<PhysicalRig['backUp']>>, name: string): Promise<string> {
     const target = rig.place(name);
     completed(await rig.restore(backup, { target }));
-    const restored = await rig.startRestored(target);
+    const restored = await (await rig.startRestored(target)).promoted();
     // Every index and heap page is read and must fit the others.
     await restored.sql(`CREATE EXTENSION IF NOT EXISTS amcheck; SELECT bt_index_check(oid, true) FROM pg_class
       WHERE relkind = 'i' AND relam = (SELECT oid FROM pg_am WHERE amname = 'btree')`);
@@ -61,5 +63,29 @@ describe('an incremental physical backup of PostgreSQL 18', { skip: SKIP_REASON_
     assert.equal(await restores(incremental, 'first'), first);
     assert.equal(await restores(further, 'second'), second);
     assert.equal(await restores(differential, 'third'), second);
+  });
+
+  test('becomes a full one that says why, where the server cannot tell what changed', async () => {
+    const base = await rig.backUp(resourceId);
+    await rig.server.sql('ALTER SYSTEM SET summarize_wal = off');
+    await rig.server.sql('SELECT pg_reload_conf()');
+    await sleep(1000);
+    const without = await rig.backUp(resourceId, 'incremental');
+    assert.deepEqual([without.type, without.requestedType], ['full', 'incremental']);
+    assert.match(without.warnings[0] ?? '', /summarize_wal = on.*Made a full backup/);
+    const summaries = path.join(rig.server.data, 'pg_wal', 'summaries');
+    for (const name of await readdir(summaries)) await rm(path.join(summaries, name));
+    // The WAL of the time since the earlier backup goes too, so that it cannot be looked through again.
+    for (let times = 0; times < 4; times++)
+      await rig.server.sql(`INSERT INTO growing VALUES (${times}); SELECT pg_switch_wal()`);
+    await rig.server.sql('CHECKPOINT');
+    await rig.server.sql('ALTER SYSTEM SET summarize_wal = on');
+    await rig.server.sql('SELECT pg_reload_conf()');
+    await rig.server.sql('INSERT INTO growing VALUES (0); SELECT pg_switch_wal(); CHECKPOINT');
+    await sleep(1000);
+    const again = await rig.backUp(base.resourceId, 'differential');
+    assert.deepEqual([again.type, again.warnings.length], ['full', 1]);
+    assert.match(again.warnings[0] ?? '', /can make no incremental backup on .*summaries.*made a full one/);
+    assert.equal(await restores(again, 'again'), await rig.server.value(ROWS));
   });
 });

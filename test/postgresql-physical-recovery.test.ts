@@ -91,7 +91,7 @@ describe('the recovery of a restored cluster', { skip: SKIP_REASON, timeout: 1_2
       }),
     );
     const restored = await rig.startRestored(first);
-    const resourceId = await rig.resource({ connection: { ...rig.server.connection(), ...where(restored) } });
+    const resourceId = await rig.resource({ connection: { ...rig.server.connection(), ...restored.place } });
     const again = await rig.backUp(resourceId);
     await restored.stop();
     const second = rig.place('second');
@@ -127,7 +127,3 @@ describe('the recovery of a restored cluster', { skip: SKIP_REASON, timeout: 1_2
     }
   });
 });
-
-function where({ folder, port }: { folder: string; port: number }) {
-  return { socket: folder, port };
-}

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile, readlink, stat } from 'node:fs/promises';
+import { appendFile, readFile, readlink, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { ownedSubfolder } from './postgresql-cluster-server.ts';
+import { ClusterServer, ownedSubfolder } from './postgresql-cluster-server.ts';
 import { PhysicalRig } from './postgresql-physical-rig.ts';
 import { completed } from './postgresql-rig.ts';
 import { SERVER_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
@@ -47,7 +47,7 @@ describe('a physical backup of PostgreSQL', { skip: SKIP_REASON, timeout: 1_200_
     await rig.server.program('pg_verifybackup', target);
     const restored = await rig.startRestored(target);
     assert.equal(await restored.value(ROWS), expected);
-    assert.match(await readFile(path.join(target, 'postgresql.auto.conf'), 'utf8'), /recovery_target = 'immediate'/);
+    assert.match(await readFile(path.join(target, 'postgresql.auto.conf'), 'utf8'), /restore_command = 'false'/);
   });
 
   test('stores little the second time, after changes of a few scattered pages', async () => {
@@ -102,5 +102,45 @@ describe('a physical backup of PostgreSQL', { skip: SKIP_REASON, timeout: 1_200_
     completed(await rig.restore(backup, { target, tablespaces: { [location]: rig.place('empty far') } }));
     const restored = await rig.startRestored(target);
     assert.equal(await restored.value(ROWS), await rig.server.value(ROWS));
+  });
+
+  test('takes a standby as its source, and makes no standby of what it restores', async () => {
+    const far = await rig.server.value(`SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'far'`);
+    const target = rig.place('standby');
+    const options = { target, tablespaces: { [far]: rig.place('standby far') } };
+    completed(await rig.restore(await rig.backUp(resourceId), options));
+    const { folder, port, password } = rig.server;
+    const primary = `host=${folder} port=${port} user=postgres password=${password}`;
+    await appendFile(
+      path.join(target, 'postgresql.auto.conf'),
+      `primary_conninfo = '${primary}'\nrecovery_target = ''\n`,
+    );
+    await rename(path.join(target, 'recovery.signal'), path.join(target, 'standby.signal'));
+    const standby = await rig.startRestored(target);
+    const id = await rig.resource({ connection: { ...rig.server.connection(), ...standby.place } });
+    const backup = await rig.backUp(id);
+    const again = rig.place('of standby');
+    completed(
+      await rig.restore(backup, { target: again, tablespaces: { [rig.place('standby far')]: rig.place('far 2') } }),
+    );
+    assert.ok(!existsSync(path.join(again, 'standby.signal')));
+    const restored = await (await rig.startRestored(again)).promoted();
+    assert.equal(await restored.value(ROWS), await rig.server.value(ROWS));
+    await standby.stop();
+  });
+
+  test('keeps tablespaces that lie within the data folder there', async () => {
+    const server = await ClusterServer.create(SERVER_PROGRAMS ?? '', { settings: ['allow_in_place_tablespaces = on'] });
+    try {
+      await server.sql(`CREATE TABLESPACE within LOCATION ''`);
+      await server.sql('CREATE TABLE inside TABLESPACE within AS SELECT g FROM generate_series(1, 1000) g');
+      const backup = await rig.backUp(await rig.resource({ connection: server.connection() }));
+      const target = rig.place('within');
+      completed(await rig.restore(backup, { target }));
+      const restored = await rig.startRestored(target);
+      assert.equal(await restored.value('SELECT count(*) FROM inside'), '1000');
+    } finally {
+      await server.remove();
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
 import type { BackupContext, ServiceBackup } from '../../core/ports/service.ts';
 import type { Content } from '../../core/tree-entry.ts';
@@ -73,7 +73,7 @@ function refuseOtherSystem(
 
 /** A temporary slot ends with the connection, whatever happens. */
 async function holdWal(session: ReplicationSession, { resource, warn }: BackupContext): Promise<void> {
-  const name = `holdfast_backup_${process.pid}_${Date.now()}`;
+  const name = `holdfast_backup_${randomBytes(6).toString('hex')}`;
   try {
     await session.row(`CREATE_REPLICATION_SLOT ${name} TEMPORARY PHYSICAL RESERVE_WAL`);
   } catch (error) {
@@ -150,6 +150,8 @@ async function begin(job: BackupJob): Promise<Begun> {
     return { ...(await beginStream(job, true)), base };
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.details.sqlState !== NOT_IN_PREREQUISITE_STATE) throw error;
+    // That it gave up is told here.
+    session.takeNotices();
     context.warn(`The server can make no incremental backup on ${base.backupId} (${error.message}): made a full one.`);
     return beginStream(job, false);
   }
@@ -191,7 +193,7 @@ async function receive(
   await storing.settleContents();
   if (configuration.checksums === 'fail') storing.refuseWrongPages();
   for (const warning of storing.wrongPageWarnings()) context.warn(warning);
-  for (const notice of session.notices) context.warn(`The server warned: ${notice}`);
+  for (const notice of session.takeNotices()) context.warn(`The server warned: ${notice}`);
   if (manifest === undefined)
     throw new HoldfastError(
       'unsupported',

@@ -199,7 +199,7 @@ export class ContentStoring {
   }
 }
 
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_BYTES = 2 * 1024 * 1024;
 const BATCHES_IN_FLIGHT = 4;
 const WORD_BYTES = 4;
 /** Segments beyond this many make the file's list a paged one. */

@@ -63,7 +63,8 @@ export function recoverySettings(
   return [
     // Without a command the server would not begin; this one has nothing to give.
     ['restore_command', command ?? 'false'],
-    ...targetSetting(target),
+    // The WAL of a backup ends where the backup does. As a target, that could be missed where a standby was its source.
+    ...(command === undefined && action === 'promote' ? [] : targetSetting(target)),
     ['recovery_target_inclusive', String(inclusive)],
     ['recovery_target_timeline', String(timeline)],
     ['recovery_target_action', action],

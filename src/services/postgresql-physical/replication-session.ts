@@ -41,9 +41,9 @@ export class ReplicationSession {
     return session;
   }
 
-  /** What the server has warned of, the first hundred. */
-  get notices(): readonly string[] {
-    return this.#notices;
+  /** What the server has warned of since it was asked last, the first hundred. */
+  takeNotices(): readonly string[] {
+    return this.#notices.splice(0);
   }
 
   /** The first row of a command's first result set, by column. */

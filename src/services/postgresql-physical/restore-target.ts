@@ -164,13 +164,19 @@ export class TargetFolders {
     await syncFolder(path.dirname(data.path));
   }
 
-  /** Removes what was written, after a failure; folders that were there stay, empty again. */
-  async remove(): Promise<void> {
+  /** Removes what was written, after a failure; folders that were there stay, empty again. @returns those that resist */
+  async remove(): Promise<string[]> {
+    const left: string[] = [];
     for (const { path: folder, exists } of this.#begun) {
-      if (!exists) await rm(folder, { recursive: true, force: true });
-      else
-        for (const name of await readdir(folder)) await rm(path.join(folder, name), { recursive: true, force: true });
+      try {
+        if (!exists) await rm(folder, { recursive: true, force: true });
+        else
+          for (const name of await readdir(folder)) await rm(path.join(folder, name), { recursive: true, force: true });
+      } catch {
+        left.push(folder);
+      }
     }
+    return left;
   }
 
   async #own(folder: string): Promise<void> {

@@ -27,7 +27,7 @@ export async function restoreCluster(context: RestoreContext, walGet: WalGetComm
   const cluster = recordedCluster(reader.record.serviceData, context.backup.id);
   const recovery = planRecovery(options, await commandFor(context, options, walGet), cluster, context.backup.id);
   const target = await planTarget(options, cluster);
-  await requireRoom(target, context.backup.size);
+  if (target.tablespaces.size === 0) await requireRoom(target, context.backup.size);
   context.signal.throwIfAborted();
   const job = { context, options, reader, cluster, recovery, target };
   if (options.dryRun) return { report: { dryRun: true, ...describe(job), bytes: context.backup.size } };
@@ -78,7 +78,8 @@ async function writeCluster(job: RestoreJob): Promise<{ files: number; bytes: nu
     return writing.written;
   } catch (error) {
     await writing.settle();
-    await folders.remove();
+    for (const folder of await folders.remove())
+      context.warn(`${folder}, which this restore began, could not be removed. Remove it by hand.`);
     context.signal.throwIfAborted();
     throw error;
   }
