@@ -1,6 +1,13 @@
 import type { SnapshotWriter, TaskRunner } from '../../core/ports/repository.ts';
 import type { ByteString, Content, ContentSegment } from '../../core/tree-entry.ts';
-import type { ContentPart, ContentTask, ContentTaskResult, PageRules, StoredPart } from './content-task.ts';
+import {
+  type ContentPart,
+  type ContentTask,
+  type ContentTaskResult,
+  type PageRules,
+  type StoredPart,
+  unpacked,
+} from './content-task.ts';
 
 /** A file whose bytes are to come. */
 export interface NewContent {
@@ -186,7 +193,7 @@ export class ContentStoring {
   async #take({ open, ready }: PartOwner, { content, wrongBlocks }: StoredPart): Promise<void> {
     if (wrongBlocks.length > 0) open.file.wrongBlocks(wrongBlocks);
     if ('inline' in content) open.inline = content.inline;
-    else for (const segment of ready ?? content.segments) open.segments.push(segment);
+    else for (const segment of ready ?? unpacked(content)) open.segments.push(segment);
     open.waiting--;
     if (!open.closed || open.waiting > 0) return;
     const { inline, segments, file } = open;

@@ -25,9 +25,16 @@ export interface PageRules {
 }
 
 export interface StoredPart {
-  content: { inline: Uint8Array } | { segments: readonly ContentSegment[] };
+  content: { inline: Uint8Array } | PackedSegments;
   /** Numbers of pages whose checksum is wrong, the first few. */
   wrongBlocks: readonly number[];
+}
+
+/** Segments on their way between threads: thousands of small arrays would take longer and more memory. */
+export interface PackedSegments {
+  /** All ids, one after the other. */
+  ids: Uint8Array;
+  lengths: Uint32Array;
 }
 
 export type ContentTaskResult = StoredPart[] | boolean | EncodedEntries;
@@ -35,6 +42,12 @@ export type ContentTaskResult = StoredPart[] | boolean | EncodedEntries;
 /** Runs in the worker threads: cuts at fixed places, so that a changed page makes one new chunk, and checks pages. */
 export function createTaskHandler(context: TaskContext): TaskHandler<ContentTask, ContentTaskResult> {
   return {
+    transferables(result) {
+      if (!Array.isArray(result)) return [];
+      return result.flatMap(({ content }) =>
+        'ids' in content ? [bufferOf(content.ids), bufferOf(content.lengths)] : [],
+      );
+    },
     handle(task) {
       switch (task.kind) {
         case 'store':
@@ -48,6 +61,10 @@ export function createTaskHandler(context: TaskContext): TaskHandler<ContentTask
   };
 }
 
+function bufferOf({ buffer }: Uint8Array | Uint32Array): ArrayBuffer {
+  return buffer as ArrayBuffer;
+}
+
 function storePart(context: TaskContext, batch: Uint8Array, part: ContentPart, rules: PageRules): StoredPart {
   const bytes = batch.subarray(part.offset, part.offset + part.length);
   const wrongBlocks = part.firstBlock === undefined ? [] : findWrongBlocks(bytes, part.firstBlock, rules);
@@ -59,7 +76,13 @@ function store({ sink, inlineLimit }: TaskContext, bytes: Uint8Array, part: Cont
   const segments: ContentSegment[] = [];
   for (let at = 0; at < bytes.length; at += part.segmentBytes)
     segments.push(...sink.store(bytes.subarray(at, at + part.segmentBytes)));
-  return { segments };
+  const ids = segments.flatMap(({ id }) => (id === null ? [] : [id]));
+  return { ids: Uint8Array.from(Buffer.concat(ids)), lengths: Uint32Array.from(segments, ({ length }) => length) };
+}
+
+export function unpacked({ ids, lengths }: PackedSegments): ContentSegment[] {
+  const idBytes = ids.length / lengths.length;
+  return Array.from(lengths, (length, index) => ({ id: ids.subarray(index * idBytes, (index + 1) * idBytes), length }));
 }
 
 /** As the server decides (verify_page_checksum in basebackup.c): new pages have none yet, newer ones may be torn. */

@@ -96,17 +96,19 @@ async function writeFiles(
       if (offset !== file.size) throw sizeDiffers(place);
       written += offset;
     }
+    const runs = new WriteRuns();
     await context.readDespiteDamage(
       wanted,
       (tag, bytes) => {
         const part = parts[tag];
         if (part === undefined || bytes.length !== part.length) throw sizeDiffers(part?.place ?? 'A file');
-        writeAll(part.descriptor, part.place, bytes, part.offset);
+        runs.write(part.descriptor, part.place, bytes, part.offset);
       },
       (tag, reason) => {
         throw lost(parts[tag]?.place ?? 'A file', reason);
       },
     );
+    runs.finish();
   } finally {
     for (const descriptor of opened) closeSync(descriptor);
   }
@@ -115,22 +117,55 @@ async function writeFiles(
 
 async function writeRanges(context: TaskContext, place: string, chunks: readonly FileChunk[]): Promise<number> {
   const descriptor = naming(place, () => openSync(bytesOf(place), constants.O_WRONLY | constants.O_NOFOLLOW));
+  const runs = new WriteRuns();
   let written = 0;
   try {
     await context.readDespiteDamage(
       chunks,
       (offset, bytes) => {
-        writeAll(descriptor, place, bytes, offset);
+        runs.write(descriptor, place, bytes, offset);
         written += bytes.length;
       },
       (_offset, reason) => {
         throw lost(place, reason);
       },
     );
+    runs.finish();
   } finally {
     closeSync(descriptor);
   }
   return written;
+}
+
+/** Writes bytes that follow each other in a file together: a page is small for a write of its own. */
+class WriteRuns {
+  readonly #gathered = Buffer.allocUnsafeSlow(512 * 1024);
+  #descriptor = -1;
+  #place = '';
+  #offset = 0;
+  #length = 0;
+
+  write(descriptor: number, place: string, bytes: Uint8Array, offset: number): void {
+    const follows = descriptor === this.#descriptor && offset === this.#offset + this.#length;
+    if (!follows || this.#length + bytes.length > this.#gathered.length) {
+      this.finish();
+      this.#descriptor = descriptor;
+      this.#place = place;
+      this.#offset = offset;
+    }
+    if (bytes.length > this.#gathered.length) writeAll(descriptor, place, bytes, offset);
+    else {
+      this.#gathered.set(bytes, this.#length);
+      this.#length += bytes.length;
+    }
+  }
+
+  finish(): void {
+    const length = this.#length;
+    this.#length = 0;
+    if (length > 0) writeAll(this.#descriptor, this.#place, this.#gathered.subarray(0, length), this.#offset);
+    this.#descriptor = -1;
+  }
 }
 
 function writeAll(descriptor: number, place: string, bytes: Uint8Array, offset: number): void {

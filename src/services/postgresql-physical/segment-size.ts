@@ -21,10 +21,9 @@ const KIB = 1024;
 const GIB = 1024 ** 3;
 const LARGEST = { upTo: Number.POSITIVE_INFINITY, segmentBytes: 256 * KIB };
 const STEPS = [
-  { upTo: 16 * GIB, segmentBytes: 16 * KIB },
-  { upTo: 64 * GIB, segmentBytes: 32 * KIB },
-  { upTo: 256 * GIB, segmentBytes: 64 * KIB },
-  { upTo: 1024 * GIB, segmentBytes: 128 * KIB },
+  { upTo: 8 * GIB, segmentBytes: 8 * KIB },
+  { upTo: 32 * GIB, segmentBytes: 16 * KIB },
+  { upTo: 128 * GIB, segmentBytes: 64 * KIB },
   LARGEST,
 ];
 
