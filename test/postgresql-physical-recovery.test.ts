@@ -90,7 +90,7 @@ describe('the recovery of a restored cluster', { skip: SKIP_REASON, timeout: 1_2
         recoverTo: { time: rows[2]!.time },
       }),
     );
-    const restored = await rig.startRestored(first);
+    const restored = await (await rig.startRestored(first)).promoted();
     const resourceId = await rig.resource({ connection: { ...rig.server.connection(), ...restored.place } });
     const again = await rig.backUp(resourceId);
     await restored.stop();
