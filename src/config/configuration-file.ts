@@ -62,6 +62,7 @@ export const configurationFileSchema = z.strictObject({
   maxSnapshots: positive.optional(),
   maxChainLength: positive.optional(),
   trashDays: z.number().int().min(0).optional(),
+  operationDays: z.number().int().min(1).optional(),
   cleanup: recurrence.optional(),
   prune: recurrence.optional(),
   scrub: recurrence.extend({ fraction: z.number().gt(0).max(1).optional() }).optional(),

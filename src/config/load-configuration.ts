@@ -59,6 +59,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     maxSnapshots: file.maxSnapshots ?? 100,
     maxChainLength: file.maxChainLength ?? 50,
     trashDays: file.trashDays ?? 7,
+    operationDays: file.operationDays ?? 90,
     cleanup: { cron: CLEANUP_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.cleanup) },
     scrub: { cron: SCRUB_CRON, timeZone: 'UTC', enabled: true, fraction: 1 / 30, ...withoutUndefined(file.scrub) },
     prune: { cron: PRUNE_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.prune) },

@@ -10,6 +10,8 @@ export interface Configuration {
   maxChainLength: number;
   /** Days that forgotten backups stay in the repository's trash. */
   trashDays: number;
+  /** Days that operations which have ended stay listed. */
+  operationDays: number;
   cleanup: { cron: string; timeZone: string; enabled: boolean };
   /** When what no backup needs is removed from repositories. */
   prune: { cron: string; timeZone: string; enabled: boolean };
