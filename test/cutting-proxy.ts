@@ -4,6 +4,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class CuttingProxy {
   /** undefined: never */
   cutAfter: number | undefined;
+  /** Changes the first place in each piece that holds these bytes, to as many others. */
+  change?: { from: Buffer; to: Buffer };
   /** Bytes that came through. */
   forwarded = 0;
   readonly port: number;
@@ -52,6 +54,8 @@ export class CuttingProxy {
     server.on('data', (bytes: Buffer) => {
       const left = (this.cutAfter ?? Number.POSITIVE_INFINITY) - this.forwarded;
       this.forwarded += bytes.length;
+      const place = this.change === undefined ? -1 : bytes.indexOf(this.change.from);
+      if (place >= 0) this.change?.to.copy(bytes, place);
       const passes = left >= bytes.length ? bytes : bytes.subarray(0, Math.max(0, left));
       const goesOn = client.write(passes, () => {
         if (left < bytes.length) end();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { open, readdir, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, open, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +9,7 @@ import type { Operation } from '../src/core/operation.ts';
 import { CuttingProxy } from './cutting-proxy.ts';
 import { ClusterServer, ownedSubfolder } from './postgresql-cluster-server.ts';
 import { PhysicalRig } from './postgresql-physical-rig.ts';
-import { completed, failed } from './postgresql-rig.ts';
+import { failed } from './postgresql-rig.ts';
 import { SERVER_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
 
 const PROGRAMS = SERVER_PROGRAMS ?? '';
@@ -169,18 +170,72 @@ describe('a physical backup of PostgreSQL that goes wrong', { skip: SKIP_REASON,
     assert.ok(!existsSync(target));
   });
 
-  test('leaves nothing of a restore that is cancelled or cannot write', async () => {
+  test('leaves nothing of a restore that is cancelled in its midst', async () => {
     const backup = await rig.backUp(await rig.resource());
+    const reader = await rig.managed.repository.openSnapshot(backup.id);
+    const existing = await ownedSubfolder(rig.folder, 'existing');
     const before = await readdir(rig.folder);
-    const { restores, operations } = rig.managed.application;
-    const { operation } = await restores.restore({
-      backupId: backup.id,
-      createdBy: 'test',
-      options: { target: rig.place('cancelled') },
-    });
-    await operations.cancel(operation.id);
-    const ended = await rig.ended(operation);
-    if (ended.status === 'cancelled') assert.deepEqual(await readdir(rig.folder), before);
-    else completed(ended);
+    try {
+      for (const target of [rig.place('cancelled'), existing]) {
+        const cancelling = new AbortController();
+        const context = { backup, chain: [{ backup, reader }], options: { target }, signal: cancelling.signal };
+        const report = ({ doneBytes = 0 }) => {
+          assert.ok(doneBytes > 0 && readdirSync(rig.folder).length >= before.length);
+          cancelling.abort(new Error('cancelled by the test'));
+        };
+        await assert.rejects(rig.service.restore({ ...context, report, warn: assert.fail }), /cancelled by the test/);
+        assert.deepEqual(await readdir(rig.folder), before);
+        assert.deepEqual(await readdir(existing), []);
+      }
+    } finally {
+      await reader.close();
+    }
+  });
+
+  test('leaves nothing of a restore whose disk fills up', {
+    skip: process.geteuid?.() !== 0 && 'needs root',
+  }, async (t) => {
+    const backup = await rig.backUp(await rig.resource());
+    const disk = await ownedSubfolder(rig.folder, 'disk');
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', disk], { stdio: 'ignore' });
+    } catch {
+      t.skip('needs the right to mount');
+      return;
+    }
+    try {
+      const target = path.join(disk, 'data');
+      failed(await rig.restore(backup, { target }), 'target-space-short', /has \d+ bytes left, and the restore needs/);
+      // With a tablespace, only the writing finds out.
+      const location = await ownedSubfolder(rig.server.folder, 'space');
+      await rig.server.sql(`CREATE TABLESPACE space LOCATION '${location}'`);
+      const spaced = await rig.backUp(await rig.resource());
+      const options = { target, tablespaces: { [location]: rig.place('spaced') } };
+      failed(await rig.restore(spaced, options), 'target-space-short', /disk is full: make room/);
+      assert.deepEqual(await readdir(disk), []);
+      assert.ok(!existsSync(rig.place('spaced')));
+      await rig.server.sql('DROP TABLESPACE space');
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+
+  test('fails where a file comes with other bytes than the server sent', async () => {
+    const marker = 'the bytes that are changed on their way; ';
+    await writeFile(path.join(rig.server.data, 'own-file'), marker.repeat(1000));
+    await chmod(path.join(rig.server.data, 'own-file'), 0o644);
+    const proxy = await CuttingProxy.to(rig.server.port);
+    proxy.change = { from: Buffer.from('changed on their way'), to: Buffer.from('Changed on their way') };
+    try {
+      const { password } = rig.server.connection();
+      const connection = { host: '127.0.0.1', port: proxy.port, user: 'postgres', password };
+      const resourceId = await rig.resource({ connection });
+      await fails(resourceId, 'postgresql-manifest-violated', /own-file came with other bytes than were sent/);
+      delete proxy.change;
+      await rig.backUp(resourceId);
+    } finally {
+      await proxy.close();
+      await rm(path.join(rig.server.data, 'own-file'));
+    }
   });
 });

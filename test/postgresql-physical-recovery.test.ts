@@ -98,7 +98,7 @@ describe('the recovery of a restored cluster', { skip: SKIP_REASON, timeout: 1_2
     completed(await rig.restore(again, { target: second }));
     const settings = await readFile(path.join(second, 'postgresql.auto.conf'), 'utf8');
     assert.match(settings, /archive_command/);
-    assert.equal(settings.match(/^recovery_target(_time|_lsn)? = /gm)?.length, 1);
+    assert.doesNotMatch(settings, /^recovery_target(_time)? = /m);
     const server = await rig.startRestored(second);
     assert.equal(await server.value('SELECT count(*) FROM numbered'), '3');
   });
@@ -122,6 +122,31 @@ describe('the recovery of a restored cluster', { skip: SKIP_REASON, timeout: 1_2
         new RegExp(`restore_command = 'holdfast wal-get --resource ${backup.resourceId} "%f" "%p"'`),
       );
       assert.ok(settings.includes(`recovery_target_time = '${moment.replace('T', ' ').replace('Z', '+00')}'`));
+    } finally {
+      await reader.close();
+    }
+  });
+
+  test('says that a point in time without a log is the end of the newest backup before it', async () => {
+    const { restores } = rig.managed.application;
+    const { operation } = await restores.restorePointInTime({
+      resourceId: backup.resourceId,
+      timestamp: new Date().toISOString(),
+      createdBy: 'test',
+      options: { target: rig.place('no log'), dryRun: true },
+    });
+    assert.equal(operation.backupId, backup.id);
+    completed(await rig.ended(operation));
+    const reader = await rig.managed.repository.openSnapshot(backup.id);
+    try {
+      const told: string[] = [];
+      const context = { backup, chain: [{ backup, reader }], options: { target: rig.place('no log'), dryRun: true } };
+      const silent = { report: () => undefined, signal: new AbortController().signal };
+      const moment = new Date().toISOString();
+      const warn = (message: string) => void told.push(message);
+      const { report } = await rig.service.restore({ ...context, ...silent, warn, moment });
+      assert.equal(report.recoverTo, 'immediate');
+      assert.match(told.join(), /has no log.*newest backup before it/);
     } finally {
       await reader.close();
     }

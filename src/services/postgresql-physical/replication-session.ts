@@ -205,5 +205,9 @@ export function replicationFailure(error: unknown, connection: Connection): Hold
       `The replication connection to ${place} failed or was lost: ${said || 'no answer'}. See whether the server runs, and listens there.`,
     );
   if (state.startsWith('28')) return queryFailure(error, connection, connection.database);
-  return make('internal', 'postgresql-command-failed', `The server ${place} refused a command (${state}): ${said}.`);
+  return make(
+    'internal',
+    'postgresql-command-failed',
+    `The server ${place} refused a command (${state}): ${said.replace(/\.$/, '')}. Look at the server's log, and try again.`,
+  );
 }

@@ -25,7 +25,7 @@ export async function restoreCluster(context: RestoreContext, walGet: WalGetComm
   if (reader === undefined)
     throw new HoldfastError('internal', 'chain-empty', 'A restore was begun without a backup to restore.');
   const cluster = recordedCluster(reader.record.serviceData, context.backup.id);
-  const recovery = planRecovery(options, await commandFor(context, options, walGet), cluster, context.backup.id);
+  const recovery = await recoveryFor(context, options, cluster, walGet);
   const target = await planTarget(options, cluster);
   if (target.tablespaces.size === 0) await requireRoom(target, context.backup.size);
   context.signal.throwIfAborted();
@@ -44,15 +44,30 @@ interface RestoreJob {
   target: TargetPlan;
 }
 
-/** What gives the restored server its WAL; undefined where nothing does. */
-async function commandFor(
-  { backup, log }: RestoreContext,
+async function recoveryFor(
+  context: RestoreContext,
   options: RestoreOptions,
+  cluster: RecordedCluster,
   walGet: WalGetCommand,
-): Promise<string | undefined> {
-  if (options.restoreCommand !== undefined) return options.restoreCommand;
-  if (log === undefined || (await log.pieces()).length === 0) return undefined;
-  return restoreCommand(walGet(backup.resourceId));
+): Promise<RecoveryPlan> {
+  const { backup, log, moment, warn } = context;
+  const pieces = options.restoreCommand === undefined ? ((await log?.pieces()) ?? []) : [];
+  const asking = pieces.length === 0 ? undefined : restoreCommand(walGet(backup.resourceId));
+  const command = options.restoreCommand ?? asking;
+  if (command === undefined && moment !== undefined) {
+    warn(
+      `"${backup.resourceId}" has no log, so the moment itself cannot be had: restored is ${backup.id}, the newest backup before it, as it was at ${cluster.stoppedAt}.`,
+    );
+    return planRecovery({ ...options, recoverTo: 'immediate' }, undefined, cluster, backup.id);
+  }
+  const recovery = planRecovery(options, command, cluster, backup.id);
+  const storedAt = pieces.reduce((latest, { completedAt }) => Math.max(latest, Date.parse(completedAt)), 0);
+  if (storedAt > 0 && typeof recovery.target === 'object' && 'time' in recovery.target)
+    if (Date.parse(recovery.target.time) > storedAt)
+      warn(
+        `The log was stored last at ${new Date(storedAt).toISOString()}, before the moment asked for. Where no transaction after that moment comes, the server ends with "recovery ended before configured recovery target was reached": restore then with \`recoverTo: "latest"\`.`,
+      );
+  return recovery;
 }
 
 async function writeCluster(job: RestoreJob): Promise<{ files: number; bytes: number }> {
