@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Logger as PinoLogger } from 'pino';
 import { runCommandLine } from './adapters/cli/run-command-line.ts';
 import { loadConfiguration } from './config/load-configuration.ts';
@@ -59,6 +60,11 @@ const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] 
     (await import('./services/postgresql/postgresql-service.ts')).createPostgresqlService(
       createServiceSecretResolver(configuration, process.env),
     ),
+  async (configuration) =>
+    (await import('./services/postgresql-physical/postgresql-physical-service.ts')).createPostgresqlPhysicalService(
+      createServiceSecretResolver(configuration, process.env),
+      walGetCommand(configuration),
+    ),
 ];
 
 const clock: Clock = { now: () => new Date() };
@@ -68,8 +74,10 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 const composition: Composition = {
   version,
-  loadConfiguration: (options) =>
-    loadConfiguration({ ...options, environment: process.env, workingFolder: process.cwd() }),
+  loadConfiguration: (options) => {
+    configurationFile = options?.file ?? process.env.HOLDFAST_CONFIG;
+    return loadConfiguration({ ...options, environment: process.env, workingFolder: process.cwd() });
+  },
   openApplication,
   serve,
   keyProvider,
@@ -223,6 +231,19 @@ async function runningService(dataFolder: string): Promise<RunningService | unde
   if (pid === undefined) return undefined;
   const announced = await announcementOf(dataFolder, pid);
   return { pid, ...announced };
+}
+
+let configurationFile: string | undefined;
+
+/** A restored server runs elsewhere and as another account: all that this process found by itself is named. */
+function walGetCommand({ dataFolder }: Configuration): (resourceId: string) => readonly string[] {
+  const launcher = fileURLToPath(new URL('../bin/holdfast.js', import.meta.url));
+  const file = configurationFile ?? (existsSync('holdfast.yaml') ? 'holdfast.yaml' : undefined);
+  const named = file === undefined ? [] : ['--config', path.resolve(file)];
+  return (resourceId) => [
+    ...[process.execPath, launcher, ...named, '--data', dataFolder],
+    ...['wal-get', '--resource', resourceId],
+  ];
 }
 
 function catalogueFile(dataFolder: string): string {

@@ -107,6 +107,7 @@ async function writeSnapshot(
       chain: chosen.chain.links,
       ...(order.input === undefined ? {} : { input: order.input }),
       writer,
+      latest: () => latestServiceData(context, repository, order),
       signal,
       report: order.report,
       warn: (message) => warnings.add(message),
@@ -122,6 +123,24 @@ async function writeSnapshot(
     await writer.abort().catch((failure: unknown) => {
       context.logger.warn({ err: failure, snapshotId: writer.snapshotId }, 'giving up a snapshot failed');
     });
+    throw error;
+  }
+}
+
+async function latestServiceData(
+  context: ManagerContext,
+  repository: Repository,
+  { resource, service }: BackupOrder,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const latest = await context.catalogue.backups.latest(resource.id);
+  if (latest?.service !== service.name || latest.repositoryId !== resource.repositoryId) return undefined;
+  try {
+    const reader = await repository.openSnapshot(latest.id);
+    const { serviceData } = reader.record;
+    await reader.close();
+    return serviceData;
+  } catch (error) {
+    if (error instanceof HoldfastError && (error.kind === 'damaged' || error.kind === 'not-found')) return undefined;
     throw error;
   }
 }

@@ -60,6 +60,8 @@ export interface BackupContext {
   /** Posted content; present exactly if the service's source is `posted`. */
   input?: AsyncIterable<Uint8Array>;
   writer: SnapshotWriter;
+  /** What this service recorded (`serviceData`) with the resource's latest backup; undefined where there is none to be read. */
+  latest?(): Promise<Readonly<Record<string, unknown>> | undefined>;
   signal: AbortSignal;
   report(progress: Progress): void;
   /** Tells something that the user must know although the backup goes on. */
