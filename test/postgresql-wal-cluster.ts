@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { appendFile, chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -42,6 +42,15 @@ export class WalCluster {
       ...['-h', this.folder, '-p', String(this.port), '-U', 'postgres', '-D', copy.data, '-c', 'fast', '--no-sync'],
       ...options,
     ]);
+    await copy.configure([]);
+    return copy;
+  }
+
+  /** The same data folder once more, as it is now; neither must run. */
+  async duplicate(): Promise<WalCluster> {
+    const copy = await WalCluster.#prepare();
+    await cp(this.data, copy.data, { recursive: true });
+    giveToServer(copy.data);
     await copy.configure([]);
     return copy;
   }

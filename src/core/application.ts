@@ -9,6 +9,7 @@ import type { CheckBudget, CheckLevel, CheckReport, VerificationState } from './
 import type { CollectionOptions, CollectionReport, ForgottenSnapshot } from './ports/repository-collection.ts';
 import type { CopyReport } from './ports/repository-copy.ts';
 import type { RepairReport } from './ports/repository-repair.ts';
+import type { ResourceLog } from './ports/resource-log.ts';
 import type { Resource } from './resource.ts';
 import type { Schedule } from './schedule.ts';
 import type { TreeEntry } from './tree-entry.ts';
@@ -28,6 +29,7 @@ export interface Application {
   readonly schedules: ScheduleManager;
   readonly repositories: StorageManager;
   readonly copies: CopyManager;
+  readonly logs: LogManager;
   readonly access: AccessManager;
   readonly audit: AuditLog;
   readonly idempotency: import('./ports/catalogue.ts').IdempotencyTable;
@@ -47,6 +49,11 @@ export interface Application {
   startBackground(): Promise<void>;
   /** Ends cleanly: background work stops, what runs is finished or cancelled, everything is closed. */
   close(graceMilliseconds?: number): Promise<void>;
+}
+
+/** The logs of resources whose service keeps one. */
+export interface LogManager {
+  of(resourceId: string): ResourceLog;
 }
 
 export interface Health {

@@ -22,6 +22,7 @@ import type { Service } from './ports/service.ts';
 import type { OperationRunner, WorkQueue } from './ports/work-queue.ts';
 import { RecentChains } from './recent-chains.ts';
 import { type OpenRepository, RepositoryRegistry } from './repository-registry.ts';
+import { RepositoryResourceLog } from './resource-log-store.ts';
 import { CatalogueResourceManager } from './resource-manager.ts';
 import { CatalogueRestoreManager } from './restore-manager.ts';
 import { CatalogueScheduleManager } from './schedule-manager.ts';
@@ -94,6 +95,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     schedules: new CatalogueScheduleManager(context, () => void scheduler.reload()),
     repositories,
     copies,
+    logs: { of: (resourceId) => new RepositoryResourceLog(context, resourceId) },
     access: new TokenAccessManager({ ...context, tokens: parts.catalogue.tokens }),
     audit: new CatalogueAuditLog(parts.catalogue.audit, parts.clock),
     idempotency: parts.catalogue.idempotency,

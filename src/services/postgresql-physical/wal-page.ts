@@ -39,7 +39,7 @@ export function requireSegmentHeader(bytes: Uint8Array, name: string, expected: 
   throw new HoldfastError(
     'invalid',
     'wal-segment-foreign',
-    `The WAL segment ${name} ${problem}. It was not stored. See whether this is the right server, and whether its disk is sound.`,
+    `The WAL segment ${name} ${problem}. Nothing was done with it. See whether this is the right server, and whether its disk is sound.`,
     { details: { segment: name } },
   );
 }
