@@ -6,6 +6,8 @@ import type { SnapshotReader } from './ports/repository.ts';
 import type { LogPiece, NewLogPiece, ResourceLog } from './ports/resource-log.ts';
 import type { Resource } from './resource.ts';
 
+const REMOVALS_AT_ONCE = 8;
+
 type Parts = Pick<ManagerContext, 'catalogue' | 'repositories' | 'clock'>;
 
 /** Of the snapshots that hold a resource's log; no resource has a name with this sign. */
@@ -92,11 +94,15 @@ export class RepositoryResourceLog implements ResourceLog {
 
   async remove(pieces: readonly LogPiece[]): Promise<void> {
     const reason = 'other pieces of the log hold it';
-    for (const piece of pieces) {
-      const { repositoryId } = await this.#backup(piece);
-      await this.#parts.repositories.get(repositoryId).forgetSnapshot(piece.id, { trashDays: 0, reason });
-      await this.#parts.catalogue.backups.delete(piece.id);
-    }
+    const waiting = [...pieces];
+    const removeNext = async (): Promise<void> => {
+      for (let piece = waiting.shift(); piece !== undefined; piece = waiting.shift()) {
+        const { repositoryId } = await this.#backup(piece);
+        await this.#parts.repositories.get(repositoryId).forgetSnapshot(piece.id, { trashDays: 0, reason });
+        await this.#parts.catalogue.backups.delete(piece.id);
+      }
+    };
+    await Promise.all(Array.from({ length: REMOVALS_AT_ONCE }, removeNext));
   }
 
   async #backup({ id }: LogPiece): Promise<Backup> {

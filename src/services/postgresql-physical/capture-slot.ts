@@ -19,7 +19,6 @@ export interface ReplicationSlot {
 
 /** What a server is, as far as a capture must know. */
 export interface ServerFacts {
-  version: number;
   segmentBytes: number;
 }
 
@@ -44,7 +43,7 @@ export async function readServerFacts(session: Session, connection: Connection):
       'wal-level-too-low',
       `${connection.place} has wal_level = minimal, which writes too little to restore from. Set wal_level = replica and max_wal_senders = 10, and restart the server.`,
     );
-  return { version: Number(version), segmentBytes: Number(bytes) };
+  return { segmentBytes: Number(bytes) };
 }
 
 /** How far a server's WAL is written, on a standby how far it was received. */

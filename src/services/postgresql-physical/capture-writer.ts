@@ -31,6 +31,7 @@ interface Unit {
   stored: number;
   parts: { piece: LogPiece; start: number; end: number; level: number }[];
   gapFrom?: Lsn;
+  isWhole: boolean;
 }
 
 /** So many small pieces of the same level are put together into one. */
@@ -52,6 +53,10 @@ export class CaptureWriter {
   #isDue = false;
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void> | undefined;
+  /** Putting together and removing small pieces; nobody's commit waits for it. */
+  #tidying: Promise<void> = Promise.resolve();
+  #untidyUnits = 0;
+  #isEnded = false;
   #failure: unknown;
   #isFull = false;
   /** Rejects when storing fails, and never resolves. */
@@ -107,6 +112,7 @@ export class CaptureWriter {
   async finish(): Promise<void> {
     this.flushSoon();
     await this.#idle();
+    await this.#tidying;
     if (this.#failure !== undefined) await this.failed;
   }
 
@@ -120,6 +126,8 @@ export class CaptureWriter {
     });
     this.flushSoon();
     await Promise.race([this.#idle(), late]);
+    this.#isEnded = true;
+    await Promise.race([this.#tidying, late]);
     clearTimeout(timer);
   }
 
@@ -141,6 +149,7 @@ export class CaptureWriter {
       received: 0,
       stored: isFirst ? Number(this.#flushed - start) : 0,
       parts,
+      isWhole: false,
       ...(gap === undefined ? {} : { gapFrom: gap }),
     };
     this.#units.push(unit);
@@ -158,14 +167,24 @@ export class CaptureWriter {
     const [unit] = this.#units;
     if (unit === undefined || !this.#isReady(unit)) return;
     this.#work = this.#store(unit)
-      .catch((error: unknown) => {
-        this.#failure = error;
-        this.#fail(error);
-      })
+      .catch((error: unknown) => this.#failed(error))
       .finally(() => {
         this.#work = undefined;
         this.#look();
       });
+  }
+
+  #failed(error: unknown): void {
+    this.#failure ??= error;
+    this.#fail(error);
+  }
+
+  /** What is not done when the capture ends is done by the next one. */
+  #tidy(work: () => Promise<void>): void {
+    const next = async () => {
+      if (!this.#isEnded && this.#failure === undefined) await work();
+    };
+    this.#tidying = this.#tidying.then(next).catch((error: unknown) => this.#failed(error));
   }
 
   #isReady(unit: Unit): boolean {
@@ -193,10 +212,16 @@ export class CaptureWriter {
     const bytes = unit.buffer.subarray(0, this.#unitBytes);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     await this.#append(unit, { start: 0, end: this.#unitBytes, isPartial: false, level: 0, sha256 });
+    unit.isWhole = true;
     this.#units.shift();
     this.#flushedUpTo(unit, this.#unitBytes);
-    await this.#options.log.remove(unit.parts.map(({ piece }) => piece));
-    this.#spare.push(unit.buffer);
+    this.#untidyUnits++;
+    this.#tidy(async () => {
+      await this.#options.log.remove(unit.parts.map(({ piece }) => piece));
+      this.#spare.push(unit.buffer);
+      this.#untidyUnits--;
+      this.#look();
+    });
   }
 
   async #storePart(unit: Unit): Promise<void> {
@@ -206,12 +231,12 @@ export class CaptureWriter {
     unit.parts.push({ piece, start, end, level: 0 });
     unit.stored = end;
     this.#flushedUpTo(unit, end);
-    await this.#join(unit);
+    if (unit.parts.filter(({ level }) => level === 0).length % PARTS_JOINED === 0) this.#tidy(() => this.#join(unit));
   }
 
   /** As a log-structured merge tree does: few pieces, and each byte is written again once for each level only. */
   async #join(unit: Unit): Promise<void> {
-    for (let level = 0; ; level++) {
+    for (let level = 0; !unit.isWhole; level++) {
       const joined = unit.parts.filter((part) => part.level === level);
       const first = joined[0];
       const last = joined.at(-1);
@@ -249,7 +274,7 @@ export class CaptureWriter {
   }
 
   #regulate(): void {
-    const isFull = this.#units.length > UNITS_WAITING;
+    const isFull = this.#units.length + this.#untidyUnits > UNITS_WAITING + 1;
     if (isFull === this.#isFull) return;
     this.#isFull = isFull;
     this.#options.onPressure(isFull);

@@ -62,6 +62,7 @@ interface OpenParts {
   connection: Connection;
   session: Session;
   replication: ReplicationConnection;
+  segmentBytes: number;
 }
 
 /** One run, from connecting to the abort or the first failure. */
@@ -97,8 +98,9 @@ class Capture {
     const session = await Session.open(connection, connection.database, signal);
     let replication: ReplicationConnection | undefined;
     try {
+      const { segmentBytes } = await readServerFacts(session, connection);
       replication = await ReplicationConnection.open(connection, this.#wal.applicationName);
-      await this.#follow({ connection, session, replication }, isGap);
+      await this.#follow({ connection, session, replication, segmentBytes }, isGap);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -108,7 +110,7 @@ class Capture {
 
   async #follow(open: OpenParts, isGap: boolean): Promise<void> {
     const context = this.#context;
-    const { segmentBytes } = await readServerFacts(open.session, open.connection);
+    const { segmentBytes } = open;
     const identity = await open.replication.identify();
     const stored = await this.#storedLog(identity, open.connection);
     let history = await this.#keepHistory(open, stored, identity, identity.timeline);
@@ -120,7 +122,7 @@ class Capture {
         : (continuation ?? beginning(slot, { identity, history, segmentBytes }));
     const reports = new CaptureReports({ ...open, context, slot: slot.name, maxLagBytes: this.#wal.maxLagBytes });
     const { systemIdentifier } = identity;
-    const options = { ...open, context, reports, wal: this.#wal, slot: slot.name, systemIdentifier, segmentBytes };
+    const options = { ...open, context, reports, wal: this.#wal, slot: slot.name, systemIdentifier };
     while (point !== undefined) {
       const next = await streamTimeline(point, options);
       if (next === undefined) return;
