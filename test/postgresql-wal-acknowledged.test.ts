@@ -100,6 +100,27 @@ describe('WAL that was acknowledged', { skip: SKIP_REASON }, () => {
     }
   });
 
+  test('a server that says nothing any more is missed, and an abort does not wait for it', async () => {
+    const cluster = await create();
+    const kept = await keep({ connection: cluster.connection(), wal: { flushSeconds: 0, timeoutSeconds: 10 } });
+    for (const isAborted of [true, false]) {
+      const capture = new RunningCapture(kept.resource, kept.log);
+      await capture.caughtUp(cluster);
+      await cluster.freeze();
+      try {
+        if (isAborted)
+          await Promise.race([
+            capture.stop(),
+            pause(60_000, undefined, { ref: false }).then(() => assert.fail('it waited')),
+          ]);
+        await capture.ended;
+        if (!isAborted) assert.match(String(capture.failure), /silent for 1\d seconds/);
+      } finally {
+        await cluster.freeze('SIGCONT');
+      }
+    }
+  });
+
   test('a server that shuts down in order does not wait for the interval', async () => {
     const cluster = await create();
     const kept = await keep({ connection: cluster.connection(), wal: { flushSeconds: 3600 } });

@@ -87,14 +87,23 @@ export class WalCluster {
     await this.#asAccount('pg_ctl', ['-D', this.data, '-w', '-t', '120', '-m', mode, 'stop']);
   }
 
+  /** Stops all processes of the server where they are, or lets them go on. */
+  async freeze(signal: 'SIGSTOP' | 'SIGCONT' = 'SIGSTOP'): Promise<void> {
+    await this.#signal(signal);
+  }
+
   /** SIGKILL to the postmaster and all its children. */
   async kill(): Promise<void> {
+    await this.#signal('SIGKILL');
+    await rm(path.join(this.data, 'postmaster.pid'), { force: true });
+  }
+
+  async #signal(signal: NodeJS.Signals): Promise<void> {
     const [first] = (await readFile(path.join(this.data, 'postmaster.pid'), 'utf8')).split('\n');
     const children = execFileSync('pgrep', ['-P', String(first)], { encoding: 'utf8' })
       .trim()
       .split('\n');
-    for (const pid of [String(first), ...children]) process.kill(Number(pid), 'SIGKILL');
-    await rm(path.join(this.data, 'postmaster.pid'), { force: true });
+    for (const pid of [String(first), ...children]) process.kill(Number(pid), signal);
   }
 
   async promote(): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -168,6 +168,31 @@ describe('WAL files by archive_command and restore_command', { skip: SKIP_REASON
       [],
     );
     await rm(fetched);
+  });
+
+  test('damage in the repository stops the recovery, and leaves nothing where the file was to be', async () => {
+    const name = await archived();
+    const packs = path.join(line.data, 'repository', 'packs');
+    const before = new Map<string, Buffer>();
+    for (const entry of await readdir(packs, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const file = path.join(entry.parentPath, entry.name);
+      const bytes = await readFile(file);
+      before.set(file, Buffer.from(bytes));
+      for (let at = 100; at < bytes.length; at += 4096) bytes[at] = (bytes[at] ?? 0) ^ 1;
+      await chmod(file, 0o644);
+      await writeFile(file, bytes);
+    }
+    assert.ok(before.size > 0);
+    const destination = path.join(line.folder, 'damaged');
+    const { code, stderr } = await line.run(['wal-get', '--resource', 'shop', name, destination]);
+    assert.equal(code, 255, stderr);
+    assert.match(stderr, /damage/i);
+    assert.deepEqual(
+      (await readdir(line.folder)).filter((each) => each.startsWith('damaged')),
+      [],
+    );
+    for (const [file, bytes] of before) await writeFile(file, bytes);
   });
 
   test('segments that follow are fetched along, and the next call finds them', async () => {

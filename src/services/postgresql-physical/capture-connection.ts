@@ -24,6 +24,8 @@ export interface TimelineSwitch {
   start: Lsn;
 }
 
+/** For commands that a server answers at once. */
+const ANSWER_LIMIT = { query_timeout: 30_000 };
 const WAL = 0x77;
 const KEEPALIVE = 0x6b;
 const STATUS = 0x72;
@@ -47,7 +49,12 @@ export class ReplicationConnection {
   }
 
   /** @throws HoldfastError saying which right or setting is missing */
-  static async open(connection: Connection, applicationName: string): Promise<ReplicationConnection> {
+  static async open(
+    connection: Connection,
+    applicationName: string,
+    signal: AbortSignal,
+  ): Promise<ReplicationConnection> {
+    signal.throwIfAborted();
     const options = {
       ...(await connection.clientOptions(connection.database)),
       application_name: applicationName,
@@ -57,11 +64,15 @@ export class ReplicationConnection {
     const opened = new ReplicationConnection(client, connection);
     // Told by what runs on the connection; without a listener it would end the process.
     client.on('error', () => undefined);
+    const stop = () => client.connection.stream.destroy();
+    signal.addEventListener('abort', stop, { once: true });
     try {
       await client.connect();
     } catch (error) {
       await opened.close();
       throw replicationFailure(error, connection);
+    } finally {
+      signal.removeEventListener('abort', stop);
     }
     return opened;
   }
@@ -142,7 +153,7 @@ export class ReplicationConnection {
     // A history file comes as `bytea` in the form of text, which is no `bytea` in the form of text.
     const types = { getTypeParser: () => (value: string) => value };
     try {
-      const [row] = (await this.#client.query<Row>({ text, types })).rows;
+      const [row] = (await this.#client.query<Row>({ text, types, ...ANSWER_LIMIT })).rows;
       if (row !== undefined) return row;
     } catch (error) {
       throw replicationFailure(error, this.#connection);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { LogPiece, ResourceLog } from '../../core/ports/resource-log.ts';
 import { requireSegmentHeader } from './wal-page.ts';
 import { newSegmentPiece, unitBytesOf, type WalPiece } from './wal-pieces.ts';
-import { type Lsn, lastOf, segmentName, startOfSegment } from './wal-position.ts';
+import { formatLsn, type Lsn, lastOf, segmentName, startOfSegment } from './wal-position.ts';
 
 export interface WriterOptions {
   log: ResourceLog;
@@ -36,8 +36,8 @@ interface Unit {
 
 /** So many small pieces of the same level are put together into one. */
 const PARTS_JOINED = 64;
-/** Units that may wait behind the one that is being stored. */
-const UNITS_WAITING = 2;
+/** Units in memory: one that is being stored, one that waits. With the beginning of a third, no more is taken. */
+const MOST_UNITS = 2;
 
 /**
  * Takes WAL as it comes and stores it, one piece after another: complete ones whole, and between them, at each interval,
@@ -56,6 +56,7 @@ export class CaptureWriter {
   /** Putting together and removing small pieces; nobody's commit waits for it. */
   #tidying: Promise<void> = Promise.resolve();
   #untidyUnits = 0;
+  #isEnding = false;
   #isEnded = false;
   #failure: unknown;
   #isFull = false;
@@ -86,7 +87,9 @@ export class CaptureWriter {
 
   /** Takes WAL that follows what came before. The bytes are copied. */
   add(start: Lsn, bytes: Buffer): void {
-    if (start !== this.#position) throw new Error(`the server sent WAL from ${start} where ${this.#position} was due`);
+    if (this.#isEnding) return;
+    if (start !== this.#position)
+      throw new Error(`the server sent WAL from ${formatLsn(start)} where ${formatLsn(this.#position)} was due`);
     for (let at = 0; at < bytes.length; ) {
       const unit = this.#unitFor(this.#position);
       const taken = bytes.copy(unit.buffer, unit.received, at, at + this.#unitBytes - unit.received);
@@ -118,6 +121,7 @@ export class CaptureWriter {
 
   /** Stores what has come in, for as long as `milliseconds`; nothing is taken afterwards. */
   async end(milliseconds: number): Promise<void> {
+    this.#isEnding = true;
     clearTimeout(this.#timer);
     if (this.#failure !== undefined) return;
     let timer: NodeJS.Timeout | undefined;
@@ -163,7 +167,7 @@ export class CaptureWriter {
   /** Begins to store if there is something to store and nothing is being stored. */
   #look(): void {
     this.#regulate();
-    if (this.#work !== undefined || this.#failure !== undefined) return;
+    if (this.#work !== undefined || this.#failure !== undefined || this.#isEnded) return;
     const [unit] = this.#units;
     if (unit === undefined || !this.#isReady(unit)) return;
     this.#work = this.#store(unit)
@@ -217,7 +221,7 @@ export class CaptureWriter {
     this.#flushedUpTo(unit, this.#unitBytes);
     this.#untidyUnits++;
     this.#tidy(async () => {
-      await this.#options.log.remove(unit.parts.map(({ piece }) => piece));
+      if (unit.parts.length > 0) await this.#options.log.remove(unit.parts.map(({ piece }) => piece));
       this.#spare.push(unit.buffer);
       this.#untidyUnits--;
       this.#look();
@@ -274,7 +278,7 @@ export class CaptureWriter {
   }
 
   #regulate(): void {
-    const isFull = this.#units.length + this.#untidyUnits > UNITS_WAITING + 1;
+    const isFull = this.#units.length + this.#untidyUnits > MOST_UNITS;
     if (isFull === this.#isFull) return;
     this.#isFull = isFull;
     this.#options.onPressure(isFull);

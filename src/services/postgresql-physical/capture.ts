@@ -57,6 +57,18 @@ async function connectionOf(resource: Resource, resolveSecret: ResolveSecret): P
   return Connection.open(connectionSchema.parse(resource.configuration.connection), resolveSecret);
 }
 
+/** A server that hangs does not answer a goodbye either; its connections end when it goes on. */
+const CLOSING_SECONDS = 3;
+
+async function withinSeconds(seconds: number, closings: readonly (Promise<void> | undefined)[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, seconds * 1000);
+  });
+  await Promise.race([Promise.all(closings), late]);
+  clearTimeout(timer);
+}
+
 /** What is open while a capture runs. */
 interface OpenParts {
   connection: Connection;
@@ -99,12 +111,12 @@ class Capture {
     let replication: ReplicationConnection | undefined;
     try {
       const { segmentBytes } = await readServerFacts(session, connection);
-      replication = await ReplicationConnection.open(connection, this.#wal.applicationName);
+      replication = await ReplicationConnection.open(connection, this.#wal.applicationName, signal);
       await this.#follow({ connection, session, replication, segmentBytes }, isGap);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      await Promise.all([session.close(), replication?.close()]);
+      await withinSeconds(CLOSING_SECONDS, [session.close(), replication?.close()]);
     }
   }
 
