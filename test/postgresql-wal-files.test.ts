@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -45,13 +45,13 @@ class CommandLine {
     return `${process.execPath} ${STARTER} --data ${this.data} ${words}`;
   }
 
-  async run(words: readonly string[], input = ''): Promise<{ code: number | null; stderr: string }> {
+  async run(words: readonly string[], input = ''): Promise<{ code: number | null; stdout: Buffer; stderr: string }> {
     const env = { PATH: process.env.PATH, HOME: this.folder };
     const child = spawnAsServer(process.execPath, [STARTER, '--data', this.data, ...words], env);
     child.stdin.end(input);
     const ended = once(child, 'close') as Promise<[number | null]>;
-    const stderr = await text(child.stderr);
-    return { code: (await ended)[0], stderr };
+    const [stdout, stderr] = await Promise.all([buffer(child.stdout), text(child.stderr)]);
+    return { code: (await ended)[0], stdout, stderr };
   }
 }
 
@@ -78,7 +78,9 @@ describe('WAL files by archive_command and restore_command', { skip: SKIP_REASON
     await rm(line.folder, { recursive: true, force: true });
   });
 
+  /** The name of the last segment with something in it, which is in the log then. */
   const archived = async () => {
+    await cluster.query(`INSERT INTO rows (text) VALUES ('one more')`);
     const [row] = await cluster.query<{ name: string }>('SELECT pg_walfile_name(pg_switch_wal()) AS name');
     await eventually(async () => {
       const [state] = await cluster.query('SELECT last_archived_wal AS name FROM pg_stat_archiver');
@@ -147,7 +149,8 @@ describe('WAL files by archive_command and restore_command', { skip: SKIP_REASON
     const name = await archived();
     const file = path.join(cluster.data, 'pg_wal', name);
     const push = (source: string) => line.run(['wal-push', '--resource', 'shop', source]);
-    assert.deepEqual(await push(file), { code: 0, stderr: '' });
+    const pushed = await push(file);
+    assert.deepEqual([pushed.code, pushed.stderr], [0, '']);
     const other = path.join(line.folder, name);
     const bytes = await readFile(file);
     bytes[bytes.length - 1] = 77;
@@ -168,6 +171,11 @@ describe('WAL files by archive_command and restore_command', { skip: SKIP_REASON
       [],
     );
     await rm(fetched);
+    const written = await line.run(['wal-get', '--resource', 'shop', name, '-']);
+    assert.equal(written.code, 0);
+    assert.ok(written.stdout.equals(await readFile(file)));
+    const none = await line.run(['wal-get', '--resource', 'shop', '00000009.history', '-']);
+    assert.deepEqual([none.code, none.stdout.length], [1, 0]);
   });
 
   test('damage in the repository stops the recovery, and leaves nothing where the file was to be', async () => {
@@ -196,6 +204,7 @@ describe('WAL files by archive_command and restore_command', { skip: SKIP_REASON
   });
 
   test('segments that follow are fetched along, and the next call finds them', async () => {
+    for (let count = 0; count < 3; count++) await archived();
     const [first, second] = (await readdir(path.join(cluster.data, 'pg_wal')))
       .filter((each) => each.length === 24)
       .sort();

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { HoldfastError } from '../src/core/errors.ts';
+import { dropReplicationSlot } from '../src/services/postgresql-physical/capture.ts';
 import { planSegment } from '../src/services/postgresql-physical/wal-assembly.ts';
 import { readWalLog } from '../src/services/postgresql-physical/wal-pieces.ts';
 import { formatLsn, segmentName } from '../src/services/postgresql-physical/wal-position.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
 import { WalCluster } from './postgresql-wal-cluster.ts';
-import { eventually, RunningCapture } from './postgresql-wal-rig.ts';
+import { eventually, RunningCapture, resolveTestSecret } from './postgresql-wal-rig.ts';
 import { TemporaryResourceLog } from './temporary-resource-log.ts';
 
 const SEGMENT = 1024 * 1024;
@@ -168,8 +169,10 @@ describe('the capture of WAL where something is missing', { skip: SKIP_REASON },
     await capture.caughtUp(cluster);
     const taken = await failureOf(await keep({ slot: 'shared' }));
     assert.equal(taken.code, 'replication-slot-in-use');
+    await assert.rejects(dropReplicationSlot(kept.resource, resolveTestSecret), { code: 'replication-slot-in-use' });
     await capture.stop();
-    await drop('shared');
+    assert.equal(await dropReplicationSlot(kept.resource, resolveTestSecret), true);
+    assert.equal(await dropReplicationSlot(kept.resource, resolveTestSecret), false);
 
     await cluster.configure(['wal_level = minimal', 'max_wal_senders = 0', 'archive_mode = off']);
     await cluster.stop();
