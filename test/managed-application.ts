@@ -23,6 +23,7 @@ import { openStorage } from '../src/storage/local/local-storage.ts';
 /** The real managers over the real engine, catalogue and storage in a folder, with a clock that tests can move. */
 export interface ManagedApplication {
   application: Application;
+  configuration: Configuration;
   catalogue: Catalogue;
   repository: Repository;
   storage: Storage;
@@ -55,8 +56,9 @@ export async function openManagedApplication(
   const owner = options.owner ?? `test-${randomBytes(4).toString('hex')}`;
   const queue = createInProcessQueue(catalogue.operations, owner);
   const notifications: Notification[] = [];
+  const configuration = { ...configurationFor(folder), ...options.configuration };
   const { application, run } = createApplication({
-    configuration: { ...configurationFor(folder), ...options.configuration },
+    configuration,
     repositories: [
       {
         id: 'default',
@@ -87,6 +89,7 @@ export async function openManagedApplication(
   await queue.start(run);
   return {
     application,
+    configuration,
     catalogue,
     repository,
     storage,

@@ -3,10 +3,12 @@ import type { Application } from './application.ts';
 import { CatalogueAuditLog } from './audit-log.ts';
 import { BackupEnds } from './backup-ends.ts';
 import { CatalogueBackupManager } from './backup-manager.ts';
+import { Captures } from './captures.ts';
 import type { Configuration } from './configuration.ts';
 import { RepositoryCopyManager } from './copy-manager.ts';
 import { checkHealth } from './health-check.ts';
 import { createIdentifierSource } from './identifier.ts';
+import { CatalogueLogManager } from './log-manager.ts';
 import type { ManagerContext } from './manager-context.ts';
 import { OperationEvents } from './operation-events.ts';
 import { CatalogueOperationManager } from './operation-manager.ts';
@@ -22,7 +24,6 @@ import type { Service } from './ports/service.ts';
 import type { OperationRunner, WorkQueue } from './ports/work-queue.ts';
 import { RecentChains } from './recent-chains.ts';
 import { type OpenRepository, RepositoryRegistry } from './repository-registry.ts';
-import { RepositoryResourceLog } from './resource-log-store.ts';
 import { CatalogueResourceManager } from './resource-manager.ts';
 import { CatalogueRestoreManager } from './restore-manager.ts';
 import { CatalogueScheduleManager } from './schedule-manager.ts';
@@ -83,19 +84,20 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     repair: repositories.repairWork,
     copy: copies.work,
   });
-  const background = new Background(context, repositories, scheduler, run, parts.isAlive);
+  const captures = new Captures(context);
+  const background = new Background(context, { repositories, scheduler, captures }, run, parts.isAlive);
   const startedAt = parts.clock.now();
   const application: Application = {
     version: parts.version,
     backups,
     restores,
-    resources: new CatalogueResourceManager(context),
+    resources: new CatalogueResourceManager(context, () => void captures.reload()),
     operations: new CatalogueOperationManager(context),
     policies,
     schedules: new CatalogueScheduleManager(context, () => void scheduler.reload()),
     repositories,
     copies,
-    logs: { of: (resourceId) => new RepositoryResourceLog(context, resourceId) },
+    logs: new CatalogueLogManager(context, captures),
     access: new TokenAccessManager({ ...context, tokens: parts.catalogue.tokens }),
     audit: new CatalogueAuditLog(parts.catalogue.audit, parts.clock),
     idempotency: parts.catalogue.idempotency,
@@ -107,7 +109,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     })),
     totals: () => parts.catalogue.backups.totals(),
     onBackupEnd: (listener) => context.backupEnds.listen(listener),
-    health: () => checkHealth(context, parts.version, startedAt),
+    health: () => checkHealth(context, captures, parts.version, startedAt),
     startBackground: () => background.start(),
     close: (graceMilliseconds = GRACE_MILLISECONDS) => background.close(graceMilliseconds),
   };
@@ -119,6 +121,7 @@ class Background {
   readonly #context: ManagerContext;
   readonly #repositories: RepositoryStorageManager;
   readonly #scheduler: Scheduler;
+  readonly #captures: Captures;
   readonly #run: OperationRunner;
   readonly #isAlive: (owner: string) => boolean;
   #reconciliation: Promise<void> = Promise.resolve();
@@ -126,14 +129,14 @@ class Background {
 
   constructor(
     context: ManagerContext,
-    repositories: RepositoryStorageManager,
-    scheduler: Scheduler,
+    parts: { repositories: RepositoryStorageManager; scheduler: Scheduler; captures: Captures },
     run: OperationRunner,
     isAlive: (owner: string) => boolean,
   ) {
     this.#context = context;
-    this.#repositories = repositories;
-    this.#scheduler = scheduler;
+    this.#repositories = parts.repositories;
+    this.#scheduler = parts.scheduler;
+    this.#captures = parts.captures;
     this.#run = run;
     this.#isAlive = isAlive;
   }
@@ -143,6 +146,7 @@ class Background {
     this.#reconciliation = this.#reconcile();
     await this.#context.queue.start(this.#run);
     await this.#scheduler.start();
+    await this.#captures.start();
   }
 
   close(graceMilliseconds: number): Promise<void> {
@@ -152,6 +156,7 @@ class Background {
 
   async #end(graceMilliseconds: number): Promise<void> {
     this.#scheduler.stop();
+    await this.#captures.stop();
     await this.#context.queue.stop(graceMilliseconds);
     await this.#reconciliation;
     await this.#context.recentChains.close();

@@ -8,13 +8,16 @@ import type { ManagerContext } from './manager-context.ts';
 import type { Page, PageRequest } from './ports/catalogue.ts';
 import { requireResource } from './required-rows.ts';
 import type { Resource } from './resource.ts';
+import { ResourceLogStore } from './resource-log-store.ts';
 
 /** Keeps what is backed up and how it is reached. */
 export class CatalogueResourceManager implements ResourceManager {
   readonly #context: ManagerContext;
+  readonly #onChange: () => void;
 
-  constructor(context: ManagerContext) {
+  constructor(context: ManagerContext, onChange: () => void) {
     this.#context = context;
+    this.#onChange = onChange;
   }
 
   /** @throws HoldfastError `resource-not-found` (not-found) */
@@ -59,6 +62,7 @@ export class CatalogueResourceManager implements ResourceManager {
       updatedAt: now,
     };
     await catalogue.resources.put(row);
+    this.#onChange();
     return row;
   }
 
@@ -79,7 +83,10 @@ export class CatalogueResourceManager implements ResourceManager {
     for (const schedule of await catalogue.schedules.list()) {
       if (schedule.resourceId === id) await catalogue.schedules.delete(schedule.id);
     }
+    const log = new ResourceLogStore(this.#context, id);
+    await log.forget(await log.pieces(), { trashDays: this.#context.configuration.trashDays, reason });
     await catalogue.resources.delete(id);
+    this.#onChange();
   }
 
   async #requirePolicy(id: string): Promise<void> {

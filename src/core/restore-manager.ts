@@ -8,6 +8,7 @@ import type { OperationOutcome, OperationWork, OperationWorkContext } from './op
 import type { Page, PageRequest } from './ports/catalogue.ts';
 import type { ServiceRestore } from './ports/service.ts';
 import { requireBackup } from './required-rows.ts';
+import { ResourceLogStore } from './resource-log-store.ts';
 import { openChain } from './snapshot-chain.ts';
 import { damagedResult, saysDamaged, soundResult, type ValidationResult } from './validator.ts';
 
@@ -18,6 +19,8 @@ interface RestoreInput {
   validate: boolean;
   targetResourceId?: string;
   options: Readonly<Record<string, unknown>>;
+  /** For services with logs: the moment as the caller wrote it. */
+  moment?: string;
 }
 
 /** What a restore operation's row says that came of it; besides, the service's own report. */
@@ -53,10 +56,30 @@ export class CatalogueRestoreManager implements RestoreManager {
   ): Promise<{ operation: RestoreOperation; data?: Uint8Array }> {
     const { resourceId, timestamp, ...rest } = request;
     const moment = momentOf(timestamp);
+    if (await this.#hasLog(resourceId)) return this.#restoreByLog(rest, { resourceId, timestamp });
     const { maxSnapshots } = this.#context.configuration;
     const backup = await this.#context.catalogue.backups.atOrBefore(resourceId, moment, maxSnapshots);
     if (backup === undefined) throw await this.#noBackupAt(resourceId, moment);
     return this.restore({ ...rest, backupId: backup.id }, signal);
+  }
+
+  /** From the newest backup that was complete by then, the log leads to the very moment. */
+  async #restoreByLog(
+    request: Omit<RestoreRequest, 'backupId'>,
+    { resourceId, timestamp }: { resourceId: string; timestamp: string },
+  ): Promise<{ operation: RestoreOperation }> {
+    const moment = new Date(timestamp).toISOString();
+    const all = await this.#context.catalogue.backups.allOf(resourceId);
+    const backup = all.find(({ status, completedAt }) => status === 'completed' && completedAt <= moment);
+    if (backup === undefined) throw await this.#noBackupAt(resourceId, moment);
+    const operation = this.#describe(backup, { ...request, backupId: backup.id }, timestamp);
+    await this.#context.queue.enqueue(operation);
+    return { operation: restoreView(operation) };
+  }
+
+  async #hasLog(resourceId: string): Promise<boolean> {
+    const resource = await this.#context.catalogue.resources.get(resourceId);
+    return resource !== undefined && this.#context.services.get(resource.service).log !== undefined;
   }
 
   async list(
@@ -141,11 +164,14 @@ export class CatalogueRestoreManager implements RestoreManager {
     const resource = await this.#context.catalogue.resources.get(backup.resourceId);
     const chain = await openChain(this.#context.catalogue, this.#context.repositories.get(backup.repositoryId), backup);
     try {
-      const restored = await this.#context.services.get(backup.service).restore({
+      const service = this.#context.services.get(backup.service);
+      const restored = await service.restore({
         backup,
         chain: chain.links,
         options: input.options,
         ...(resource === undefined ? {} : { resource }),
+        ...(service.log === undefined ? {} : { log: new ResourceLogStore(this.#context, backup.resourceId) }),
+        ...(input.moment === undefined ? {} : { moment: input.moment }),
         signal,
         report,
         warn,
@@ -174,13 +200,14 @@ export class CatalogueRestoreManager implements RestoreManager {
     return { validated: true, validation: damagedResult(backup, error, this.#context.clock.now()) };
   }
 
-  #describe(backup: Backup, request: RestoreRequest): Operation {
+  #describe(backup: Backup, request: RestoreRequest, moment?: string): Operation {
     const input: RestoreInput = {
       backupId: backup.id,
       type: backup.type,
       validate: request.validate ?? true,
       ...(request.targetResourceId === undefined ? {} : { targetResourceId: request.targetResourceId }),
       options: request.options ?? {},
+      ...(moment === undefined ? {} : { moment }),
     };
     return {
       id: this.#context.nextId('restore'),

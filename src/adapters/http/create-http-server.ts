@@ -24,6 +24,7 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { repositoryRoutes } from './routes/repositories.ts';
+import { resourceLogRoutes } from './routes/resource-logs.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { restoreRoutes } from './routes/restore.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
@@ -121,6 +122,7 @@ async function addRoutes(server: HttpServer, context: HttpContext): Promise<void
   scheduleRoutes(server, context);
   repositoryRoutes(server, context);
   copyRoutes(server, context);
+  resourceLogRoutes(server, context);
   tokenRoutes(server, context);
   auditRoutes(server, context);
   metricsRoutes(server, context);

@@ -35,6 +35,18 @@ export class HttpMetrics {
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
     registers: [this.registry],
   });
+  readonly #logLag = new Gauge({
+    name: 'holdfast_log_lag_bytes',
+    help: 'Bytes of a log that its source has written and the repository does not hold yet.',
+    labelNames: ['resource'] as const,
+    registers: [this.registry],
+  });
+  readonly #logRunning = new Gauge({
+    name: 'holdfast_log_followed',
+    help: 'Whether a log is followed now (1) or waits to be begun again after a failure (0).',
+    labelNames: ['resource'] as const,
+    registers: [this.registry],
+  });
   readonly #application: Application;
   readonly #gauges: CatalogueGauges;
 
@@ -53,6 +65,7 @@ export class HttpMetrics {
     this.#gauges.bytes.set(totals.bytes);
     this.#gauges.storedBytes.set(totals.storedBytes);
     if (totals.newest !== undefined) this.#gauges.newest.set(Date.parse(totals.newest) / 1000);
+    this.#setLogs();
     return this.registry.metrics();
   }
 
@@ -65,6 +78,16 @@ export class HttpMetrics {
         reply.elapsedTime / 1000,
       );
     });
+  }
+
+  /** Begins anew each time: a log that is not kept any more has no lag. */
+  #setLogs(): void {
+    this.#logLag.reset();
+    this.#logRunning.reset();
+    for (const [resource, { status, progress }] of this.#application.logs.captures()) {
+      this.#logRunning.set({ resource }, status === 'running' ? 1 : 0);
+      if (progress?.lagBytes !== undefined) this.#logLag.set({ resource }, progress.lagBytes);
+    }
   }
 
   #observe(type: BackupType, backup: Backup | undefined): void {

@@ -46,6 +46,7 @@ export interface ResourceTable extends DocumentTable<Resource> {
   ensure(resource: Resource): Promise<Resource>;
 }
 
+/** Pieces of logs are among the backups of `<resource>~log` alone. */
 export interface BackupFilter {
   resourceId?: string;
   resourceType?: string;

@@ -11,6 +11,7 @@ export interface Notification {
     | 'restore-failed'
     | 'damage-found'
     | 'copy-failed'
+    | 'log-failed'
     | 'cleanup-failed';
   subject: string;
   message: string;

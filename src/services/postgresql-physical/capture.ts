@@ -31,6 +31,9 @@ export function createPostgresqlLog(resolveSecret: ResolveSecret): ServiceLog {
   return {
     isKept: (configuration) => walOf(configuration).mode === 'stream',
     capture: (context) => new Capture(context, resolveSecret).run(),
+    release: async (resource) => void (await dropReplicationSlot(resource, resolveSecret)),
+    // A history is some lines, and every backup of its timeline and of later ones needs it.
+    outlivesBackups: ({ facts }) => facts.kind === 'history',
   };
 }
 
