@@ -159,6 +159,9 @@ describe('WAL files by archive_command and restore_command', { skip: SKIP_REASON
     const refused = await push(other);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, new RegExp(`has another ${name}`));
+    bytes.writeBigUInt64LE(7n, 24);
+    await writeFile(other, bytes);
+    assert.match((await push(other)).stderr, /is of the cluster 7, not of \d{19}/);
     const odd = path.join(line.folder, 'postgresql.conf');
     await writeFile(odd, 'x');
     giveToServer(odd);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { LogPiece, ResourceLog } from '../../core/ports/resource-log.ts';
+import { bytesOf, coveringParts } from './wal-assembly.ts';
 import { requireSegmentHeader } from './wal-page.ts';
-import { newSegmentPiece, unitBytesOf, type WalPiece } from './wal-pieces.ts';
+import { newSegmentPiece, readWalLog, unitBytesOf, type WalPiece } from './wal-pieces.ts';
 import { formatLsn, type Lsn, lastOf, segmentName, startOfSegment } from './wal-position.ts';
 
 export interface WriterOptions {
@@ -34,6 +35,8 @@ interface Unit {
   isWhole: boolean;
 }
 
+/** Of complete parts of a large segment: higher than any that joining leads to. */
+const UNIT_LEVEL = 9;
 /** So many small pieces of the same level are put together into one. */
 const PARTS_JOINED = 64;
 /** Units in memory: one that is being stored, one that waits. With the beginning of a third, no more is taken. */
@@ -215,7 +218,9 @@ export class CaptureWriter {
   async #storeWhole(unit: Unit): Promise<void> {
     const bytes = unit.buffer.subarray(0, this.#unitBytes);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    await this.#append(unit, { start: 0, end: this.#unitBytes, isPartial: false, level: 0, sha256 });
+    const isPartial = this.#unitBytes < this.#options.segmentBytes;
+    const level = isPartial ? UNIT_LEVEL : 0;
+    await this.#append(unit, { start: 0, end: this.#unitBytes, isPartial, level, sha256 });
     unit.isWhole = true;
     this.#units.shift();
     this.#flushedUpTo(unit, this.#unitBytes);
@@ -223,6 +228,7 @@ export class CaptureWriter {
     this.#tidy(async () => {
       if (unit.parts.length > 0) await this.#options.log.remove(unit.parts.map(({ piece }) => piece));
       this.#spare.push(unit.buffer);
+      if (isPartial) await this.#joinSegment(unit.start + BigInt(this.#unitBytes));
       this.#untidyUnits--;
       this.#look();
     });
@@ -251,6 +257,21 @@ export class CaptureWriter {
       unit.parts.sort((a, b) => a.start - b.start);
       await this.#options.log.remove(joined.map((part) => part.piece));
     }
+  }
+
+  /** A large segment becomes one piece when it is complete: it is read from those that hold it. */
+  async #joinSegment(end: Lsn): Promise<void> {
+    const { log, segmentBytes, timeline, systemIdentifier } = this.#options;
+    if (end !== startOfSegment(end, segmentBytes)) return;
+    const start = end - BigInt(segmentBytes);
+    const stored = readWalLog(await log.pieces()).segments.filter((piece) => piece.timeline === timeline);
+    const parts = coveringParts(stored, start, end);
+    if (parts.reduce((sum, { length }) => sum + length, 0) !== segmentBytes) return;
+    const gapFrom = stored.find((piece) => piece.start === start && piece.gapFrom !== undefined)?.gapFrom;
+    const about = { timeline, systemIdentifier, segmentBytes, start, end, isPartial: false, level: 0 };
+    await log.append(newSegmentPiece({ ...about, ...(gapFrom === undefined ? {} : { gapFrom }) }, bytesOf(log, parts)));
+    const replaced = stored.filter((piece) => piece.isPartial && piece.start >= start && piece.end <= end);
+    await log.remove(replaced.map(({ piece }) => piece));
   }
 
   #append(

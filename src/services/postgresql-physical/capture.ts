@@ -29,11 +29,13 @@ import { slotName, type WalConfiguration, walSchema } from './wal-schema.ts';
  */
 export function createPostgresqlLog(resolveSecret: ResolveSecret): ServiceLog {
   return {
-    isKept: (configuration) => walOf(configuration).mode === 'stream',
+    // A slot keeps WAL on the server's disk: none is made for somebody who did not ask for it.
+    isKept: (configuration) => configuration.wal !== undefined && walOf(configuration).mode === 'stream',
     capture: (context) => new Capture(context, resolveSecret).run(),
     release: async (resource) => void (await dropReplicationSlot(resource, resolveSecret)),
-    // A history is some lines, and every backup of its timeline and of later ones needs it.
-    outlivesBackups: ({ facts }) => facts.kind === 'history',
+    // A history is some lines, and every backup of its timeline and of later ones needs it. A backup that begins in the middle of
+    // a segment needs its beginning too.
+    outlivesBackups: ({ facts }) => facts.kind === 'history' || facts.partial === true,
   };
 }
 

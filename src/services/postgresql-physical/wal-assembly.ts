@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { LogPiece } from '../../core/ports/resource-log.ts';
+import type { LogPiece, LogReading } from '../../core/ports/resource-log.ts';
 import type { WalLog, WalPiece } from './wal-pieces.ts';
 import { formatLsn, type Lsn, segmentName, segmentStart } from './wal-position.ts';
 
@@ -9,6 +9,8 @@ export interface SegmentPart {
   offset: number;
   length: number;
 }
+
+export const wholeOf = (piece: LogPiece): SegmentPart => ({ piece, offset: 0, length: piece.size });
 
 /** How a segment's file is put together. */
 export interface SegmentPlan {
@@ -49,7 +51,7 @@ export function nextSegment(name: string, segmentBytes: number): string {
 }
 
 /** As few pieces as cover the segment from its start on, up to the first byte that none has. */
-function coveringParts(pieces: readonly WalPiece[], start: Lsn, end: Lsn): SegmentPart[] {
+export function coveringParts(pieces: readonly WalPiece[], start: Lsn, end: Lsn): SegmentPart[] {
   const parts: SegmentPart[] = [];
   for (let at = start; at < end; ) {
     let best: WalPiece | undefined;
@@ -61,6 +63,23 @@ function coveringParts(pieces: readonly WalPiece[], start: Lsn, end: Lsn): Segme
     at = until;
   }
   return parts;
+}
+
+/** The bytes of parts, one after the other. @throws HoldfastError `wal-piece-short` (damaged) … */
+export async function* bytesOf(log: LogReading, parts: readonly SegmentPart[]): AsyncGenerator<Uint8Array> {
+  for (const { piece, offset, length } of parts) {
+    const reader = await log.open(piece);
+    try {
+      let given = 0;
+      for await (const bytes of reader.read(undefined, { offset, length })) {
+        yield bytes;
+        given += bytes.length;
+      }
+      if (given !== length) throw shortPiece(piece.id, length, given);
+    } finally {
+      await reader.close();
+    }
+  }
 }
 
 interface Wanted {
@@ -93,5 +112,14 @@ function gap(name: string, { from, to }: LostRange): HoldfastError {
     'wal-gap',
     `The WAL from ${formatLsn(from)} to ${formatLsn(to)} is not in the log, and ${name} lies there. Restore to a moment before it, or from a base backup made after it.`,
     { details: { segment: name, from: formatLsn(from), to: formatLsn(to) } },
+  );
+}
+
+function shortPiece(id: string, expected: number, found: number): HoldfastError {
+  return new HoldfastError(
+    'damaged',
+    'wal-piece-short',
+    `The piece ${id} of the log gave ${found} bytes where ${expected} were due. Run "holdfast verify", then "holdfast repair".`,
+    { details: { id } },
   );
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { LogFileRequest } from '../../core/ports/log-files.ts';
 import type { LogReading } from '../../core/ports/resource-log.ts';
-import { nextSegment, planSegment, type SegmentPart, type SegmentPlan } from './wal-assembly.ts';
+import { bytesOf, nextSegment, planSegment, type SegmentPart, type SegmentPlan, wholeOf } from './wal-assembly.ts';
 import { requireSegmentHeader, SEGMENT_HEADER_BYTES } from './wal-page.ts';
 import { readWalLog, type WalLog } from './wal-pieces.ts';
 import { kindOfWalFile } from './wal-position.ts';
@@ -122,22 +122,8 @@ async function writeSegment(log: LogReading, name: string, plan: SegmentPlan, de
   });
 }
 
-const wholeOf = (piece: SegmentPart['piece']): SegmentPart => ({ piece, offset: 0, length: piece.size });
-
 async function copyParts(log: LogReading, parts: readonly SegmentPart[], handle: FileHandle): Promise<void> {
-  for (const { piece, offset, length } of parts) {
-    const reader = await log.open(piece);
-    try {
-      let copied = 0;
-      for await (const bytes of reader.read(undefined, { offset, length })) {
-        await handle.write(bytes);
-        copied += bytes.length;
-      }
-      if (copied !== length) throw shortPiece(piece.id, length, copied);
-    } finally {
-      await reader.close();
-    }
-  }
+  for await (const bytes of bytesOf(log, parts)) await handle.writeFile(bytes);
 }
 
 /** Writes a file under another name first, so that under its own it is whole and durable, or not there. */
@@ -166,13 +152,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-function shortPiece(id: string, expected: number, found: number): HoldfastError {
-  return new HoldfastError(
-    'damaged',
-    'wal-piece-short',
-    `The piece ${id} of the log gave ${found} bytes where ${expected} were due. Run "holdfast verify", then "holdfast repair".`,
-    { details: { id } },
-  );
 }

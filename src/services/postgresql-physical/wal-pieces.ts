@@ -1,7 +1,7 @@
 import type { LogPiece, NewLogPiece } from '../../core/ports/resource-log.ts';
 import { formatLsn, type Lsn, parseLsn, segmentName } from './wal-position.ts';
 
-/** A stored run of WAL: a whole segment (of more than 16 MiB: a sixteen-MiB part of one), or less of one. */
+/** A stored run of WAL: a whole segment, or less of one. */
 export interface WalPiece {
   piece: LogPiece;
   /** The name of the segment that it belongs to. */
@@ -37,10 +37,10 @@ export interface WalLog {
   files: readonly WalFilePiece[];
 }
 
-/** Larger segments are stored in parts of this size, so that no more has to be held in memory. */
+/** Larger segments are stored in parts of this size first, so that no more has to be held in memory. */
 export const LARGEST_UNIT = 16 * 1024 * 1024;
 
-/** How many bytes one complete piece has. */
+/** How many bytes are gathered in memory for one piece. */
 export const unitBytesOf = (segmentBytes: number): number => Math.min(segmentBytes, LARGEST_UNIT);
 
 /** Reads what the pieces' facts say; pieces of other kinds are left out. */

@@ -4,8 +4,9 @@ import path from 'node:path';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { PushedFile } from '../../core/ports/log-files.ts';
 import type { NewLogPiece, ResourceLog } from '../../core/ports/resource-log.ts';
+import { bytesOf, wholeOf } from './wal-assembly.ts';
 import { readSegmentHeader, requireSegmentHeader, SEGMENT_HEADER_BYTES } from './wal-page.ts';
-import { newFilePiece, newSegmentPiece, readWalLog, unitBytesOf, type WalLog } from './wal-pieces.ts';
+import { newFilePiece, newSegmentPiece, readWalLog, type WalLog } from './wal-pieces.ts';
 import { kindOfWalFile, type Lsn, parseHistory, segmentStart, type WalFileKind } from './wal-position.ts';
 
 const READY = '.ready';
@@ -70,24 +71,29 @@ interface OpenFile {
 }
 
 async function pushSegment(log: ResourceLog, stored: WalLog, { name, size, handle }: OpenFile): Promise<boolean> {
-  const header = readSegmentHeader(await readAt(handle, 0, SEGMENT_HEADER_BYTES));
-  const { timeline, start } = segmentStart(name, size);
-  const systemIdentifier = clusterOf(stored) ?? header?.systemIdentifier ?? '';
-  let wasStored = true;
-  const unit = unitBytesOf(size);
-  for (let offset = 0; offset < size; offset += unit) {
-    const bytes = await readAt(handle, offset, unit);
-    if (offset === 0) requireSegmentHeader(bytes, name, { start, systemIdentifier, segmentBytes: size });
-    const from = start + BigInt(offset);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const there = stored.segments.find((each) => each.timeline === timeline && each.start === from && !each.isPartial);
-    if (there !== undefined && there.sha256 !== sha256) throw otherFile(name);
-    if (there !== undefined) continue;
-    const about = { timeline, systemIdentifier, segmentBytes: size, start: from, end: from + BigInt(unit), sha256 };
-    await log.append(newSegmentPiece({ ...about, isPartial: false, level: 0 }, [bytes]));
-    wasStored = false;
+  const header = await readAt(handle, 0, Math.min(size, SEGMENT_HEADER_BYTES));
+  const systemIdentifier = clusterOf(stored) ?? readSegmentHeader(header)?.systemIdentifier ?? '';
+  const { timeline, start } = isSegmentSize(size) ? segmentStart(name, size) : { timeline: 0, start: 0n };
+  requireSegmentHeader(header, name, { start, systemIdentifier, segmentBytes: size });
+  const sha256 = await digestOf(chunksOf(handle, size));
+  const there = stored.segments.find((each) => each.timeline === timeline && each.start === start && !each.isPartial);
+  if (there !== undefined) {
+    if ((there.sha256 ?? (await digestOf(bytesOf(log, [wholeOf(there.piece)])))) === sha256) return true;
+    throw otherFile(name);
   }
-  return wasStored;
+  const about = { timeline, systemIdentifier, segmentBytes: size, start, end: start + BigInt(size), sha256 };
+  await log.append(newSegmentPiece({ ...about, isPartial: false, level: 0 }, chunksOf(handle, size)));
+  return false;
+}
+
+/** As initdb allows them; another size would make nonsense of the name. */
+const isSegmentSize = (size: number): boolean =>
+  size >= 1024 ** 2 && size <= 1024 ** 3 && Number.isInteger(Math.log2(size));
+
+async function digestOf(bytes: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const each of bytes) hash.update(each);
+  return hash.digest('hex');
 }
 
 /** Histories and backups' labels are small; an old primary's last segment is stored as what it is called. */
@@ -97,15 +103,13 @@ async function pushWhole(
   { name, size, handle, kind }: OpenFile & { kind: WalFileKind | undefined },
 ): Promise<boolean> {
   if (kind !== 'partial-segment' && size > LARGEST_SMALL_FILE) throw unknownFile(name);
-  const sha256 = createHash('sha256');
-  for await (const bytes of chunksOf(handle, size)) sha256.update(bytes);
-  const digest = sha256.digest('hex');
+  const sha256 = await digestOf(chunksOf(handle, size));
   const there = stored.files.find((each) => each.name === name);
-  if (there !== undefined && there.sha256 !== digest) throw otherFile(name);
+  if (there !== undefined && there.sha256 !== sha256) throw otherFile(name);
   if (there !== undefined) return true;
   const content: NewLogPiece['content'] = chunksOf(handle, size);
   const at = await placeOf(name, kind, handle, size, stored);
-  const about = { name, timeline: Number.parseInt(name.slice(0, 8), 16), sha256: digest, at };
+  const about = { name, timeline: Number.parseInt(name.slice(0, 8), 16), sha256, at };
   const systemIdentifier = clusterOf(stored) ?? '';
   await log.append(
     newFilePiece({ ...about, kind: kind === 'history' ? 'history' : 'file', systemIdentifier }, content),

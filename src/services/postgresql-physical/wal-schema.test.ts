@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createPostgresqlLog } from './capture.ts';
 import { slotName, walSchema } from './wal-schema.ts';
 
 test('a slot is called after its resource, and no two resources share one', () => {
@@ -9,6 +10,13 @@ test('a slot is called after its resource, and no two resources share one', () =
   const names = ids.map((id) => slotName({}, id));
   assert.equal(new Set(names).size, ids.length);
   for (const name of names) assert.match(name, /^[a-z0-9_]{1,63}$/);
+});
+
+test('no slot is made for a resource that does not ask for its log', () => {
+  const { isKept } = createPostgresqlLog(async () => '');
+  assert.equal(isKept({}), false);
+  assert.equal(isKept({ wal: {} }), true);
+  assert.equal(isKept({ wal: { mode: 'push' } }), false);
 });
 
 test('what is not set has its default, and a name that no slot may have is refused', () => {

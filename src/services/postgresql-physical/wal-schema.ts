@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
-/** How a cluster's WAL is kept; stands under `wal` in the resource's configuration. */
+/** How a cluster's WAL is kept; stands under `wal` in the resource's configuration. Without it, no WAL is kept. */
 export const walSchema = z.strictObject({
   /** `stream`: Holdfast follows the server. `push`: the server's archive_command brings it. `off`: only base backups. */
   mode: z.enum(['off', 'stream', 'push']).default('stream'),
