@@ -148,6 +148,35 @@ describe('the capture of WAL where something is missing', { skip: SKIP_REASON },
     }
   });
 
+  test('a server that was set back to an earlier state on the same timeline is refused, behind the log and past it', async () => {
+    const copy = await cluster.copy(['-X', 'stream']);
+    try {
+      const kept = await keep({ slot: 'diverged' });
+      const first = new RunningCapture(kept.resource, kept.log);
+      await first.caughtUp(cluster);
+      await cluster.query('CREATE TABLE told AS SELECT 1 AS one');
+      await first.caughtUp(cluster);
+      await first.stop();
+      await drop('diverged');
+      const pieces = await kept.log.pieces();
+      await copy.start();
+      const moved = {
+        ...kept.resource,
+        configuration: { ...kept.resource.configuration, connection: copy.connection() },
+      };
+      const behind = new RunningCapture(moved, kept.log);
+      await behind.ended;
+      assert.match(String(behind.failure), /stored up to .* and the server is at .*Nothing more is stored/);
+      await copy.query('CREATE TABLE other AS SELECT i FROM generate_series(1, 30000) i');
+      const past = new RunningCapture(moved, kept.log);
+      await past.ended;
+      assert.match(String(past.failure), /differs from what is stored|has already been removed|is not in the log/);
+      assert.deepEqual(await kept.log.pieces(), pieces);
+    } finally {
+      await copy.remove();
+    }
+  });
+
   test('what is missing at the server is told with what to set', async () => {
     await cluster.query(`CREATE ROLE plain LOGIN PASSWORD 'sup3r-secret-of-tests'`);
     const plain = await failureOf(await keep({ slot: 'plain' }, cluster.connection({ user: 'plain' })));

@@ -27,6 +27,15 @@ export function connectionLost(connection: Connection, what: string): HoldfastEr
   );
 }
 
+/** The server's WAL is not what was stored of it. */
+export function divergedLog(what: string): HoldfastError {
+  return new HoldfastError(
+    'conflict',
+    'wal-diverged',
+    `${what}: the server was set back to an earlier state without a new timeline, or its disk lost writes. Nothing more is stored. Make a resource of its own for it, and a base backup. (A standby may only have to catch up: it is tried again by itself.)`,
+  );
+}
+
 interface KnownFailure {
   states: readonly string[];
   text: RegExp;
@@ -88,13 +97,5 @@ const KNOWN: readonly KnownFailure[] = [
     code: 'replication-not-permitted',
     statement: (user) =>
       `The server lets "${user}" not replicate from here. Add to pg_hba.conf a line such as "hostssl replication ${user} ADDRESS scram-sha-256", then reload.`,
-  },
-  {
-    states: ['XX000', '22023', '55000'],
-    text: /ahead of the WAL flush position/,
-    kind: 'conflict',
-    code: 'wal-diverged',
-    statement: () =>
-      'The stored log is ahead of the server on the same timeline: the server was set back to an earlier state, or its disk lost writes. Make a new resource for it (or delete this one), and a base backup.',
   },
 ];

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { SystemIdentity } from './capture-connection.ts';
+import { divergedLog } from './capture-failure.ts';
 import { endOfLog, newestTimeline, unitBytesOf, type WalLog, type WalPiece } from './wal-pieces.ts';
 import { formatLsn, type Lsn, startOfSegment, type TimelineEnd } from './wal-position.ts';
 
@@ -18,7 +19,8 @@ export interface CaptureStart {
  *
  * @param history the timelines that the server's went through, oldest first
  * @returns undefined where nothing is stored yet
- * @throws HoldfastError `wal-timeline-foreign` (conflict): the log's timeline is none that the server came from
+ * @throws HoldfastError `wal-timeline-foreign` (conflict): the log's timeline is none that the server came from; `wal-diverged`
+ * (conflict): the server has less of the timeline than is stored
  */
 export function continuationOf(
   log: WalLog,
@@ -29,7 +31,12 @@ export function continuationOf(
   const timeline = newestTimeline(log);
   const end = timeline === undefined ? undefined : endOfLog(log, timeline);
   if (timeline === undefined || end === undefined) return undefined;
-  if (timeline === identity.timeline) return startAt(log, timeline, end, segmentBytes);
+  if (timeline === identity.timeline) {
+    if (identity.position >= end) return startAt(log, timeline, end, segmentBytes);
+    throw divergedLog(
+      `The log is stored up to ${formatLsn(end)}, and the server is at ${formatLsn(identity.position)}`,
+    );
+  }
   const left = history.findIndex((each) => each.timeline === timeline);
   const leftAt = history[left]?.end;
   if (leftAt === undefined) throw foreignTimeline(timeline, identity);

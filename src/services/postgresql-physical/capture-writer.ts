@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { LogPiece, ResourceLog } from '../../core/ports/resource-log.ts';
+import { divergedLog } from './capture-failure.ts';
 import { bytesOf, coveringParts } from './wal-assembly.ts';
 import { requireSegmentHeader } from './wal-page.ts';
 import { newSegmentPiece, readWalLog, unitBytesOf, type WalPiece } from './wal-pieces.ts';
@@ -39,6 +40,7 @@ interface Unit {
 const UNIT_LEVEL = 9;
 /** So many small pieces of the same level are put together into one. */
 const PARTS_JOINED = 64;
+const REMOVALS_AT_ONCE = 8;
 /** Units in memory: one that is being stored, one that waits. With the beginning of a third, no more is taken. */
 const MOST_UNITS = 2;
 
@@ -63,6 +65,7 @@ export class CaptureWriter {
   #isEnded = false;
   #failure: unknown;
   #isFull = false;
+  #isCompared = false;
   /** Rejects when storing fails, and never resolves. */
   readonly failed: Promise<never>;
   readonly #fail: (reason: unknown) => void;
@@ -211,8 +214,18 @@ export class CaptureWriter {
   async #store(unit: Unit): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (!this.#isCompared) await this.#compareStored(unit);
     if (unit.received === this.#unitBytes) await this.#storeWhole(unit);
     else await this.#storePart(unit);
+  }
+
+  /** What was stored before comes once more, to complete the piece: it must be the same. */
+  async #compareStored(unit: Unit): Promise<void> {
+    for (const { piece, start, end } of unit.parts) {
+      if ((await this.#options.log.read(piece)).equals(unit.buffer.subarray(start, end))) continue;
+      throw divergedLog(`The WAL from ${piece.from} to ${piece.to} differs from what is stored`);
+    }
+    this.#isCompared = true;
   }
 
   async #storeWhole(unit: Unit): Promise<void> {
@@ -226,7 +239,7 @@ export class CaptureWriter {
     this.#flushedUpTo(unit, this.#unitBytes);
     this.#untidyUnits++;
     this.#tidy(async () => {
-      if (unit.parts.length > 0) await this.#options.log.remove(unit.parts.map(({ piece }) => piece));
+      await this.#remove(unit.parts.map(({ piece }) => piece));
       this.#spare.push(unit.buffer);
       if (isPartial) await this.#joinSegment(unit.start + BigInt(this.#unitBytes));
       this.#untidyUnits--;
@@ -255,7 +268,7 @@ export class CaptureWriter {
       const piece = await this.#append(unit, { ...range, isPartial: true, level: level + 1 });
       unit.parts = [...unit.parts.filter((part) => !joined.includes(part)), { ...range, piece, level: level + 1 }];
       unit.parts.sort((a, b) => a.start - b.start);
-      await this.#options.log.remove(joined.map((part) => part.piece));
+      await this.#remove(joined.map((part) => part.piece));
     }
   }
 
@@ -271,7 +284,17 @@ export class CaptureWriter {
     const about = { timeline, systemIdentifier, segmentBytes, start, end, isPartial: false, level: 0 };
     await log.append(newSegmentPiece({ ...about, ...(gapFrom === undefined ? {} : { gapFrom }) }, bytesOf(log, parts)));
     const replaced = stored.filter((piece) => piece.isPartial && piece.start >= start && piece.end <= end);
-    await log.remove(replaced.map(({ piece }) => piece));
+    await this.#remove(replaced.map(({ piece }) => piece));
+  }
+
+  /** Several at once: each waits for the disk a few times. */
+  async #remove(pieces: readonly LogPiece[]): Promise<void> {
+    const waiting = [...pieces];
+    const removeNext = async () => {
+      for (let piece = waiting.shift(); piece !== undefined; piece = waiting.shift())
+        await this.#options.log.remove([piece]);
+    };
+    await Promise.all(Array.from({ length: REMOVALS_AT_ONCE }, removeNext));
   }
 
   #append(
