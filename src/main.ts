@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { arch, hostname, release, type } from 'node:os';
 import path from 'node:path';
 import type { Logger as PinoLogger } from 'pino';
 import { runCommandLine } from './adapters/cli/run-command-line.ts';
@@ -88,6 +89,7 @@ async function openApplication(
   const [
     { createApplication },
     { createCopyOpener },
+    { createDrillFolders },
     { openRepositories },
     { createLogNotifier },
     { openSqliteCatalogue },
@@ -95,6 +97,7 @@ async function openApplication(
   ] = await Promise.all([
     import('./core/create-application.ts'),
     import('./process/open-copies.ts'),
+    import('./process/drill-folders.ts'),
     import('./process/open-repositories.ts'),
     import('./notifiers/log/log-notifier.ts'),
     import('./catalogue/sqlite/sqlite-catalogue.ts'),
@@ -123,6 +126,8 @@ async function openApplication(
       version,
       owner,
       isAlive: isProcessAlive,
+      drillFolders: createDrillFolders({ owner, isAlive: isProcessAlive }),
+      environment: { node: process.version, host: hostname(), system: `${type()} ${release()} ${arch()}` },
     });
     if (mode === 'command') await queue.start(run);
     return application;

@@ -33,6 +33,7 @@ export interface CatalogueSchema {
     created_at: string;
     record: string;
   };
+  drills: { id: string; resource_id: string; outcome: string; created_at: string; record: string };
   documents: { collection: string; id: string; created_at: string; record: string };
   audit_events: {
     sequence: number;

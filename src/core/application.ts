@@ -1,8 +1,9 @@
 import type { ApiToken, AuditEvent, Principal, Role } from './access.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
+import type { Drill, DrillStanding } from './drill.ts';
 import type { Operation, OperationKind, OperationStatus, Progress } from './operation.ts';
 import type { Policy, RetentionRules } from './policy.ts';
-import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
+import type { BackupFilter, DrillFilter, Page, PageRequest } from './ports/catalogue.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
 import type { ContentDamage, KeySlot, RepairOptions, Repository, RepositoryStatistics } from './ports/repository.ts';
 import type { CheckBudget, CheckLevel, CheckReport, VerificationState } from './ports/repository-check.ts';
@@ -22,6 +23,7 @@ export interface Application {
   readonly version: string;
   readonly backups: BackupManager;
   readonly restores: RestoreManager;
+  readonly drills: DrillManager;
   readonly resources: ResourceManager;
   readonly operations: OperationManager;
   readonly policies: PolicyManager;
@@ -54,6 +56,8 @@ export interface Health {
   version: string;
   uptimeSeconds: number;
   checks: readonly { name: string; status: 'ok' | 'failing'; message?: string }[];
+  /** Resources that were drilled, and those of them whose newest drill did not pass; these do not degrade the service. */
+  drills: { resources: number; failing: number };
 }
 
 export interface PostedBackupRequest {
@@ -159,6 +163,34 @@ export interface RestoreManager {
   get(id: string): Promise<RestoreOperation>;
 }
 
+export interface DrillRequest {
+  resourceId: string;
+  /** A certain backup; without it, `which` chooses. */
+  backupId?: string;
+  /** Default: the newest completed one. */
+  which?: 'newest' | 'random';
+  /** Beside those of the resource. */
+  assertions?: readonly unknown[];
+  createdBy: string;
+}
+
+/** Restores into throw-away targets, compared with what was backed up, and the evidence of that. */
+export interface DrillManager {
+  /**
+   * Starts a drill as an operation, which fails where the drill does not pass.
+   * @throws HoldfastError `drill-without-backup`, `backup-not-found` (not-found), `backup-of-other-resource` (conflict),
+   * `assertions-invalid` (invalid), `drill-not-offered` (unsupported)
+   */
+  start(request: DrillRequest): Promise<Operation>;
+  /** @throws HoldfastError `drill-not-found` (not-found) */
+  get(id: string): Promise<Drill>;
+  /** Newest first. */
+  list(filter: DrillFilter, page: PageRequest): Promise<Page<Drill>>;
+  standing(resourceId: string): Promise<DrillStanding>;
+  /** Of the resources that exist and were drilled, for metrics. */
+  standings(): Promise<readonly DrillStanding[]>;
+}
+
 export interface ResourceManager {
   get(id: string): Promise<Resource>;
   list(page: PageRequest): Promise<Page<Resource>>;
@@ -170,6 +202,7 @@ export interface ResourceManager {
     configuration?: unknown;
     policyId?: string;
     metadata?: Partial<BackupMetadata>;
+    assertions?: readonly unknown[];
   }): Promise<Resource>;
   /** @throws `resource-has-backups` (conflict) unless `cascade` */
   delete(id: string, options: { cascade: boolean; by: string }): Promise<void>;
@@ -219,7 +252,10 @@ export interface ScheduleManager {
     resourceId: string;
     cron: string;
     timeZone?: string;
+    kind?: 'backup' | 'drill';
     type?: BackupType;
+    which?: 'newest' | 'random';
+    assertions?: readonly unknown[];
     enabled?: boolean;
   }): Promise<Schedule>;
   delete(id: string): Promise<void>;

@@ -5,6 +5,7 @@ import { BackupEnds } from './backup-ends.ts';
 import { CatalogueBackupManager } from './backup-manager.ts';
 import type { Configuration } from './configuration.ts';
 import { RepositoryCopyManager } from './copy-manager.ts';
+import { CatalogueDrillManager } from './drill-manager.ts';
 import { checkHealth } from './health-check.ts';
 import { createIdentifierSource } from './identifier.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -16,6 +17,7 @@ import { CataloguePolicyManager } from './policy-manager.ts';
 import type { Catalogue } from './ports/catalogue.ts';
 import type { Clock } from './ports/clock.ts';
 import type { CopyOpener } from './ports/copy-opener.ts';
+import type { DrillFolders } from './ports/drill-folders.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { Service } from './ports/service.ts';
@@ -45,6 +47,10 @@ export interface ApplicationParts {
   owner: string;
   /** Whether the process behind such a name still runs. */
   isAlive(owner: string): boolean;
+  /** Where restore drills restore to. */
+  drillFolders: DrillFolders;
+  /** The host, its system and the runtime, for the evidence of drills. */
+  environment: Readonly<Record<string, string>>;
 }
 
 /** The application, and what runs its operations where no background is started (the command line). */
@@ -73,7 +79,11 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
   const policies = new CataloguePolicyManager(context);
   const repositories = new RepositoryStorageManager(context, parts.copies);
   const copies = new RepositoryCopyManager(context, parts.copies);
-  const scheduler = new Scheduler(context, { backups, policies, repositories, copies });
+  const drills = new CatalogueDrillManager(context, parts.drillFolders, {
+    holdfast: parts.version,
+    ...parts.environment,
+  });
+  const scheduler = new Scheduler(context, { backups, policies, repositories, copies, drills });
   const run = createOperationRunner(context, {
     backup: backups.work,
     restore: restores.work,
@@ -81,13 +91,15 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     prune: repositories.pruneWork,
     repair: repositories.repairWork,
     copy: copies.work,
+    drill: drills.work,
   });
-  const background = new Background(context, repositories, scheduler, run, parts.isAlive);
+  const background = new Background(context, { repositories, drills, scheduler }, run, parts.isAlive);
   const startedAt = parts.clock.now();
   const application: Application = {
     version: parts.version,
     backups,
     restores,
+    drills,
     resources: new CatalogueResourceManager(context),
     operations: new CatalogueOperationManager(context),
     policies,
@@ -116,6 +128,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
 class Background {
   readonly #context: ManagerContext;
   readonly #repositories: RepositoryStorageManager;
+  readonly #drills: CatalogueDrillManager;
   readonly #scheduler: Scheduler;
   readonly #run: OperationRunner;
   readonly #isAlive: (owner: string) => boolean;
@@ -124,20 +137,21 @@ class Background {
 
   constructor(
     context: ManagerContext,
-    repositories: RepositoryStorageManager,
-    scheduler: Scheduler,
+    managers: { repositories: RepositoryStorageManager; drills: CatalogueDrillManager; scheduler: Scheduler },
     run: OperationRunner,
     isAlive: (owner: string) => boolean,
   ) {
     this.#context = context;
-    this.#repositories = repositories;
-    this.#scheduler = scheduler;
+    this.#repositories = managers.repositories;
+    this.#drills = managers.drills;
+    this.#scheduler = managers.scheduler;
     this.#run = run;
     this.#isAlive = isAlive;
   }
 
   async start(): Promise<void> {
     await adoptOrphans(this.#context, this.#isAlive);
+    await this.#drills.removeLeftovers();
     this.#reconciliation = this.#reconcile();
     await this.#context.queue.start(this.#run);
     await this.#scheduler.start();

@@ -16,7 +16,20 @@ export async function checkHealth(context: ManagerContext, version: string, star
     version,
     uptimeSeconds: Math.floor((context.clock.now().getTime() - startedAt.getTime()) / 1000),
     checks,
+    drills: await drillsOf(context),
   };
+}
+
+/** A catalogue that does not answer is told of already. */
+async function drillsOf(context: ManagerContext): Promise<Health['drills']> {
+  try {
+    const standings = await context.catalogue.drills.standings();
+    const failing = standings.filter(({ last }) => last !== undefined && last.outcome !== 'passed');
+    return { resources: standings.length, failing: failing.length };
+  } catch (error) {
+    context.logger.error({ err: error }, 'how drills ended could not be read');
+    return { resources: 0, failing: 0 };
+  }
 }
 
 async function check(
