@@ -1,4 +1,4 @@
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, statfs, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import type { DrillFolder, DrillFolders } from '../core/ports/drill-folders.ts';
 
 /** Short, because the path of a socket below it may not be longer than 107 bytes. */
 const PREFIX = 'holdfast-drill-';
+const SLASH = Buffer.from('/');
 /** Names the process that uses the folder. */
 const OWNER_FILE = 'owner';
 /** A folder whose owner is not written down: between two system calls, or for ever. */
@@ -29,6 +30,8 @@ export function createDrillFolders(options: {
   return {
     async make() {
       const folder = await mkdtemp(path.join(parent(), PREFIX));
+      // Passed through by servers that run as another user; what is in it they cannot list.
+      await chmod(folder, 0o711);
       await writeFile(path.join(folder, OWNER_FILE), owner, { mode: 0o600 });
       const inside = path.join(folder, 'restored');
       await mkdir(inside, { mode: 0o700 });
@@ -41,7 +44,7 @@ export function createDrillFolders(options: {
         const folder = path.join(parent(), name);
         if (!(await isLeftover(folder, (found) => found === owner || isAlive(found)))) continue;
         await endProcessesIn(folder);
-        await rm(folder, { recursive: true, force: true });
+        await removeWhole(folder);
         removed.push(folder);
       }
       return removed;
@@ -64,8 +67,27 @@ class PrivateFolder implements DrillFolder {
   }
 
   async remove(): Promise<void> {
-    await rm(this.#whole, { recursive: true, force: true, maxRetries: 3 });
+    await removeWhole(this.#whole);
   }
+}
+
+/** A restored folder may be one that its own owner may not change; only root can empty it as it is. */
+async function removeWhole(folder: string): Promise<void> {
+  const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    await remove();
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code !== 'EACCES' && code !== 'EPERM') throw error;
+    await openFolders(Buffer.from(folder));
+    await remove();
+  }
+}
+
+async function openFolders(folder: Buffer): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' }))
+    if (entry.isDirectory()) await openFolders(Buffer.concat([folder, SLASH, entry.name]));
 }
 
 /** Folders of other users are left alone: whoever may write into one could lead the removal elsewhere. */

@@ -29,6 +29,11 @@ export class RestoreTarget {
     this.#trusted = new Set(trusted.map((path) => `${folder}/${path}`));
   }
 
+  /** As it was given. */
+  get folder(): ByteString {
+    return this.#folder;
+  }
+
   /** Where an entry goes; absolute byte string. @throws HoldfastError `path-escapes-target` (denied) */
   place(path: ByteString): ByteString {
     const inside =
