@@ -3,6 +3,8 @@ import { backUpDatabase } from './backup.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
 import { readDatabase } from './read-database.ts';
 import { restoreDatabase } from './restore.ts';
+import { parseSqliteAssertions } from './sqlite-assertions.ts';
+import { drillDatabase } from './sqlite-drill.ts';
 
 /**
  * Backs up SQLite databases of this machine while they are in use, each as the file that SQLite's own online backup makes, and
@@ -20,5 +22,7 @@ export function createSqliteService(): Service {
     backup: backUpDatabase,
     restore: restoreDatabase,
     read: readDatabase,
+    drill: drillDatabase,
+    parseAssertions: parseSqliteAssertions,
   };
 }
