@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { chmod, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { DrillRequest } from '../src/core/application.ts';
 import type { Backup } from '../src/core/backup.ts';
@@ -22,6 +22,8 @@ export class DrillRig {
 
   static async create(services?: readonly Service[]): Promise<DrillRig> {
     const { folder } = await temporaryFolder();
+    // Private servers run as another account, which must get through to its own folder.
+    await chmod(folder, 0o711);
     return new DrillRig(folder, await openManagedApplication(folder, services === undefined ? {} : { services }));
   }
 

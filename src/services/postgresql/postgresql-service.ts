@@ -3,6 +3,8 @@ import { readPlainSql } from './archive-reading.ts';
 import { backUpPostgresql } from './backup.ts';
 import { parsePostgresqlConfiguration } from './configuration.ts';
 import type { ResolveSecret } from './connection.ts';
+import { parsePostgresqlAssertions } from './postgresql-assertions.ts';
+import { drillPostgresql } from './postgresql-drill.ts';
 import { restorePostgresql } from './restore.ts';
 
 /**
@@ -23,5 +25,7 @@ export function createPostgresqlService(resolveSecret: ResolveSecret): Service {
     backup: (context) => backUpPostgresql(context, resolveSecret),
     restore: (context) => restorePostgresql(context, resolveSecret),
     read: readPlainSql,
+    drill: drillPostgresql,
+    parseAssertions: parsePostgresqlAssertions,
   };
 }
