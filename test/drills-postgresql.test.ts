@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveSecret } from '../src/config/resolve-secret.ts';
@@ -10,6 +9,7 @@ import { createPostgresqlService } from '../src/services/postgresql/postgresql-s
 import { check, DrillRig, outcomes } from './drill-rig.ts';
 import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
 import { PostgresqlServer, SKIP_REASON } from './postgresql-server.ts';
+import { processesIn } from './processes.ts';
 
 describe('restore drills of PostgreSQL databases', { skip: SKIP_REASON, timeout: 1_200_000 }, () => {
   let server: PostgresqlServer;
@@ -38,7 +38,7 @@ describe('restore drills of PostgreSQL databases', { skip: SKIP_REASON, timeout:
   afterEach(async () => {
     falsify = undefined;
     assert.deepEqual(await rig.leftovers(), []);
-    assert.deepEqual(serversIn(rig.folder), []);
+    assert.deepEqual(processesIn(rig.folder), []);
   });
 
   test('restore into a private server and check rows, pages, indexes and assertions', async () => {
@@ -116,7 +116,7 @@ describe('restore drills of PostgreSQL databases', { skip: SKIP_REASON, timeout:
     const { drills, operations } = rig.managed.application;
     const assertions = [{ sql: 'SELECT pg_sleep(600)', equals: '', timeoutSeconds: 600 }];
     const started = await drills.start({ resourceId: 'shop', assertions, createdBy: 'test' });
-    while (serversIn(rig.folder).length === 0) await sleep(20);
+    while (processesIn(rig.folder).length === 0) await sleep(20);
     await operations.cancel(started.id);
     assert.equal((await rig.ended(started)).status, 'cancelled');
   });
@@ -128,18 +128,6 @@ describe('restore drills of PostgreSQL databases', { skip: SKIP_REASON, timeout:
     assert.match(drill.error?.message ?? '', /pack|chunk|contents/);
   });
 });
-
-/** Processes that work in a folder or below. */
-function serversIn(folder: string): string[] {
-  return readdirSync('/proc').filter((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      return readlinkSync(`/proc/${name}/cwd`).startsWith(folder) && readFileSync(`/proc/${name}/comm`, 'utf8') !== '';
-    } catch {
-      return false;
-    }
-  });
-}
 
 /** A service whose drills read another `contents.json` than was stored. */
 function falsified(service: Service, change: (contents: string) => string): Service {

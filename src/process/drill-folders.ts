@@ -67,6 +67,7 @@ class PrivateFolder implements DrillFolder {
   }
 
   async remove(): Promise<void> {
+    await endProcessesIn(this.#whole);
     await removeWhole(this.#whole);
   }
 }

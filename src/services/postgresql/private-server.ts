@@ -242,6 +242,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   local_preload_libraries: '',
   max_logical_replication_workers: '0',
   autovacuum: 'off',
+  // Whoever knocked while the server stopped keeps a process of it alive for as long.
+  authentication_timeout: '5',
   logging_collector: 'off',
   log_destination: 'stderr',
   log_min_error_statement: 'panic',
@@ -264,12 +266,21 @@ interface ServerProcess {
 
 /**
  * The shell between this process and the server reads signals to hand on from its standard input. Its end, which comes when this
- * process dies even of SIGKILL, stops the server at once.
+ * process dies even of SIGKILL, stops the server at once. It is told so again and again, because a server that has only just been
+ * started does not listen yet.
  */
 const KEEPER = `exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
-{ while read -r signal; do kill "-$signal" "$server"; done; kill -QUIT "$server"; } <&3 2>/dev/null &
+{ cd /
+  while read -r signal; do kill "-$signal" "$server"; done
+  tries=0
+  while kill -QUIT "$server"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 50 ] || kill -KILL "$server"
+    sleep 0.2
+  done
+} <&3 2>/dev/null &
 keeper=$!
 exec 3<&-
 wait "$server"

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, constants, readdir } from 'node:fs/promises';
+import { access, constants, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { HoldfastError } from '../../core/errors.ts';
@@ -62,8 +62,10 @@ async function usualFolders(): Promise<string[]> {
   return [...folders, ...SINGLE_PLACES];
 }
 
-async function programsIn(folder: string): Promise<ServerPrograms | undefined> {
+/** Behind links, which may lead to some of the programs only. */
+async function programsIn(place: string): Promise<ServerPrograms | undefined> {
   try {
+    const folder = path.dirname(await realpath(path.join(place, 'postgres')));
     for (const name of NEEDED) await access(path.join(folder, name), constants.X_OK);
     const { stdout } = await run(path.join(folder, 'postgres'), ['--version'], { timeout: 60_000 });
     const version = /(\d+)(\.\d+)*/.exec(stdout)?.[0];
