@@ -48,13 +48,17 @@ export function judgeDocument(document: JsonValue, assertion: DocumentAssertion)
   const found = query(document, assertion.jsonPath);
   if (assertion.count !== undefined) {
     const { outcome } = judgeValue(found.length, assertion.count);
-    return { outcome, found: `${found.length} values` };
+    return { outcome, found: counted(found.length) };
   }
   const [value, ...others] = found;
   if (value === undefined) return { outcome: 'failed', found: 'no value' };
   if (others.length > 0)
-    return { outcome: 'failed', found: `${found.length} values, the first one ${valueText(value)}` };
+    return { outcome: 'failed', found: `${counted(found.length)}, the first one ${valueText(value)}` };
   return judgeValue(value, assertion);
+}
+
+function counted(values: number): string {
+  return values === 1 ? '1 value' : `${values} values`;
 }
 
 function isPath(text: string): boolean {
