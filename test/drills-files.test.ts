@@ -38,8 +38,8 @@ describe('restore drills of file trees', () => {
     assert.equal(drill.error?.message, undefined);
     assert.deepEqual(outcomes(drill), [
       'restored passed',
-      'entries passed',
       'content passed',
+      'entries passed',
       'metadata passed',
       'attributes passed',
     ]);

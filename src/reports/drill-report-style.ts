@@ -13,6 +13,7 @@ h2 { margin: 28px 0 8px; padding-bottom: 4px; border-bottom: 1px solid var(--lin
 .verdict p { margin: 4px 0; }
 .verdict .word { margin-top: 0; font-size: 20px; font-weight: 650; }
 .verdict .reason { overflow-wrap: anywhere; }
+.verdict .reason code { display: block; color: var(--soft); }
 .verdict.passed { border-color: var(--good); background: #ecf6f0; }
 .verdict.passed .word { color: var(--good); }
 .verdict.failed { border-color: var(--bad); background: #fcefee; }

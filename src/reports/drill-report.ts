@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Drill, DrillCheck } from '../core/drill.ts';
 import { DRILL_REPORT_STYLE } from './drill-report-style.ts';
-import { escaped, formatBytes, formatDuration, formatMoment } from './report-text.ts';
+import { escaped, formatBytes, formatDuration, formatExactBytes, formatMoment } from './report-text.ts';
 
 /** What a content policy names the page's only style by. */
 export const DRILL_REPORT_STYLE_HASH = `sha256-${createHash('sha256').update(DRILL_REPORT_STYLE).digest('base64')}`;
@@ -106,7 +106,7 @@ function whatFacts({ resourceId, resourceType, service, backup, which, restoredB
     ],
     ['Backup', `${backup.id}, ${chosen[which]}`],
     ['Made', `${formatMoment(backup.createdAt)}, ${backup.type}`],
-    ['Size', formatBytes(backup.size)],
+    ['Size', formatExactBytes(backup.size)],
     ['Checksum', backup.checksum],
     ['Repository', backup.repositoryId],
     ['Snapshots needed', String(backup.chainLength)],

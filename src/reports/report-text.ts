@@ -27,11 +27,20 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(hours / 24)} days ${hours % 24} h`;
 }
 
-/** Bytes with the exact number beside, as evidence needs it. */
+/** `1.5 KiB`. */
 export function formatBytes(bytes: number): string {
-  const exact = `${bytes.toLocaleString('en')} bytes`;
   const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
-  return power === 0 ? exact : `${(bytes / 1024 ** power).toFixed(1)} ${UNITS[power]} (${exact})`;
+  return power === 0 ? exactBytes(bytes) : `${(bytes / 1024 ** power).toFixed(1)} ${UNITS[power]}`;
+}
+
+/** With the exact number beside, as evidence needs it: `1.5 KiB (1,536 bytes)`. */
+export function formatExactBytes(bytes: number): string {
+  const short = formatBytes(bytes);
+  return short === exactBytes(bytes) ? short : `${short} (${exactBytes(bytes)})`;
+}
+
+function exactBytes(bytes: number): string {
+  return `${bytes.toLocaleString('en')} ${bytes === 1 ? 'byte' : 'bytes'}`;
 }
 
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];

@@ -39,8 +39,7 @@ export async function drillFiles(context: DrillContext, sizes: FilesSizes): Prom
   const target = path.join(context.folder, 'tree');
   const warnings = await restore(context, target, entries, sizes);
   const place = placeOf(target, reader);
-  const result = await compare(context, reader, place);
-  await keepFindings(context, result, { entries, warnings });
+  const result = await compareAndKeep(context, { reader, place, entries, warnings });
   const restoreTarget = new RestoreTarget(place);
   // Each assertion came through the service's own schema.
   for (const assertion of context.assertions as readonly FilesAssertion[])
@@ -162,15 +161,31 @@ async function lookForOthers(folder: string, result: ComparisonResult): Promise<
   if (others > 0) addDifference(result, 'entries', `${others} names are there that the backup does not have`);
 }
 
-async function keepFindings(
-  { checks }: DrillContext,
-  { entries: compared, found, files, bytes, differences }: ComparisonResult,
-  { entries, warnings }: { entries: number; warnings: number },
-): Promise<void> {
+async function compareAndKeep(
+  context: DrillContext,
+  given: { reader: SnapshotReader; place: RestoreTargetOptions; entries: number; warnings: number },
+): Promise<ComparisonResult> {
+  const { checks } = context;
+  const { reader, place, entries, warnings } = given;
   const judge = ({ count, told }: Differences, text: string, isThere: boolean): DrillFinding => {
     if (count > 0) return { outcome: 'failed', found: `${count} differ: ${told[0]}`, details: told };
     return { outcome: isThere ? 'passed' : 'not-applicable', found: text };
   };
+  let result = emptyComparison();
+  await checks.make(
+    {
+      name: 'content',
+      kind: 'content',
+      description: 'Every byte of every file equals what the repository holds, chunk by chunk',
+      expected: 'no difference',
+    },
+    async () => {
+      result = await compare(context, reader, place);
+      const { files, bytes } = result;
+      return judge(result.differences.content, `${files} files, ${bytes} bytes compared`, files > 0);
+    },
+  );
+  const { entries: compared, found, differences } = result;
   await checks.make(
     {
       name: 'entries',
@@ -183,15 +198,6 @@ async function keepFindings(
       if (!isWhole) return { outcome: 'failed', found: `${compared} entries in the tree` };
       return judge(differences.entries, `${found} entries`, entries > 0);
     },
-  );
-  await checks.make(
-    {
-      name: 'content',
-      kind: 'content',
-      description: 'Every byte of every file equals what the repository holds, chunk by chunk',
-      expected: 'no difference',
-    },
-    () => judge(differences.content, `${files} files, ${bytes} bytes compared`, files > 0),
   );
   await checks.make(
     {
@@ -216,4 +222,5 @@ async function keepFindings(
       return { outcome: 'not-applicable', found: cannot, details: told };
     },
   );
+  return result;
 }
