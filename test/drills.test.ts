@@ -160,6 +160,32 @@ describe('restore drills', () => {
     await assert.rejects(start, { code: 'backup-of-other-resource' });
   });
 
+  test('that are scheduled and cannot even start are told of', async () => {
+    const { resources, schedules } = rig.managed.application;
+    await resources.put({ id: 'never-backed-up', service: 'stream' });
+    const schedule = { id: 'vain', resourceId: 'never-backed-up', cron: '* * * * * *', kind: 'drill' as const };
+    await schedules.put(schedule);
+    await rig.managed.application.startBackground();
+    const told = () => rig.managed.notifications.find(({ subject }) => subject === 'vain');
+    while (told() === undefined) await sleep(20);
+    assert.equal(told()?.type, 'drill-failed');
+    assert.match(told()?.message ?? '', /has no completed backup/);
+    await schedules.delete('vain');
+  });
+
+  test('are forgotten by no deletion, and count for resources that exist', async () => {
+    const { resources, drills, backups } = rig.managed.application;
+    const { id } = await rig.postStream('gone', randomBytes(10));
+    const { drill } = await rig.drill('gone');
+    const counts = async () => (await drills.standings()).some(({ resourceId }) => resourceId === 'gone');
+    assert.ok(await counts());
+    await backups.delete(id, { cascade: true, reason: 'test', by: 'test' });
+    await resources.delete('gone', { cascade: true, by: 'test' });
+    assert.ok(!(await counts()));
+    assert.equal((await drills.get(drill.id)).backup.id, id);
+    assert.equal((await drills.standing('gone')).lastProven?.drillId, drill.id);
+  });
+
   test('are listed in pages, by resource and outcome', async () => {
     await rig.postStream('paged', randomBytes(10));
     const ids: string[] = [];

@@ -76,12 +76,8 @@ export class CatalogueDrillManager implements DrillManager {
     return this.#context.catalogue.drills.standing(resourceId);
   }
 
-  /** Drills of resources that are gone prove nothing that anybody waits for. */
   async standings(): Promise<readonly DrillStanding[]> {
-    const { drills, resources } = this.#context.catalogue;
-    const standings = await drills.standings();
-    const exist = await Promise.all(standings.map(({ resourceId }) => resources.get(resourceId)));
-    return standings.filter((_standing, at) => exist[at] !== undefined);
+    return this.#context.catalogue.drills.standings();
   }
 
   /** Removes what drills of dead processes left behind; that it cannot is no reason to do nothing else. */

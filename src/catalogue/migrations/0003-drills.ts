@@ -10,6 +10,11 @@ export const drills: Migration = {
       .addColumn('resource_id', 'text', (column) => column.notNull())
       .addColumn('outcome', 'text', (column) => column.notNull())
       .addColumn('created_at', 'text', (column) => column.notNull())
+      // What is told of each resource's newest drills, for which records need not be read.
+      .addColumn('completed_at', 'text', (column) => column.notNull())
+      .addColumn('backup_id', 'text', (column) => column.notNull())
+      .addColumn('backup_created_at', 'text', (column) => column.notNull())
+      .addColumn('recovery_milliseconds', 'bigint')
       .addColumn('record', 'text', (column) => column.notNull())
       .execute();
     await schema
@@ -17,7 +22,11 @@ export const drills: Migration = {
       .on('drills')
       .columns(['created_at', 'id', 'resource_id', 'outcome'])
       .execute();
-    await schema.createIndex('drills_by_resource').on('drills').columns(['resource_id', 'created_at', 'id']).execute();
+    await schema
+      .createIndex('drills_by_resource')
+      .on('drills')
+      .columns(['resource_id', 'created_at', 'id', 'outcome'])
+      .execute();
     await schema
       .createIndex('drills_by_outcome')
       .on('drills')

@@ -7,32 +7,43 @@ import { fromText, toText } from '../record-text.ts';
 import type { CatalogueSchema } from '../schema.ts';
 
 export function createDrillTable(database: Kysely<CatalogueSchema>): DrillTable {
-  /** The newest drill of one resource, or of each one. */
-  const newest = async (outcome: DrillVerdict | undefined, resourceId: string | undefined): Promise<Drill[]> => {
+  /** The newest drill of one resource, or of each one that exists. */
+  const newest = (outcome: DrillVerdict | undefined, resourceId: string | undefined): Promise<NewestDrill[]> => {
     let latest = database
       .selectFrom('drills')
       .select(({ fn }) => ['resource_id', fn.max('id').as('id')])
       .groupBy('resource_id');
     if (outcome !== undefined) latest = latest.where('outcome', '=', outcome);
     if (resourceId !== undefined) latest = latest.where('resource_id', '=', resourceId);
-    const rows = await database
+    else latest = latest.where('resource_id', 'in', database.selectFrom('resources').select('id'));
+    return database
       .selectFrom('drills')
       .innerJoin(latest.as('latest'), 'latest.id', 'drills.id')
-      .select('record')
+      .select(['drills.id', 'drills.resource_id', 'outcome', 'completed_at', 'backup_id'])
+      .select(['backup_created_at', 'recovery_milliseconds'])
       .orderBy('drills.resource_id')
       .execute();
-    return rows.map((row) => fromText<Drill>(row.record));
   };
   const standings = async (resourceId?: string): Promise<DrillStanding[]> => {
-    const proven = new Map((await newest('passed', resourceId)).map((drill) => [drill.resourceId, drill]));
-    return (await newest(undefined, resourceId)).map((last) => standingOf(last, proven.get(last.resourceId)));
+    const proven = new Map((await newest('passed', resourceId)).map((drill) => [drill.resource_id, drill]));
+    return (await newest(undefined, resourceId)).map((last) => standingOf(last, proven.get(last.resource_id)));
   };
   return {
     async insert(drill) {
-      const { id, resourceId, outcome, createdAt } = drill;
+      const { id, resourceId, outcome, createdAt, completedAt, backup, recoveryTimeMilliseconds } = drill;
       await database
         .insertInto('drills')
-        .values({ id, resource_id: resourceId, outcome, created_at: createdAt, record: toText(drill) })
+        .values({
+          id,
+          resource_id: resourceId,
+          outcome,
+          created_at: createdAt,
+          completed_at: completedAt,
+          backup_id: backup.id,
+          backup_created_at: backup.createdAt,
+          recovery_milliseconds: recoveryTimeMilliseconds ?? null,
+          record: toText(drill),
+        })
         .execute();
     },
     async get(id) {
@@ -64,20 +75,28 @@ export function createDrillTable(database: Kysely<CatalogueSchema>): DrillTable 
   };
 }
 
-function standingOf(last: Drill, proven: Drill | undefined): DrillStanding {
+type NewestDrill = Omit<CatalogueSchema['drills'], 'created_at' | 'record'>;
+
+function standingOf(last: NewestDrill, proven: NewestDrill | undefined): DrillStanding {
   return {
-    resourceId: last.resourceId,
+    resourceId: last.resource_id,
     ...(proven === undefined
       ? {}
       : {
           lastProven: {
             drillId: proven.id,
-            at: proven.completedAt,
-            backupId: proven.backup.id,
-            backupCreatedAt: proven.backup.createdAt,
-            recoveryTimeMilliseconds: proven.recoveryTimeMilliseconds ?? 0,
+            at: proven.completed_at,
+            backupId: proven.backup_id,
+            backupCreatedAt: proven.backup_created_at,
+            recoveryTimeMilliseconds: Number(proven.recovery_milliseconds ?? 0),
           },
         }),
-    last: { drillId: last.id, at: last.completedAt, backupId: last.backup.id, outcome: last.outcome },
+    last: {
+      drillId: last.id,
+      at: last.completed_at,
+      backupId: last.backup_id,
+      // The table's only writer is `insert`.
+      outcome: last.outcome as DrillVerdict,
+    },
   };
 }

@@ -124,7 +124,7 @@ export interface DrillTable {
   get(id: string): Promise<Drill | undefined>;
   page(filter: DrillFilter, request: PageRequest): Promise<Page<Drill>>;
   standing(resourceId: string): Promise<DrillStanding>;
-  /** Of every resource that was drilled. */
+  /** Of every resource that exists and was drilled. */
   standings(): Promise<readonly DrillStanding[]>;
 }
 

@@ -19,8 +19,10 @@ import { StoredBackup } from './stored-backup.ts';
 
 /** The first version with a role that may read everything and do nothing else. */
 const OLDEST_MAJOR = 14;
-/** An empty cluster, and the log of the largest transactions before it is recycled. */
-const CLUSTER_BYTES = 512 * 1024 * 1024;
+/** An empty cluster and its log. */
+const CLUSTER_BYTES = 256 * 1024 * 1024;
+/** Rows that go into a table of the same transaction are then not written to the log first. */
+const SETTINGS = { wal_level: 'minimal', max_wal_senders: '0', max_wal_size: '128MB' };
 /** The restored database beside what it took where it was backed up, which may have been packed more tightly. */
 const GROWTH = 1.2;
 const MAINTENANCE = 'holdfast_maintenance';
@@ -59,7 +61,7 @@ function roomFor({ databases }: Contents): number {
 
 /** The cluster's own database makes room for the backup's of that name. */
 async function start(server: PrivateServer, dataFolder: string): Promise<void> {
-  await server.start(dataFolder, { user: server.superuser, database: 'template1' });
+  await server.start(dataFolder, { user: server.superuser, database: 'template1', settings: SETTINGS });
   const session = await Session.open(server.connection, 'template1');
   try {
     await session.run(`CREATE DATABASE ${MAINTENANCE} TEMPLATE template0`);
