@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveSecret } from '../src/config/resolve-secret.ts';
+import type { SnapshotReader } from '../src/core/ports/repository.ts';
 import type { Service } from '../src/core/ports/service.ts';
 import type { DrillContext } from '../src/core/ports/service-drill.ts';
 import type { TreeEntry } from '../src/core/tree-entry.ts';
 import { createPostgresqlService } from '../src/services/postgresql/postgresql-service.ts';
 import { check, DrillRig, outcomes } from './drill-rig.ts';
+import { gather } from './managed-application.ts';
 import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
 import { PostgresqlServer, SKIP_REASON } from './postgresql-server.ts';
 import { processesIn } from './processes.ts';
@@ -14,8 +17,8 @@ import { processesIn } from './processes.ts';
 describe('restore drills of PostgreSQL databases', { skip: SKIP_REASON, timeout: 1_200_000 }, () => {
   let server: PostgresqlServer;
   let rig: DrillRig;
-  /** Changes what `contents.json` says before it is read. */
-  let falsify: ((contents: string) => string) | undefined;
+  /** Changes files of the backup's tree before they are read; called in the order of reading. */
+  let falsify: ((file: string, bytes: Buffer) => Buffer) | undefined;
   const put = (id: string, configuration: Record<string, unknown>) => {
     const whole = { connection: server.connection(), ...configuration };
     return rig.managed.application.resources.put({ id, service: 'postgresql', configuration: whole });
@@ -24,7 +27,7 @@ describe('restore drills of PostgreSQL databases', { skip: SKIP_REASON, timeout:
   before(async () => {
     server = await PostgresqlServer.start();
     const service = createPostgresqlService((reference) => resolveSecret(reference, process.env));
-    rig = await DrillRig.create([falsified(service, (contents) => falsify?.(contents) ?? contents)]);
+    rig = await DrillRig.create([falsified(service, (file, bytes) => falsify?.(file, bytes) ?? bytes)]);
     await server.sql('postgres', `${SAMPLE_ROLES} CREATE DATABASE shop OWNER shop_owner; CREATE DATABASE empty;`);
     await server.sql('shop', SAMPLE);
     await server.sql('postgres', 'REVOKE CONNECT ON DATABASE shop FROM PUBLIC; CREATE TABLE noted (n int);');
@@ -98,11 +101,30 @@ describe('restore drills of PostgreSQL databases', { skip: SKIP_REASON, timeout:
   });
 
   test('fail where other rows come back than were counted at the backup, and name the table', async () => {
-    falsify = (contents) => contents.replace(/"rows":\s*500/, '"rows":501');
+    falsify = inContents((contents) => contents.replace(/"rows":\s*500/, '"rows":501'));
     const { drill } = await rig.drill('shop');
     assert.deepEqual([drill.outcome, drill.fault], ['failed', 'backup']);
     assert.equal(check(drill, 'row-counts')?.outcome, 'failed');
     assert.match(drill.error?.message ?? '', /sales\.customers \(501 backed up, 500 restored\)/);
+  });
+
+  test('fail because of a dump with another byte, and name it', async () => {
+    falsify = (file, bytes) => (file === DUMP ? flipped(bytes, bytes.length - 3000) : bytes);
+    const { drill } = await rig.drill('shop');
+    assert.deepEqual([drill.outcome, drill.fault, drill.error?.code], ['failed', 'backup', 'checksum-differs']);
+    assert.match(drill.error?.message ?? '', /databases\/shop\.dump/);
+  });
+
+  test('fail because of a dump that was cut off when it was backed up', async () => {
+    const broken = (await fileOf(rig, DUMP)).subarray(0, -3000);
+    const sha256 = createHash('sha256').update(broken).digest('hex');
+    const contents = inContents((text) => text.replace(/"sha256":\s*"[0-9a-f]{64}"/, `"sha256":"${sha256}"`));
+    falsify = (file, bytes) => (file === DUMP ? broken : contents(file, bytes));
+    const { drill } = await rig.drill('shop');
+    assert.deepEqual(
+      [drill.outcome, drill.fault, drill.error?.code],
+      ['failed', 'backup', 'postgresql-restore-failed'],
+    );
   });
 
   test('fail because of a database in which nothing can be compared', async () => {
@@ -129,38 +151,60 @@ describe('restore drills of PostgreSQL databases', { skip: SKIP_REASON, timeout:
   });
 });
 
-/** A service whose drills read another `contents.json` than was stored. */
-function falsified(service: Service, change: (contents: string) => string): Service {
+const DUMP = 'databases/shop.dump';
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[at] = copy[at]! ^ 0x10;
+  return copy;
+}
+
+function inContents(change: (contents: string) => string): (file: string, bytes: Buffer) => Buffer {
+  return (file, bytes) => (file === 'contents.json' ? Buffer.from(change(bytes.toString())) : bytes);
+}
+
+/** A file of the newest backup's tree. */
+async function fileOf({ managed }: DrillRig, name: string): Promise<Buffer> {
+  const { items } = await managed.application.backups.list({ resourceId: 'shop' }, { limit: 1 });
+  const reader = await managed.repository.openSnapshot(items[0]!.id);
+  try {
+    for await (const entry of reader.entries())
+      if (entry.path === name) return await gather(reader.read(entry.content));
+    throw new Error(`${name} is not there`);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** A service whose drills read other files than were stored. */
+function falsified(service: Service, change: (file: string, bytes: Buffer) => Buffer): Service {
+  const watch = (reader: SnapshotReader): SnapshotReader => {
+    const files = new Map<TreeEntry['content'], string>();
+    const { record, concurrency } = reader;
+    return {
+      ...{ record, concurrency },
+      async *read(content, ...rest) {
+        const file = files.get(content);
+        if (file === undefined) yield* reader.read(content, ...rest);
+        else yield change(file, await gather(reader.read(content)));
+      },
+      async *entries(options) {
+        for await (const entry of reader.entries(options)) {
+          if (entry.content !== undefined) files.set(entry.content, entry.path);
+          yield entry;
+        }
+      },
+      pages: () => reader.pages(),
+      segments: (...given) => reader.segments(...given),
+      plan: (wanted) => reader.plan(wanted),
+      tasks: (module) => reader.tasks(module),
+      close: () => reader.close(),
+    };
+  };
   return {
     ...service,
     drill: (context: DrillContext) => {
-      const chain = context.chain.map(({ backup, reader }) => {
-        let target: TreeEntry['content'];
-        const read: typeof reader.read = async function* (content, ...rest) {
-          const pieces: Uint8Array[] = [];
-          if (content === undefined || content !== target) return yield* reader.read(content, ...rest);
-          for await (const piece of reader.read(content)) pieces.push(Uint8Array.from(piece));
-          yield Buffer.from(change(Buffer.concat(pieces).toString()));
-        };
-        async function* entries(...given: Parameters<typeof reader.entries>) {
-          for await (const entry of reader.entries(...given)) {
-            if (entry.path === 'contents.json') target = entry.content;
-            yield entry;
-          }
-        }
-        const { record, concurrency } = reader;
-        return {
-          backup,
-          reader: {
-            ...{ record, concurrency, read, entries },
-            pages: () => reader.pages(),
-            segments: (...given: Parameters<typeof reader.segments>) => reader.segments(...given),
-            plan: (...given: Parameters<typeof reader.plan>) => reader.plan(...given),
-            tasks: reader.tasks.bind(reader),
-            close: () => reader.close(),
-          },
-        };
-      });
+      const chain = context.chain.map(({ backup, reader }) => ({ backup, reader: watch(reader) }));
       return service.drill!({ ...context, chain });
     },
   };
