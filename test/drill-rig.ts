@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { DrillRequest } from '../src/core/application.ts';
@@ -76,6 +77,8 @@ export class DrillRig {
 
   async remove(): Promise<void> {
     await this.managed.application.close();
+    // Only root can empty folders that nobody may write to.
+    if (process.geteuid?.() !== 0) execFileSync('chmod', ['-R', 'u+rwX', this.folder]);
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -72,23 +72,33 @@ class PrivateFolder implements DrillFolder {
   }
 }
 
-/** A restored folder may be one that its own owner may not change; only root can empty it as it is. */
+/**
+ * A restored folder may be one that its own owner may not change; only root can empty it as it is. A removal that failed goes on
+ * elsewhere in the tree for a while, so that things vanish meanwhile.
+ */
 async function removeWhole(folder: string): Promise<void> {
-  const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
-  try {
-    await remove();
-  } catch (error) {
-    const code = systemErrorCode(error);
-    if (code !== 'EACCES' && code !== 'EPERM') throw error;
-    await openFolders(Buffer.from(folder));
-    await remove();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      return;
+    } catch (error) {
+      if (attempt === MOST_ATTEMPTS || !TRIED_AGAIN.has(systemErrorCode(error) ?? '')) throw error;
+      await openFolders(Buffer.from(folder));
+    }
   }
 }
 
+const MOST_ATTEMPTS = 10;
+const TRIED_AGAIN = new Set(['EACCES', 'EPERM', 'ENOTEMPTY', 'ENOENT']);
+
 async function openFolders(folder: Buffer): Promise<void> {
-  await chmod(folder, 0o700);
-  for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' }))
-    if (entry.isDirectory()) await openFolders(Buffer.concat([folder, SLASH, entry.name]));
+  try {
+    await chmod(folder, 0o700);
+    for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' }))
+      if (entry.isDirectory()) await openFolders(Buffer.concat([folder, SLASH, entry.name]));
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+  }
 }
 
 /** Folders of other users are left alone: whoever may write into one could lead the removal elsewhere. */

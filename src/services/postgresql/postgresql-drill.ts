@@ -149,12 +149,23 @@ async function makeRoles({ signal }: DrillContext, stored: StoredBackup, server:
     }
     const there = await session.rows<{ name: string }>('SELECT rolname AS name FROM pg_roles');
     for (const { name } of there) names.delete(name);
-    for (const name of names)
-      if (name !== '' && !name.startsWith('pg_')) await session.run(`CREATE ROLE ${quoted(name)}`);
+    for (const name of names) if (name !== '' && !name.startsWith('pg_')) await makeRole(session, name);
   } finally {
     await session.close();
   }
 }
+
+/** Words that were taken for names, and names that are too long, are none to make a role of; a role that is missed is told of by pg_restore. */
+async function makeRole(session: Session, name: string): Promise<void> {
+  try {
+    await session.run(`CREATE ROLE ${quoted(name)}`);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || !NO_ROLE.has(String(error.details.sqlState))) throw error;
+  }
+}
+
+/** duplicate_object, reserved_name, invalid_name. */
+const NO_ROLE = new Set(['42710', '42939', '42602']);
 
 /** The folders of tablespaces may be there on this machine, and belong to the server that was backed up. */
 function withoutTablespaces(script: string): string {

@@ -22,7 +22,10 @@ export interface StartOptions {
   user: string;
   /** To connect to; default `postgres`. */
   database?: string;
-  /** Settings beside those of every private server; they win over all that the data folder says. */
+  /**
+   * Settings beside those of every private server; they win over all that the data folder says. A recovery needs either
+   * `hot_standby: 'off'` or what pg_controldata names of the source (`max_connections` and others).
+   */
   settings?: Readonly<Record<string, string>>;
   /** For recovery, which can take long; default 600. */
   patienceSeconds?: number;
