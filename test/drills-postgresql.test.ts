@@ -59,6 +59,8 @@ describe('restore drills of PostgreSQL databases', { skip: SKIP_REASON, timeout:
     assert.deepEqual(outcomes(drill).slice(0, 3), ['restored passed', 'row-counts passed', 'amcheck passed']);
     assert.equal(outcomes(drill).at(-1), 'page-checksums passed');
     assert.match(check(drill, 'row-counts')?.expected ?? '', /^\d+ tables, \d{4} rows, \d+ large objects$/);
+    assert.match(check(drill, 'row-counts')?.found ?? '', /^\d+ tables, \d{4} rows, the same in each$/);
+    assert.ok((drill.restoredBytes ?? 0) > 5_000_000);
     assert.match(check(drill, 'page-checksums')?.found ?? '', /^0 bad checksums in \d+ pages$/);
     assert.match(drill.environment.postgresql ?? '', /^\d+\.\d+/);
     assert.equal(await server.sql('postgres', `SELECT count(*) FROM pg_database WHERE datname ~ 'holdfast'`), '0');

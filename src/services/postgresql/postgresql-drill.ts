@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expectationText } from '../../core/assertion.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import type { ServiceRestore } from '../../core/ports/service.ts';
 import type { DrillContext, DrillFinding, DrillOutcome } from '../../core/ports/service-drill.ts';
 import { schemaOf } from './archive-reading.ts';
 import { findClientTools } from './client-tools.ts';
@@ -12,6 +13,7 @@ import { judgeQuery, type PostgresqlAssertion } from './postgresql-assertions.ts
 import { PrivateServer } from './private-server.ts';
 import { restorePostgresql } from './restore.ts';
 import { roleNamesIn } from './role-names.ts';
+import type { RowsReport } from './row-comparison.ts';
 import { checkPages, checkRelations } from './server-checks.ts';
 import { findServerPrograms } from './server-programs.ts';
 import { quoted, Session } from './session.ts';
@@ -45,14 +47,28 @@ export async function drillPostgresql(context: DrillContext): Promise<DrillOutco
     await start(server, dataFolder);
     await restore(context, stored, server);
     await checkRelations(server, MAINTENANCE, context);
+    const restoredBytes = await measure(context, contents, server);
     await judgeAll(context, contents, server);
     await server.stop('fast');
     await checkPages(server, dataFolder, checks);
+    return { restoredBytes, software: { postgresql: programs.version } };
   } finally {
     await server.stop();
   }
-  const restoredBytes = contents.databases.reduce((sum, { bytes }) => sum + bytes, 0);
-  return { restoredBytes, software: { postgresql: programs.version } };
+}
+
+/** Bytes of the restored databases as the server counts them. */
+async function measure({ signal }: DrillContext, { databases }: Contents, server: PrivateServer): Promise<number> {
+  const session = await Session.open(server.connection, MAINTENANCE, signal);
+  try {
+    const { bytes } = await session.row<{ bytes: string }>(
+      'SELECT COALESCE(sum(pg_database_size(oid)), 0) AS bytes FROM pg_database WHERE datname = ANY ($1)',
+      [databases.map(({ name }) => name)],
+    );
+    return Number(bytes);
+  } finally {
+    await session.close();
+  }
 }
 
 function roomFor({ databases }: Contents): number {
@@ -82,6 +98,7 @@ async function restore(context: DrillContext, stored: StoredBackup, server: Priv
     options: { connection, tablespaces: false, jobs: 1 },
   };
   let rowsDiffer: HoldfastError | undefined;
+  let counted = { tables: 0, rows: 0 };
   await checks.make(
     {
       name: 'restored',
@@ -92,7 +109,7 @@ async function restore(context: DrillContext, stored: StoredBackup, server: Priv
     async () => {
       await makeRoles(context, stored, server);
       try {
-        await restorePostgresql(order, async () => '');
+        counted = countedBy(await restorePostgresql(order, async () => ''));
       } catch (error) {
         if (!(error instanceof HoldfastError) || error.code !== 'postgresql-rows-differ') throw meant(error, server);
         rowsDiffer = error;
@@ -113,12 +130,24 @@ async function restore(context: DrillContext, stored: StoredBackup, server: Priv
       const isThere = tables.length > 0 || largeObjects > 0;
       return {
         outcome: isThere ? 'passed' : 'not-applicable',
-        found: isThere ? 'the same' : 'no table with rows that were counted',
+        found: isThere
+          ? `${counted.tables} tables, ${counted.rows} rows, the same in each`
+          : 'no table whose rows were counted',
       };
     },
   );
   // A restore whose rows differ leaves nothing behind that could be looked at.
   if (rowsDiffer !== undefined) throw rowsDiffer;
+}
+
+/** What the restore itself counted when it compared. */
+function countedBy({ report }: ServiceRestore): { tables: number; rows: number } {
+  const sum = { tables: 0, rows: 0 };
+  for (const { tables, rows } of report.databases as readonly RowsReport[]) {
+    sum.tables += tables;
+    sum.rows += rows;
+  }
+  return sum;
 }
 
 function differing(error: HoldfastError): DrillFinding {
