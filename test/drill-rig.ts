@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { DrillRequest } from '../src/core/application.ts';
 import type { Backup } from '../src/core/backup.ts';
 import type { Drill, DrillCheck } from '../src/core/drill.ts';
+import type { DrillRequest } from '../src/core/drill-request.ts';
 import type { Operation } from '../src/core/operation.ts';
 import type { Service } from '../src/core/ports/service.ts';
 import { flip } from './flipped-bytes.ts';

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { DrillChecks } from '../src/core/drill-checks.ts';
 import type { SnapshotReader, TaskModuleReference } from '../src/core/ports/repository.ts';
 import type { Service } from '../src/core/ports/service.ts';
 import type { DrillContext } from '../src/core/ports/service-drill.ts';
 import { createFilesService } from '../src/services/files/files-service.ts';
 import { check, DrillRig, outcomes } from './drill-rig.ts';
+import { FilesRig } from './files-rig.ts';
 import { makeContents, makeHardLinks, makeMetadata, makeNames, makeSparse } from './files-sample-tree.ts';
 
 describe('restore drills of file trees', () => {
@@ -121,6 +123,32 @@ describe('restore drills of file trees', () => {
       Array(6).fill('failed'),
     );
     assert.equal(drill.fault, 'assertion');
+  });
+
+  test('take a tree whose paths lead out of it for damaged, and write nothing there', async () => {
+    const hostile = await FilesRig.create();
+    try {
+      const own = { mode: 0o644, uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, modifiedAt: 1n };
+      const content = { inline: Buffer.from('hostile') };
+      const backup = await hostile.commitTree([{ ...own, path: '../out', type: 'file', size: 7, content }]);
+      const folder = await hostile.newFolder('drill');
+      const reader = await hostile.repository.openSnapshot(backup.id);
+      const checks = new DrillChecks();
+      const drill = hostile.service.drill!({
+        ...{ backup, chain: [{ backup, reader }], assertions: [], folder, checks },
+        signal: new AbortController().signal,
+        report: () => undefined,
+        warn: () => undefined,
+        requireRoom: async () => undefined,
+        dataReady: () => undefined,
+      });
+      await assert.rejects(drill, { kind: 'damaged', code: 'path-escapes-target' });
+      assert.equal(checks.failed().length, 1);
+      assert.ok(!(await readdir(folder)).includes('out'));
+      await reader.close();
+    } finally {
+      await hostile.remove();
+    }
   });
 
   test('fail because of a damaged pack and name the file', async () => {

@@ -69,14 +69,15 @@ export function expectationText({ equals, atLeast, atMost }: Expectation): strin
  * where a number is expected.
  */
 export function judgeValue(found: unknown, expectation: Expectation): DrillFinding {
-  return { outcome: meets(found, expectation) ? 'passed' : 'failed', found: valueText(found) };
+  const { equals } = expectation;
+  const value = equals === undefined || typeof equals === 'number' ? numberOf(found) : found;
+  return { outcome: meets(value, expectation) ? 'passed' : 'failed', found: valueText(value) };
 }
 
 function meets(found: unknown, { equals, atLeast, atMost }: Expectation): boolean {
-  if (equals !== undefined) return isDeepStrictEqual(typeof equals === 'number' ? numberOf(found) : found, equals);
-  const number = numberOf(found);
-  if (typeof number !== 'number') return false;
-  return (atLeast === undefined || number >= atLeast) && (atMost === undefined || number <= atMost);
+  if (equals !== undefined) return isDeepStrictEqual(found, equals);
+  if (typeof found !== 'number') return false;
+  return (atLeast === undefined || found >= atLeast) && (atMost === undefined || found <= atMost);
 }
 
 /** @returns a number where the value is one exactly, otherwise the value itself */

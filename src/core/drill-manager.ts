@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
-import type { DrillManager, DrillRequest } from './application.ts';
+
 import { CatalogueAuditLog } from './audit-log.ts';
 import type { Backup } from './backup.ts';
 import type { Assertion, Drill, DrillChoice, DrillStanding } from './drill.ts';
 import { evidenceHash } from './drill-evidence.ts';
+import type { DrillManager, DrillRequest } from './drill-request.ts';
 import { DrillRun } from './drill-run.ts';
 import { HoldfastError, isTransient, messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';

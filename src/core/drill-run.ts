@@ -183,8 +183,10 @@ export class DrillRun {
 
 /** Faults of the machine, of what is installed there and of what the configuration allows: the backup may well be sound. */
 function isOfEnvironment(error: unknown): boolean {
-  if (!(error instanceof HoldfastError)) return systemErrorCode(error) !== undefined;
-  return error.kind !== 'internal' && error.kind !== 'cancelled';
+  if (error instanceof HoldfastError) return error.kind !== 'internal' && error.kind !== 'cancelled';
+  const code = systemErrorCode(error);
+  // Node.js's own codes, but for this one, tell of mistakes in a program.
+  return code !== undefined && (!code.startsWith('ERR_') || code === 'ERR_WORKER_OUT_OF_MEMORY');
 }
 
 /** Disks do not grow by themselves. */

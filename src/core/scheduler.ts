@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
-import type { BackupManager, CopyManager, DrillManager, PolicyManager, StorageManager } from './application.ts';
+import type { BackupManager, CopyManager, PolicyManager, StorageManager } from './application.ts';
+import type { DrillManager } from './drill-request.ts';
 import { messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Operation } from './operation.ts';

@@ -45,8 +45,22 @@ footer { margin-top: 32px; padding-top: 10px; border-top: 1px solid var(--line);
 footer p { margin: 4px 0; }
 @media (max-width: 640px) { main { margin: 0; padding: 20px; border: 0; } .figures { grid-template-columns: 1fr; } }
 @media print {
-  @page { size: A4; margin: 16mm; }
-  body { background: #fff; font-size: 10.5pt; }
+  @page { margin: 12mm 14mm; }
+  body { background: #fff; font-size: 9pt; line-height: 1.35; }
+  table { font-size: 8.5pt; }
+  td { padding: 4px 6px; }
+  header { margin-bottom: 10px; }
+  h1 { font-size: 17pt; }
+  h2 { margin: 12px 0 4px; font-size: 10.5pt; }
+  .verdict { padding: 6px 12px; }
+  .verdict .word { font-size: 12pt; }
+  .figures { margin-top: 10px; }
+  .figures div { padding: 6px 10px; }
+  .figures dd { font-size: 12pt; }
+  .figures dt, .figures dd.note { font-size: 8.5pt; }
+  .facts { gap: 1px 16px; }
+  code, td .kind, .details ul, footer { font-size: 8pt; }
+  footer { margin-top: 16px; }
   main { max-width: none; margin: 0; padding: 0; border: 0; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   tr, .verdict, .figures div { break-inside: avoid; }

@@ -85,7 +85,7 @@ async function restore(context: DrillContext, target: string, entries: number, s
       expected: `${entries} entries`,
     },
     async () => {
-      const { report: told } = await restoreFiles(order, sizes);
+      const { report: told } = await restoreFiles(order, sizes).catch(refuseEscape);
       context.dataReady();
       const { files, directories, other } = told as Record<string, number>;
       return { outcome: 'passed', found: `${files} files, ${directories} folders, ${other} others` };
@@ -159,6 +159,13 @@ async function lookForOthers(folder: string, result: ComparisonResult): Promise<
     }
   const others = there - result.found;
   if (others > 0) addDifference(result, 'entries', `${others} names are there that the backup does not have`);
+}
+
+/** In a folder that was empty, a path can only leave because the tree itself is made so. */
+function refuseEscape(error: unknown): never {
+  if (!(error instanceof HoldfastError) || error.code !== 'path-escapes-target') throw error;
+  const { code, message, details } = error;
+  throw new HoldfastError('damaged', code, message, { cause: error, details });
 }
 
 async function compareAndKeep(

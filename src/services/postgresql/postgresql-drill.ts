@@ -107,15 +107,15 @@ async function restore(context: DrillContext, stored: StoredBackup, server: Priv
       expected: databases.map(({ name }) => name).join(', '),
     },
     async () => {
-      await makeRoles(context, stored, server);
       try {
+        await makeRoles(context, stored, server);
         counted = countedBy(await restorePostgresql(order, async () => ''));
       } catch (error) {
         if (!(error instanceof HoldfastError) || error.code !== 'postgresql-rows-differ') throw meant(error, server);
         rowsDiffer = error;
       }
       context.dataReady();
-      return { outcome: 'passed', found: `${databases.length} databases, PostgreSQL ${server.programs.version}` };
+      return { outcome: 'passed', found: `all of it, by PostgreSQL ${server.programs.version}` };
     },
   );
   await checks.make(
@@ -206,15 +206,18 @@ function withoutTablespaces(script: string): string {
 
 /** What this machine lacks is not the backup's fault; what an empty server refuses all the same is. */
 function meant(error: unknown, { programs }: PrivateServer): unknown {
-  if (!(error instanceof HoldfastError) || error.kind !== 'internal') return error;
+  if (!(error instanceof HoldfastError) || (error.kind !== 'internal' && !REFUSED.has(error.code))) return error;
   const { message, code, details } = error;
   const known = MISSING.find(({ pattern }) => pattern.test(message));
   if (known !== undefined)
     return new HoldfastError('unsupported', known.code, `${message} ${known.advice}`, { cause: error });
-  if (code !== 'postgresql-tool-failed') return error;
+  if (!REFUSED.has(code)) return error;
   const said = `The backup does not restore into an empty server of PostgreSQL ${programs.version}: ${message}`;
   return new HoldfastError('damaged', 'postgresql-restore-failed', said, { cause: error, details });
 }
+
+/** What a server said no to that had nothing in it. */
+const REFUSED = new Set(['postgresql-tool-failed', 'postgresql-globals-failed']);
 
 const MISSING = [
   {
