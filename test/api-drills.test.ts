@@ -44,6 +44,7 @@ describe('drills over HTTP', () => {
     assert.equal(started.status, 202);
     assert.equal(started.headers.get('location'), `/operations/${started.body.id}`);
     assert.equal(started.body.kind, 'drill');
+    await service.application.operations.wait(started.body.id, 60_000);
     const waited = await call('POST', '/resources/shop/drills', { which: 'random' }, wait);
     assert.equal(waited.status, 201);
     assert.equal(waited.headers.get('location'), `/drills/${waited.body.id}`);
@@ -80,6 +81,19 @@ describe('drills over HTTP', () => {
     assert.equal((await call('GET', '/drills/drill-x')).body.code, 'drill-not-found');
   });
 
+  it('look at what the resource asserts, which is kept and shown with it', async () => {
+    const assertions = [{ name: 'Enough orders', jsonPath: '$.orders[*]', count: { atLeast: 3 } }];
+    const put = await call('PUT', '/resources/asserted', { service: 'document', assertions });
+    assert.deepEqual([put.status, put.body.assertions], [201, [{ ...assertions[0], timeoutSeconds: 60 }]]);
+    assert.deepEqual((await call('GET', '/resources/asserted')).body.assertions, put.body.assertions);
+    await call('POST', '/backups', { resourceId: 'asserted', data: { orders: [1, 2, 3] } });
+    const { body } = await call('POST', '/resources/asserted/drills', undefined, wait);
+    assert.deepEqual([body.outcome, body.checks.at(-1).description], ['passed', 'Enough orders']);
+    const wrong = [{ jsonPath: '$.orders', equals: 1, atLeast: 1 }];
+    const refused = await call('PUT', '/resources/asserted', { service: 'document', assertions: wrong });
+    assert.deepEqual([refused.status, refused.body.code], [400, 'assertions-invalid']);
+  });
+
   it('give a report that shows hostile content as text and runs nothing', async () => {
     const assertions = [{ name: '<img src=x onerror=alert(1)>', jsonPath: '$.note', equals: '"><script>' }];
     const { body } = await call('POST', '/resources/shop/drills', { assertions }, wait);
@@ -111,7 +125,7 @@ describe('drills over HTTP', () => {
     assert.match(metrics, /^holdfast_drill_last_success_timestamp_seconds\{resource="shop"\} \d+/m);
     assert.match(metrics, /^holdfast_drill_last_passed\{resource="shop"\} 1$/m);
     const { status, body } = await call('GET', '/health');
-    assert.deepEqual([status, body.drills], [200, { resources: 1, failing: 0 }]);
+    assert.deepEqual([status, body.drills], [200, { resources: 2, failing: 0 }]);
   });
 
   it('are for those alone who may use the resource', async () => {
