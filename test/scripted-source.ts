@@ -4,7 +4,7 @@ import { bytesOf } from './managed-application.ts';
 
 /** A service that Holdfast fetches from and that does what a test wants: the real ones cannot be made to fail at will. */
 export class ScriptedSource implements Service {
-  readonly name = 'scripted';
+  readonly name: string = 'scripted';
   readonly description = 'For tests.';
   readonly contentKind = 'stream';
   readonly backupTypes = ['full'] as const;

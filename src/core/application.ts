@@ -10,7 +10,9 @@ import type { CheckBudget, CheckLevel, CheckReport, VerificationState } from './
 import type { CollectionOptions, CollectionReport, ForgottenSnapshot } from './ports/repository-collection.ts';
 import type { CopyReport } from './ports/repository-copy.ts';
 import type { RepairReport } from './ports/repository-repair.ts';
+import type { CaptureProgress, ResourceLog } from './ports/resource-log.ts';
 import type { Resource } from './resource.ts';
+import type { ResourceTest } from './resource-test.ts';
 import type { Schedule } from './schedule.ts';
 import type { TreeEntry } from './tree-entry.ts';
 import type { ValidationResult } from './validator.ts';
@@ -30,6 +32,7 @@ export interface Application {
   readonly schedules: ScheduleManager;
   readonly repositories: StorageManager;
   readonly copies: CopyManager;
+  readonly logs: LogManager;
   readonly access: AccessManager;
   readonly audit: AuditLog;
   readonly idempotency: import('./ports/catalogue.ts').IdempotencyTable;
@@ -116,6 +119,10 @@ export interface BackupManager {
 
 export interface RestoreRequest {
   backupId: string;
+  /**
+   * Another resource of the same service, whose configuration says where to restore to: nothing that is there is overwritten unless
+   * `options` say so. For posted content a label.
+   */
   targetResourceId?: string;
   createdBy: string;
   /** Default true. */
@@ -148,7 +155,9 @@ export interface RestoreOperation {
 export interface RestoreManager {
   /**
    * Documents are restored at once: the answer holds the finished operation and `data` as canonical JSON text. Other
-   * contents become an operation that runs by itself; `data` is then absent and `operation.status` is `queued`.
+   * contents become an operation that runs by itself; `data` is then absent and `operation.status` is `queued`. A dry run
+   * (`options.dryRun`) has a `RestorePlan` in its `result.plan`.
+   * @throws `restore-target-not-found` (not-found), `restore-target-of-other-service` (conflict)
    */
   restore(request: RestoreRequest, signal?: AbortSignal): Promise<{ operation: RestoreOperation; data?: Uint8Array }>;
   /** @throws `no-backup-at-time` (not-found) */
@@ -176,6 +185,15 @@ export interface ResourceManager {
     metadata?: Partial<BackupMetadata>;
     assertions?: readonly unknown[];
   }): Promise<Resource>;
+  /**
+   * Looks whether a backup would succeed, of a resource or by a configuration that is not saved yet. What is missing is in the answer
+   * and no error.
+   * @throws `configuration-invalid`, `service-unknown`
+   */
+  test(
+    what: { id: string } | { service: string; configuration?: unknown },
+    signal?: AbortSignal,
+  ): Promise<ResourceTest>;
   /** @throws `resource-has-backups` (conflict) unless `cascade` */
   delete(id: string, options: { cascade: boolean; by: string }): Promise<void>;
 }
@@ -274,16 +292,55 @@ export interface CopyManager {
    * copy's trash; then a part of the copy is read and compared, and what no backup of it needs is removed.
    * @throws `copy-missing` (not-found), `copy-would-forget-most` (conflict)
    */
-  sync(
-    id: string,
-    options: {
-      backupIds?: readonly string[];
-      allowForgetMost?: boolean;
-      dryRun?: boolean;
-      signal?: AbortSignal;
-      report?: (progress: Progress) => void;
-    },
-  ): Promise<CopySync>;
+  sync(id: string, options: SyncOptions): Promise<CopySync>;
+}
+
+export interface SyncOptions {
+  /** Default: all. */
+  backupIds?: readonly string[];
+  allowForgetMost?: boolean;
+  dryRun?: boolean;
+  signal?: AbortSignal;
+  report?: (progress: Progress) => void;
+}
+
+/** How the following of one log stands, in the process that serves. */
+export interface CaptureState {
+  /** `waiting`: it failed and is begun again after a pause. */
+  status: 'running' | 'waiting';
+  /** RFC 3339: since when it has this status. */
+  since: string;
+  /** How often it failed since it last told that all is well. */
+  failures: number;
+  lastError?: { code: string; message: string; at: string };
+  progress?: CaptureProgress & { at: string };
+  /** The newest last. */
+  warnings: readonly { message: string; at: string }[];
+}
+
+export interface LogOverview {
+  resourceId: string;
+  /** Whether the resource's configuration asks for its log to be kept. */
+  kept: boolean;
+  pieces: number;
+  /** Bytes of all pieces, as they were before compression. */
+  bytes: number;
+  /** Where the log begins and ends, in the words of the service, and when those pieces were stored. */
+  from?: string;
+  to?: string;
+  oldestAt?: string;
+  newestAt?: string;
+  /** Absent in processes that do not serve, and where the log is not kept. */
+  capture?: CaptureState;
+}
+
+export interface LogManager {
+  /** What is stored of a resource's log; an unknown resource has none. */
+  of(resourceId: string): ResourceLog;
+  /** @throws HoldfastError `resource-not-found` (not-found) */
+  overview(resourceId: string): Promise<LogOverview>;
+  /** By resource. */
+  captures(): ReadonlyMap<string, CaptureState>;
 }
 
 /** The repositories that are open and what is kept of them. */

@@ -92,7 +92,7 @@ export class CatalogueBackupManager implements BackupManager {
     const resource = await requireResource(this.#context, operation.resourceId ?? '');
     const input = operation.input as { type: BackupType; encrypt: boolean; metadata: BackupMetadata };
     const service = this.#context.services.get(resource.service);
-    const backup = await this.#make({ resource, service, ...input, signal, report });
+    const backup = await this.#make({ resource, service, ...input, operationId: operation.id, signal, report, warn });
     for (const warning of backup.warnings) warn(warning);
     const { size, compressedSize, statistics } = backup;
     return {
@@ -112,6 +112,7 @@ export class CatalogueBackupManager implements BackupManager {
 
   async delete(id: string, options: { cascade: boolean; reason: string; by: string }): Promise<readonly string[]> {
     const backup = await this.get(id);
+    if (backup.log !== undefined) throw isLogPiece(backup);
     const gone = await removeBackup(this.#context, backup, {
       cascade: options.cascade,
       reason: `${options.reason} (by ${options.by})`,
@@ -234,6 +235,11 @@ export class CatalogueBackupManager implements BackupManager {
     if (resource.service !== request.service) throw isOfOtherService(resource, request.service);
     return resource;
   }
+}
+
+function isLogPiece({ id, resourceId }: Backup): HoldfastError {
+  const message = `${id} is a piece of a log (${resourceId}): without it no moment after it could be restored. Pieces go by themselves when no backup needs them.`;
+  return new HoldfastError('conflict', 'log-piece-needed', message, { details: { backupId: id } });
 }
 
 function changed(

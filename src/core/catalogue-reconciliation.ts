@@ -66,6 +66,7 @@ export async function adoptSnapshot(context: ManagerContext, repositoryId: strin
   // The name that another machine's configuration gave the repository does not count here.
   const backup = { ...reader.record.backup, repositoryId };
   await reader.close();
+  if (backup.log !== undefined) return listed(context, backup);
   await context.catalogue.resources.ensure({
     id: backup.resourceId,
     type: backup.resourceType,
@@ -75,6 +76,10 @@ export async function adoptSnapshot(context: ManagerContext, repositoryId: strin
     createdAt: backup.createdAt,
     updatedAt: backup.createdAt,
   });
+  return listed(context, backup);
+}
+
+async function listed(context: ManagerContext, backup: Backup): Promise<Backup> {
   await context.catalogue.backups.put(backup);
   return backup;
 }

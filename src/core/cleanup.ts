@@ -2,6 +2,7 @@ import type { RetentionPlan } from './application.ts';
 import type { Backup } from './backup.ts';
 import { removeBackup } from './backup-removal.ts';
 import { HoldfastError, messageOf } from './errors.ts';
+import { expireLog } from './log-expiry.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { RetentionRules } from './policy.ts';
 import { planRetention } from './retention.ts';
@@ -14,6 +15,7 @@ export interface CleanupReport {
 }
 
 const IDEMPOTENCY_HOURS = 24;
+const DAY = 86_400_000;
 
 /**
  * Forgets what has expired, then what policies no longer want. One backup that cannot be forgotten stops nothing else: what
@@ -23,6 +25,8 @@ export async function cleanUpEverything(context: ManagerContext, by: string): Pr
   const round = new CleanupRound(context, by);
   await round.step('forgetting expired backups', () => round.forgetExpired());
   await round.step('applying policies', () => round.applyPolicies());
+  await round.step('expiring logs', () => round.expireLogs());
+  await round.step('deleting old operations', () => round.deleteOldOperations());
   await round.step('expiring idempotency keys', () => round.expireIdempotencyKeys());
   const kept = await context.catalogue.backups.count({});
   if (round.forgotten.length > 0) {
@@ -116,6 +120,24 @@ class CleanupRound {
         this.forgotten.push(...(await carryOut(this.#context, resource.id, plan, reason)));
       });
     }
+  }
+
+  /** After the backups: what they were the last to need goes in the same round. */
+  async expireLogs(): Promise<void> {
+    for (const resource of await this.#context.catalogue.resources.list()) {
+      const service = this.#context.services.all().find(({ name }) => name === resource.service);
+      const log = service?.log;
+      if (log === undefined) continue;
+      await this.step(`expiring the log of ${resource.id}`, async () => {
+        this.forgotten.push(...(await expireLog(this.#context, resource, log)));
+      });
+    }
+  }
+
+  async deleteOldOperations(): Promise<void> {
+    const { clock, configuration, catalogue } = this.#context;
+    const before = clock.now().getTime() - configuration.operationDays * DAY;
+    await catalogue.operations.deleteEnded(new Date(before).toISOString());
   }
 
   async expireIdempotencyKeys(): Promise<void> {

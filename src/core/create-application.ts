@@ -3,11 +3,14 @@ import type { Application } from './application.ts';
 import { CatalogueAuditLog } from './audit-log.ts';
 import { BackupEnds } from './backup-ends.ts';
 import { CatalogueBackupManager } from './backup-manager.ts';
+import { Captures } from './captures.ts';
 import type { Configuration } from './configuration.ts';
 import { RepositoryCopyManager } from './copy-manager.ts';
 import { CatalogueDrillManager } from './drill-manager.ts';
 import { checkHealth } from './health-check.ts';
+import { HookedWork } from './hooked-work.ts';
 import { createIdentifierSource } from './identifier.ts';
+import { CatalogueLogManager } from './log-manager.ts';
 import type { ManagerContext } from './manager-context.ts';
 import { OperationEvents } from './operation-events.ts';
 import { CatalogueOperationManager } from './operation-manager.ts';
@@ -18,6 +21,7 @@ import type { Catalogue } from './ports/catalogue.ts';
 import type { Clock } from './ports/clock.ts';
 import type { CopyOpener } from './ports/copy-opener.ts';
 import type { DrillFolders } from './ports/drill-folders.ts';
+import type { HookRunner } from './ports/hook-runner.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { Service } from './ports/service.ts';
@@ -40,6 +44,7 @@ export interface ApplicationParts {
   catalogue: Catalogue;
   queue: WorkQueue;
   notifier: Notifier;
+  hooks?: HookRunner;
   clock: Clock;
   logger: Logger;
   version: string;
@@ -72,6 +77,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     events: new OperationEvents(),
     backupEnds: new BackupEnds(),
     recentChains: new RecentChains(),
+    hookedWork: new HookedWork(parts),
     cancellations: new Set(),
   };
   const backups = new CatalogueBackupManager(context);
@@ -93,19 +99,21 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     copy: copies.work,
     drill: drills.work,
   });
-  const background = new Background(context, { repositories, drills, scheduler }, run, parts.isAlive);
+  const captures = new Captures(context);
+  const background = new Background(context, { repositories, drills, scheduler, captures }, run, parts.isAlive);
   const startedAt = parts.clock.now();
   const application: Application = {
     version: parts.version,
     backups,
     restores,
     drills,
-    resources: new CatalogueResourceManager(context),
+    resources: new CatalogueResourceManager(context, () => void captures.reload()),
     operations: new CatalogueOperationManager(context),
     policies,
     schedules: new CatalogueScheduleManager(context, () => void scheduler.reload()),
     repositories,
     copies,
+    logs: new CatalogueLogManager(context, captures),
     access: new TokenAccessManager({ ...context, tokens: parts.catalogue.tokens }),
     audit: new CatalogueAuditLog(parts.catalogue.audit, parts.clock),
     idempotency: parts.catalogue.idempotency,
@@ -117,7 +125,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     })),
     totals: () => parts.catalogue.backups.totals(),
     onBackupEnd: (listener) => context.backupEnds.listen(listener),
-    health: () => checkHealth(context, parts.version, startedAt),
+    health: () => checkHealth(context, captures, parts.version, startedAt),
     startBackground: () => background.start(),
     close: (graceMilliseconds = GRACE_MILLISECONDS) => background.close(graceMilliseconds),
   };
@@ -130,6 +138,7 @@ class Background {
   readonly #repositories: RepositoryStorageManager;
   readonly #drills: CatalogueDrillManager;
   readonly #scheduler: Scheduler;
+  readonly #captures: Captures;
   readonly #run: OperationRunner;
   readonly #isAlive: (owner: string) => boolean;
   #reconciliation: Promise<void> = Promise.resolve();
@@ -137,14 +146,20 @@ class Background {
 
   constructor(
     context: ManagerContext,
-    managers: { repositories: RepositoryStorageManager; drills: CatalogueDrillManager; scheduler: Scheduler },
+    parts: {
+      repositories: RepositoryStorageManager;
+      drills: CatalogueDrillManager;
+      scheduler: Scheduler;
+      captures: Captures;
+    },
     run: OperationRunner,
     isAlive: (owner: string) => boolean,
   ) {
     this.#context = context;
-    this.#repositories = managers.repositories;
-    this.#drills = managers.drills;
-    this.#scheduler = managers.scheduler;
+    this.#repositories = parts.repositories;
+    this.#drills = parts.drills;
+    this.#scheduler = parts.scheduler;
+    this.#captures = parts.captures;
     this.#run = run;
     this.#isAlive = isAlive;
   }
@@ -155,6 +170,7 @@ class Background {
     this.#reconciliation = this.#reconcile();
     await this.#context.queue.start(this.#run);
     await this.#scheduler.start();
+    await this.#captures.start();
   }
 
   close(graceMilliseconds: number): Promise<void> {
@@ -164,6 +180,7 @@ class Background {
 
   async #end(graceMilliseconds: number): Promise<void> {
     this.#scheduler.stop();
+    await this.#captures.stop();
     await this.#context.queue.stop(graceMilliseconds);
     await this.#reconciliation;
     await this.#context.recentChains.close();

@@ -1,4 +1,5 @@
 import type { Health } from './application.ts';
+import type { Captures } from './captures.ts';
 import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 
@@ -6,10 +7,16 @@ import type { ManagerContext } from './manager-context.ts';
 const LONGEST_ANSWER_MILLISECONDS = 5_000;
 
 /** Asks the catalogue and each repository's storage for something cheap. */
-export async function checkHealth(context: ManagerContext, version: string, startedAt: Date): Promise<Health> {
+export async function checkHealth(
+  context: ManagerContext,
+  captures: Captures,
+  version: string,
+  startedAt: Date,
+): Promise<Health> {
   const checks = await Promise.all([
     check(context, 'catalogue', () => context.catalogue.resources.page({ limit: 1 })),
     ...context.repositories.all().map((open) => check(context, `repository ${open.id}`, () => open.ping())),
+    ...logChecks(captures),
   ]);
   return {
     status: checks.every(({ status }) => status === 'ok') ? 'ok' : 'degraded',
@@ -30,6 +37,16 @@ async function drillsOf(context: ManagerContext): Promise<Health['drills']> {
     context.logger.error({ err: error }, 'how drills ended could not be read');
     return { resources: 0, failing: 0 };
   }
+}
+
+/** A log that cannot be followed is a gap to come. Ids of resources are not told here: anybody may ask for health. */
+function logChecks(captures: Captures): Health['checks'] {
+  const states = [...captures.states().values()];
+  if (states.length === 0) return [];
+  const failing = states.filter(({ status }) => status === 'waiting').length;
+  if (failing === 0) return [{ name: 'logs', status: 'ok' }];
+  const message = `${failing} of ${states.length} logs cannot be followed; GET /resources/{id}/log says why.`;
+  return [{ name: 'logs', status: 'failing', message }];
 }
 
 async function check(

@@ -8,14 +8,18 @@ import type { ManagerContext } from './manager-context.ts';
 import type { Page, PageRequest } from './ports/catalogue.ts';
 import { requireResource } from './required-rows.ts';
 import type { Resource } from './resource.ts';
+import { ResourceLogStore } from './resource-log-store.ts';
+import { type ResourceTest, testResource } from './resource-test.ts';
 import { parseAssertions } from './service-registry.ts';
 
 /** Keeps what is backed up and how it is reached. */
 export class CatalogueResourceManager implements ResourceManager {
   readonly #context: ManagerContext;
+  readonly #onChange: () => void;
 
-  constructor(context: ManagerContext) {
+  constructor(context: ManagerContext, onChange: () => void) {
     this.#context = context;
+    this.#onChange = onChange;
   }
 
   /** @throws HoldfastError `resource-not-found` (not-found) */
@@ -63,7 +67,15 @@ export class CatalogueResourceManager implements ResourceManager {
       updatedAt: now,
     };
     await catalogue.resources.put(row);
+    this.#onChange();
     return row;
+  }
+
+  async test(
+    what: { id: string } | { service: string; configuration?: unknown },
+    signal?: AbortSignal,
+  ): Promise<ResourceTest> {
+    return testResource(this.#context, 'id' in what ? await this.get(what.id) : this.#unsaved(what), signal);
   }
 
   /** Its schedules go with it. */
@@ -83,7 +95,24 @@ export class CatalogueResourceManager implements ResourceManager {
     for (const schedule of await catalogue.schedules.list()) {
       if (schedule.resourceId === id) await catalogue.schedules.delete(schedule.id);
     }
+    const log = new ResourceLogStore(this.#context, id);
+    await log.forget(await log.pieces(), { trashDays: this.#context.configuration.trashDays, reason });
     await catalogue.resources.delete(id);
+    this.#onChange();
+  }
+
+  #unsaved({ service, configuration }: { service: string; configuration?: unknown }): Resource {
+    const { services, repositories, clock } = this.#context;
+    const now = clock.now().toISOString();
+    return {
+      id: 'unsaved',
+      type: service,
+      service,
+      configuration: services.get(service).parseConfiguration(configuration ?? {}),
+      repositoryId: repositories.defaultId,
+      createdAt: now,
+      updatedAt: now,
+    };
   }
 
   async #requirePolicy(id: string): Promise<void> {

@@ -8,6 +8,9 @@ import type { OperationOutcome, OperationWork, OperationWorkContext } from './op
 import type { Page, PageRequest } from './ports/catalogue.ts';
 import type { ServiceRestore } from './ports/service.ts';
 import { requireBackup } from './required-rows.ts';
+import { ResourceLogStore } from './resource-log-store.ts';
+import { withEstimate } from './restore-estimate.ts';
+import { targetResourceOf } from './restore-target.ts';
 import { openChain } from './snapshot-chain.ts';
 import { damagedResult, saysDamaged, soundResult, type ValidationResult } from './validator.ts';
 
@@ -18,12 +21,19 @@ interface RestoreInput {
   validate: boolean;
   targetResourceId?: string;
   options: Readonly<Record<string, unknown>>;
+  /** For services with logs: the moment as the caller wrote it. */
+  moment?: string;
 }
 
 /** What a restore operation's row says that came of it; besides, the service's own report. */
 interface RestoreResult extends Readonly<Record<string, unknown>> {
   validated?: boolean;
   validation?: ValidationResult;
+}
+
+interface RestoreEnd {
+  outcome: OperationOutcome;
+  restored: ServiceRestore;
 }
 
 /** Gives back what was backed up; see `RestoreManager` for what each method promises. */
@@ -41,6 +51,7 @@ export class CatalogueRestoreManager implements RestoreManager {
     const backup = await requireBackup(this.#context, request.backupId);
     this.#context.services.get(backup.service);
     if (request.targetResourceId !== undefined) requireUsableId(request.targetResourceId, 'resource');
+    await targetResourceOf(this.#context, backup, request.targetResourceId);
     const operation = this.#describe(backup, request);
     if (backup.contentKind === 'document') return this.#restoreDocument(operation, backup, signal);
     await this.#context.queue.enqueue(operation);
@@ -53,10 +64,30 @@ export class CatalogueRestoreManager implements RestoreManager {
   ): Promise<{ operation: RestoreOperation; data?: Uint8Array }> {
     const { resourceId, timestamp, ...rest } = request;
     const moment = momentOf(timestamp);
+    if (await this.#hasLog(resourceId)) return this.#restoreByLog(rest, { resourceId, timestamp });
     const { maxSnapshots } = this.#context.configuration;
     const backup = await this.#context.catalogue.backups.atOrBefore(resourceId, moment, maxSnapshots);
     if (backup === undefined) throw await this.#noBackupAt(resourceId, moment);
     return this.restore({ ...rest, backupId: backup.id }, signal);
+  }
+
+  /** From the newest backup that was complete by then, the log leads to the very moment. */
+  async #restoreByLog(
+    request: Omit<RestoreRequest, 'backupId'>,
+    { resourceId, timestamp }: { resourceId: string; timestamp: string },
+  ): Promise<{ operation: RestoreOperation }> {
+    const moment = new Date(timestamp).toISOString();
+    const all = await this.#context.catalogue.backups.allOf(resourceId);
+    const backup = all.find(({ status, completedAt }) => status === 'completed' && completedAt <= moment);
+    if (backup === undefined) throw await this.#noBackupAt(resourceId, moment);
+    const operation = this.#describe(backup, { ...request, backupId: backup.id }, timestamp);
+    await this.#context.queue.enqueue(operation);
+    return { operation: restoreView(operation) };
+  }
+
+  async #hasLog(resourceId: string): Promise<boolean> {
+    const resource = await this.#context.catalogue.resources.get(resourceId);
+    return resource !== undefined && this.#context.services.get(resource.service).log !== undefined;
   }
 
   async list(
@@ -79,7 +110,7 @@ export class CatalogueRestoreManager implements RestoreManager {
   readonly work: OperationWork = async (operation, context) => {
     const backup = await requireBackup(this.#context, inputOf(operation).backupId);
     try {
-      const { outcome } = await this.#run(operation, backup, context);
+      const { outcome } = await this.#runHooked(operation, backup, context);
       if (outcome.failure !== undefined) {
         this.#notifyFailure(
           operation,
@@ -118,7 +149,7 @@ export class CatalogueRestoreManager implements RestoreManager {
     try {
       const warnings: string[] = [];
       const context = { signal, report: () => undefined, warn: (message: string) => void warnings.push(message) };
-      const { outcome, restored } = await this.#run(operation, backup, context);
+      const { outcome, restored } = await this.#runHooked(operation, backup, context);
       const view = await end({ status: 'completed', progress: { percent: 100 }, result: outcome.result, warnings });
       return restored.data === undefined ? { operation: view } : { operation: view, data: restored.data };
     } catch (error) {
@@ -132,26 +163,52 @@ export class CatalogueRestoreManager implements RestoreManager {
     }
   }
 
+  /** What only looks what would be done has no hooks: they would stop for nothing what others use. */
+  async #runHooked(operation: Operation, backup: Backup, context: OperationWorkContext): Promise<RestoreEnd> {
+    const { options, targetResourceId } = inputOf(operation);
+    const run = () => this.#run(operation, backup, context);
+    if (options.dryRun === true) return run();
+    const event = { resourceId: backup.resourceId, backupId: backup.id, operationId: operation.id };
+    return this.#context.hookedWork.around(
+      {
+        kind: 'restore',
+        hooksOf: targetResourceId ?? backup.resourceId,
+        event: { ...event, ...(targetResourceId === undefined ? {} : { targetResourceId }) },
+        ...context,
+      },
+      (warnings) => {
+        for (const warning of warnings) context.warn(warning);
+        return run();
+      },
+      ({ outcome }) => ({ outcome: outcome.failure === undefined ? 'completed' : 'failed' }),
+    );
+  }
+
   async #run(
     operation: Operation,
     backup: Backup,
     { signal, report, warn }: OperationWorkContext,
-  ): Promise<{ outcome: OperationOutcome; restored: ServiceRestore }> {
+  ): Promise<RestoreEnd> {
     const input = inputOf(operation);
     const resource = await this.#context.catalogue.resources.get(backup.resourceId);
+    const targetResource = await targetResourceOf(this.#context, backup, input.targetResourceId);
     const chain = await openChain(this.#context.catalogue, this.#context.repositories.get(backup.repositoryId), backup);
     try {
-      const restored = await this.#context.services.get(backup.service).restore({
+      const service = this.#context.services.get(backup.service);
+      const restored = await service.restore({
         backup,
         chain: chain.links,
         options: input.options,
         ...(resource === undefined ? {} : { resource }),
+        ...(service.log === undefined ? {} : { log: new ResourceLogStore(this.#context, backup.resourceId) }),
+        ...(input.moment === undefined ? {} : { moment: input.moment }),
+        ...(targetResource === undefined ? {} : { targetResource }),
         signal,
         report,
         warn,
       });
       signal.throwIfAborted();
-      const result = this.#result(input, backup, restored);
+      const result = await this.#result(input, backup, restored);
       const failure = damageOf(backup, restored);
       return { restored, outcome: failure === undefined ? { result } : { result, failure } };
     } finally {
@@ -159,13 +216,23 @@ export class CatalogueRestoreManager implements RestoreManager {
     }
   }
 
-  #result(input: RestoreInput, backup: Backup, restored: ServiceRestore): Readonly<Record<string, unknown>> {
+  async #result(
+    input: RestoreInput,
+    backup: Backup,
+    restored: ServiceRestore,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const { plan, restoredBytes = backup.size } = restored;
     return {
       ...restored.report,
+      ...(plan === undefined
+        ? { service: backup.service, restoredBytes }
+        : { plan: await withEstimate(this.#context, backup, plan) }),
       ...(restored.checksum === undefined ? {} : { checksum: restored.checksum }),
       ...(backup.contentKind === 'stream' ? { content: `/backups/${backup.id}/content` } : {}),
-      validated: input.validate && !isHurt(restored),
-      ...(input.validate && !isHurt(restored) ? { validation: soundResult(backup, this.#context.clock.now()) } : {}),
+      validated: input.validate && plan === undefined && !isHurt(restored),
+      ...(input.validate && plan === undefined && !isHurt(restored)
+        ? { validation: soundResult(backup, this.#context.clock.now()) }
+        : {}),
     };
   }
 
@@ -174,13 +241,14 @@ export class CatalogueRestoreManager implements RestoreManager {
     return { validated: true, validation: damagedResult(backup, error, this.#context.clock.now()) };
   }
 
-  #describe(backup: Backup, request: RestoreRequest): Operation {
+  #describe(backup: Backup, request: RestoreRequest, moment?: string): Operation {
     const input: RestoreInput = {
       backupId: backup.id,
       type: backup.type,
       validate: request.validate ?? true,
       ...(request.targetResourceId === undefined ? {} : { targetResourceId: request.targetResourceId }),
       options: request.options ?? {},
+      ...(moment === undefined ? {} : { moment }),
     };
     return {
       id: this.#context.nextId('restore'),

@@ -61,6 +61,13 @@ const backupSchema = z.object({
   createdAt: z.string(),
   completedAt: z.string(),
   expiresAt: z.string().optional(),
+  log: z
+    .object({
+      from: z.string(),
+      to: z.string(),
+      facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    })
+    .optional(),
   held: z.boolean(),
 });
 

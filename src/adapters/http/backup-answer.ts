@@ -28,6 +28,7 @@ export function backupAnswer(backup: Backup) {
     statistics: backup.statistics,
     service: backup.service,
     contentKind: backup.contentKind,
+    log: backup.log,
     held: backup.held,
     repositoryId: backup.repositoryId,
   };

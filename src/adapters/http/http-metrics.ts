@@ -48,6 +48,18 @@ export class HttpMetrics {
     'holdfast_drill_recovery_time_seconds',
     'From the beginning of a drill until the data could be used, in the newest drill of the resource that passed.',
   );
+  readonly #logLag = new Gauge({
+    name: 'holdfast_log_lag_bytes',
+    help: 'Bytes of a log that its source has written and the repository does not hold yet.',
+    labelNames: ['resource'] as const,
+    registers: [this.registry],
+  });
+  readonly #logRunning = new Gauge({
+    name: 'holdfast_log_followed',
+    help: 'Whether a log is followed now (1) or waits to be begun again after a failure (0).',
+    labelNames: ['resource'] as const,
+    registers: [this.registry],
+  });
   readonly #application: Application;
   readonly #gauges: CatalogueGauges;
 
@@ -67,6 +79,7 @@ export class HttpMetrics {
     this.#gauges.storedBytes.set(totals.storedBytes);
     if (totals.newest !== undefined) this.#gauges.newest.set(Date.parse(totals.newest) / 1000);
     this.#setDrills(await this.#application.drills.standings());
+    this.#setLogs();
     return this.registry.metrics();
   }
 
@@ -93,6 +106,16 @@ export class HttpMetrics {
 
   #resourceGauge(name: string, help: string): Gauge<'resource'> {
     return new Gauge({ name, help, labelNames: ['resource'], registers: [this.registry] });
+  }
+
+  /** Begins anew each time: a log that is not kept any more has no lag. */
+  #setLogs(): void {
+    this.#logLag.reset();
+    this.#logRunning.reset();
+    for (const [resource, { status, progress }] of this.#application.logs.captures()) {
+      this.#logRunning.set({ resource }, status === 'running' ? 1 : 0);
+      if (progress?.lagBytes !== undefined) this.#logLag.set({ resource }, progress.lagBytes);
+    }
   }
 
   #observe(type: BackupType, backup: Backup | undefined): void {

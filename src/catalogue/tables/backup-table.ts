@@ -8,6 +8,9 @@ import type { CatalogueSchema, Exclusively } from '../schema.ts';
 
 type Database = Kysely<CatalogueSchema>;
 
+/** Ids of resources that hold pieces of logs; users cannot give such ids. */
+const PIECES_OF_LOGS = '%~log';
+
 export function createBackupTable(database: Database, exclusively: Exclusively): BackupTable {
   return {
     insert: (backup) => insert(database, exclusively, backup),
@@ -132,6 +135,7 @@ function filtered(database: Database, filter: BackupFilter) {
   const id = sql.ref<string>(tag === undefined ? 'backups.id' : 'backup_tags.backup_id');
   let query: BackupQuery = tag === undefined ? database.selectFrom('backups') : tagged(database, tag);
   if (resourceId !== undefined) query = query.where('backups.resource_id', '=', resourceId);
+  else query = query.where('backups.resource_id', 'not like', PIECES_OF_LOGS);
   if (resourceType !== undefined) query = query.where('backups.resource_type', '=', resourceType);
   if (type !== undefined) query = query.where('backups.type', '=', type);
   if (service !== undefined) query = query.where('backups.service', '=', service);
@@ -170,31 +174,37 @@ async function dependants(database: Database, id: string): Promise<Backup[]> {
   return rows.map((row) => fromText<Backup>(row.record));
 }
 
-/** Three questions, because each is answered from another index and none from the rows. */
+/** Three questions, because each is answered from another index and none from the rows. Pieces of logs count as bytes only. */
 async function totals(database: Database): ReturnType<BackupTable['totals']> {
   const sums = await database
     .selectFrom('backups')
     .select((builder) => [
-      builder.fn.countAll<number>().as('backups'),
       builder.fn.sum<number | null>('size').as('bytes'),
       builder.fn.sum<number | null>('stored_bytes').as('stored'),
     ])
     .executeTakeFirstOrThrow();
-  const { resources } = await database
+  const { backups, resources } = await database
     .selectFrom('backups')
-    .select((builder) => builder.fn.count<number>('resource_id').distinct().as('resources'))
+    .select((builder) => [
+      builder.fn.countAll<number>().as('backups'),
+      builder.fn.count<number>('resource_id').distinct().as('resources'),
+    ])
+    .where('resource_id', 'not like', PIECES_OF_LOGS)
     .executeTakeFirstOrThrow();
-  const { newest } = await database
+  const newest = await database
     .selectFrom('backups')
-    .select((builder) => builder.fn.max<string | null>('created_at').as('newest'))
-    .executeTakeFirstOrThrow();
+    .select('created_at')
+    .where('resource_id', 'not like', PIECES_OF_LOGS)
+    .orderBy('created_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
   const found = {
-    backups: Number(sums.backups),
+    backups: Number(backups),
     bytes: Number(sums.bytes ?? 0),
     storedBytes: Number(sums.stored ?? 0),
     resources: Number(resources),
   };
-  return newest === null ? found : { ...found, newest };
+  return newest === undefined ? found : { ...found, newest: newest.created_at };
 }
 
 function olderFirst(a: Backup, b: Backup): number {

@@ -13,6 +13,8 @@ export interface Notification {
     | 'drill-failed'
     | 'damage-found'
     | 'copy-failed'
+    | 'log-failed'
+    | 'hook-failed'
     | 'cleanup-failed';
   subject: string;
   message: string;

@@ -13,6 +13,10 @@ export interface ServiceLog {
    * again after a pause, so it finds by itself where it stands: by `log.pieces()`.
    */
   capture(context: CaptureContext): Promise<void>;
+  /** Gives back what the source keeps for the log (a replication slot), once nobody follows it any more. */
+  release?(resource: Resource): Promise<void>;
+  /** Whether a piece is kept although it is older than all backups. */
+  outlivesBackups?(piece: LogPiece): boolean;
 }
 
 export interface CaptureContext {

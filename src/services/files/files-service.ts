@@ -3,6 +3,7 @@ import { backUpFiles } from './backup.ts';
 import { parseFilesConfiguration } from './configuration.ts';
 import { parseFilesAssertions } from './files-assertions.ts';
 import { drillFiles } from './files-drill.ts';
+import { testPaths } from './paths-test.ts';
 import { restoreFiles } from './restore.ts';
 import { DEFAULT_SIZES, type FilesSizes } from './sizes.ts';
 
@@ -19,5 +20,7 @@ export function createFilesService(sizes: FilesSizes = DEFAULT_SIZES): Service {
     restore: (context) => restoreFiles(context, sizes),
     drill: (context) => drillFiles(context, sizes),
     parseAssertions: parseFilesAssertions,
+    restoresIntoResources: true,
+    test: testPaths,
   };
 }

@@ -3,6 +3,7 @@ import { readPlainSql } from './archive-reading.ts';
 import { backUpPostgresql } from './backup.ts';
 import { parsePostgresqlConfiguration } from './configuration.ts';
 import type { ResolveSecret } from './connection.ts';
+import { testPostgresql } from './connection-test.ts';
 import { parsePostgresqlAssertions } from './postgresql-assertions.ts';
 import { drillPostgresql } from './postgresql-drill.ts';
 import { restorePostgresql } from './restore.ts';
@@ -24,8 +25,10 @@ export function createPostgresqlService(resolveSecret: ResolveSecret): Service {
     parseConfiguration: parsePostgresqlConfiguration,
     backup: (context) => backUpPostgresql(context, resolveSecret),
     restore: (context) => restorePostgresql(context, resolveSecret),
+    restoresIntoResources: true,
     read: readPlainSql,
     drill: drillPostgresql,
     parseAssertions: parsePostgresqlAssertions,
+    test: (context) => testPostgresql(context, resolveSecret),
   };
 }

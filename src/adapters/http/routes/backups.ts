@@ -7,7 +7,7 @@ import type { HttpServer } from '../http-server.ts';
 import { announceNextPage, pageQuery, pageRequest } from '../paging.ts';
 import { answers } from '../route-schemas.ts';
 import { backupChange, backupSchema, deletedBackupsSchema, validationSchema } from '../schemas/backup-schema.ts';
-import { backupType, id, idPath, line, queryFlag, queryTimestamp } from '../schemas/fields.ts';
+import { backupType, idPath, line, queryFlag, queryTimestamp, resourceOrLogId } from '../schemas/fields.ts';
 
 const TAGS = ['Backups'];
 
@@ -22,7 +22,7 @@ export function backupRoutes(server: HttpServer, { application }: HttpContext): 
         summary: 'List backups',
         description: 'Newest first. The next page, if there is one, is named in `Link` and `X-Next-Cursor`.',
         querystring: z.strictObject({
-          resourceId: id.optional(),
+          resourceId: resourceOrLogId.optional().describe("With `~log` behind it: the pieces of the resource's log."),
           resourceType: line(200).optional(),
           type: backupType.optional(),
           tag: line(1200).optional().describe('`name` or `name=value`.'),

@@ -110,6 +110,14 @@ export const backupSchema = z
     statistics,
     service: z.string(),
     contentKind: z.enum(['document', 'stream', 'tree']),
+    log: z
+      .object({
+        from: z.string(),
+        to: z.string(),
+        facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+      })
+      .optional()
+      .describe("What a piece of a resource's log holds, in the words of the service."),
     held: z.boolean(),
     repositoryId: z.string(),
   })

@@ -11,6 +11,11 @@ export const id = z
     `must be 1 to ${LONGEST_ID} characters of letters, digits and . _ : @ -`,
   );
 
+/** What backups can be listed by: a resource, or its log. */
+export const resourceOrLogId = z
+  .string()
+  .regex(new RegExp(`^[A-Za-z0-9._:@-]{1,${LONGEST_ID}}(~log)?$`), 'must be the id of a resource, or that and ~log');
+
 export const idPath = z.strictObject({ id });
 
 /** A line of text for people: no control characters. */
