@@ -1,7 +1,8 @@
 import type { ErrorKind } from '../../core/errors.ts';
+import type { QueryValue } from './database-query.ts';
 
 /** What the process that opens databases is asked to do. */
-export type DatabaseJob = CopyJob | InspectJob | ProbeJob | LookJob | ReplaceJob;
+export type DatabaseJob = CopyJob | InspectJob | ProbeJob | LookJob | ReplaceJob | QueryJob;
 
 /** Makes a consistent copy of a live database. */
 export interface CopyJob {
@@ -42,6 +43,13 @@ export interface ReplaceJob {
   overwrite: boolean;
 }
 
+/** Asks a database file that nobody else has open for one value. */
+export interface QueryJob {
+  kind: 'query';
+  path: string;
+  sql: string;
+}
+
 export type CheckDepth = 'none' | 'quick' | 'full';
 
 export interface JobResults {
@@ -50,6 +58,7 @@ export interface JobResults {
   probe: Pick<DatabaseFacts, 'pageSize' | 'pageCount' | 'journalMode'>;
   look: TargetState;
   replace: Replacement;
+  query: { value: QueryValue };
 }
 
 /** What a copy of a database holds. */

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import { inspectDatabase } from './database-facts.ts';
 import type { DatabaseJob, JobFailure, JobResults, MessageFromProcess } from './database-job.ts';
+import { queryValue } from './database-query.ts';
 import { copyDatabase } from './online-copy.ts';
 import { probeDatabase } from './probe-database.ts';
 import { lookAtTarget, replaceTarget } from './target-replacement.ts';
@@ -40,6 +41,8 @@ async function run(job: DatabaseJob): Promise<JobResults[keyof JobResults]> {
       return lookAtTarget(job.target);
     case 'replace':
       return replaceTarget(job);
+    case 'query':
+      return { value: queryValue(job.path, job.sql) };
   }
 }
 
