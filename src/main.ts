@@ -20,6 +20,7 @@ import type { Configuration, KeyConfiguration, RepositoryConfiguration } from '.
 import { HoldfastError } from './core/errors.ts';
 import type { Catalogue } from './core/ports/catalogue.ts';
 import type { Clock } from './core/ports/clock.ts';
+import type { HookRunner } from './core/ports/hook-runner.ts';
 import type { KeyProvider } from './core/ports/key-provider.ts';
 import type { Logger } from './core/ports/logger.ts';
 import type { Service } from './core/ports/service.ts';
@@ -126,6 +127,7 @@ async function openApplication(
       catalogue,
       queue,
       notifier: createLogNotifier(logger),
+      ...(await hooksOf(configuration)),
       clock,
       logger,
       version,
@@ -138,6 +140,14 @@ async function openApplication(
     await Promise.allSettled(repositories.map((repository) => repository.close()));
     throw error;
   }
+}
+
+/** Hooks get secrets as resources do: none of Holdfast itself. */
+async function hooksOf(configuration: Configuration): Promise<{ hooks?: HookRunner }> {
+  const { hooks = [] } = configuration;
+  if (hooks.length === 0) return {};
+  const { createProcessHookRunner } = await import('./hooks/process-hook-runner.ts');
+  return { hooks: createProcessHookRunner(hooks, createServiceSecretResolver(configuration, process.env)) };
 }
 
 /** The service takes operations from the catalogue; a command runs its own and nobody else's. */
