@@ -2,6 +2,7 @@ import type { Service } from '../../core/ports/service.ts';
 import type { ResolveSecret } from '../postgresql/connection.ts';
 import { backUpCluster } from './backup.ts';
 import { parsePhysicalConfiguration } from './configuration.ts';
+import { testCluster } from './connection-test.ts';
 import { restoreCluster } from './restore.ts';
 import type { WalGetCommand } from './wal-get-command.ts';
 
@@ -21,5 +22,6 @@ export function createPostgresqlPhysicalService(resolveSecret: ResolveSecret, wa
     parseConfiguration: parsePhysicalConfiguration,
     backup: (context) => backUpCluster(context, resolveSecret),
     restore: (context) => restoreCluster(context, walGet),
+    test: (context) => testCluster(context, resolveSecret),
   };
 }
