@@ -3,6 +3,7 @@ import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts'
 import { inspectDatabase } from './database-facts.ts';
 import type { DatabaseJob, JobFailure, JobResults, MessageFromProcess } from './database-job.ts';
 import { copyDatabase } from './online-copy.ts';
+import { probeDatabase } from './probe-database.ts';
 import { lookAtTarget, replaceTarget } from './target-replacement.ts';
 
 /**
@@ -33,6 +34,8 @@ async function run(job: DatabaseJob): Promise<JobResults[keyof JobResults]> {
       return copyDatabase(job, report);
     case 'inspect':
       return { ...inspectDatabase(job.path, job.checks, report), journalMode: '' };
+    case 'probe':
+      return probeDatabase(job);
     case 'look':
       return lookAtTarget(job.target);
     case 'replace':

@@ -70,7 +70,7 @@ async function takeCopy(
 }
 
 /** @returns the path behind symbolic links: journals lie beside the file itself */
-function requireDatabaseFile(given: string): string {
+export function requireDatabaseFile(given: string): string {
   try {
     const file = realpathSync(given);
     const status = statSync(file);
@@ -114,7 +114,7 @@ function requireWhole(copy: string, expected: number): void {
  * Reading a database in WAL mode that nobody has open makes an empty log beside it, which only a connection that may write
  * removes, when it is the last one to close. SQLite's own locks tell whether it is.
  */
-function removeEmptyLog(source: string): void {
+export function removeEmptyLog(source: string): void {
   try {
     if (statSync(`${source}-wal`).size > 0) return;
     const database = new DatabaseSync(source, { timeout: 0 });
@@ -128,7 +128,7 @@ function removeEmptyLog(source: string): void {
   }
 }
 
-function exists(file: string): boolean {
+export function exists(file: string): boolean {
   try {
     statSync(file);
     return true;

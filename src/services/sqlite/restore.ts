@@ -3,6 +3,8 @@ import { type FileHandle, open, realpath, rm, stat, statfs } from 'node:fs/promi
 import path from 'node:path';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import type { RestoreContext, ServiceRestore } from '../../core/ports/service.ts';
+import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
+import { parseSqliteConfiguration } from './configuration.ts';
 import type { DatabaseFacts, TargetState } from './database-job.ts';
 import { DatabaseProcess } from './database-process.ts';
 import { largerBlocks } from './larger-blocks.ts';
@@ -26,7 +28,7 @@ const BLOCK_BYTES = 1024 * 1024;
  */
 export async function restoreDatabase(context: RestoreContext): Promise<ServiceRestore> {
   const { backup, chain, signal, warn } = context;
-  const options = parseRestoreOptions(context.options);
+  const options = parseRestoreOptions(optionsOf(context));
   const link = chain.at(-1);
   if (link === undefined)
     throw new HoldfastError('internal', 'chain-empty', 'A restore was begun without a backup to restore.');
@@ -156,6 +158,15 @@ interface Report extends Readonly<Record<string, unknown>> {
   rows: number;
 }
 
+/** Another resource says by its `path` where to restore to. */
+function optionsOf({ options, targetResource }: RestoreContext): Readonly<Record<string, unknown>> {
+  if (targetResource === undefined) return options;
+  if (options.target === undefined && options.inPlace !== true)
+    return { ...options, target: parseSqliteConfiguration(targetResource.configuration).path };
+  const message = `The restore goes into the resource "${targetResource.id}", whose \`path\` says where that is: leave \`target\` and \`inPlace\` away.`;
+  throw new HoldfastError('invalid', 'options-invalid', message);
+}
+
 function plan(
   { backup }: RestoreContext,
   recorded: RecordedDatabase,
@@ -167,7 +178,15 @@ function plan(
     { action: exists ? 'overwrite' : 'create', path: target },
     ...(exists ? [] : journals.map((journal) => ({ action: 'set-aside', path: journal }))),
   ];
-  return { report: { target, dryRun: true, bytes: backup.size, tables: recorded.tables.length, rows, actions } };
+  const place = plannedNames([target]);
+  const aside = exists ? [] : journals.map((journal) => `${journal} (gets another name)`);
+  return {
+    plan: servicePlan({
+      ...(exists ? { replaced: place } : { created: place, replaced: plannedNames(aside) }),
+      bytes: backup.size,
+    }),
+    report: { target, dryRun: true, bytes: backup.size, tables: recorded.tables.length, rows, actions },
+  };
 }
 
 /** @returns the path behind symbolic links, which stay what they are */

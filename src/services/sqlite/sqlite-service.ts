@@ -1,6 +1,7 @@
 import type { Service } from '../../core/ports/service.ts';
 import { backUpDatabase } from './backup.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
+import { testDatabase } from './database-test.ts';
 import { readDatabase } from './read-database.ts';
 import { restoreDatabase } from './restore.ts';
 
@@ -19,6 +20,8 @@ export function createSqliteService(): Service {
     parseConfiguration: parseSqliteConfiguration,
     backup: backUpDatabase,
     restore: restoreDatabase,
+    restoresIntoResources: true,
     read: readDatabase,
+    test: testDatabase,
   };
 }
