@@ -40,10 +40,13 @@ export class WalCluster {
   async copy(options: readonly string[] = ['-X', 'none']): Promise<WalCluster> {
     const copy = await WalCluster.#prepare();
     await rm(copy.data, { recursive: true });
-    await this.#asAccount('pg_basebackup', [
-      ...['-h', this.folder, '-p', String(this.port), '-U', 'postgres', '-D', copy.data, '-c', 'fast', '--no-sync'],
-      ...options,
-    ]);
+    const from = ['-h', this.folder, '-p', String(this.port), '-U', 'postgres'];
+    try {
+      await this.#asAccount('pg_basebackup', [...from, '-D', copy.data, '-c', 'fast', '--no-sync', ...options]);
+    } catch (error) {
+      await copy.remove();
+      throw error;
+    }
     await copy.configure([]);
     return copy;
   }

@@ -3,6 +3,7 @@ import type { ResolveSecret } from '../postgresql/connection.ts';
 import { backUpCluster } from './backup.ts';
 import { createPostgresqlLog } from './capture.ts';
 import { parsePhysicalConfiguration } from './configuration.ts';
+import { testCluster } from './connection-test.ts';
 import { restoreCluster } from './restore.ts';
 import type { WalGetCommand } from './wal-get-command.ts';
 
@@ -23,5 +24,6 @@ export function createPostgresqlPhysicalService(resolveSecret: ResolveSecret, wa
     backup: (context) => backUpCluster(context, resolveSecret),
     restore: (context) => restoreCluster(context, walGet),
     log: createPostgresqlLog(resolveSecret),
+    test: (context) => testCluster(context, resolveSecret),
   };
 }
