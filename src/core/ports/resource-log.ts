@@ -13,10 +13,16 @@ export interface ServiceLog {
    * again after a pause, so it finds by itself where it stands: by `log.pieces()`.
    */
   capture(context: CaptureContext): Promise<void>;
-  /** Gives back what the source keeps for the log (a replication slot), once nobody follows it any more. */
-  release?(resource: Resource): Promise<void>;
-  /** Whether a piece is kept although it is older than all backups. */
-  outlivesBackups?(piece: LogPiece): boolean;
+  /**
+   * Gives back what the source keeps for the log (a replication slot), once nobody follows it any more.
+   * @param now how the resource is defined since, where its log is still kept: what both have in common stays
+   */
+  release?(resource: Resource, now?: Resource): Promise<void>;
+  /**
+   * Whether a piece is kept although it was complete before the oldest backup began.
+   * @param oldest what the service recorded (`serviceData`) with that backup; absent where there is none
+   */
+  outlivesBackups?(piece: LogPiece, oldest?: Readonly<Record<string, unknown>>): boolean;
 }
 
 export interface CaptureContext {

@@ -17,6 +17,7 @@ import {
   type Lsn,
   lastOf,
   parseHistory,
+  parseLsn,
   startOfSegment,
   type TimelineEnd,
 } from './wal-position.ts';
@@ -32,10 +33,14 @@ export function createPostgresqlLog(resolveSecret: ResolveSecret): ServiceLog {
     // A slot keeps WAL on the server's disk: none is made for somebody who did not ask for it.
     isKept: (configuration) => configuration.wal !== undefined && walOf(configuration).mode === 'stream',
     capture: (context) => new Capture(context, resolveSecret).run(),
-    release: async (resource) => void (await dropReplicationSlot(resource, resolveSecret)),
+    release: async (resource, now) => {
+      // By another name it may still be the same server, whose slot is in use then.
+      if (now === undefined || slotOf(now) !== slotOf(resource)) await dropReplicationSlot(resource, resolveSecret);
+    },
     // A history is some lines, and every backup of its timeline and of later ones needs it. A backup that begins in the middle of
     // a segment needs its beginning too.
-    outlivesBackups: ({ facts }) => facts.kind === 'history' || facts.partial === true,
+    outlivesBackups: ({ facts, to }, oldest) =>
+      facts.kind === 'history' || facts.partial === true || (oldest !== undefined && isNeededBy(oldest, to)),
   };
 }
 
@@ -48,10 +53,20 @@ export async function dropReplicationSlot(resource: Resource, resolveSecret: Res
   const connection = await connectionOf(resource, resolveSecret);
   const session = await Session.open(connection, connection.database);
   try {
-    return await dropSlot(session, connection, slotName(walOf(resource.configuration), resource.id));
+    return await dropSlot(session, connection, slotOf(resource));
   } finally {
     await session.close();
   }
+}
+
+/** A standby's checkpoint, with which its backup begins, may be older than the backup. */
+function isNeededBy(serviceData: Readonly<Record<string, unknown>>, end: string): boolean {
+  const { startLsn } = serviceData;
+  return typeof startLsn === 'string' && parseLsn(end) > parseLsn(startLsn);
+}
+
+function slotOf({ configuration, id }: Resource): string {
+  return slotName(walOf(configuration), id);
 }
 
 function walOf(configuration: Readonly<Record<string, unknown>>): WalConfiguration {
