@@ -87,6 +87,7 @@ const composition: Composition = {
   runningService,
   inspectRepository,
   openReplica,
+  logFiles: async () => (await import('./services/postgresql-physical/wal-files.ts')).walFiles,
   setCatalogueAside: (dataFolder) => setAside(catalogueFile(dataFolder), clock.now()),
 };
 

@@ -38,6 +38,8 @@ export const COMMANDS: readonly CommandSummary[] = [
     load: () => import('./commands/recover.ts'),
   },
   { name: 'resource', summary: 'test what is backed up', load: () => import('./commands/resource.ts') },
+  { name: 'wal-push', summary: 'store a WAL file (archive_command)', load: () => import('./commands/wal-push.ts') },
+  { name: 'wal-get', summary: 'fetch a WAL file (restore_command)', load: () => import('./commands/wal-get.ts') },
   { name: 'doctor', summary: 'check the installation', load: () => import('./commands/doctor.ts') },
   { name: 'completion', summary: 'print a shell completion script', load: () => import('./commands/completion.ts') },
 ];
