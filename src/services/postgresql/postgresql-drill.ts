@@ -1,15 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { expectationText } from '../../core/assertion.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { ServiceRestore } from '../../core/ports/service.ts';
 import type { DrillContext, DrillFinding, DrillOutcome } from '../../core/ports/service-drill.ts';
 import { schemaOf } from './archive-reading.ts';
+import { judgeAll, OLDEST_MAJOR } from './assertion-checks.ts';
 import { findClientTools } from './client-tools.ts';
-import { Connection } from './connection.ts';
-import { connectionSchema } from './connection-schema.ts';
 import type { Contents } from './contents.ts';
 import { restoreGlobals } from './globals.ts';
-import { judgeQuery, type PostgresqlAssertion } from './postgresql-assertions.ts';
 import { PrivateServer } from './private-server.ts';
 import { restorePostgresql } from './restore.ts';
 import { roleNamesIn } from './role-names.ts';
@@ -19,8 +15,6 @@ import { findServerPrograms } from './server-programs.ts';
 import { quoted, Session } from './session.ts';
 import { StoredBackup } from './stored-backup.ts';
 
-/** The first version with a role that may read everything and do nothing else. */
-const OLDEST_MAJOR = 14;
 /** An empty cluster and its log. */
 const CLUSTER_BYTES = 256 * 1024 * 1024;
 /** Rows that go into a table of the same transaction are then not written to the log first. */
@@ -48,7 +42,8 @@ export async function drillPostgresql(context: DrillContext): Promise<DrillOutco
     await restore(context, stored, server);
     await checkRelations(server, MAINTENANCE, context);
     const restoredBytes = await measure(context, contents, server);
-    await judgeAll(context, contents, server);
+    const names = contents.databases.map(({ name }) => name);
+    await judgeAll(context, names, { server, maintenance: MAINTENANCE });
     await server.stop('fast');
     await checkPages(server, dataFolder, checks);
     return { restoredBytes, software: { postgresql: programs.version } };
@@ -233,46 +228,3 @@ const MISSING = [
     advice: 'Make the locale on this machine (locale-gen).',
   },
 ];
-
-async function judgeAll(context: DrillContext, contents: Contents, server: PrivateServer): Promise<void> {
-  if (context.assertions.length === 0) return;
-  const connection = await readerOf(context, contents, server);
-  // Each assertion came through the service's own schema.
-  for (const assertion of context.assertions as readonly PostgresqlAssertion[])
-    await context.checks.make(
-      {
-        name: 'assertion',
-        kind: 'assertion',
-        description: assertion.name ?? 'The query gives what is asserted',
-        subject: assertion.database === undefined ? assertion.sql : `${assertion.database}: ${assertion.sql}`,
-        expected: expectationText(assertion),
-      },
-      () => {
-        const database = databaseOf(assertion, contents);
-        if (database !== undefined) return judgeQuery(assertion, connection, database, context.signal);
-        const names = contents.databases.map(({ name }) => name).join(', ');
-        return { outcome: 'failed', found: `no such database, or several: ${names}` };
-      },
-    );
-}
-
-function databaseOf({ database }: PostgresqlAssertion, { databases }: Contents): string | undefined {
-  if (database === undefined) return databases.length === 1 ? databases[0]?.name : undefined;
-  return databases.find(({ name }) => name === database)?.name;
-}
-
-/** A role that reads everything, row-level security or not, and may do nothing else: no superuser runs a user's query. */
-async function readerOf({ signal }: DrillContext, { databases }: Contents, server: PrivateServer): Promise<Connection> {
-  const user = `holdfast_reader_${randomBytes(6).toString('hex')}`;
-  const session = await Session.open(server.connection, MAINTENANCE, signal);
-  try {
-    await session.run(`CREATE ROLE ${user} LOGIN BYPASSRLS IN ROLE pg_read_all_data`);
-    for (const { name } of databases) {
-      await session.run(`ALTER DATABASE ${quoted(name)} CONNECTION LIMIT -1`);
-      await session.run(`GRANT CONNECT ON DATABASE ${quoted(name)} TO ${user}`);
-    }
-  } finally {
-    await session.close();
-  }
-  return new Connection(connectionSchema.parse({ ...server.connectionOptions, user }), '');
-}

@@ -144,6 +144,11 @@ export class PrivateServer {
     this.#connection = connection;
   }
 
+  /** Connects as another role from now on. */
+  actAs(user: string): void {
+    this.#connection = new Connection(connectionSchema.parse({ ...this.connectionOptions, user }), '');
+  }
+
   /** To the running server. */
   get connection(): Connection {
     if (this.#connection === undefined)
@@ -360,10 +365,11 @@ async function idOf(option: '-u' | '-g', name: string): Promise<number | undefin
   }
 }
 
-/** The last lines of the server's log. */
+/** What the server's log says of its end: its complaints, or where there are none, its last lines. */
 async function endOf(log: string): Promise<string> {
-  const text = await readFile(log, 'utf8').catch(() => '');
-  return text.trim().split('\n').slice(-5).join(' ');
+  const lines = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n');
+  const complaints = lines.filter((line) => /(FATAL|PANIC|ERROR): /.test(line) && !/database system is/.test(line));
+  return (complaints.length > 0 ? complaints : lines).slice(-5).join(' ');
 }
 
 function failed(what: string, said: string, cause: unknown): HoldfastError {
