@@ -1,5 +1,6 @@
 import type { Service } from '../../core/ports/service.ts';
 import { backUpDatabase } from './backup.ts';
+import { captureDatabase } from './capture.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
 import { readDatabase } from './read-database.ts';
 import { restoreDatabase } from './restore.ts';
@@ -20,5 +21,9 @@ export function createSqliteService(): Service {
     backup: backUpDatabase,
     restore: restoreDatabase,
     read: readDatabase,
+    log: {
+      isKept: (configuration) => parseSqliteConfiguration(configuration).log.enabled,
+      capture: captureDatabase,
+    },
   };
 }

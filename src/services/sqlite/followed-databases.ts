@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A database that this process follows. */
+export interface FollowedDatabase {
+  /** Behind symbolic links, as far as it is there. */
+  readonly path: string;
+  /** RFC 3339; all that was committed by then is in the repository. Empty: nothing yet. */
+  readonly through: string;
+  /** Gives up what is held of the database until the returned function is called. */
+  stepAside(): Promise<() => void>;
+}
+
+const followed = new Map<string, FollowedDatabase>();
+
+/** Tells restores of this process that a resource's database is followed. @returns what ends that */
+export function announceFollowed(resourceId: string, database: FollowedDatabase): () => void {
+  followed.set(resourceId, database);
+  return () => {
+    if (followed.get(resourceId) === database) followed.delete(resourceId);
+  };
+}
+
+/**
+ * How far the log of a resource is known to be complete, as far as this process follows it. Waits a little for a moment that is
+ * about to be reached.
+ * @param moment RFC 3339, UTC
+ */
+export async function followedThrough(resourceId: string, moment: string, signal: AbortSignal): Promise<string> {
+  const end = performance.now() + PATIENCE;
+  for (;;) {
+    const through = followed.get(resourceId)?.through;
+    if (through === undefined || through >= moment || performance.now() > end) return through ?? '';
+    await sleep(POLL, undefined, { signal });
+  }
+}
+
+/** Makes room for a database that takes the place of one which this process follows. @returns what ends it */
+export async function makeRoomAt(path: string): Promise<() => void> {
+  const resumes = await Promise.all(
+    [...followed.values()].filter((database) => database.path === path).map((database) => database.stepAside()),
+  );
+  return () => {
+    for (const resume of resumes) resume();
+  };
+}
+
+/** milliseconds */
+const PATIENCE = 15_000;
+const POLL = 50;
