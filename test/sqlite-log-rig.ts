@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { RestoreOperation } from '../src/core/application.ts';
 import type { Backup } from '../src/core/backup.ts';
 import { HoldfastError } from '../src/core/errors.ts';
@@ -61,6 +62,17 @@ export class SqliteLogRig {
     await this.reached(Date.now());
   }
 
+  /** Backs up a database that is not followed. */
+  async backUpUnfollowed(file: string): Promise<Backup> {
+    const { resources } = this.managed.application;
+    await resources.put({ id: 'shop', service: 'sqlite', configuration: { path: file } });
+    return this.backUp();
+  }
+
+  get repositoryFolder(): string {
+    return path.join(this.#home, 'repository');
+  }
+
   async unfollow(): Promise<void> {
     const { resources } = this.managed.application;
     const { configuration } = await resources.get('shop');
@@ -69,6 +81,7 @@ export class SqliteLogRig {
       service: 'sqlite',
       configuration: { ...configuration, log: { enabled: false } },
     });
+    while (this.managed.application.logs.captures().has('shop')) await sleep(10);
   }
 
   /** Ends the service as it is ended by `SIGTERM`, and begins it again. */
@@ -81,7 +94,7 @@ export class SqliteLogRig {
 
   /** Waits until all that was committed by a moment is in the repository. */
   async reached(moment: number): Promise<void> {
-    for (const end = Date.now() + PATIENCE; ; ) {
+    for (const end = Date.now() + 60_000; ; ) {
       const capture = this.managed.application.logs.captures().get('shop');
       const through = capture?.progress?.details?.completeThrough;
       if (typeof through === 'string' && Date.parse(through) >= moment) return;
@@ -130,6 +143,21 @@ export class SqliteLogRig {
     await this.managed.application.close();
     await this.#remove();
   }
+}
+
+/**
+ * Runs SQL in a process of its own, as an application does that opens the database for a moment: one that waits for readers
+ * of the log must not keep this process from moving on. @returns rows of the last statement
+ */
+export async function runElsewhere(file: string, ...statements: readonly string[]): Promise<Record<string, unknown>[]> {
+  const script = `const [file, ...statements] = process.argv.slice(1);
+    const database = new (require('node:sqlite').DatabaseSync)(file, { timeout: 60_000 });
+    let rows = [];
+    for (const statement of statements) rows = database.prepare(statement).all();
+    database.close();
+    console.log(JSON.stringify(rows));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script, file, ...statements]);
+  return JSON.parse(stdout) as Record<string, unknown>[];
 }
 
 function openSqlite(folder: string): Promise<ManagedApplication> {

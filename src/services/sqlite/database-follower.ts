@@ -105,15 +105,20 @@ export class DatabaseFollower {
   #readLog(pin: LogPin, changes: PageChanges): boolean {
     const index = this.#readIndex(pin);
     const before = this.#position;
-    if (index === undefined || before === undefined || index.pageSize !== before.pageSize) return false;
+    if (index === undefined || before === undefined) return false;
     const isSameLog = index.salts === before.salts;
     if (isSameLog ? index.lastFrame < before.lastFrame : !pin.isHeld) return false;
     const after = isSameLog ? before.lastFrame : 0;
+    if (index.lastFrame === after) {
+      this.#position = index;
+      return true;
+    }
+    if (index.pageSize !== this.#table?.pageSize) return false;
     const { frames, smallestPageCount } = readFrames(pin.log, { after, checksum: before.checksum, index });
     changes.cut(smallestPageCount);
     for (const [page, frame] of [...frames].sort(([left], [right]) => left - right))
       if (page <= index.pageCount) changes.set(page, readFramePage(pin.log, frame, index.pageSize));
-    this.#table?.resize(index.pageCount);
+    this.#table.resize(index.pageCount);
     this.#position = index;
     return true;
   }
@@ -158,12 +163,13 @@ export class DatabaseFollower {
       const after = index.backfilled === index.lastFrame ? index.lastFrame : 0;
       try {
         const { frames } = readFrames(pin.log, { after, checksum: index.checksum, index });
+        // The index says nothing of a database whose log is empty.
+        const { pageSize, pageCount } = index.lastFrame === 0 ? pin.sizes() : index;
+        if (pageCount === 0) throw databaseEmpty(pin.path);
         const newer = (page: number): Uint8Array | undefined => {
           const frame = frames.get(page);
-          return frame === undefined ? undefined : readFramePage(pin.log, frame, index.pageSize);
+          return frame === undefined ? undefined : readFramePage(pin.log, frame, pageSize);
         };
-        const { pageSize, pageCount } = index;
-        if (pageCount === 0) throw databaseEmpty(pin.path);
         const seen = this.#compare(job, { pageSize, pageCount, descriptor: pin.database, newer }, 'wal');
         this.#position = index;
         return seen;

@@ -4,19 +4,21 @@ import type { SqliteConfiguration } from './configuration.ts';
 import { beginningOf, type DatabasePiece, databasePiece } from './log-facts.ts';
 import { mergePieces } from './merge-pieces.ts';
 
+export type KeptStates = Pick<SqliteConfiguration['log'], 'keepSeconds' | 'keepMinutes'>;
+
 /**
  * Replaces pieces by merged ones as they grow old: after `keepSeconds` one a minute is left, after `keepMinutes` one an hour. The
  * merged one is durable before what it replaces is removed, so that a crash leaves both, and the next round removes again.
  */
 export class LogMerging {
   readonly #log: ResourceLog;
-  readonly #keep: SqliteConfiguration['log'];
+  readonly #keep: KeptStates;
   readonly #signal: AbortSignal;
   #pieces: DatabasePiece[] = [];
   #running: Promise<void> | undefined;
   #lastRound = -Infinity;
 
-  constructor(log: ResourceLog, keep: SqliteConfiguration['log'], signal: AbortSignal) {
+  constructor(log: ResourceLog, keep: KeptStates, signal: AbortSignal) {
     this.#log = log;
     this.#keep = keep;
     this.#signal = signal;
@@ -77,7 +79,7 @@ export class LogMerging {
  */
 export function runsToMerge(
   pieces: readonly DatabasePiece[],
-  { keepSeconds, keepMinutes }: Pick<SqliteConfiguration['log'], 'keepSeconds' | 'keepMinutes'>,
+  { keepSeconds, keepMinutes }: KeptStates,
   now: Date,
 ): DatabasePiece[][] {
   const runs: DatabasePiece[][] = [];

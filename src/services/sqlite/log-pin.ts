@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { pragmaNumber } from './database-facts.ts';
 import { resultCode } from './sqlite-fault.ts';
 import { readWalIndex, type WalIndex } from './wal-index.ts';
 
@@ -92,6 +93,11 @@ export class LogPin {
       this.#spare.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  /** Of the state that `move` has begun to read. */
+  sizes(): { pageSize: number; pageCount: number } {
+    return { pageSize: pragmaNumber(this.#spare, 'page_size'), pageCount: pragmaNumber(this.#spare, 'page_count') };
   }
 
   /** Lets others do with the log what they like until the next `move`. */
