@@ -86,11 +86,19 @@ class DatabaseCapture {
         const pause = this.#aside > 0 ? this.#interval : await this.#next();
         await sleep(pause, undefined, { signal }).catch(() => undefined);
       }
+      // Not after a failure: what was found then may not have been stored, and pieces build on each other.
+      await this.#lookForTheLastTime();
     } finally {
       withdraw();
       await this.#merging.end();
       await this.#letGo();
     }
+  }
+
+  /** What changed until now is kept; and where nothing did, that is known afterwards. */
+  async #lookForTheLastTime(): Promise<void> {
+    await this.#busy;
+    if (this.#through !== '' && this.#trouble === undefined && this.#aside === 0) await this.#look({ isLast: true });
   }
 
   get #interval(): number {
@@ -103,15 +111,16 @@ class DatabaseCapture {
     const looking = this.#look();
     this.#busy = looking.catch(() => undefined);
     const seen = await looking;
-    if (seen === undefined) return Math.max(this.#interval, TROUBLE_PAUSE);
+    if (seen === undefined)
+      return Math.max(this.#interval, TROUBLE_PAUSE, REST_AFTER_REREADING * (performance.now() - begun));
     this.#merging.run(new Date(), this.#context.warn);
     // Writers wait while a database with a rollback journal is read, which must be the exception.
-    const rest = seen.isReread ? REST_AFTER_REREADING * seen.milliseconds : 0;
+    const rest = seen.isReread && seen.journalMode === 'delete' ? REST_AFTER_REREADING * seen.milliseconds : 0;
     return Math.max(rest, this.#interval - (performance.now() - begun), 0);
   }
 
   /** @returns undefined where the database could not be looked at */
-  async #look(): Promise<SeenChange | undefined> {
+  async #look({ isLast = false } = {}): Promise<SeenChange | undefined> {
     const { signal, warn } = this.#context;
     const { path: file, busyTimeoutMilliseconds } = this.#configuration;
     let seen: SeenChange;
@@ -125,6 +134,7 @@ class DatabaseCapture {
         path: file,
         piece: this.#pieceFile,
         ...(known === undefined ? {} : { known }),
+        isLast,
         busyTimeoutMilliseconds: Math.min(busyTimeoutMilliseconds, LONGEST_WAIT),
       });
     } catch (error) {
@@ -219,11 +229,15 @@ class DatabaseCapture {
     };
   }
 
+  /** A process that does not come to it in time is killed, and SQLite's own files stay beside the database. */
   async #letGo(): Promise<void> {
+    await Promise.race([this.#askToLetGo(), sleep(LET_GO_PATIENCE, undefined, { ref: false })]);
+  }
+
+  async #askToLetGo(): Promise<void> {
     await this.#busy;
-    // A process that ended by itself has let go of everything.
-    const letting = this.#databases.run<'let-go'>({ kind: 'let-go' }).catch(() => undefined);
-    await Promise.race([letting, sleep(LET_GO_PATIENCE)]);
+    // A process that ended by itself holds nothing.
+    await this.#databases.run<'let-go'>({ kind: 'let-go' }).catch(() => undefined);
   }
 }
 

@@ -1,7 +1,9 @@
+import { rmSync } from 'node:fs';
+import path from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import type { FollowJob, SeenChange } from './database-job.ts';
 import { LogPin } from './log-pin.ts';
-import { requireDatabaseFile } from './online-copy.ts';
+import { requireDatabaseFile, requireRoom } from './online-copy.ts';
 import { PageChanges } from './page-changes.ts';
 import { PageTable } from './page-table.ts';
 import { type PageSource, readPages, WholeFile } from './read-pages.ts';
@@ -25,7 +27,7 @@ export class DatabaseFollower {
   #table: PageTable | undefined;
   #time: Pick<SeenChange, 'through' | 'at'> = { through: '', at: '' };
   #isReread = false;
-  #lastForced = -Infinity;
+  #nextForced = 0;
   #warnings: string[] = [];
 
   /** @throws HoldfastError as backups do; `database-empty` (unavailable) */
@@ -36,12 +38,14 @@ export class DatabaseFollower {
     try {
       if (this.#pin !== undefined && !(this.#path === job.path && this.#pin.isInPlace())) this.close();
       this.#path = job.path;
-      const seen = this.#look(job);
+      const looked = this.#look(job);
+      const seen = job.isLast && looked.change === 'none' ? this.#confirm(job, looked) : looked;
       const milliseconds = Math.round(performance.now() - begun);
       return { ...seen, isReread: this.#isReread, warnings: this.#warnings, milliseconds };
     } catch (error) {
       // What it holds may be in the way of what is wrong.
       this.close();
+      rmSync(job.piece, { force: true });
       throw sqliteFault(error, job.path);
     }
   }
@@ -52,6 +56,16 @@ export class DatabaseFollower {
     this.#pin = undefined;
     this.#position = undefined;
     this.#rollback = undefined;
+  }
+
+  #confirm({ piece }: FollowJob, seen: Seen): Seen {
+    if (this.#table === undefined) return seen;
+    const nothing = new PageChanges(piece, this.#table);
+    try {
+      return { ...seen, change: 'pages', pages: nothing.finish({ always: true }) };
+    } finally {
+      nothing.close();
+    }
   }
 
   #look(job: FollowJob): Seen {
@@ -141,18 +155,21 @@ export class DatabaseFollower {
       pin.letGo();
       return;
     }
-    const index = pin.index();
-    if (index !== undefined && index.backfilled === index.lastFrame) {
+    for (let round = 0; round < ROUNDS; round++) {
+      const index = pin.index();
+      const isInFile = index !== undefined && index.backfilled === index.lastFrame;
       pin.move(read);
-      return;
+      if (isInFile) return;
+      pin.checkpoint();
     }
-    if (length < VERY_LONG_LOG || performance.now() - this.#lastForced < FORCE_EVERY) return;
-    this.#lastForced = performance.now();
+    if (length < VERY_LONG_LOG || performance.now() < this.#nextForced) return;
+    const begun = performance.now();
     pin.withoutWriters(() => {
       pin.move(read);
       pin.checkpoint();
       pin.move(read);
     });
+    this.#nextForced = performance.now() + REST_AFTER_FORCING * (performance.now() - begun);
   }
 
   #compareLog(job: FollowJob, pin: LogPin): Seen {
@@ -203,6 +220,7 @@ export class DatabaseFollower {
       this.#table = table;
       if (table.state === known.state) return this.#unchanged(journalMode);
     }
+    requireRoom(path.dirname(piece), source.pageSize * source.pageCount);
     const table = new PageTable(source.pageSize);
     const file = new WholeFile(piece);
     try {
@@ -276,6 +294,8 @@ function logLost(path: string): HoldfastError {
 /** Frames; SQLite's own automatic checkpoint begins at as many. */
 const LONG_LOG = 1000;
 const VERY_LONG_LOG = 8000;
-/** milliseconds */
-const FORCE_EVERY = 5000;
+/** How often reading and checkpointing take turns until they have caught up with writers. */
+const ROUNDS = 3;
+/** Writers wait a twentieth of the time at most. */
+const REST_AFTER_FORCING = 19;
 const ATTEMPTS = 5;

@@ -43,6 +43,8 @@ export interface FollowJob {
   piece: string;
   /** The last state that is known from elsewhere; used by the first such job. */
   known?: DatabaseState;
+  /** Writes a piece even if nothing changed, which tells until when nothing did. */
+  isLast: boolean;
   busyTimeoutMilliseconds: number;
 }
 

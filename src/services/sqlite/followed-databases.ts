@@ -26,7 +26,7 @@ export function announceFollowed(resourceId: string, database: FollowedDatabase)
  * @param moment RFC 3339, UTC
  */
 export async function followedThrough(resourceId: string, moment: string, signal: AbortSignal): Promise<string> {
-  const end = performance.now() + PATIENCE;
+  const end = performance.now() + (Date.parse(moment) <= Date.now() ? PATIENCE : 0);
   for (;;) {
     const through = followed.get(resourceId)?.through;
     if (through === undefined || through >= moment || performance.now() > end) return through ?? '';

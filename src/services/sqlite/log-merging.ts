@@ -67,7 +67,8 @@ export class LogMerging {
     const covering = run.find(({ from, to }) => from === first.from && to === last.to);
     const merged = covering ?? databasePiece(await this.#log.append(await mergePieces(this.#log, run)));
     const replaced = new Set(run.filter((piece) => piece !== merged));
-    await this.#log.remove([...replaced].map(({ piece }) => piece));
+    // The newest first: what a crash leaves of them still leads on from the state before.
+    await this.#log.remove([...replaced].reverse().map(({ piece }) => piece));
     const kept = this.#pieces.filter((piece) => !replaced.has(piece) && piece !== merged);
     this.#pieces = [...kept, merged].sort((left, right) => left.to - right.to || left.from - right.from);
   }

@@ -124,19 +124,15 @@ export class LogPin {
 
   /** Keeps writers waiting while `act` runs. @returns whether they could be made to wait in time */
   withoutWriters(act: () => void): boolean {
-    const lock = new DatabaseSync(this.path, { timeout: WRITE_LOCK_TIMEOUT });
+    const lock = new DatabaseSync(this.path, { timeout: 0 });
     try {
-      lock.exec('BEGIN IMMEDIATE');
+      if (!beginWriting(lock)) return false;
       try {
         act();
       } finally {
         lock.exec('ROLLBACK');
       }
       return true;
-    } catch (error) {
-      const code = (resultCode(error) ?? 0) & 0xff;
-      if (code === BUSY || code === LOCKED) return false;
-      throw error;
     } finally {
       lock.close();
     }
@@ -172,6 +168,21 @@ function begin(database: DatabaseSync): void {
     database.exec('ROLLBACK');
     throw error;
   }
+}
+
+/** SQLite's own waiting sleeps longer and longer, and never meets the moment between two transactions of a writer without pauses. */
+function beginWriting(database: DatabaseSync): boolean {
+  const end = performance.now() + WRITE_LOCK_TIMEOUT;
+  do {
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      return true;
+    } catch (error) {
+      const code = (resultCode(error) ?? 0) & 0xff;
+      if (code !== BUSY && code !== LOCKED) throw error;
+    }
+  } while (performance.now() < end);
+  return false;
 }
 
 function isSameFile(descriptor: number, path: string): boolean {

@@ -103,7 +103,8 @@ function requireHeader(file: string): boolean {
   return begin[READ_VERSION_OFFSET] === 2;
 }
 
-function requireRoom(folder: string, needed: number): void {
+/** @throws HoldfastError `temporary-space-short` (unavailable) */
+export function requireRoom(folder: string, needed: number): void {
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
   if (free < needed) throw temporarySpaceShort(folder, undefined, { needed, free });

@@ -27,10 +27,10 @@ export class PageChanges {
     if (this.#table.set(page, bytes)) this.#add(page, bytes);
   }
 
-  /** @returns pages in the piece; 0: nothing changed and there is no piece */
-  finish(): number {
+  /** @returns pages in the piece; 0: nothing changed and there is no piece, unless it was asked for all the same */
+  finish({ always = false } = {}): number {
     const { pageCount, firstPage } = this.#table;
-    if (this.#file === undefined && pageCount === this.#pageCountBefore) return 0;
+    if (this.#file === undefined && pageCount === this.#pageCountBefore && !always) return 0;
     // A copy by SQLite's backup differs in the first page, so that each piece brings it along.
     this.#add(1, firstPage);
     const file = this.#file;
