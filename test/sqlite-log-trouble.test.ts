@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -105,6 +106,42 @@ describe('when something goes wrong, the log of a SQLite database', () => {
     assert.deepEqual([await notesAt(one), await notesAt(two)], ['one', 'one,two']);
   });
 
+  test('goes on without a gap when the process that looks at the database is killed', async () => {
+    await rig.follow(file);
+    await rig.backUp();
+    const one = await note('one');
+    const [child] = childrenThatRun('database-worker.ts');
+    process.kill(child!, 'SIGKILL');
+    makeDatabase(file, "INSERT INTO notes VALUES ('two')");
+    await rig.reached(Date.now() + 2);
+    const two = new Date();
+    assert.deepEqual([await notesAt(one), await notesAt(two)], ['one', 'one,two']);
+    assert.deepEqual(rig.warnings(), []);
+    assert.equal(rig.managed.notifications.filter(({ type }) => type === 'log-failed').length, 1);
+    const kinds = (await rig.pieces()).map(({ facts }) => facts.kind);
+    assert.deepEqual([kinds[0], kinds.at(-1)], ['whole', 'whole']);
+    await sleep(20);
+    const three = await note('three');
+    assert.equal(await notesAt(three), 'one,two,three');
+  });
+
+  test('does not stand in the way of an application that writes, with a rollback journal and between two looks', async () => {
+    const other = rig.place('journal.db');
+    makeDatabase(other, 'CREATE TABLE notes (what TEXT); CREATE TABLE filler (x);');
+    await rig.follow(other);
+    const database = new DatabaseSync(other, { timeout: 10_000 });
+    try {
+      for (let round = 0; round < 20; round++) {
+        database.exec("BEGIN EXCLUSIVE; INSERT INTO notes VALUES ('x'); COMMIT");
+        await sleep(50);
+      }
+      await rig.reached(Date.now());
+    } finally {
+      database.close();
+    }
+    assert.deepEqual(await readdir(rig.folder), ['journal.db', 'shop.db']);
+  });
+
   test('names the piece that is damaged, and leads to each moment before it', async () => {
     await rig.follow(file);
     await rig.backUp();
@@ -196,6 +233,22 @@ describe('when something goes wrong, the log of a SQLite database', () => {
     assert.deepEqual(rig.warnings(), []);
   });
 });
+
+/** Ids of this process's children that run a module. */
+function childrenThatRun(module: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const [, parent] = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+        return Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(module);
+      } catch {
+        // It has ended meanwhile.
+        return false;
+      }
+    })
+    .map(Number);
+}
 
 describe('a service that follows a SQLite database', () => {
   test('leaves nothing behind when it is killed, and goes on where it was', async () => {

@@ -9,7 +9,7 @@ import type { CaptureContext, NewLogPiece } from '../../core/ports/resource-log.
 import { parseSqliteConfiguration, type SqliteConfiguration } from './configuration.ts';
 import type { DatabaseState, SeenChange } from './database-job.ts';
 import { DatabaseProcess } from './database-process.ts';
-import { announceFollowed } from './followed-databases.ts';
+import { announceFollowed, breakOff, takeUp } from './followed-databases.ts';
 import { type DatabasePiece, databasePiece, type LogFacts } from './log-facts.ts';
 import { LogMerging } from './log-merging.ts';
 import { segmentBytesFor } from './segment-size.ts';
@@ -45,7 +45,8 @@ class DatabaseCapture {
   #through = '';
   #path: string;
   /** What keeps it from looking now; the state shows it. */
-  #trouble: string | undefined;
+  #trouble: { code: string; since: number } | undefined;
+  #hasLooked = false;
   #busy: Promise<unknown> = Promise.resolve();
   #aside = 0;
 
@@ -71,6 +72,8 @@ class DatabaseCapture {
       undefined,
     );
     this.#merging.begin(pieces);
+    const { path: file } = this.#configuration;
+    this.#through = takeUp(resource.id, { path: file, state: this.#last?.to ?? 0 });
     const capture = this;
     const withdraw = announceFollowed(resource.id, {
       get path() {
@@ -88,6 +91,9 @@ class DatabaseCapture {
       }
       // Not after a failure: what was found then may not have been stored, and pieces build on each other.
       await this.#lookForTheLastTime();
+    } catch (error) {
+      breakOff(resource.id, { path: file, state: this.#last?.to ?? 0, through: this.#through });
+      throw error;
     } finally {
       withdraw();
       await this.#merging.end();
@@ -98,7 +104,7 @@ class DatabaseCapture {
   /** What changed until now is kept; and where nothing did, that is known afterwards. */
   async #lookForTheLastTime(): Promise<void> {
     await this.#busy;
-    if (this.#through !== '' && this.#trouble === undefined && this.#aside === 0) await this.#look({ isLast: true });
+    if (this.#hasLooked && this.#trouble === undefined && this.#aside === 0) await this.#look({ isLast: true });
   }
 
   get #interval(): number {
@@ -146,6 +152,7 @@ class DatabaseCapture {
     if (seen.change !== 'none') await this.#store(seen);
     this.#through = seen.through;
     this.#trouble = undefined;
+    this.#hasLooked = true;
     if (!signal.aborted) this.#report(seen);
     return seen;
   }
@@ -206,9 +213,12 @@ class DatabaseCapture {
     });
   }
 
+  /** @throws what it was given, after a while: then it is shown as a failure, and tried less often */
   #tellTrouble(error: HoldfastError): void {
-    if (this.#trouble === error.code) return;
-    this.#trouble = error.code;
+    const now = performance.now();
+    if (this.#trouble !== undefined && now - this.#trouble.since > TROUBLE_ENDURED) throw error;
+    if (this.#trouble?.code === error.code) return;
+    this.#trouble = { code: error.code, since: this.#trouble?.since ?? now };
     this.#context.warn(
       `The database cannot be looked at, so that its changes are not kept: ${messageOf(error)} It is tried again all the time.`,
     );
@@ -274,6 +284,7 @@ async function makeFolder(parent: string): Promise<string> {
 
 /** milliseconds */
 const TROUBLE_PAUSE = 1000;
+const TROUBLE_ENDURED = 60_000;
 const LONGEST_WAIT = 5000;
 const LET_GO_PATIENCE = 5000;
 const APPEND_PAUSE = 1000;

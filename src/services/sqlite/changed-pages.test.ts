@@ -44,6 +44,8 @@ test('a piece that is cut, longer or another thing is refused', async () => {
   ]);
   const other = Buffer.from(bytes);
   other.writeUInt32BE(1000, 8);
+  const unnumbered = Buffer.from(bytes);
+  unnumbered.writeUInt32BE(0, 24);
   for (const broken of [
     Buffer.alloc(0),
     bytes.subarray(0, 20),
@@ -51,6 +53,7 @@ test('a piece that is cut, longer or another thing is refused', async () => {
     bytes.subarray(0, -516),
     Buffer.concat([bytes, bytes.subarray(24)]),
     other,
+    unnumbered,
     Buffer.alloc(2000),
   ])
     await assert.rejects(readAll(cut(broken, 100)), { code: 'log-piece-malformed' });

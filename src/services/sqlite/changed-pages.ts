@@ -59,7 +59,9 @@ export async function* readChangedPages(
         continue;
       }
       seen++;
-      yield { page: record.readUInt32BE(0), bytes: record.subarray(4) };
+      const page = record.readUInt32BE(0);
+      if (page === 0) throw malformed('pages are numbered from 1');
+      yield { page, bytes: record.subarray(4) };
     }
     rest = rest.subarray(at);
   }

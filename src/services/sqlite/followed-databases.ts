@@ -20,6 +20,28 @@ export function announceFollowed(resourceId: string, database: FollowedDatabase)
   };
 }
 
+interface BrokenOff {
+  path: string;
+  /** The newest state in the log. */
+  state: number;
+  /** RFC 3339; until then the database was in that state. */
+  through: string;
+}
+
+const brokenOff = new Map<string, BrokenOff>();
+
+/** Keeps, for the capture that begins next in this process, what one knew that failed. */
+export function breakOff(resourceId: string, known: BrokenOff): void {
+  brokenOff.set(resourceId, known);
+}
+
+/** @returns how long the database is known to have been in the log's newest state; empty: not at all */
+export function takeUp(resourceId: string, { path, state }: Omit<BrokenOff, 'through'>): string {
+  const known = brokenOff.get(resourceId);
+  brokenOff.delete(resourceId);
+  return known?.path === path && known.state === state ? known.through : '';
+}
+
 /**
  * How far the log of a resource is known to be complete, as far as this process follows it. Waits a little for a moment that is
  * about to be reached.
