@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Logger as PinoLogger } from 'pino';
 import { runCommandLine } from './adapters/cli/run-command-line.ts';
 import { loadConfiguration } from './config/load-configuration.ts';
@@ -19,6 +20,7 @@ import type { Configuration, KeyConfiguration, RepositoryConfiguration } from '.
 import { HoldfastError } from './core/errors.ts';
 import type { Catalogue } from './core/ports/catalogue.ts';
 import type { Clock } from './core/ports/clock.ts';
+import type { HookRunner } from './core/ports/hook-runner.ts';
 import type { KeyProvider } from './core/ports/key-provider.ts';
 import type { Logger } from './core/ports/logger.ts';
 import type { Service } from './core/ports/service.ts';
@@ -58,6 +60,11 @@ const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] 
     (await import('./services/postgresql/postgresql-service.ts')).createPostgresqlService(
       createServiceSecretResolver(configuration, process.env),
     ),
+  async (configuration) =>
+    (await import('./services/postgresql-physical/postgresql-physical-service.ts')).createPostgresqlPhysicalService(
+      createServiceSecretResolver(configuration, process.env),
+      walGetCommand(configuration),
+    ),
 ];
 
 const clock: Clock = { now: () => new Date() };
@@ -67,8 +74,10 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 const composition: Composition = {
   version,
-  loadConfiguration: (options) =>
-    loadConfiguration({ ...options, environment: process.env, workingFolder: process.cwd() }),
+  loadConfiguration: (options) => {
+    configurationFile = options?.file ?? process.env.HOLDFAST_CONFIG;
+    return loadConfiguration({ ...options, environment: process.env, workingFolder: process.cwd() });
+  },
   openApplication,
   serve,
   keyProvider,
@@ -118,6 +127,7 @@ async function openApplication(
       catalogue,
       queue,
       notifier: createLogNotifier(logger),
+      ...(await hooksOf(configuration)),
       clock,
       logger,
       version,
@@ -130,6 +140,14 @@ async function openApplication(
     await Promise.allSettled(repositories.map((repository) => repository.close()));
     throw error;
   }
+}
+
+/** Hooks get secrets as resources do: none of Holdfast itself. */
+async function hooksOf(configuration: Configuration): Promise<{ hooks?: HookRunner }> {
+  const { hooks = [] } = configuration;
+  if (hooks.length === 0) return {};
+  const { createProcessHookRunner } = await import('./hooks/process-hook-runner.ts');
+  return { hooks: createProcessHookRunner(hooks, createServiceSecretResolver(configuration, process.env)) };
 }
 
 /** The service takes operations from the catalogue; a command runs its own and nobody else's. */
@@ -213,6 +231,19 @@ async function runningService(dataFolder: string): Promise<RunningService | unde
   if (pid === undefined) return undefined;
   const announced = await announcementOf(dataFolder, pid);
   return { pid, ...announced };
+}
+
+let configurationFile: string | undefined;
+
+/** A restored server runs elsewhere and as another account: all that this process found by itself is named. */
+function walGetCommand({ dataFolder }: Configuration): (resourceId: string) => readonly string[] {
+  const launcher = fileURLToPath(new URL('../bin/holdfast.js', import.meta.url));
+  const file = configurationFile ?? (existsSync('holdfast.yaml') ? 'holdfast.yaml' : undefined);
+  const named = file === undefined ? [] : ['--config', path.resolve(file)];
+  return (resourceId) => [
+    ...[process.execPath, launcher, ...named, '--data', dataFolder],
+    ...['wal-get', '--resource', resourceId],
+  ];
 }
 
 function catalogueFile(dataFolder: string): string {

@@ -147,6 +147,7 @@ function serviceConfiguration(dataFolder: string, server: Partial<Configuration[
     maxSnapshots: 100,
     maxChainLength: 50,
     trashDays: 7,
+    operationDays: 90,
     cleanup: { cron: '@daily', timeZone: 'UTC', enabled: false },
     scrub: { cron: '@daily', timeZone: 'UTC', enabled: false, fraction: 1 },
     prune: { cron: '@daily', timeZone: 'UTC', enabled: false },

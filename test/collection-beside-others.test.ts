@@ -3,26 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { Repository } from '../src/core/ports/repository.ts';
-import type { CollectionOptions, CollectionReport } from '../src/core/ports/repository-collection.ts';
+import type { CollectionReport } from '../src/core/ports/repository-collection.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
 import { openRepository } from '../src/repository/open-repository.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';
+import { assertSound, forget, NOW, packBytes } from './collection-rig.ts';
 import { backUpBytes, readBytes, TemporaryRepository } from './temporary-repository.ts';
-
-const NOW = { dryRun: false } satisfies CollectionOptions;
-
-async function forget(repository: Repository, id: string, trashDays = 0): Promise<void> {
-  await repository.forgetSnapshot(id, { trashDays, reason: 'test' });
-}
-
-async function packBytes(storage: Storage): Promise<number> {
-  return (await storage.list('packs/')).reduce((sum, { size }) => sum + size, 0);
-}
-
-async function assertSound(repository: Repository): Promise<void> {
-  const damage = (await repository.check({ level: 4 })).findings.filter(({ severity }) => severity === 'damage');
-  assert.deepEqual(damage, []);
-}
 
 describe('a collection on a storage with a retention lock', () => {
   test('what the storage refuses to delete is counted, and removed once it may be', async (context) => {

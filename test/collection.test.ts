@@ -2,26 +2,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Repository } from '../src/core/ports/repository.ts';
-import type { CollectionOptions } from '../src/core/ports/repository-collection.ts';
-import type { Storage } from '../src/core/ports/storage.ts';
 import { openRepository } from '../src/repository/open-repository.ts';
+import { assertSound, forget, NOW, packBytes } from './collection-rig.ts';
 import { flip } from './flipped-bytes.ts';
 import { backUpBytes, pieces, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
-
-const NOW = { dryRun: false } satisfies CollectionOptions;
-
-async function forget(repository: Repository, id: string, trashDays = 0): Promise<void> {
-  await repository.forgetSnapshot(id, { trashDays, reason: 'test' });
-}
-
-async function packBytes(storage: Storage): Promise<number> {
-  return (await storage.list('packs/')).reduce((sum, { size }) => sum + size, 0);
-}
-
-async function assertSound(repository: Repository): Promise<void> {
-  const damage = (await repository.check({ level: 4 })).findings.filter(({ severity }) => severity === 'damage');
-  assert.deepEqual(damage, []);
-}
 
 describe('a collection', () => {
   let temporary: TemporaryRepository;

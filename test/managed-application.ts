@@ -7,6 +7,7 @@ import type { Application } from '../src/core/application.ts';
 import type { Configuration } from '../src/core/configuration.ts';
 import { createApplication } from '../src/core/create-application.ts';
 import type { Catalogue } from '../src/core/ports/catalogue.ts';
+import type { HookRunner } from '../src/core/ports/hook-runner.ts';
 import type { KeyProvider } from '../src/core/ports/key-provider.ts';
 import type { Notification } from '../src/core/ports/notifier.ts';
 import type { Repository } from '../src/core/ports/repository.ts';
@@ -44,7 +45,13 @@ export async function temporaryFolder(): Promise<{ folder: string; remove(): Pro
 /** Opens what is in a folder, as a process would that starts there; makes a repository where there is none. */
 export async function openManagedApplication(
   folder: string,
-  options: { key?: Buffer; services?: readonly Service[]; owner?: string; configuration?: Partial<Configuration> } = {},
+  options: {
+    key?: Buffer;
+    services?: readonly Service[];
+    owner?: string;
+    configuration?: Partial<Configuration>;
+    hooks?: HookRunner;
+  } = {},
 ): Promise<ManagedApplication> {
   let ahead = 0;
   const now = () => new Date(Date.now() + ahead);
@@ -79,6 +86,7 @@ export async function openManagedApplication(
     ],
     catalogue,
     queue,
+    ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
     notifier: { notify: async (event) => void notifications.push(event) },
     clock: { now },
     logger: SILENT,
@@ -141,6 +149,7 @@ function configurationFor(dataFolder: string): Configuration {
     maxSnapshots: 100,
     maxChainLength: 50,
     trashDays: 7,
+    operationDays: 90,
     cleanup: { cron: '0 3 * * *', timeZone: 'UTC', enabled: false },
     scrub: { cron: '0 5 * * *', timeZone: 'UTC', enabled: false, fraction: 1 },
     prune: { cron: '0 4 * * *', timeZone: 'UTC', enabled: false },

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { chmod, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { ManagerContext } from '../src/core/manager-context.ts';
 import type { Operation } from '../src/core/operation.ts';
 import { adoptOrphans } from '../src/core/orphaned-operations.ts';
-import { type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
+import { DAY, type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
 import { ScriptedSource } from './scripted-source.ts';
 
 describe('operations', () => {
@@ -147,6 +148,45 @@ describe('operations', () => {
     });
     await schedules.delete('daily');
     await assert.rejects(schedules.get('daily'), { code: 'schedule-not-found' });
+  });
+
+  test('operations that ended long ago are deleted with the cleanup, and those that wait stay', async () => {
+    const old = await ended(await start());
+    const waiting = orphan('operation-waiting', 'backup', 0);
+    await managed.catalogue.operations.insertRunning(waiting, 'another process');
+    managed.advance(91 * DAY);
+    const recent = await ended(await start());
+    await managed.application.policies.cleanUp('test');
+    await assert.rejects(managed.application.operations.get(old.id), { code: 'operation-not-found' });
+    assert.equal((await managed.application.operations.get(recent.id)).status, 'completed');
+    assert.equal((await managed.application.operations.get(waiting.id)).status, 'running');
+  });
+});
+
+describe('a service that starts', () => {
+  test('makes up once for what was due while it did not run', async (context) => {
+    const place = await temporaryFolder();
+    context.after(() => place.remove());
+    const source = new ScriptedSource();
+    const before = await openManagedApplication(place.folder, { services: [source] });
+    await before.application.resources.put({ id: 'shop', service: 'scripted' });
+    await before.application.schedules.put({ id: 'nightly', resourceId: 'shop', cron: '30 2 * * *' });
+    const paused = { id: 'paused', resourceId: 'shop', cron: '30 2 * * *', enabled: false };
+    await before.application.schedules.put(paused);
+    await before.application.close();
+    const { application, advance } = await openManagedApplication(place.folder, { services: [source] });
+    context.after(() => application.close());
+    advance(3 * DAY);
+    await application.startBackground();
+    for (let round = 0; (await application.schedules.get('nightly')).lastRunAt === undefined; round++) {
+      assert.ok(round < 1000, 'it did not run');
+      await sleep(10);
+    }
+    const { items } = await application.operations.list({}, { limit: 10 });
+    assert.deepEqual(
+      items.map(({ createdBy }) => createdBy),
+      ['schedule:nightly'],
+    );
   });
 });
 

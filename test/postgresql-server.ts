@@ -31,6 +31,8 @@ export class PostgresqlServer {
   readonly port: number;
   readonly password = 'sup3r-secret-of-tests';
   readonly programs: string;
+  /** The account that it runs as, where that is not this process's. */
+  readonly account = ACCOUNT;
 
   private constructor(folder: string, port: number, programs: string) {
     this.folder = folder;

@@ -208,7 +208,10 @@ describe('the log of a SQLite database', () => {
     await sleep(10);
     makeDatabase(file, 'DELETE FROM notes');
     await rig.reached(Date.now());
-    await rig.restoreTo(good, { inPlace: true, conflict: 'overwrite' });
+    const inPlace = { inPlace: true, conflict: 'overwrite' };
+    const { result } = await rig.restoreTo(good, { ...inPlace, dryRun: true });
+    assert.equal(Number(result?.logPieces) > 0, true);
+    await rig.restoreTo(good, inPlace);
     const database = new DatabaseSync(file, { timeout: 60_000 });
     assert.equal(database.prepare(ALL).get()?.notes, 'good');
     database.exec("INSERT INTO notes VALUES ('better')");

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hookSchema } from './hook-schema.ts';
 import { isSecretReference } from './resolve-secret.ts';
 
 const positive = z.number().int().min(1);
@@ -59,9 +60,11 @@ export const configurationFileSchema = z.strictObject({
     .refine((copies) => new Set(copies.map(({ id }) => id)).size === copies.length, 'each copy has an id of its own')
     .optional(),
   copy: recurrence.optional(),
+  hooks: z.array(hookSchema).optional(),
   maxSnapshots: positive.optional(),
   maxChainLength: positive.optional(),
   trashDays: z.number().int().min(0).optional(),
+  operationDays: z.number().int().min(1).optional(),
   cleanup: recurrence.optional(),
   prune: recurrence.optional(),
   scrub: recurrence.extend({ fraction: z.number().gt(0).max(1).optional() }).optional(),

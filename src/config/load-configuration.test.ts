@@ -144,3 +144,32 @@ test('the default key is never made inside the repository', async () => {
   const [repository] = (await loadConfiguration({ environment: named, workingFolder: folder })).repositories;
   assert.equal(repository?.keyIsDefault, false);
 });
+
+test('hooks get what they do not say, and a hook that could not work is named', async () => {
+  const load = async (hook: string) =>
+    (await loadConfiguration({ file: await fileOf(`hooks:\n  - ${hook}\n`), environment: {}, workingFolder: folder }))
+      .hooks;
+  assert.deepEqual(await load('{when: before-backup, command: [/bin/stop, --now]}'), [
+    {
+      when: 'before-backup',
+      resources: ['*'],
+      command: ['/bin/stop', '--now'],
+      timeoutSeconds: 300,
+      environment: {},
+      onFailure: 'fail',
+    },
+  ]);
+  assert.equal((await load('{when: after-backup, command: [start]}'))?.[0]?.onFailure, 'warn');
+  const wrong = [
+    ['{when: before-backup, command: /bin/stop}', /hooks\.0\.command/],
+    ['{when: before-backup, command: []}', /hooks\.0\.command/],
+    ['{when: before-backup, command: [./stop]}', /absolute path, or a name that is found on PATH/],
+    ['{when: sometimes, command: [stop]}', /hooks\.0\.when/],
+    ['{when: before-backup, command: [stop], resources: ["a*b"]}', /hooks\.0\.resources/],
+    ['{when: before-backup, command: [stop], timeoutSeconds: 0}', /hooks\.0\.timeoutSeconds/],
+    ['{when: before-backup, command: [stop], environment: {HOLDFAST_EVENT: x}}', /HOLDFAST_/],
+    ['{when: after-backup, command: [stop], onFailure: fail}', /can only warn/],
+    ['{when: after-backup, command: [stop], timeoutSecond: 3}', /timeoutSecond`.*Did you mean `timeoutSeconds`/],
+  ] as const;
+  for (const [hook, message] of wrong) await assert.rejects(load(hook), { code: 'configuration-invalid', message });
+});

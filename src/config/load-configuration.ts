@@ -12,6 +12,7 @@ import type {
 } from '../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../core/errors.ts';
 import { type ConfigurationFile, configurationFileSchema, environmentSchema } from './configuration-file.ts';
+import { hookOf } from './hook-schema.ts';
 import { nearestName } from './nearest-name.ts';
 
 export interface LoadOptions {
@@ -56,9 +57,11 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     repositories: [repository],
     copies: (file.copies ?? []).map((copy) => copyOf(copy, repository, workingFolder)),
     copy: { cron: COPY_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.copy) },
+    hooks: (file.hooks ?? []).map(hookOf),
     maxSnapshots: file.maxSnapshots ?? 100,
     maxChainLength: file.maxChainLength ?? 50,
     trashDays: file.trashDays ?? 7,
+    operationDays: file.operationDays ?? 90,
     cleanup: { cron: CLEANUP_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.cleanup) },
     scrub: { cron: SCRUB_CRON, timeZone: 'UTC', enabled: true, fraction: 1 / 30, ...withoutUndefined(file.scrub) },
     prune: { cron: PRUNE_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.prune) },

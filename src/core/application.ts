@@ -11,6 +11,7 @@ import type { CopyReport } from './ports/repository-copy.ts';
 import type { RepairReport } from './ports/repository-repair.ts';
 import type { CaptureProgress, ResourceLog } from './ports/resource-log.ts';
 import type { Resource } from './resource.ts';
+import type { ResourceTest } from './resource-test.ts';
 import type { Schedule } from './schedule.ts';
 import type { TreeEntry } from './tree-entry.ts';
 import type { ValidationResult } from './validator.ts';
@@ -114,6 +115,10 @@ export interface BackupManager {
 
 export interface RestoreRequest {
   backupId: string;
+  /**
+   * Another resource of the same service, whose configuration says where to restore to: nothing that is there is overwritten unless
+   * `options` say so. For posted content a label.
+   */
   targetResourceId?: string;
   createdBy: string;
   /** Default true. */
@@ -146,7 +151,9 @@ export interface RestoreOperation {
 export interface RestoreManager {
   /**
    * Documents are restored at once: the answer holds the finished operation and `data` as canonical JSON text. Other
-   * contents become an operation that runs by itself; `data` is then absent and `operation.status` is `queued`.
+   * contents become an operation that runs by itself; `data` is then absent and `operation.status` is `queued`. A dry run
+   * (`options.dryRun`) has a `RestorePlan` in its `result.plan`.
+   * @throws `restore-target-not-found` (not-found), `restore-target-of-other-service` (conflict)
    */
   restore(request: RestoreRequest, signal?: AbortSignal): Promise<{ operation: RestoreOperation; data?: Uint8Array }>;
   /** @throws `no-backup-at-time` (not-found) */
@@ -173,6 +180,15 @@ export interface ResourceManager {
     policyId?: string;
     metadata?: Partial<BackupMetadata>;
   }): Promise<Resource>;
+  /**
+   * Looks whether a backup would succeed, of a resource or by a configuration that is not saved yet. What is missing is in the answer
+   * and no error.
+   * @throws `configuration-invalid`, `service-unknown`
+   */
+  test(
+    what: { id: string } | { service: string; configuration?: unknown },
+    signal?: AbortSignal,
+  ): Promise<ResourceTest>;
   /** @throws `resource-has-backups` (conflict) unless `cascade` */
   delete(id: string, options: { cascade: boolean; by: string }): Promise<void>;
 }
@@ -268,19 +284,18 @@ export interface CopyManager {
    * copy's trash; then a part of the copy is read and compared, and what no backup of it needs is removed.
    * @throws `copy-missing` (not-found), `copy-would-forget-most` (conflict)
    */
-  sync(
-    id: string,
-    options: {
-      backupIds?: readonly string[];
-      allowForgetMost?: boolean;
-      dryRun?: boolean;
-      signal?: AbortSignal;
-      report?: (progress: Progress) => void;
-    },
-  ): Promise<CopySync>;
+  sync(id: string, options: SyncOptions): Promise<CopySync>;
 }
 
-/** The repositories that are open and what is kept of them. */
+export interface SyncOptions {
+  /** Default: all. */
+  backupIds?: readonly string[];
+  allowForgetMost?: boolean;
+  dryRun?: boolean;
+  signal?: AbortSignal;
+  report?: (progress: Progress) => void;
+}
+
 /** How the following of one log stands, in the process that serves. */
 export interface CaptureState {
   /** `waiting`: it failed and is begun again after a pause. */
@@ -320,6 +335,7 @@ export interface LogManager {
   captures(): ReadonlyMap<string, CaptureState>;
 }
 
+/** The repositories that are open and what is kept of them. */
 export interface StorageManager {
   list(): Promise<readonly RepositoryOverview[]>;
   get(id: string): Promise<RepositoryOverview>;

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
 import { type BackupBase, chooseBase } from './backup-base.ts';
 import { HoldfastError, messageOf } from './errors.ts';
+import type { HookedDeed } from './hooked-work.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Progress } from './operation.ts';
@@ -20,8 +21,12 @@ export interface BackupOrder {
   encrypt: boolean;
   /** For posted content. */
   input?: AsyncIterable<Uint8Array>;
+  /** Absent for posted content. */
+  operationId?: string;
   signal: AbortSignal;
   report(progress: Progress): void;
+  /** Tells what the backup itself cannot say, because it was complete by then. */
+  warn?(message: string): void;
 }
 
 const MOST_WARNINGS = 100;
@@ -36,7 +41,12 @@ const DAY = 86_400_000;
  * `base-forgotten` (conflict) where its base was deleted meanwhile
  */
 export async function makeBackup(context: ManagerContext, locks: KeyedLock, order: BackupOrder): Promise<Backup> {
-  const make = (): Promise<Backup> => makeInTurn(context, order);
+  const make = (): Promise<Backup> =>
+    context.hookedWork.around(
+      hookedDeed(order),
+      (warnings) => makeInTurn(context, order, warnings),
+      ({ id }) => ({ outcome: 'completed', backupId: id }),
+    );
   try {
     const backup = await (buildsOnOthers(order.service) ? locks.run(order.resource.id, make, order.signal) : make());
     context.backupEnds.publish({ type: backup.type, backup });
@@ -47,17 +57,29 @@ export async function makeBackup(context: ManagerContext, locks: KeyedLock, orde
   }
 }
 
+function hookedDeed({ resource, operationId, signal, report, warn }: BackupOrder): HookedDeed {
+  const event = { resourceId: resource.id, ...(operationId === undefined ? {} : { operationId }) };
+  return { kind: 'backup', hooksOf: resource.id, event, signal, report, warn: (message) => warn?.(message) };
+}
+
 /** A slow upload of a stream, which is always complete by itself, must not make the next one wait. */
 function buildsOnOthers(service: Service): boolean {
   return service.backupTypes.some((type) => type !== 'full');
 }
 
-async function makeInTurn(context: ManagerContext, order: BackupOrder): Promise<Backup> {
+async function makeInTurn(
+  context: ManagerContext,
+  order: BackupOrder,
+  earlierWarnings: readonly string[],
+): Promise<Backup> {
   const repository = context.repositories.get(order.resource.repositoryId);
   const chosen = await chooseBase(context, order.resource, order.service, repository, order);
   let isKept = false;
   try {
-    const backup = await writeSnapshot(context, repository, order, chosen);
+    const backup = await writeSnapshot(context, repository, order, {
+      ...chosen,
+      warnings: [...earlierWarnings, ...chosen.warnings],
+    });
     await enterIntoCatalogue(context, backup);
     await requireBase(context, repository, backup);
     isKept = backup.chainLength > 0;
@@ -85,6 +107,7 @@ async function writeSnapshot(
       chain: chosen.chain.links,
       ...(order.input === undefined ? {} : { input: order.input }),
       writer,
+      latest: () => latestServiceData(context, repository, order),
       signal,
       report: order.report,
       warn: (message) => warnings.add(message),
@@ -100,6 +123,24 @@ async function writeSnapshot(
     await writer.abort().catch((failure: unknown) => {
       context.logger.warn({ err: failure, snapshotId: writer.snapshotId }, 'giving up a snapshot failed');
     });
+    throw error;
+  }
+}
+
+async function latestServiceData(
+  context: ManagerContext,
+  repository: Repository,
+  { resource, service }: BackupOrder,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const latest = await context.catalogue.backups.latest(resource.id);
+  if (latest?.service !== service.name || latest.repositoryId !== resource.repositoryId) return undefined;
+  try {
+    const reader = await repository.openSnapshot(latest.id);
+    const { serviceData } = reader.record;
+    await reader.close();
+    return serviceData;
+  } catch (error) {
+    if (error instanceof HoldfastError && (error.kind === 'damaged' || error.kind === 'not-found')) return undefined;
     throw error;
   }
 }

@@ -92,7 +92,7 @@ export class CatalogueBackupManager implements BackupManager {
     const resource = await requireResource(this.#context, operation.resourceId ?? '');
     const input = operation.input as { type: BackupType; encrypt: boolean; metadata: BackupMetadata };
     const service = this.#context.services.get(resource.service);
-    const backup = await this.#make({ resource, service, ...input, signal, report });
+    const backup = await this.#make({ resource, service, ...input, operationId: operation.id, signal, report, warn });
     for (const warning of backup.warnings) warn(warning);
     const { size, compressedSize, statistics } = backup;
     return {

@@ -15,6 +15,7 @@ export interface CleanupReport {
 }
 
 const IDEMPOTENCY_HOURS = 24;
+const DAY = 86_400_000;
 
 /**
  * Forgets what has expired, then what policies no longer want. One backup that cannot be forgotten stops nothing else: what
@@ -25,6 +26,7 @@ export async function cleanUpEverything(context: ManagerContext, by: string): Pr
   await round.step('forgetting expired backups', () => round.forgetExpired());
   await round.step('applying policies', () => round.applyPolicies());
   await round.step('expiring logs', () => round.expireLogs());
+  await round.step('deleting old operations', () => round.deleteOldOperations());
   await round.step('expiring idempotency keys', () => round.expireIdempotencyKeys());
   const kept = await context.catalogue.backups.count({});
   if (round.forgotten.length > 0) {
@@ -130,6 +132,12 @@ class CleanupRound {
         this.forgotten.push(...(await expireLog(this.#context, resource, log)));
       });
     }
+  }
+
+  async deleteOldOperations(): Promise<void> {
+    const { clock, configuration, catalogue } = this.#context;
+    const before = clock.now().getTime() - configuration.operationDays * DAY;
+    await catalogue.operations.deleteEnded(new Date(before).toISOString());
   }
 
   async expireIdempotencyKeys(): Promise<void> {

@@ -1,3 +1,5 @@
+import type { HookConfiguration } from './hook-configuration.ts';
+
 /** Everything an operator can set, validated and with defaults filled in. Secrets are still references here. */
 export interface Configuration {
   /** Absolute path; holds the catalogue, the service lock and, unless set otherwise, the repository. */
@@ -10,6 +12,8 @@ export interface Configuration {
   maxChainLength: number;
   /** Days that forgotten backups stay in the repository's trash. */
   trashDays: number;
+  /** Days that operations which have ended stay listed. */
+  operationDays: number;
   cleanup: { cron: string; timeZone: string; enabled: boolean };
   /** When what no backup needs is removed from repositories. */
   prune: { cron: string; timeZone: string; enabled: boolean };
@@ -19,6 +23,8 @@ export interface Configuration {
   copies: readonly CopyConfiguration[];
   /** When all of them are brought in line. */
   copy: { cron: string; timeZone: string; enabled: boolean };
+  /** Commands around backups and restores; only the file can name them. */
+  hooks?: readonly HookConfiguration[];
   /** Operations that run at once in this process. */
   concurrency: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';

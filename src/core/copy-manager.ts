@@ -1,8 +1,8 @@
-import type { CopyManager, CopyOverview, CopySync } from './application.ts';
+import type { CopyManager, CopyOverview, CopySync, SyncOptions } from './application.ts';
 import type { CopyConfiguration } from './configuration.ts';
 import { HoldfastError, messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
-import type { Operation, Progress } from './operation.ts';
+import type { Operation } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
 import type { CopyOpener } from './ports/copy-opener.ts';
 import type { OpenRepository } from './repository-registry.ts';
@@ -72,16 +72,7 @@ export class RepositoryCopyManager implements CopyManager {
     return { result, failure: { code: 'copy-incomplete', message, kind: 'damaged' } };
   };
 
-  async sync(
-    id: string,
-    options: {
-      backupIds?: readonly string[];
-      allowForgetMost?: boolean;
-      dryRun?: boolean;
-      signal?: AbortSignal;
-      report?: (progress: Progress) => void;
-    },
-  ): Promise<CopySync> {
+  async sync(id: string, options: SyncOptions): Promise<CopySync> {
     const configured = this.#configured(id);
     const { backupIds, allowForgetMost = false, dryRun = false, signal, report } = options;
     const { keepForgottenDays: trashDays } = configured;

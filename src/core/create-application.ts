@@ -7,6 +7,7 @@ import { Captures } from './captures.ts';
 import type { Configuration } from './configuration.ts';
 import { RepositoryCopyManager } from './copy-manager.ts';
 import { checkHealth } from './health-check.ts';
+import { HookedWork } from './hooked-work.ts';
 import { createIdentifierSource } from './identifier.ts';
 import { CatalogueLogManager } from './log-manager.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -18,6 +19,7 @@ import { CataloguePolicyManager } from './policy-manager.ts';
 import type { Catalogue } from './ports/catalogue.ts';
 import type { Clock } from './ports/clock.ts';
 import type { CopyOpener } from './ports/copy-opener.ts';
+import type { HookRunner } from './ports/hook-runner.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { Service } from './ports/service.ts';
@@ -40,6 +42,7 @@ export interface ApplicationParts {
   catalogue: Catalogue;
   queue: WorkQueue;
   notifier: Notifier;
+  hooks?: HookRunner;
   clock: Clock;
   logger: Logger;
   version: string;
@@ -68,6 +71,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     events: new OperationEvents(),
     backupEnds: new BackupEnds(),
     recentChains: new RecentChains(),
+    hookedWork: new HookedWork(parts),
     cancellations: new Set(),
   };
   const backups = new CatalogueBackupManager(context);

@@ -1,5 +1,6 @@
 import type { BackupEnds } from './backup-ends.ts';
 import type { Configuration } from './configuration.ts';
+import type { HookedWork } from './hooked-work.ts';
 import type { IdentifierSource } from './identifier.ts';
 import type { OperationEvents } from './operation-events.ts';
 import type { Catalogue } from './ports/catalogue.ts';
@@ -25,6 +26,7 @@ export interface ManagerContext {
   readonly events: OperationEvents;
   readonly backupEnds: BackupEnds;
   readonly recentChains: RecentChains;
+  readonly hookedWork: HookedWork;
   /** Ids of operations of this process that somebody cancels; what else aborts one is the end of the process. */
   readonly cancellations: Set<string>;
   /** Names this process among those that run operations on the same catalogue. */

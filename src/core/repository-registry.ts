@@ -8,6 +8,12 @@ export interface OpenRepository {
   readonly repository: Repository;
   /** Cheap; rejects where the storage does not answer or the repository is gone from it. */
   ping(): Promise<void>;
+  /** Writes something that nobody ever sees. Rejects where the storage takes nothing. */
+  tryWriting?(): Promise<void>;
+  /** Opens a key slot anew with the configured keys. @throws HoldfastError `key-file-missing`, `key-does-not-open` (wrong-key) */
+  tryKeys?(): Promise<void>;
+  /** What the storage has room for; undefined where it does not say. */
+  freeBytes?(): Promise<number | undefined>;
   close(): Promise<void>;
 }
 

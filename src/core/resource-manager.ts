@@ -9,6 +9,7 @@ import type { Page, PageRequest } from './ports/catalogue.ts';
 import { requireResource } from './required-rows.ts';
 import type { Resource } from './resource.ts';
 import { ResourceLogStore } from './resource-log-store.ts';
+import { type ResourceTest, testResource } from './resource-test.ts';
 
 /** Keeps what is backed up and how it is reached. */
 export class CatalogueResourceManager implements ResourceManager {
@@ -66,6 +67,13 @@ export class CatalogueResourceManager implements ResourceManager {
     return row;
   }
 
+  async test(
+    what: { id: string } | { service: string; configuration?: unknown },
+    signal?: AbortSignal,
+  ): Promise<ResourceTest> {
+    return testResource(this.#context, 'id' in what ? await this.get(what.id) : this.#unsaved(what), signal);
+  }
+
   /** Its schedules go with it. */
   async delete(id: string, options: { cascade: boolean; by: string }): Promise<void> {
     const { catalogue } = this.#context;
@@ -87,6 +95,20 @@ export class CatalogueResourceManager implements ResourceManager {
     await log.forget(await log.pieces(), { trashDays: this.#context.configuration.trashDays, reason });
     await catalogue.resources.delete(id);
     this.#onChange();
+  }
+
+  #unsaved({ service, configuration }: { service: string; configuration?: unknown }): Resource {
+    const { services, repositories, clock } = this.#context;
+    const now = clock.now().toISOString();
+    return {
+      id: 'unsaved',
+      type: service,
+      service,
+      configuration: services.get(service).parseConfiguration(configuration ?? {}),
+      repositoryId: repositories.defaultId,
+      createdAt: now,
+      updatedAt: now,
+    };
   }
 
   async #requirePolicy(id: string): Promise<void> {

@@ -9,6 +9,8 @@ import type { Page, PageRequest } from './ports/catalogue.ts';
 import type { ServiceRestore } from './ports/service.ts';
 import { requireBackup } from './required-rows.ts';
 import { ResourceLogStore } from './resource-log-store.ts';
+import { withEstimate } from './restore-estimate.ts';
+import { targetResourceOf } from './restore-target.ts';
 import { openChain } from './snapshot-chain.ts';
 import { damagedResult, saysDamaged, soundResult, type ValidationResult } from './validator.ts';
 
@@ -29,6 +31,11 @@ interface RestoreResult extends Readonly<Record<string, unknown>> {
   validation?: ValidationResult;
 }
 
+interface RestoreEnd {
+  outcome: OperationOutcome;
+  restored: ServiceRestore;
+}
+
 /** Gives back what was backed up; see `RestoreManager` for what each method promises. */
 export class CatalogueRestoreManager implements RestoreManager {
   readonly #context: ManagerContext;
@@ -44,6 +51,7 @@ export class CatalogueRestoreManager implements RestoreManager {
     const backup = await requireBackup(this.#context, request.backupId);
     this.#context.services.get(backup.service);
     if (request.targetResourceId !== undefined) requireUsableId(request.targetResourceId, 'resource');
+    await targetResourceOf(this.#context, backup, request.targetResourceId);
     const operation = this.#describe(backup, request);
     if (backup.contentKind === 'document') return this.#restoreDocument(operation, backup, signal);
     await this.#context.queue.enqueue(operation);
@@ -102,7 +110,7 @@ export class CatalogueRestoreManager implements RestoreManager {
   readonly work: OperationWork = async (operation, context) => {
     const backup = await requireBackup(this.#context, inputOf(operation).backupId);
     try {
-      const { outcome } = await this.#run(operation, backup, context);
+      const { outcome } = await this.#runHooked(operation, backup, context);
       if (outcome.failure !== undefined) {
         this.#notifyFailure(
           operation,
@@ -141,7 +149,7 @@ export class CatalogueRestoreManager implements RestoreManager {
     try {
       const warnings: string[] = [];
       const context = { signal, report: () => undefined, warn: (message: string) => void warnings.push(message) };
-      const { outcome, restored } = await this.#run(operation, backup, context);
+      const { outcome, restored } = await this.#runHooked(operation, backup, context);
       const view = await end({ status: 'completed', progress: { percent: 100 }, result: outcome.result, warnings });
       return restored.data === undefined ? { operation: view } : { operation: view, data: restored.data };
     } catch (error) {
@@ -155,13 +163,35 @@ export class CatalogueRestoreManager implements RestoreManager {
     }
   }
 
+  /** What only looks what would be done has no hooks: they would stop for nothing what others use. */
+  async #runHooked(operation: Operation, backup: Backup, context: OperationWorkContext): Promise<RestoreEnd> {
+    const { options, targetResourceId } = inputOf(operation);
+    const run = () => this.#run(operation, backup, context);
+    if (options.dryRun === true) return run();
+    const event = { resourceId: backup.resourceId, backupId: backup.id, operationId: operation.id };
+    return this.#context.hookedWork.around(
+      {
+        kind: 'restore',
+        hooksOf: targetResourceId ?? backup.resourceId,
+        event: { ...event, ...(targetResourceId === undefined ? {} : { targetResourceId }) },
+        ...context,
+      },
+      (warnings) => {
+        for (const warning of warnings) context.warn(warning);
+        return run();
+      },
+      ({ outcome }) => ({ outcome: outcome.failure === undefined ? 'completed' : 'failed' }),
+    );
+  }
+
   async #run(
     operation: Operation,
     backup: Backup,
     { signal, report, warn }: OperationWorkContext,
-  ): Promise<{ outcome: OperationOutcome; restored: ServiceRestore }> {
+  ): Promise<RestoreEnd> {
     const input = inputOf(operation);
     const resource = await this.#context.catalogue.resources.get(backup.resourceId);
+    const targetResource = await targetResourceOf(this.#context, backup, input.targetResourceId);
     const chain = await openChain(this.#context.catalogue, this.#context.repositories.get(backup.repositoryId), backup);
     try {
       const service = this.#context.services.get(backup.service);
@@ -172,12 +202,13 @@ export class CatalogueRestoreManager implements RestoreManager {
         ...(resource === undefined ? {} : { resource }),
         ...(service.log === undefined ? {} : { log: new ResourceLogStore(this.#context, backup.resourceId) }),
         ...(input.moment === undefined ? {} : { moment: input.moment }),
+        ...(targetResource === undefined ? {} : { targetResource }),
         signal,
         report,
         warn,
       });
       signal.throwIfAborted();
-      const result = this.#result(input, backup, restored);
+      const result = await this.#result(input, backup, restored);
       const failure = damageOf(backup, restored);
       return { restored, outcome: failure === undefined ? { result } : { result, failure } };
     } finally {
@@ -185,13 +216,23 @@ export class CatalogueRestoreManager implements RestoreManager {
     }
   }
 
-  #result(input: RestoreInput, backup: Backup, restored: ServiceRestore): Readonly<Record<string, unknown>> {
+  async #result(
+    input: RestoreInput,
+    backup: Backup,
+    restored: ServiceRestore,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const { plan, restoredBytes = backup.size } = restored;
     return {
       ...restored.report,
+      ...(plan === undefined
+        ? { service: backup.service, restoredBytes }
+        : { plan: await withEstimate(this.#context, backup, plan) }),
       ...(restored.checksum === undefined ? {} : { checksum: restored.checksum }),
       ...(backup.contentKind === 'stream' ? { content: `/backups/${backup.id}/content` } : {}),
-      validated: input.validate && !isHurt(restored),
-      ...(input.validate && !isHurt(restored) ? { validation: soundResult(backup, this.#context.clock.now()) } : {}),
+      validated: input.validate && plan === undefined && !isHurt(restored),
+      ...(input.validate && plan === undefined && !isHurt(restored)
+        ? { validation: soundResult(backup, this.#context.clock.now()) }
+        : {}),
     };
   }
 

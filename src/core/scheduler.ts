@@ -2,6 +2,7 @@ import { Cron } from 'croner';
 import type { BackupManager, CopyManager, PolicyManager, StorageManager } from './application.ts';
 import { messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
+import { missedSchedules } from './missed-schedules.ts';
 import { hasEnded } from './operation-manager.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -45,6 +46,7 @@ export class Scheduler {
   async start(): Promise<void> {
     this.#started = true;
     await this.reload();
+    void this.#makeUp();
     this.#reload = setInterval(() => void this.reload(), RELOAD_MILLISECONDS).unref();
     const { cleanup, prune, scrub, copy, copies } = this.#context.configuration;
     if (copy.enabled && copies.length > 0)
@@ -102,6 +104,20 @@ export class Scheduler {
       this.#jobs.set(schedule.id, { signature: signatureOf(schedule), job });
     } catch (error) {
       this.#context.logger.error({ err: error, scheduleId: schedule.id }, 'a schedule cannot run');
+    }
+  }
+
+  /** What was due while nobody served happens now, once. */
+  async #makeUp(): Promise<void> {
+    const { catalogue, clock, logger } = this.#context;
+    try {
+      for (const { id, lastRunAt } of missedSchedules(await catalogue.schedules.list(), clock.now())) {
+        if (!this.#started) return;
+        logger.warn({ scheduleId: id, lastRunAt }, 'a schedule was due while the service did not run: it runs now');
+        await this.#fire(id);
+      }
+    } catch (error) {
+      logger.error({ err: error }, 'missed schedules could not be made up for');
     }
   }
 

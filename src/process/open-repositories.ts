@@ -7,6 +7,7 @@ import type { Storage } from '../core/ports/storage.ts';
 import type { OpenRepository } from '../core/repository-registry.ts';
 import { initialiseRepository, repositoryExists } from '../repository/initialise-repository.ts';
 import { openRepository } from '../repository/open-repository.ts';
+import { trialsOf } from './repository-trial.ts';
 
 /** What opening repositories needs of the adapters. */
 export interface RepositoryAdapters {
@@ -64,6 +65,7 @@ async function openOne(
       ping: async () => {
         await storage.get('config');
       },
+      ...trialsOf(storage, () => usableKeys(configuration, storage).map(adapters.keyProvider)),
       close: () => repository.close(),
     };
   } catch (error) {

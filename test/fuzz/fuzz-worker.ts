@@ -1,46 +1,48 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError } from '../../src/core/errors.ts';
 import type { FuzzedDecoder } from './decoder.ts';
-import type { FuzzLimits, FuzzOutcome, FuzzTask } from './fuzz-thread.ts';
+import type { FuzzLimits, FuzzOrder, FuzzResult } from './fuzz-process.ts';
 import { Inputs } from './inputs.ts';
 
-/** Runs decoders in a thread of their own, which somebody else watches; see `FuzzThread`. */
-const { module, limits, shared } = workerData as { module: string; limits: FuzzLimits; shared: SharedArrayBuffer };
-const { DECODERS } = (await import(module)) as { DECODERS: readonly FuzzedDecoder[] };
-const state = new Int32Array(shared, 0, 2);
-const lastInput = new Uint8Array(shared, 8);
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-let leastMemory = Number.POSITIVE_INFINITY;
-
-parentPort?.on('message', async (task: FuzzTask) => {
-  parentPort?.postMessage(await fuzz(task));
+/** Tries one decoder on its inputs; a process of its own, which somebody else watches; see `fuzz`. */
+process.on('message', async (order: FuzzOrder) => {
+  process.send?.(await tried(order));
+  process.disconnect?.();
 });
 
-async function fuzz({ decoder: name, seed, runs }: FuzzTask): Promise<FuzzOutcome> {
-  const decoder = DECODERS.find((each) => each.name === name);
-  if (decoder === undefined) throw new Error(`There is no decoder ${name}.`);
+const NUMBERS = 4;
+const TOOK = 'it took ';
+
+async function tried({ module, decoder: name, seed, runs, limits }: FuzzOrder): Promise<FuzzResult> {
+  const { DECODERS } = (await import(module)) as { DECODERS: readonly FuzzedDecoder[] };
+  const decoder = DECODERS.find((each) => each.name === name)!;
   const inputs = new Inputs(decoder, seed);
   let taken = 0;
   for (let number = 0; number < runs; number++) {
     const input = inputs.at(number);
-    const result = await judged(decoder, input, number, inputs.isExample(number));
+    // The watcher counts from here.
+    tellNumber(number);
+    let result = await judged(decoder, input, inputs.isExample(number), limits);
+    // The collector of garbage may have taken its time or room for all that came before.
+    if (result.startsWith(TOOK)) {
+      globalThis.gc?.();
+      result = await judged(decoder, input, inputs.isExample(number), limits);
+    }
     if (result === 'taken') taken++;
-    else if (result !== 'refused') return { finding: { number, problem: result, input: Buffer.from(input) } };
+    else if (result !== 'refused') return { number, problem: result };
   }
   return { taken, refused: runs - taken };
 }
 
+function tellNumber(number: number): void {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(number);
+  writeSync(NUMBERS, bytes);
+}
+
 /** @returns `taken`, `refused`, or what was wrong */
-async function judged(decoder: FuzzedDecoder, input: Buffer, number: number, isExample: boolean): Promise<string> {
-  lastInput.set(input);
-  Atomics.store(state, 1, input.length);
-  // The watcher counts from here.
-  Atomics.store(state, 0, number);
-  const memoryBefore = beginPeak();
+async function judged(decoder: FuzzedDecoder, input: Buffer, isExample: boolean, limits: FuzzLimits): Promise<string> {
+  const memoryBefore = beginPeak(limits.bytes);
   const timeBefore = process.threadCpuUsage();
   let result: string;
   try {
@@ -52,8 +54,8 @@ async function judged(decoder: FuzzedDecoder, input: Buffer, number: number, isE
   const { user, system } = process.threadCpuUsage(timeBefore);
   const milliseconds = (user + system) / 1000;
   const grown = process.resourceUsage().maxRSS * 1024 - memoryBefore;
-  if (grown > limits.bytes) return `it took ${Math.round(grown / 1024 / 1024)} MiB of memory`;
-  if (milliseconds > limits.milliseconds) return `it took ${Math.round(milliseconds)} ms of processor time`;
+  if (grown > limits.bytes) return `${TOOK}${Math.round(grown / 1024 / 1024)} MiB of memory`;
+  if (milliseconds > limits.milliseconds) return `${TOOK}${Math.round(milliseconds)} ms of processor time`;
   return result;
 }
 
@@ -65,15 +67,17 @@ function refusal(error: unknown, decoder: FuzzedDecoder, isExample: boolean): st
   return kinds.includes(error.kind) ? 'refused' : `it refused with the kind ${error.kind}: ${error.code}`;
 }
 
+let leastMemory = Number.POSITIVE_INFINITY;
+
 /**
  * Begins a new measurement of the most memory that the process holds; on Linux (proc(5), clear_refs). Elsewhere the most that it
  * ever held counts, so that less is noticed. @returns bytes
  */
-function beginPeak(): number {
+function beginPeak(limit: number): number {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1024;
   // What earlier inputs left behind must not hide what this one takes while that is given back.
-  if (process.memoryUsage.rss() > leastMemory + limits.bytes / 2) {
-    collectGarbage();
+  if (process.memoryUsage.rss() > leastMemory + limit / 2) {
+    globalThis.gc?.();
     leastMemory = Number.POSITIVE_INFINITY;
   }
   try {

@@ -4,6 +4,7 @@ import type { Content, ContentSegment, TreeEntry } from '../../src/core/tree-ent
 import { contentSegments } from '../../src/repository/content-list.ts';
 import { decodeLostEntries, encodeLostEntries } from '../../src/repository/lost-entries.ts';
 import { decodeMetadata, decodeMetadataSequence, encodeMetadata } from '../../src/repository/metadata-encoding.ts';
+import { PageReferenceCollector } from '../../src/repository/page-references.ts';
 import {
   decodeContent,
   decodeTreePage,
@@ -45,7 +46,9 @@ export const TREE_DECODERS: readonly FuzzedDecoder[] = [
     examples: fc.array(treeEntry, { maxLength: 6 }).map((entries) => Buffer.concat(entries.map(encodeTreeEntry))),
     refuses: ['damaged'],
     decode: (bytes) => {
-      for (const entry of decodeTreePage(bytes).entries) assertEntry(entry);
+      const { entries } = decodeTreePage(bytes);
+      for (const entry of entries) assertEntry(entry);
+      assertAllFound(bytes, entries);
     },
   },
   {
@@ -105,6 +108,27 @@ export const TREE_DECODERS: readonly FuzzedDecoder[] = [
 ];
 
 const NOTHING: Content = { segments: [] };
+
+/** A collection must not overlook a chunk that a restore would ask for. */
+function assertAllFound(page: Buffer, entries: readonly TreeEntry[]): void {
+  const collector = new PageReferenceCollector();
+  collector.add(page);
+  const { ids, lists } = collector.finish();
+  const found = new Set(
+    Array.from({ length: ids.length / 32 }, (_, index) => hex(ids.subarray(32 * index, 32 * index + 32))),
+  );
+  let wantedLists = 0;
+  for (const { content } of entries) {
+    if (content === undefined || 'inline' in content) continue;
+    if ('pages' in content) wantedLists++;
+    else for (const { id } of content.segments) assert.ok(id === null || found.has(hex(id)), 'a chunk was overlooked');
+  }
+  assert.equal(lists.length, wantedLists);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
 
 function assertEntry(entry: TreeEntry): void {
   for (const number of [entry.mode, entry.uid, entry.gid, entry.size ?? 0])

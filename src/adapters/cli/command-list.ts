@@ -36,6 +36,7 @@ export const COMMANDS: readonly CommandSummary[] = [
     summary: 'rebuild the catalogue from a repository and a key',
     load: () => import('./commands/recover.ts'),
   },
+  { name: 'resource', summary: 'test what is backed up', load: () => import('./commands/resource.ts') },
   { name: 'doctor', summary: 'check the installation', load: () => import('./commands/doctor.ts') },
   { name: 'completion', summary: 'print a shell completion script', load: () => import('./commands/completion.ts') },
 ];

@@ -6,15 +6,10 @@ import type { Configuration } from '../../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import { allBackups } from './choose-backup.ts';
 import type { CommandSession } from './command-session.ts';
+import type { Finding } from './finding.ts';
 import { count, formatBytes } from './formatting.ts';
-
-/** One thing that was looked at, what was seen, and, where something is wrong, what to do. */
-export interface Finding {
-  check: string;
-  state: 'ok' | 'warn' | 'fail';
-  message: string;
-  advice?: string;
-}
+import { hookFindings } from './hook-findings.ts';
+import { resourceFindings } from './resource-findings.ts';
 
 const OLDEST_NODE = 24;
 const EARLIEST_TIME = Date.UTC(2025, 0, 1);
@@ -36,6 +31,7 @@ export async function* findings(session: CommandSession): AsyncIterable<Finding>
   yield await freeSpace(configuration);
   yield await port(session, configuration);
   yield* keyFiles(configuration);
+  yield* hookFindings(configuration);
   yield* repositories(session, configuration);
 }
 
@@ -162,6 +158,7 @@ async function* repositories(session: CommandSession, configuration: Configurati
     yield await agreement(session, application, overview);
   }
   yield await auditLog(application);
+  yield* resourceFindings(application, session.signal);
 }
 
 /** Level 1 finds packs that the index names and the storage lacks. */

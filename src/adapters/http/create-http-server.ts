@@ -25,6 +25,7 @@ import { operationRoutes } from './routes/operations.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { repositoryRoutes } from './routes/repositories.ts';
 import { resourceLogRoutes } from './routes/resource-logs.ts';
+import { resourceTestRoutes } from './routes/resource-tests.ts';
 import { resourceRoutes } from './routes/resources.ts';
 import { restoreRoutes } from './routes/restore.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
@@ -117,6 +118,7 @@ async function addRoutes(server: HttpServer, context: HttpContext): Promise<void
   backupContentRoutes(server, context);
   restoreRoutes(server, context);
   resourceRoutes(server, context);
+  resourceTestRoutes(server, context);
   operationRoutes(server, context);
   policyRoutes(server, context);
   scheduleRoutes(server, context);

@@ -96,6 +96,14 @@ export function createOperationTable(database: Kysely<CatalogueSchema>, exclusiv
         .filter((row) => row.owner === null || !owners.includes(row.owner))
         .map((row) => fromText<Operation>(row.record));
     },
+    async deleteEnded(before) {
+      const { numDeletedRows } = await database
+        .deleteFrom('operations')
+        .where('status', 'in', ['completed', 'failed', 'cancelled'])
+        .where('created_at', '<', before)
+        .executeTakeFirst();
+      return Number(numDeletedRows);
+    },
     async owners() {
       const rows = await database
         .selectFrom('operations')

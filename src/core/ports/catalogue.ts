@@ -107,6 +107,8 @@ export interface OperationTable {
   claim(owner: string): Promise<Operation | undefined>;
   /** Running operations whose owner is not in `owners`. */
   orphaned(owners: readonly string[]): Promise<readonly Operation[]>;
+  /** Deletes operations that have ended and were asked for before a time (RFC 3339). @returns how many */
+  deleteEnded(before: string): Promise<number>;
   /** The distinct owners of all running operations. */
   owners(): Promise<readonly string[]>;
 }

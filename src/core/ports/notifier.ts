@@ -12,6 +12,7 @@ export interface Notification {
     | 'damage-found'
     | 'copy-failed'
     | 'log-failed'
+    | 'hook-failed'
     | 'cleanup-failed';
   subject: string;
   message: string;

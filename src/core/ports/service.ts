@@ -1,7 +1,9 @@
 import type { Backup, BackupStatistics, BackupType, ContentKind } from '../backup.ts';
 import type { Progress } from '../operation.ts';
 import type { Resource } from '../resource.ts';
+import type { ServicePlan } from '../restore-plan.ts';
 import type { SnapshotRoot } from '../snapshot-record.ts';
+import type { ConnectionCheck, ConnectionTestContext } from './connection-check.ts';
 import type { ContentDamage, SnapshotReader, SnapshotWriter } from './repository.ts';
 import type { LogReading, ServiceLog } from './resource-log.ts';
 
@@ -32,6 +34,10 @@ export interface Service {
   ): AsyncIterable<Uint8Array>;
   /** Media type of `read`. */
   readonly mediaType?: string;
+  /** Whether `restore` honours `targetResource`. */
+  readonly restoresIntoResources?: boolean;
+  /** Says what a backup by this configuration would find, what is missing and how to get it. Changes nothing. */
+  test?(context: ConnectionTestContext): Promise<readonly ConnectionCheck[]>;
   /** Present where resources can have a log. */
   readonly log?: ServiceLog;
 }
@@ -54,6 +60,8 @@ export interface BackupContext {
   /** Posted content; present exactly if the service's source is `posted`. */
   input?: AsyncIterable<Uint8Array>;
   writer: SnapshotWriter;
+  /** What this service recorded (`serviceData`) with the resource's latest backup; undefined where there is none to be read. */
+  latest?(): Promise<Readonly<Record<string, unknown>> | undefined>;
   signal: AbortSignal;
   report(progress: Progress): void;
   /** Tells something that the user must know although the backup goes on. */
@@ -84,6 +92,8 @@ export interface RestoreContext {
   options: Readonly<Record<string, unknown>>;
   /** The backed-up resource, where it still exists. */
   resource?: Resource;
+  /** Another resource of the same service to restore into, where one was asked for: its configuration says where that is. */
+  targetResource?: Resource;
   /** The resource's log, where its service has logs. */
   log?: LogReading;
   /** The moment that was asked for, as the caller wrote it (RFC 3339), where the service has logs. */
@@ -98,6 +108,10 @@ export interface ServiceRestore {
   data?: Uint8Array;
   /** `sha256:` + hex of what was restored, where the content is a document or stream. */
   checksum?: string;
+  /** Of a dry run: what would be done. */
+  plan?: ServicePlan;
+  /** Bytes that were restored, where they are not the whole backup's. */
+  restoredBytes?: number;
   /** Counts and places, for the operation's result. */
   report: Readonly<Record<string, unknown>>;
   /**

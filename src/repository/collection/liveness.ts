@@ -6,7 +6,8 @@ import { planRanges } from '../chunk-planner.ts';
 import type { ChunkLocation, ChunkTable } from '../chunk-table.ts';
 import { PACK_GONE } from '../index-store.ts';
 import { decodeMetadata } from '../metadata-encoding.ts';
-import type { ListedContents, ReadChunks } from '../pipeline/engine-tasks.ts';
+import type { PageReferences } from '../page-references.ts';
+import type { ReadChunks } from '../pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from '../pipeline/messages.ts';
 import type { PoolSession } from '../pipeline/task-pool.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
@@ -197,11 +198,11 @@ export class Liveness {
   }
 
   /** What pages of a tree name: they are decoded where they are read. */
-  #listContents(pages: readonly Uint8Array[]): Promise<ListedContents[]> {
+  #listContents(pages: readonly Uint8Array[]): Promise<PageReferences[]> {
     const session = this.#openSession();
     return Promise.all(
       this.#planned(pages).map(
-        async (range) => (await session.run(ENGINE_MODULE, {}, { kind: 'list-contents', range })) as ListedContents,
+        async (range) => (await session.run(ENGINE_MODULE, {}, { kind: 'list-contents', range })) as PageReferences,
       ),
     );
   }

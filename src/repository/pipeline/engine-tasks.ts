@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { PlannedRange, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
 import type { Storage } from '../../core/ports/storage.ts';
-import type { Content, ContentSegment } from '../../core/tree-entry.ts';
+import type { ContentSegment } from '../../core/tree-entry.ts';
 import type { IndexedPack } from '../index-segment.ts';
 import {
   decodePackHeader,
@@ -12,7 +12,7 @@ import {
   packKey,
 } from '../pack-format.ts';
 import { footerRecord, type PackOpener, scanFrames } from '../pack-reader.ts';
-import { decodeTreePage } from '../tree-entry-codec.ts';
+import { PageReferenceCollector, type PageReferences } from '../page-references.ts';
 import type { ChunkStore } from './chunk-store.ts';
 import { checkPack } from './pack-check.ts';
 import type { RangeSource } from './range-source.ts';
@@ -33,14 +33,6 @@ export interface ReadChunks {
   bytes: Uint8Array<ArrayBuffer>;
   tags: number[];
   ends: number[];
-}
-
-/** What the pages of a tree name. */
-export interface ListedContents {
-  /** of chunks, 32 bytes each */
-  ids: Uint8Array<ArrayBuffer>;
-  /** contents whose chunks are listed in pages of their own */
-  lists: Content[];
 }
 
 export interface ReadDespiteDamage {
@@ -130,26 +122,15 @@ function isReadChunks(result: unknown): result is ReadChunks {
   return typeof result === 'object' && result !== null && 'bytes' in result && 'ends' in result;
 }
 
-function isListed(result: unknown): result is ListedContents {
+function isListed(result: unknown): result is PageReferences {
   return typeof result === 'object' && result !== null && 'ids' in result && 'lists' in result;
 }
 
-async function listContents(session: EngineSession, range: PlannedRange): Promise<ListedContents> {
-  const ids: Uint8Array[] = [];
-  const lists: Content[] = [];
-  await session.source.read(range, (_tag, plain) => {
-    for (const { content } of decodeTreePage(Uint8Array.from(plain)).entries) {
-      if (content === undefined || 'inline' in content) continue;
-      if ('pages' in content) lists.push(content);
-      else for (const { id } of content.segments) if (id !== null) ids.push(id);
-    }
-  });
-  const together = new Uint8Array(ids.length * ID_LENGTH);
-  for (const [index, id] of ids.entries()) together.set(id, index * ID_LENGTH);
-  return { ids: together, lists };
+async function listContents(session: EngineSession, range: PlannedRange): Promise<PageReferences> {
+  const references = new PageReferenceCollector();
+  await session.source.read(range, (_tag, plain) => references.add(plain));
+  return references.finish();
 }
-
-const ID_LENGTH = 32;
 
 async function readAll(
   session: EngineSession,

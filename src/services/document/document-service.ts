@@ -10,6 +10,7 @@ import type {
   ServiceBackup,
   ServiceRestore,
 } from '../../core/ports/service.ts';
+import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
 import { DocumentRunner } from './document-runner.ts';
 import type { PreparedDocument, StoredLink } from './document-work.ts';
 import { RecentDocuments } from './recent-documents.ts';
@@ -41,6 +42,15 @@ const SERVICE_DATA = z.object({ stored: z.enum(['document', 'delta']) });
 const NOTHING = z.strictObject({});
 const DOCUMENT_IS_WHOLE =
   'A document is restored without options: a damaged one cannot be restored in part, because nobody could tell what it says';
+
+/** A document is handed back, and nothing is touched anywhere. */
+function planned({ backup, chain }: RestoreContext): ServiceRestore {
+  const created = plannedNames([`the document of ${backup.resourceId}, in the answer`]);
+  return {
+    plan: servicePlan({ created, bytes: backup.size }),
+    report: { dryRun: true, deltas: chain.length - 1 },
+  };
+}
 
 class DocumentService implements Service {
   readonly name = 'document';
@@ -90,7 +100,9 @@ class DocumentService implements Service {
   }
 
   async restore(context: RestoreContext): Promise<ServiceRestore> {
-    parseNothing(context.options, 'options-invalid', DOCUMENT_IS_WHOLE);
+    const { dryRun, ...rest } = context.options;
+    parseNothing(typeof dryRun === 'boolean' ? rest : context.options, 'options-invalid', DOCUMENT_IS_WHOLE);
+    if (dryRun === true) return planned(context);
     const data = await this.#rebuild(context.chain, context.signal);
     context.report({ percent: 100, phase: 'verified', doneBytes: data.byteLength, totalBytes: data.byteLength });
     return {

@@ -1,6 +1,7 @@
 import type { Service } from '../../core/ports/service.ts';
 import { backUpFiles } from './backup.ts';
 import { parseFilesConfiguration } from './configuration.ts';
+import { testPaths } from './paths-test.ts';
 import { restoreFiles } from './restore.ts';
 import { DEFAULT_SIZES, type FilesSizes } from './sizes.ts';
 
@@ -15,5 +16,7 @@ export function createFilesService(sizes: FilesSizes = DEFAULT_SIZES): Service {
     parseConfiguration: parseFilesConfiguration,
     backup: (context) => backUpFiles(context, sizes),
     restore: (context) => restoreFiles(context, sizes),
+    restoresIntoResources: true,
+    test: testPaths,
   };
 }

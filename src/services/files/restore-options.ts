@@ -35,8 +35,11 @@ export interface RestoreOptions {
   allowDamaged: boolean;
 }
 
-/** @throws HoldfastError `options-invalid` naming the option */
-export function parseRestoreOptions(options: unknown): RestoreOptions {
+/**
+ * @param into another resource that says where to restore to
+ * @throws HoldfastError `options-invalid` naming the option
+ */
+export function parseRestoreOptions(options: unknown, into?: string): RestoreOptions {
   const parsed = schema.safeParse(options);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -47,7 +50,11 @@ export function parseRestoreOptions(options: unknown): RestoreOptions {
     );
   }
   const { target, inPlace, paths, conflict, dryRun, owner, allowDamaged } = parsed.data;
-  if ((target === undefined) !== inPlace) {
+  if (into !== undefined && (target !== undefined || inPlace)) {
+    const message = `The restore goes into the resource "${into}", whose \`paths\` say where that is: leave \`target\` and \`inPlace\` away.`;
+    throw new HoldfastError('invalid', 'options-invalid', message);
+  }
+  if (into === undefined && (target === undefined) !== inPlace) {
     throw new HoldfastError(
       'invalid',
       'restore-target-missing',
@@ -56,7 +63,7 @@ export function parseRestoreOptions(options: unknown): RestoreOptions {
   }
   return {
     target: target === undefined ? '' : path.resolve(target).replace(/\/+$/, ''),
-    inPlace,
+    inPlace: inPlace || into !== undefined,
     paths: paths?.map((each) => toByteString(each).replace(/^\/+|\/+$/g, '')),
     conflict,
     dryRun,

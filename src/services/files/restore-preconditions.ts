@@ -77,12 +77,13 @@ async function requireFreePlaces(
   target: RestoreTarget,
 ): Promise<void> {
   for await (const entry of reader.entries(paths === undefined ? {} : { paths })) {
-    if (entry.type === 'directory' || statusAt(target.place(entry.path)) === undefined) continue;
+    const place = target.place(entry.path);
+    if (entry.type === 'directory' || statusAt(place) === undefined) continue;
     throw new HoldfastError(
       'conflict',
       'file-exists',
-      `${printable(entry.path)} exists already, so nothing was restored. Choose \`skip\`, \`overwrite\` or \`newer\` for such files.`,
-      { details: { path: printable(entry.path) } },
+      `${printable(place.slice(1))} exists already, so nothing was restored. Choose \`skip\`, \`overwrite\` or \`newer\` for such files.`,
+      { details: { path: printable(place.slice(1)) } },
     );
   }
 }

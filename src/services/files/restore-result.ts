@@ -33,8 +33,9 @@ export interface RestoreTaskResult {
   damages: RestoreDamage[];
   /** Of `pages`: positions of those that cannot be read. */
   lostPages: { index: number; reason: string }[];
-  /** Of a dry run. */
+  /** Of a dry run: the first, and how many there are. */
   actions: { action: RestoreAction; path: string }[];
+  actionCounts: Record<RestoreAction, number>;
   /** Of `begin`: where to write, and whether something is replaced; absent if the file is skipped. */
   begun?: { temporary: ByteString; replace: boolean };
 }
@@ -46,6 +47,10 @@ export function directoryEnd({ path, type, mode, uid, gid, modifiedAt, extendedA
 }
 
 export const ACTIONS_TOLD = 1000;
+
+export function noActions(): Record<RestoreAction, number> {
+  return { create: 0, overwrite: 0, skip: 0, conflict: 0 };
+}
 
 export function emptyResult(): RestoreTaskResult {
   return {
@@ -59,9 +64,11 @@ export function emptyResult(): RestoreTaskResult {
     damages: [],
     lostPages: [],
     actions: [],
+    actionCounts: noActions(),
   };
 }
 
 export function addAction(result: RestoreTaskResult, action: RestoreAction, path: ByteString): void {
+  result.actionCounts[action]++;
   if (result.actions.length < ACTIONS_TOLD) result.actions.push({ action, path: printable(path) });
 }

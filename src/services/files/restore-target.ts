@@ -9,8 +9,15 @@ export interface RestoreTargetOptions {
   folder: ByteString;
   /** What is taken off the front of entries' paths. */
   strip: ByteString;
+  /** Parts of the tree that go elsewhere: entries' paths, and those that they get. With any, all entries must be in one. */
+  moved?: readonly MovedRoot[];
   /** Folders (entries' paths) that may be reached through links: those above what was backed up, which no backup made. */
   trusted: readonly ByteString[];
+}
+
+export interface MovedRoot {
+  from: ByteString;
+  to: ByteString;
 }
 
 /**
@@ -20,21 +27,31 @@ export interface RestoreTargetOptions {
 export class RestoreTarget {
   readonly #folder: ByteString;
   readonly #strip: ByteString;
+  readonly #moved: readonly MovedRoot[] | undefined;
   readonly #trusted: ReadonlySet<ByteString>;
   readonly #checked = new Set<ByteString>();
 
-  constructor({ folder, strip, trusted }: RestoreTargetOptions) {
+  constructor({ folder, strip, moved, trusted }: RestoreTargetOptions) {
+    this.#moved = moved;
     this.#folder = folder;
     this.#strip = strip;
     this.#trusted = new Set(trusted.map((path) => `${folder}/${path}`));
   }
 
   /** Where an entry goes; absolute byte string. @throws HoldfastError `path-escapes-target` (denied) */
-  place(path: ByteString): ByteString {
+  place(given: ByteString): ByteString {
+    const path = this.#whereMoved(given);
     const inside =
       this.#strip === '' ? path : path.startsWith(`${this.#strip}/`) ? path.slice(this.#strip.length + 1) : undefined;
-    if (inside === undefined || !isSafePath(inside)) throw escapes(path);
+    if (inside === undefined || !isSafePath(inside)) throw escapes(given);
     return `${this.#folder}/${inside}`;
+  }
+
+  #whereMoved(path: ByteString): ByteString {
+    if (this.#moved === undefined) return path;
+    const root = this.#moved.find(({ from }) => isBelow(path, from));
+    if (root === undefined) throw escapes(path);
+    return root.to + path.slice(root.from.length);
   }
 
   /** Makes the folders above a place and makes sure that none of them is a link. */

@@ -2,16 +2,20 @@ import { DamageList } from '../../core/damage-list.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotReader, TaskRunner } from '../../core/ports/repository.ts';
 import type { RestoreContext, RestoreDamage, ServiceRestore } from '../../core/ports/service.ts';
+import type { Resource } from '../../core/resource.ts';
+import { plannedNames, type ServicePlan, servicePlan } from '../../core/restore-plan.ts';
 import { type ByteString, type ContentSegment, comparePaths, type TreeEntry } from '../../core/tree-entry.ts';
 import { isBelow, printable, toByteString } from './byte-path.ts';
 import { restoreLargeFile } from './large-file-restore.ts';
 import { LinkedFiles } from './linked-files.ts';
+import { movedRoots } from './moved-roots.ts';
 import { makeParentFolders } from './parent-folders.ts';
 import { parseRestoreOptions, type RestoreOptions } from './restore-options.ts';
 import { checkTarget, makeTarget, requirePaths } from './restore-preconditions.ts';
 import {
   ACTIONS_TOLD,
   type DirectoryEnd,
+  noActions,
   type RestoreAction,
   type RestoreCounts,
   type RestoreTaskResult,
@@ -36,11 +40,12 @@ const PAGES_IN_A_TASK = 8;
  */
 export async function restoreFiles(context: RestoreContext, sizes: FilesSizes): Promise<ServiceRestore> {
   const { signal } = context;
-  const options = parseRestoreOptions(context.options);
+  const { targetResource } = context;
+  const options = parseRestoreOptions(context.options, targetResource?.id);
   const reader = context.chain.at(-1)?.reader;
   if (reader === undefined)
     throw new HoldfastError('internal', 'chain-empty', 'A restore was begun without a backup to restore.');
-  const targetOptions = targetOf(options, reader);
+  const targetOptions = targetOf(options, reader, targetResource);
   await requirePaths(reader, options.paths);
   const fresh = await checkTarget(options, reader, new RestoreTarget(targetOptions));
   signal.throwIfAborted();
@@ -76,7 +81,11 @@ export async function restoreFiles(context: RestoreContext, sizes: FilesSizes): 
   return job.result();
 }
 
-function targetOf({ inPlace, target }: RestoreOptions, reader: SnapshotReader): RestoreTargetOptions {
+function targetOf(
+  { inPlace, target }: RestoreOptions,
+  reader: SnapshotReader,
+  targetResource: Resource | undefined,
+): RestoreTargetOptions {
   const { commonParent, paths } = reader.record.serviceData;
   if (!inPlace)
     return {
@@ -85,6 +94,10 @@ function targetOf({ inPlace, target }: RestoreOptions, reader: SnapshotReader): 
       trusted: [],
     };
   const roots = (Array.isArray(paths) ? paths : []).filter((path) => typeof path === 'string');
+  if (targetResource !== undefined) {
+    const moved = movedRoots(roots, targetResource);
+    return { folder: '', strip: '', moved, trusted: foldersAbove(moved.map(({ to }) => to)) };
+  }
   return { folder: '', strip: '', trusted: foldersAbove(roots.map((path) => toByteString(path).replace(/^\/+/, ''))) };
 }
 
@@ -100,6 +113,7 @@ class FilesRestore {
   readonly #damages = new DamageList();
   readonly #linked = new LinkedFiles();
   readonly #actions: { action: RestoreAction; path: string }[] = [];
+  readonly #actionCounts = noActions();
   readonly #inFlight = new Set<Promise<void>>();
   readonly #totalBytes: number;
   #warnings = 0;
@@ -150,13 +164,35 @@ class FilesRestore {
     if (this.#damages.count > 0) this.#warn(this.#damages.warning());
     const report = {
       ...this.#counts,
-      target: inPlace ? 'original places' : target,
+      target: this.#place(inPlace ? 'original places' : target),
       dryRun,
       warningCount: this.#warnings,
       ...(dryRun ? { actions: this.#actions } : {}),
       ...this.#damages.report(),
     };
-    return { report, ...this.#damages.result() };
+    const done = dryRun ? { plan: this.#plan() } : { restoredBytes: this.#counts.bytes };
+    return { report, ...done, ...this.#damages.result() };
+  }
+
+  #place(otherwise: string): string {
+    const { targetResource } = this.#context;
+    return targetResource === undefined ? otherwise : `the paths of the resource ${targetResource.id}`;
+  }
+
+  /** Folders that are there already are nobody's concern, and those that are not come with what is in them. */
+  #plan(): ServicePlan {
+    const of = (action: RestoreAction) =>
+      plannedNames(
+        this.#actions.filter((told) => told.action === action).map(({ path }) => path),
+        this.#actionCounts[action],
+      );
+    return servicePlan({
+      created: of('create'),
+      replaced: of('overwrite'),
+      skipped: of('skip'),
+      blocked: of('conflict'),
+      bytes: this.#counts.bytes,
+    });
   }
 
   async #wantedPages(): Promise<WantedPage[]> {
@@ -250,6 +286,8 @@ class FilesRestore {
     for (const key of Object.keys(this.#counts) as (keyof RestoreCounts)[]) this.#counts[key] += result.counts[key];
     for (const warning of result.warnings) this.#warn(warning);
     for (const damage of result.damages) this.#damages.add(damage);
+    for (const action of Object.keys(this.#actionCounts) as RestoreAction[])
+      this.#actionCounts[action] += result.actionCounts[action];
     for (const action of result.actions) if (this.#actions.length < ACTIONS_TOLD) this.#actions.push(action);
     const now = performance.now();
     if (now - this.#lastReport < 200) return;

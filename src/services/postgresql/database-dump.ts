@@ -75,7 +75,7 @@ async function refuseUnreadable(
   tables: readonly ListedTable[],
   { connection }: DumpContext,
 ): Promise<void> {
-  const unreadable = await unreadableTables(session, tables);
+  const unreadable = (await unreadableTables(session, tables)).map(({ name, why }) => `${name} (${why})`);
   if (unreadable.length === 0) return;
   const more = unreadable.length > MOST_NAMED ? ` and ${unreadable.length - MOST_NAMED} more` : '';
   const named = `${unreadable.slice(0, MOST_NAMED).join(', ')}${more}`;

@@ -79,16 +79,19 @@ const OF_USERS = `n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 
 /** What pg_dump will write of these tables, by the same rules as the patterns that it is given. */
 export function chosenTables(tables: readonly ListedTable[], configuration: PostgresqlConfiguration): ListedTable[] {
-  const { schemas } = configuration;
   const include = patterns(configuration.tables.include);
   const exclude = patterns(configuration.tables.exclude);
   return tables.filter((each) => {
     const name = { schema: each.schema, table: each.name };
     if (exclude.some((pattern) => matchesTable(name, pattern))) return false;
     if (include.length > 0) return include.some((pattern) => matchesTable(name, pattern));
-    if (schemas.exclude.some((pattern) => matchesName(each.schema, pattern))) return false;
-    return schemas.include.length === 0 || schemas.include.some((pattern) => matchesName(each.schema, pattern));
+    return isChosenSchema(each.schema, configuration);
   });
+}
+
+export function isChosenSchema(schema: string, { schemas }: PostgresqlConfiguration): boolean {
+  if (schemas.exclude.some((pattern) => matchesName(schema, pattern))) return false;
+  return schemas.include.length === 0 || schemas.include.some((pattern) => matchesName(schema, pattern));
 }
 
 export function withoutData(table: ListedTable, configuration: PostgresqlConfiguration): boolean {
@@ -100,20 +103,54 @@ function patterns(texts: readonly string[]): TableName[] {
   return texts.map(parseTableName).filter((name) => name !== undefined);
 }
 
+export interface UnreadableObject {
+  schema: string;
+  /** As SQL writes it, for a person and for a GRANT. */
+  name: string;
+  /** What the role lacks. */
+  lacks: 'USAGE' | 'SELECT' | 'BYPASSRLS';
+  why: string;
+}
+
 /** All that keeps the role from reading these tables whole: pg_dump names the first one only. */
-export async function unreadableTables(session: Session, tables: readonly ListedTable[]): Promise<string[]> {
-  const rows = await session.rows<{ name: string; why: string }>(
-    `SELECT format('%I.%I', n.nspname, c.relname) AS name,
-            CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'no USAGE on its schema'
-                 WHEN NOT has_table_privilege(c.oid, 'SELECT') THEN 'no SELECT'
+export async function unreadableTables(session: Session, tables: readonly ListedTable[]): Promise<UnreadableObject[]> {
+  return session.rows<UnreadableObject>(
+    `SELECT n.nspname AS schema, format('%I.%I', n.nspname, c.relname) AS name, lacks,
+            CASE lacks WHEN 'USAGE' THEN 'no USAGE on its schema' WHEN 'SELECT' THEN 'no SELECT'
                  ELSE 'row-level security hides rows' END AS why
-       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.oid = ANY ($1::oid[])
-        AND (NOT has_schema_privilege(n.oid, 'USAGE') OR NOT has_table_privilege(c.oid, 'SELECT') OR row_security_active(c.oid))
-      ORDER BY 1`,
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+            LATERAL (SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'USAGE'
+                                 WHEN NOT has_table_privilege(c.oid, 'SELECT') THEN 'SELECT'
+                                 WHEN row_security_active(c.oid) THEN 'BYPASSRLS' END AS lacks) AS privilege
+      WHERE c.oid = ANY ($1::oid[]) AND lacks IS NOT NULL
+      ORDER BY 2`,
     [tables.map(({ oid }) => oid)],
   );
-  return rows.map(({ name, why }) => `${name} (${why})`);
+}
+
+/** pg_dump reads the state of each sequence that it dumps. */
+export async function unreadableSequences(session: Session): Promise<UnreadableObject[]> {
+  return session.rows<UnreadableObject>(
+    `SELECT n.nspname AS schema, format('%I.%I', n.nspname, c.relname) AS name, lacks,
+            CASE lacks WHEN 'USAGE' THEN 'no USAGE on its schema' ELSE 'no SELECT' END AS why
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+            LATERAL (SELECT CASE WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN 'USAGE'
+                                 WHEN NOT has_sequence_privilege(c.oid, 'SELECT') THEN 'SELECT' END AS lacks) AS privilege
+      WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND ${OF_USERS} AND lacks IS NOT NULL
+      ORDER BY 2`,
+  );
+}
+
+/** Large objects that the role may not read: `pg_read_all_data` does not reach them. At most 20, and how many there are. */
+export async function unreadableLargeObjects(session: Session): Promise<{ first: string[]; count: number }> {
+  const { first, count } = await session.row<{ first: string[] | null; count: string }>(
+    `SELECT (array_agg(oid::text ORDER BY oid))[1:20] AS first, count(*) AS count FROM pg_largeobject_metadata
+      WHERE current_setting('is_superuser') <> 'on' AND current_setting('lo_compat_privileges') <> 'on'
+        AND NOT pg_has_role(lomowner, 'USAGE')
+        AND NOT EXISTS (SELECT FROM aclexplode(lomacl) a WHERE a.privilege_type = 'SELECT'
+                          AND CASE a.grantee WHEN 0 THEN true ELSE pg_has_role(a.grantee, 'USAGE') END)`,
+  );
+  return { first: first ?? [], count: Number(count) };
 }
 
 /** Rows of one table itself, without those of tables that inherit from it. */

@@ -3,6 +3,7 @@ import { readPlainSql } from './archive-reading.ts';
 import { backUpPostgresql } from './backup.ts';
 import { parsePostgresqlConfiguration } from './configuration.ts';
 import type { ResolveSecret } from './connection.ts';
+import { testPostgresql } from './connection-test.ts';
 import { restorePostgresql } from './restore.ts';
 
 /**
@@ -22,6 +23,8 @@ export function createPostgresqlService(resolveSecret: ResolveSecret): Service {
     parseConfiguration: parsePostgresqlConfiguration,
     backup: (context) => backUpPostgresql(context, resolveSecret),
     restore: (context) => restorePostgresql(context, resolveSecret),
+    restoresIntoResources: true,
     read: readPlainSql,
+    test: (context) => testPostgresql(context, resolveSecret),
   };
 }

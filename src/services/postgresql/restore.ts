@@ -10,6 +10,7 @@ import { isSuperuserSession, readServerVersion } from './database-facts.ts';
 import { restoreGlobals } from './globals.ts';
 import { isSelection, parseRestoreOptions, type RestoreOptions } from './restore-options.ts';
 import { type DatabasePlan, planDatabase, refuseUsed } from './restore-plan.ts';
+import { restorePlanOf } from './restore-plan-answer.ts';
 import { compareRows } from './row-comparison.ts';
 import { Session } from './session.ts';
 import { StoredBackup } from './stored-backup.ts';
@@ -39,13 +40,16 @@ export async function restorePostgresql(
     const isSuperuser = await isSuperuserSession(maintenance);
     refuseOlder(stored, major);
     const tools = await findClientTools(Math.max(major, stored.contents.tools.major), stored.binaries);
-    const plans = await planAll(chosenDatabases(stored, options), options, { connection, maintenance, context });
+    const chosen = chosenDatabases(stored, options);
+    const plans = await planAll(chosen, options, { connection, maintenance, context });
     const job = { context, options, stored, connection, maintenance, tools, major, isSuperuser };
-    if (options.dryRun) return { report: { dryRun: true, ...describe(plans, job) } };
+    if (options.dryRun)
+      return { plan: restorePlanOf(plans, stored.contents), report: { dryRun: true, ...describe(plans, job) } };
     const globals = options.globals ? await globalsOf(job) : undefined;
     const databases: Record<string, unknown>[] = [];
     for (const plan of plans) databases.push(await restoreDatabase(plan, job));
-    return { report: { dryRun: false, ...(globals === undefined ? {} : { globals }), databases } };
+    const restoredBytes = plans.reduce((sum, { database }) => sum + database.dump.bytes, 0);
+    return { restoredBytes, report: { dryRun: false, ...(globals === undefined ? {} : { globals }), databases } };
   } finally {
     await maintenance.close();
   }
@@ -63,8 +67,13 @@ interface RestoreJob {
   isSuperuser: boolean;
 }
 
-function connectionOf({ resource }: RestoreContext, options: RestoreOptions) {
+function connectionOf({ resource, targetResource }: RestoreContext, options: RestoreOptions) {
+  if (options.connection !== undefined && targetResource !== undefined) {
+    const message = `The restore goes into the resource "${targetResource.id}", which says which server that is: leave \`connection\` away.`;
+    throw new HoldfastError('invalid', 'options-invalid', message);
+  }
   if (options.connection !== undefined) return options.connection;
+  if (targetResource !== undefined) return parsePostgresqlConfiguration(targetResource.configuration).connection;
   if (resource?.service === 'postgresql') return parsePostgresqlConfiguration(resource.configuration).connection;
   const message = 'The resource of this backup is gone. Say by `connection` where to restore to.';
   throw new HoldfastError('invalid', 'restore-target-missing', message);
@@ -101,12 +110,25 @@ async function planAll(
 ): Promise<DatabasePlan[]> {
   const plans: DatabasePlan[] = [];
   for (const database of databases) {
-    const target = options.targetDatabase ?? database.name;
+    const target = options.targetDatabase ?? targetNameOf(database, databases.length, context);
     plans.push(await planDatabase({ database, target, options }, connection, maintenance, context.signal));
   }
   for (const { action, target } of plans)
     if (action === 'replace' && target === connection.database) throw replacesOwn(target);
   return plans;
+}
+
+/** Another resource says which databases are its own: a restore into it must not make or touch others unasked. */
+function targetNameOf({ name }: StoredDatabase, count: number, { targetResource }: RestoreContext): string {
+  if (targetResource === undefined) return name;
+  const { databases } = parsePostgresqlConfiguration(targetResource.configuration);
+  if (databases === 'all' || databases.includes(name)) return name;
+  const [only] = databases;
+  if (count === 1 && databases.length === 1 && only !== undefined) return only;
+  const message = `The resource "${targetResource.id}" has no database "${name}". It has ${databases.map((each) => `"${each}"`).join(', ')}. Choose one database of the backup by \`databases\`, and say by \`targetDatabase\` where it goes.`;
+  throw new HoldfastError('conflict', 'restore-target-databases-differ', message, {
+    details: { targetResourceId: targetResource.id, database: name },
+  });
 }
 
 function replacesOwn(target: string): HoldfastError {

@@ -1,7 +1,7 @@
 import type { ErrorKind } from '../../core/errors.ts';
 
 /** What the process that opens databases is asked to do. */
-export type DatabaseJob = CopyJob | InspectJob | LookJob | ReplaceJob | FollowJob | LetGoJob;
+export type DatabaseJob = CopyJob | InspectJob | ProbeJob | LookJob | ReplaceJob | FollowJob | LetGoJob;
 
 /** Makes a consistent copy of a live database. */
 export interface CopyJob {
@@ -19,6 +19,13 @@ export interface InspectJob {
   kind: 'inspect';
   path: string;
   checks: CheckDepth;
+}
+
+/** Reads the beginning of a live database, as a copy would. */
+export interface ProbeJob {
+  kind: 'probe';
+  path: string;
+  busyTimeoutMilliseconds: number;
 }
 
 /** Says whether a restore could take the place of what is at `target`; changes nothing. */
@@ -86,6 +93,7 @@ export type CheckDepth = 'none' | 'quick' | 'full';
 export interface JobResults {
   copy: DatabaseFacts;
   inspect: DatabaseFacts;
+  probe: Pick<DatabaseFacts, 'pageSize' | 'pageCount' | 'journalMode'>;
   look: TargetState;
   replace: Replacement;
   follow: SeenChange;

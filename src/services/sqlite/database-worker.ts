@@ -4,6 +4,7 @@ import { inspectDatabase } from './database-facts.ts';
 import { DatabaseFollower } from './database-follower.ts';
 import type { DatabaseJob, JobFailure, JobResults, MessageFromProcess } from './database-job.ts';
 import { copyDatabase } from './online-copy.ts';
+import { probeDatabase } from './probe-database.ts';
 import { lookAtTarget, replaceTarget } from './target-replacement.ts';
 
 /**
@@ -35,6 +36,8 @@ async function run(job: DatabaseJob): Promise<JobResults[keyof JobResults]> {
       return copyDatabase(job, report);
     case 'inspect':
       return { ...inspectDatabase(job.path, job.checks, report), journalMode: '', snapshotAt: '' };
+    case 'probe':
+      return probeDatabase(job);
     case 'look':
       return lookAtTarget(job.target);
     case 'replace':

@@ -124,7 +124,7 @@ function requireWhole(copy: string, expected: number): void {
  * Reading a database in WAL mode that nobody has open makes an empty log beside it, which only a connection that may write
  * removes, when it is the last one to close. SQLite's own locks tell whether it is.
  */
-function removeEmptyLog(source: string): void {
+export function removeEmptyLog(source: string): void {
   try {
     if (statSync(`${source}-wal`).size > 0) return;
     const database = new DatabaseSync(source, { timeout: 0 });
@@ -138,7 +138,7 @@ function removeEmptyLog(source: string): void {
   }
 }
 
-function exists(file: string): boolean {
+export function exists(file: string): boolean {
   try {
     statSync(file);
     return true;

@@ -3,6 +3,8 @@ import { type FileHandle, open, realpath, rm, stat, statfs } from 'node:fs/promi
 import path from 'node:path';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import type { RestoreContext, ServiceRestore } from '../../core/ports/service.ts';
+import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
+import { parseSqliteConfiguration } from './configuration.ts';
 import type { DatabaseFacts, TableRows, TargetState } from './database-job.ts';
 import { DatabaseProcess } from './database-process.ts';
 import { makeRoomAt } from './followed-databases.ts';
@@ -28,7 +30,7 @@ const BLOCK_BYTES = 1024 * 1024;
  */
 export async function restoreDatabase(context: RestoreContext): Promise<ServiceRestore> {
   const { backup, chain, signal, warn } = context;
-  const options = parseRestoreOptions(context.options);
+  const options = parseRestoreOptions(optionsOf(context));
   const link = chain.at(-1);
   if (link === undefined)
     throw new HoldfastError('internal', 'chain-empty', 'A restore was begun without a backup to restore.');
@@ -42,7 +44,8 @@ export async function restoreDatabase(context: RestoreContext): Promise<ServiceR
   const databases = new DatabaseProcess(signal, { temporaryFolder, unfinished: temporary });
   let endRoom: (() => void) | undefined;
   try {
-    if (!options.dryRun) endRoom = await makeRoomAt(target);
+    // A plan must not find in the way what the deed would make room of.
+    endRoom = await makeRoomAt(target);
     const state = await databases.run<'look'>({ kind: 'look', target });
     requireFree(state, target, options);
     await requireRoom(target, source?.mostBytes ?? backup.size);
@@ -181,6 +184,15 @@ interface Report extends Readonly<Record<string, unknown>> {
   rows: number;
 }
 
+/** Another resource says by its `path` where to restore to. */
+function optionsOf({ options, targetResource }: RestoreContext): Readonly<Record<string, unknown>> {
+  if (targetResource === undefined) return options;
+  if (options.target === undefined && options.inPlace !== true)
+    return { ...options, target: parseSqliteConfiguration(targetResource.configuration).path };
+  const message = `The restore goes into the resource "${targetResource.id}", whose \`path\` says where that is: leave \`target\` and \`inPlace\` away.`;
+  throw new HoldfastError('invalid', 'options-invalid', message);
+}
+
 function plan(
   { backup }: RestoreContext,
   recorded: RecordedDatabase,
@@ -194,7 +206,15 @@ function plan(
   ];
   const bytes = source?.mostBytes ?? backup.size;
   const told = source === undefined || source.isBackup ? { tables: recorded.tables.length, rows } : {};
-  return { report: { target, dryRun: true, bytes, ...told, ...source?.describe(), actions } };
+  const place = plannedNames([target]);
+  const aside = exists ? [] : journals.map((journal) => `${journal} (gets another name)`);
+  return {
+    plan: servicePlan({
+      ...(exists ? { replaced: place } : { created: place, replaced: plannedNames(aside) }),
+      bytes,
+    }),
+    report: { target, dryRun: true, bytes, ...told, ...source?.describe(), actions },
+  };
 }
 
 function sumOfRows(tables: readonly TableRows[]): number {

@@ -2,6 +2,7 @@ import type { Service } from '../../core/ports/service.ts';
 import { backUpDatabase } from './backup.ts';
 import { captureDatabase } from './capture.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
+import { testDatabase } from './database-test.ts';
 import { readDatabase } from './read-database.ts';
 import { restoreDatabase } from './restore.ts';
 
@@ -20,10 +21,12 @@ export function createSqliteService(): Service {
     parseConfiguration: parseSqliteConfiguration,
     backup: backUpDatabase,
     restore: restoreDatabase,
+    restoresIntoResources: true,
     read: readDatabase,
     log: {
       isKept: (configuration) => parseSqliteConfiguration(configuration).log.enabled,
       capture: captureDatabase,
     },
+    test: testDatabase,
   };
 }

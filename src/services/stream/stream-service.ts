@@ -12,6 +12,7 @@ import type {
   ServiceBackup,
   ServiceRestore,
 } from '../../core/ports/service.ts';
+import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
 
 /**
  * Backs up any bytes that are posted, such as `pg_dump shop | curl -T - …`, and gives them back. Memory stays constant
@@ -25,6 +26,7 @@ const NOTHING = z.strictObject({});
 const RESTORE_OPTIONS = z.strictObject({
   /** Give zeros for bytes that are lost, and list them, instead of refusing. */
   allowDamaged: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
 });
 
 class StreamService implements Service {
@@ -67,7 +69,12 @@ class StreamService implements Service {
   /** Reads everything and checks it; the bytes themselves are fetched with `read`. */
   async restore(context: RestoreContext): Promise<ServiceRestore> {
     const { backup, chain, options, signal } = context;
-    const { allowDamaged } = parseRestoreOptions(options);
+    const { allowDamaged, dryRun } = parseRestoreOptions(options);
+    if (dryRun) {
+      // A restore of a stream checks it; its bytes are fetched, and nothing is touched anywhere.
+      const created = plannedNames([`the bytes of ${backup.resourceId}, from GET /backups/${backup.id}/content`]);
+      return { plan: servicePlan({ created, bytes: backup.size }), report: { dryRun: true } };
+    }
     const damages = new DamageList();
     const hash = createHash('sha256');
     let doneBytes = 0;
@@ -116,7 +123,7 @@ class StreamService implements Service {
 function parseRestoreOptions(options: unknown): z.infer<typeof RESTORE_OPTIONS> {
   const result = RESTORE_OPTIONS.safeParse(options ?? {});
   if (result.success) return result.data;
-  const message = `A stream is restored without options, but for \`allowDamaged\`. ${z.prettifyError(result.error)}`;
+  const message = `A stream is restored without options, but for \`allowDamaged\` and \`dryRun\`. ${z.prettifyError(result.error)}`;
   throw new HoldfastError('invalid', 'options-invalid', message);
 }
 

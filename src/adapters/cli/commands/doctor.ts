@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { type Finding, findings } from '../installation-check.ts';
+import type { Finding } from '../finding.ts';
+import { findings } from '../installation-check.ts';
 import { printable } from '../table.ts';
 
 const COLORS = { ok: 'green', warn: 'yellow', fail: 'red' } as const;

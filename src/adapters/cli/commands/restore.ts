@@ -3,12 +3,14 @@ import { type Command, Option } from 'commander';
 import type { Application, RestoreOperation } from '../../../core/application.ts';
 import type { Backup } from '../../../core/backup.ts';
 import type { ContentDamage } from '../../../core/ports/repository.ts';
+import type { RestorePlan } from '../../../core/restore-plan.ts';
 import { chooseBackup, typedTime } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode, usageError } from '../exit-codes.ts';
 import { followOperation } from '../follow-operation.ts';
 import { count, formatBytes, formatTime } from '../formatting.ts';
 import { gathered } from '../option-values.ts';
+import { planLines } from '../restore-plan-lines.ts';
 import { writeContent } from '../write-content.ts';
 
 interface RestoreOptions {
@@ -16,6 +18,7 @@ interface RestoreOptions {
   at?: string;
   target?: string;
   inPlace?: boolean;
+  toResource?: string;
   path?: string[];
   conflict?: 'fail' | 'skip' | 'overwrite' | 'newer';
   dryRun?: boolean;
@@ -31,6 +34,7 @@ export function define(command: Command, session: CommandSession): void {
     .option('--at <time>', 'with "latest": as things were at this time')
     .option('--target <folder>', 'folder to restore files into; for a database, the file to make')
     .option('--in-place', 'restore files or a database to where they came from')
+    .option('--to-resource <id>', 'restore to where another resource of the same service is')
     .option('--path <path>', 'only this file or folder of the backup; may be repeated', gathered)
     .addOption(
       new Option('--conflict <strategy>', 'what to do where something is in the way (default: fail)').choices([
@@ -54,6 +58,7 @@ Examples:
   holdfast restore latest --resource shop-files --at "2026-01-31 12:00" --target /tmp/shop
   holdfast restore latest --resource shop-db --target /srv/shop/copy.db
   holdfast restore latest --resource shop-pg --options '{"targetDatabase": "shop_copy"}'
+  holdfast restore latest --resource shop-pg --to-resource staging-pg --dry-run
   holdfast restore backup-01J... --path etc/nginx --in-place --conflict newer`;
 
 async function restore(session: CommandSession, reference: string, options: RestoreOptions): Promise<void> {
@@ -67,6 +72,7 @@ async function restore(session: CommandSession, reference: string, options: Rest
   const application = await session.application();
   const among = { ...(options.resource === undefined ? {} : { resourceId: options.resource }), ...(at && { at }) };
   const backup = await chooseBackup(application, reference, among);
+  requireFetched(application, backup, options);
   session.deed = { action: 'restore.create', subject: backup.id, details: { resourceId: backup.resourceId } };
   const isTree = backup.contentKind === 'tree' && options.output === undefined;
   if (isTree || isRestoredToPlace(application, backup, options))
@@ -74,13 +80,23 @@ async function restore(session: CommandSession, reference: string, options: Rest
   else await restoreContent(session, application, backup, options);
 }
 
+/** What was posted is put back by whoever posted it. */
+function requireFetched(application: Application, { service }: Backup, { toResource, output }: RestoreOptions): void {
+  if (toResource === undefined) return;
+  if (output !== undefined) throw usageError('target-missing', 'Say where it goes: --to-resource ID or --output FILE.');
+  if (application.services.some(({ name, source }) => name === service && source === 'fetched')) return;
+  const message = `A ${service} is posted, and Holdfast cannot put it anywhere by itself: leave --to-resource away and use --output FILE.`;
+  throw usageError('resource-is-posted', message);
+}
+
 /** What a service fetched by itself it can put back by itself, though its bytes may be had as a stream as well. */
 function isRestoredToPlace(
   application: Application,
   backup: Backup,
-  { output, target, inPlace, options }: RestoreOptions,
+  { output, target, inPlace, toResource, options }: RestoreOptions,
 ): boolean {
-  if (output !== undefined || (target === undefined && inPlace !== true && options === undefined)) return false;
+  const isPlaced = [target, inPlace, toResource, options].some((place) => place !== undefined);
+  if (output !== undefined || !isPlaced) return false;
   return application.services.some(({ name, source }) => name === backup.service && source === 'fetched');
 }
 
@@ -90,14 +106,16 @@ async function restoreToPlace(
   backup: Backup,
   options: RestoreOptions,
 ): Promise<void> {
-  const places = [options.target, options.inPlace, options.options].filter((place) => place !== undefined);
-  if (places.length !== 1) {
-    const message = 'Say where it goes: --target FOLDER or --in-place, or for servers --options, one of them.';
+  const places = [options.target, options.inPlace, options.toResource ?? options.options];
+  if (places.filter((place) => place !== undefined).length !== 1) {
+    const message =
+      'Say where it goes: --target FOLDER, --in-place or --to-resource ID, or for servers --options, one of them.';
     throw usageError('target-missing', message);
   }
   const { operation } = await application.restores.restore({
     backupId: backup.id,
     createdBy: session.actor,
+    ...(options.toResource === undefined ? {} : { targetResourceId: options.toResource }),
     options: {
       ...options.options,
       ...(options.inPlace ? { inPlace: true } : {}),
@@ -112,7 +130,10 @@ async function restoreToPlace(
   const restored = await application.restores.get(operation.id);
   for (const warning of restored.warnings) session.output.warn(warning);
   if (restored.warnings.length > 0) session.exitCode = ExitCode.partial;
-  session.output.result({ operation: restored }, () => placeLines(backup, restored, options));
+  session.output.result({ operation: restored }, () => [
+    ...placeLines(backup, restored, options),
+    ...planLines(restored.result?.plan as RestorePlan | undefined),
+  ]);
 }
 
 async function restoreContent(
@@ -149,10 +170,11 @@ async function restoreContent(
 
 function placeLines(backup: Backup, restored: RestoreOperation, options: RestoreOptions): string[] {
   const ownPlace = options.options === undefined ? 'where it came from' : 'where --options says';
-  const where = options.target === undefined ? ownPlace : resolve(options.target);
+  const place = options.toResource === undefined ? ownPlace : `the resource ${options.toResource}`;
+  const where = options.target === undefined ? place : resolve(options.target);
   const verb = options.dryRun ? 'Would restore' : 'Restored';
   const counts = Object.entries(restored.result ?? {}).flatMap(([name, value]) => {
-    if (typeof value !== 'number' || (value === 0 && name !== 'files')) return [];
+    if (typeof value !== 'number' || name === 'restoredBytes' || (value === 0 && name !== 'files')) return [];
     const words = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
     return [`  ${words}: ${/bytes$/i.test(name) ? formatBytes(value) : value.toLocaleString('en-US')}`];
   });

@@ -100,23 +100,12 @@ async function answerContent(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const reading = new AbortController();
-  reply.raw.once('close', () => reading.abort());
-  const content = await context.application.backups.content(backup.id, reading.signal);
+  const content = await begun(context, backup, reply);
   const digest = Buffer.from(sha256Of(backup.checksum), 'hex').toString('base64');
-  reply
-    .type(content.mediaType)
-    .header('content-disposition', `attachment; filename="${fileName(backup, content.mediaType)}"`)
-    .header('repr-digest', `sha-256=:${digest}:`)
-    .header('digest', `sha-256=${digest}`);
+  reply.header('repr-digest', `sha-256=:${digest}:`).header('digest', `sha-256=${digest}`);
   // Of a document's delta, `size` says nothing about the document.
   if (backup.contentKind === 'stream') reply.header('content-length', backup.size);
-  if (request.method === 'HEAD') {
-    reading.abort();
-    // Fastify reads what it is given to its end, and keeps the length that was announced.
-    return reply.send(Readable.from([]));
-  }
-  return reply.send(guarded(context, content.bytes, request, reply));
+  return answer(context, content, request, reply);
 }
 
 /** Of a tree whose service makes one stream of it. @throws HoldfastError `content-is-a-tree` (unsupported) for others */
@@ -126,18 +115,9 @@ async function answerMadeContent(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const reading = new AbortController();
-  reply.raw.once('close', () => reading.abort());
-  const content = await context.application.backups.content(backup.id, reading.signal);
-  reply
-    .type(content.mediaType)
-    .header('content-disposition', `attachment; filename="${fileName(backup, content.mediaType)}"`)
-    .header('cache-control', 'no-store');
-  if (request.method === 'HEAD') {
-    reading.abort();
-    return reply.send(Readable.from([]));
-  }
-  return reply.send(guarded(context, content.bytes, request, reply));
+  const content = await begun(context, backup, reply);
+  reply.header('cache-control', 'no-store');
+  return answer(context, content, request, reply);
 }
 
 /** Neither length nor digest are promised: whoever asks for it wants what is left. */
@@ -148,20 +128,45 @@ async function answerDespiteDamage(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   if (backup.contentKind === 'tree') throw contentIsTree(backup.id);
-  const reading = new AbortController();
-  reply.raw.once('close', () => reading.abort());
   let damages = 0;
   const onDamage = (): void => {
     damages++;
   };
-  const content = await context.application.backups.content(backup.id, reading.signal, { onDamage });
+  const content = await begun(context, backup, reply, { onDamage });
   request.auditDetails = { allowDamaged: true };
-  reply
-    .type(content.mediaType)
-    .header('content-disposition', `attachment; filename="${fileName(backup, content.mediaType)}"`)
-    .header('cache-control', 'no-store')
-    .trailer('x-damages', async () => String(damages));
+  reply.header('cache-control', 'no-store').trailer('x-damages', async () => String(damages));
   return reply.send(guarded(context, content.bytes, request, reply));
+}
+
+interface BegunContent {
+  bytes: AsyncIterable<Uint8Array>;
+  reading: AbortController;
+}
+
+/** Opens a backup's content, which is closed with the answer, and says what it is and how a file of it is called. */
+async function begun(
+  { application }: HttpContext,
+  backup: Backup,
+  reply: FastifyReply,
+  options: { onDamage?: () => void } = {},
+): Promise<BegunContent> {
+  const reading = new AbortController();
+  reply.raw.once('close', () => reading.abort());
+  const { mediaType, bytes } = await application.backups.content(backup.id, reading.signal, options);
+  reply.type(mediaType).header('content-disposition', `attachment; filename="${fileName(backup, mediaType)}"`);
+  return { bytes, reading };
+}
+
+function answer(
+  context: HttpContext,
+  { bytes, reading }: BegunContent,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (request.method !== 'HEAD') return reply.send(guarded(context, bytes, request, reply));
+  reading.abort();
+  // Fastify reads what it is given to its end, and keeps the length that was announced.
+  return reply.send(Readable.from([]));
 }
 
 /** A stream whose failure is logged and audited; Fastify then destroys the socket, so that the answer does not end cleanly. */

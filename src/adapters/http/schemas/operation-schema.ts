@@ -39,10 +39,16 @@ export const operationSchema = z
 const restoreOptions = z
   .record(z.string(), z.unknown())
   .optional()
-  .describe('For file trees: `target`, `paths`, `conflict` (fail, skip, overwrite, newer), `dryRun`.');
+  .describe(
+    '`dryRun` tells as `result.plan` what would be created, replaced, dropped and left out, the size and the time. For file trees: `target`, `paths`, `conflict` (fail, skip, overwrite, newer).',
+  );
 
 const restoreFields = {
-  targetResourceId: id.optional().describe('A label for where it goes; default: the resource itself.'),
+  targetResourceId: id
+    .optional()
+    .describe(
+      'Another resource of the same service, whose configuration says where to restore to. For posted content a label.',
+    ),
   createdBy: line(200).optional().describe('Default: the name of the credentials.'),
   validate: z.boolean().optional().describe('Check the content before it is given; true if not said.'),
   options: restoreOptions,

@@ -1,0 +1,255 @@
+import { writeFileSync } from 'node:fs';
+import { chown, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { folderBytes } from './folder-contents.ts';
+import { HoldfastCommands } from './holdfast-commands.ts';
+import { type Command, type Measurement, measureCommand } from './measured-command.ts';
+import type { PostgresqlCluster } from './postgresql-cluster.ts';
+
+export interface PhysicalSample extends Measurement {
+  tool: string;
+  job: 'first base backup' | 'again, 1 % of the rows changed' | 'restore';
+  /** What it added to the repository, bytes; absent for restores. */
+  addedBytes?: number;
+}
+
+export interface LoadSample {
+  /** What followed the log meanwhile. */
+  follower: 'nothing' | 'Holdfast' | 'pgBackRest';
+  transactionsPerSecond: number;
+  /** From the end of the load until all of its log was stored, seconds; absent where nothing followed it. */
+  behindSeconds?: number;
+}
+
+const RESOURCE = 'cluster';
+
+/** Base backups, restores and the following of the log, by Holdfast and by pgBackRest, on the same server. */
+export class PhysicalBench {
+  readonly #cluster: PostgresqlCluster;
+  readonly #workFolder: string;
+  readonly #log: (line: string) => void;
+  readonly #holdfast: HoldfastCommands;
+  readonly #peer: PgBackRest;
+
+  private constructor(options: PhysicalBenchOptions, holdfast: HoldfastCommands, peer: PgBackRest) {
+    this.#cluster = options.cluster;
+    this.#workFolder = options.workFolder;
+    this.#log = options.log;
+    this.#holdfast = holdfast;
+    this.#peer = peer;
+  }
+
+  static async open(options: PhysicalBenchOptions): Promise<PhysicalBench> {
+    const holdfast = await HoldfastCommands.open(join(options.workFolder, 'physical'));
+    const peer = await PgBackRest.open(options.cluster, options.workFolder);
+    const bench = new PhysicalBench(options, holdfast, peer);
+    await bench.#configure('off');
+    return bench;
+  }
+
+  async backups(): Promise<PhysicalSample[]> {
+    await this.#cluster.set('archive_command', this.#peer.archiveCommand);
+    const { measured } = this.#measuring();
+    const samples: PhysicalSample[] = [];
+    const both = async (job: PhysicalSample['job'], type: 'full' | 'incr'): Promise<void> => {
+      this.#log(`base backup: ${job} …`);
+      const peer = await measured('pgBackRest', this.#peer.backup(type), this.#peer.repository);
+      const ours = await measured(
+        'Holdfast',
+        this.#holdfast.command('backup', '--resource', RESOURCE),
+        this.#holdfast.folder,
+      );
+      samples.push({ ...peer, job }, { ...ours, job });
+    };
+    await both('first base backup', 'full');
+    await this.#cluster.changeOnePercent('together');
+    await both('again, 1 % of the rows changed', 'incr');
+    samples.push(...(await this.#restores()));
+    await this.#cluster.set('archive_command', 'true');
+    return samples;
+  }
+
+  /** Eight clients write as fast as they can, first for themselves, then while each of both follows the log. */
+  async load(seconds: number): Promise<LoadSample[]> {
+    this.#log(`writing at full speed for ${seconds} s, three times …`);
+    await this.#cluster.load(Math.min(seconds, 10));
+    const alone = await this.#cluster.load(seconds);
+    return [
+      { follower: 'nothing', transactionsPerSecond: alone },
+      await this.#loadUnderHoldfast(seconds),
+      await this.#loadUnderPeer(seconds),
+    ];
+  }
+
+  async #loadUnderHoldfast(seconds: number): Promise<LoadSample> {
+    await this.#configure('stream');
+    const service = await this.#holdfast.serve();
+    const behind = async () => {
+      const answer = await fetch(`${service.url}/resources/${RESOURCE}/log`);
+      const { capture } = (await answer.json()) as { capture?: { progress?: { position?: string } } };
+      const position = capture?.progress?.position ?? '0/0';
+      const question = `SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '${position}')`;
+      return Number(await this.#cluster.server.sql('postgres', question));
+    };
+    try {
+      await until(async () => (await behind()) < NEARLY_NOTHING);
+      const transactionsPerSecond = await this.#cluster.load(seconds);
+      const behindSeconds = await secondsUntil(async () => (await behind()) < NEARLY_NOTHING);
+      return { follower: 'Holdfast', transactionsPerSecond, behindSeconds };
+    } finally {
+      await service.stop();
+      await this.#configure('off');
+      await this.#cluster.server.sql(
+        'postgres',
+        'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots',
+      );
+    }
+  }
+
+  async #loadUnderPeer(seconds: number): Promise<LoadSample> {
+    await this.#cluster.set('archive_command', this.#peer.archiveCommand);
+    const waiting = async () =>
+      Number(
+        await this.#cluster.server.sql(
+          'postgres',
+          `SELECT count(*) FROM pg_ls_dir('pg_wal/archive_status') AS name WHERE name LIKE '%.ready'`,
+        ),
+      );
+    const transactionsPerSecond = await this.#cluster.load(seconds);
+    const behindSeconds = await secondsUntil(async () => (await waiting()) === 0);
+    await this.#cluster.set('archive_command', 'true');
+    return { follower: 'pgBackRest', transactionsPerSecond, behindSeconds };
+  }
+
+  async #restores(): Promise<PhysicalSample[]> {
+    this.#log('restoring …');
+    const { measured } = this.#measuring();
+    const parent = join(this.#cluster.server.folder, 'restored');
+    const owned = await this.#peer.makeFolder(parent);
+    const options = JSON.stringify({ target: join(owned, 'holdfast'), recoverTo: 'immediate' });
+    const ours = this.#holdfast.command('restore', 'latest', '--resource', RESOURCE, '--options', options);
+    const { addedBytes: _ours, ...first } = await measured('Holdfast', ours, this.#holdfast.folder);
+    const target = await this.#peer.makeFolder(join(owned, 'pgbackrest'));
+    const { addedBytes: _peer, ...second } = await measured(
+      'pgBackRest',
+      this.#peer.restore(target),
+      this.#peer.repository,
+    );
+    return [
+      { ...first, job: 'restore' },
+      { ...second, job: 'restore' },
+    ];
+  }
+
+  #measuring() {
+    const measured = async (tool: string, command: Command, folder: string) => {
+      const before = folderBytes(folder);
+      const measurement = await measureCommand(command, this.#workFolder);
+      return { tool, ...measurement, addedBytes: folderBytes(folder) - before };
+    };
+    return { measured };
+  }
+
+  #configure(mode: 'off' | 'stream'): Promise<void> {
+    const connection = this.#cluster.server.connection();
+    return this.#holdfast.putResource(RESOURCE, 'postgresql-physical', { connection, wal: { mode, flushSeconds: 1 } });
+  }
+}
+
+export interface PhysicalBenchOptions {
+  cluster: PostgresqlCluster;
+  workFolder: string;
+  log: (line: string) => void;
+}
+
+/** pgBackRest with its own repository, `compress-type=zst`, `process-max=2` and asynchronous pushes of the log. */
+class PgBackRest {
+  readonly repository: string;
+  readonly #cluster: PostgresqlCluster;
+  readonly #configuration: string;
+
+  private constructor(cluster: PostgresqlCluster, folder: string) {
+    this.#cluster = cluster;
+    this.repository = join(folder, 'repository');
+    this.#configuration = join(folder, 'pgbackrest.conf');
+  }
+
+  static async open(cluster: PostgresqlCluster, _workFolder: string): Promise<PgBackRest> {
+    const folder = join(cluster.server.folder, 'pgbackrest');
+    const peer = new PgBackRest(cluster, folder);
+    await peer.makeFolder(folder);
+    for (const name of ['repository', 'log', 'lock', 'spool']) await peer.makeFolder(join(folder, name));
+    writeFileSync(
+      peer.#configuration,
+      [
+        '[global]',
+        `repo1-path=${peer.repository}`,
+        'repo1-retention-full=2',
+        `log-path=${join(folder, 'log')}`,
+        `lock-path=${join(folder, 'lock')}`,
+        `spool-path=${join(folder, 'spool')}`,
+        'compress-type=zst',
+        'process-max=2',
+        'start-fast=y',
+        'archive-async=y',
+        'archive-push-queue-max=100GB',
+        '[bench]',
+        `pg1-path=${cluster.dataFolder}`,
+        `pg1-socket-path=${cluster.server.folder}`,
+        `pg1-port=${cluster.server.port}`,
+        'pg1-user=postgres',
+        '',
+      ].join('\n'),
+    );
+    await measureCommand(peer.#command('stanza-create'), folder);
+    return peer;
+  }
+
+  get archiveCommand(): string {
+    return `pgbackrest --config=${this.#configuration} --stanza=bench archive-push %p`;
+  }
+
+  backup(type: 'full' | 'incr'): Command {
+    return this.#command('backup', `--type=${type}`);
+  }
+
+  restore(target: string): Command {
+    return this.#command('restore', `--pg1-path=${target}`, '--type=immediate');
+  }
+
+  /** Makes a folder that the server's account owns. */
+  async makeFolder(folder: string): Promise<string> {
+    await mkdir(folder, { recursive: true, mode: 0o750 });
+    const { uid, gid } = this.#cluster.server.account ?? {};
+    if (uid !== undefined && gid !== undefined) await chown(folder, uid, gid);
+    return folder;
+  }
+
+  #command(...words: string[]): Command {
+    const { environment } = this.#cluster.tool('psql');
+    return this.#cluster.asServer({
+      program: 'pgbackrest',
+      commandLine: [`--config=${this.#configuration}`, '--stanza=bench', ...words],
+      environment,
+    });
+  }
+}
+
+/** Bytes of log that the server writes by itself between two looks. */
+const NEARLY_NOTHING = 65_536;
+const PATIENCE_SECONDS = 120;
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE_SECONDS * 1000;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`It was not so within ${PATIENCE_SECONDS} s.`);
+    await delay(100);
+  }
+}
+
+async function secondsUntil(condition: () => Promise<boolean>): Promise<number> {
+  const begun = performance.now();
+  await until(condition);
+  return (performance.now() - begun) / 1000;
+}

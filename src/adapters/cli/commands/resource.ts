@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import type { ConnectionCheck } from '../../../core/ports/connection-check.ts';
+import type { CommandSession } from '../command-session.ts';
+import { ExitCode } from '../exit-codes.ts';
+import { printable } from '../table.ts';
+
+export function define(command: Command, session: CommandSession): void {
+  command
+    .command('test')
+    .description('Say what a backup of a resource would find, what is missing and how to get it.')
+    .argument('<resource>', 'id of the resource')
+    .addHelpText('after', '\nChanges nothing. Exit code 1 if a check fails; warnings leave it 0.')
+    .action((id: string) => testResource(session, id));
+}
+
+async function testResource(session: CommandSession, id: string): Promise<void> {
+  const application = await session.application();
+  session.deed = { action: 'resource.test', subject: id };
+  const { ok, checks } = await application.resources.test({ id }, session.signal);
+  const failed = checks.filter(({ outcome }) => outcome === 'failed').map(({ name }) => name);
+  session.deed = { action: 'resource.test', subject: id, details: { ok, failed } };
+  if (!ok) session.exitCode = ExitCode.failure;
+  session.output.result({ resourceId: id, ok, checks }, () => checks.flatMap((check) => lines(session, check)));
+}
+
+const COLORS = { ok: 'green', warning: 'yellow', failed: 'red', skipped: 'bold' } as const;
+const NAME_WIDTH = 18;
+
+function lines(session: CommandSession, { name, outcome, message, advice }: ConnectionCheck): string[] {
+  const mark = session.output.colored(COLORS[outcome], outcome.padEnd(7));
+  const indent = ' '.repeat('skipped  '.length + NAME_WIDTH + 1);
+  return [
+    `${mark}  ${printable(name).padEnd(NAME_WIDTH)} ${printable(message)}`,
+    ...(advice === undefined ? [] : [`${indent}${printable(advice)}`]),
+  ];
+}

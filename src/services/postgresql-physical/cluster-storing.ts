@@ -1,0 +1,210 @@
+import { createHash } from 'node:crypto';
+import { HoldfastError } from '../../core/errors.ts';
+import type { SnapshotWriter, TaskRunner } from '../../core/ports/repository.ts';
+import type { SnapshotRoot } from '../../core/snapshot-record.ts';
+import type { ByteString, TreeEntry } from '../../core/tree-entry.ts';
+import { MANIFEST_PATH, type ReceivedFile } from './backup-manifest.ts';
+import type { SentTablespace } from './base-backup-stream.ts';
+import { ContentStoring } from './content-storing.ts';
+import type { ContentTask, ContentTaskResult, PageRules } from './content-task.ts';
+import type { EarlierFiles } from './earlier-files.ts';
+import { storeReconstructed } from './file-reconstruction.ts';
+import { ByteSource, readIncrementalHeader, wholeFileBlocks, wholeFilePath } from './incremental-file.ts';
+import { relationFileAt } from './relation-file.ts';
+import { OTHER_SEGMENT_BYTES } from './segment-size.ts';
+import { LABEL_PATH, labelOfWhole } from './synthetic-full.ts';
+import { type TarFile, tarFiles } from './tar-files.ts';
+import { TreeAssembly } from './tree-assembly.ts';
+import { WrongPages } from './wrong-pages.ts';
+
+const TASK_MODULE = new URL('./content-task.ts', import.meta.url).href;
+
+export interface ClusterStoringOptions {
+  writer: SnapshotWriter;
+  signal: AbortSignal;
+  pages: PageRules;
+  relationFileBytes: number;
+  checksPages: boolean;
+  /** Of relation files. */
+  segmentBytes: number;
+  /** What an incremental backup builds on; absent for full ones. */
+  earlierFiles?: EarlierFiles;
+  onBytes(bytes: number, path: string): void;
+}
+
+/**
+ * Stores the archives of a base backup as one tree that is laid out as a data folder, with the files of tablespaces below
+ * `pg_tblspc/OID` in the place of links, and the manifest beside them.
+ */
+export class ClusterStoring {
+  /** What came, by path, to be compared with the manifest. */
+  readonly received = new Map<ByteString, ReceivedFile>();
+  /** Bytes of files that were put together from an earlier backup and what changed. */
+  readonly reconstructed = new Map<ByteString, number>();
+  readonly #options: ClusterStoringOptions;
+  readonly #runner: TaskRunner<ContentTask, ContentTaskResult>;
+  readonly #contents: ContentStoring;
+  readonly #tree: TreeAssembly;
+  readonly #wrong = new WrongPages();
+  #label: Buffer | undefined;
+  #readBytes = 0;
+  #storedBytes = 0;
+
+  constructor(options: ClusterStoringOptions) {
+    const { writer, pages } = options;
+    const runner: TaskRunner<ContentTask, ContentTaskResult> = writer.tasks({ module: TASK_MODULE, options: {} });
+    this.#options = options;
+    this.#runner = runner;
+    this.#contents = new ContentStoring(writer, runner, pages);
+    this.#tree = new TreeAssembly(writer, runner);
+  }
+
+  /** Stores one archive: of a tablespace, or of the data folder. */
+  async take(tablespace: SentTablespace | null, archive: AsyncIterable<Uint8Array>): Promise<void> {
+    const prefix = tablespace === null ? '' : `pg_tblspc/${tablespace.oid}/`;
+    for await (const file of tarFiles(archive)) {
+      this.#options.signal.throwIfAborted();
+      const path = prefix + file.path;
+      if (file.kind === 'file') await this.#takeFile(path, file);
+      // A link can only be that of a tablespace, whose files come in its place.
+      else await this.#tree.add({ ...file.metadata, path, type: 'directory', mode: FOLDER_MODE });
+    }
+  }
+
+  /** Waits until all that came is stored and its pages are checked. */
+  async settleContents(): Promise<void> {
+    await this.#contents.finish();
+  }
+
+  /** @throws HoldfastError `postgresql-page-checksum` (damaged) */
+  refuseWrongPages(): void {
+    this.#wrong.refuse();
+  }
+
+  /** `backup_label` as it is stored. */
+  get label(): Buffer {
+    return this.#label ?? Buffer.alloc(0);
+  }
+
+  wrongPageWarnings(): string[] {
+    return this.#wrong.warnings();
+  }
+
+  async finish(manifest: Buffer): Promise<{
+    root: Extract<SnapshotRoot, { kind: 'tree' }>;
+    files: number;
+    /** Of all files as they would be restored, and of what the server sent. */
+    bytes: number;
+    readBytes: number;
+  }> {
+    const modifiedAt = BigInt(Date.now()) * 1_000_000n;
+    const metadata = { mode: 0o600, uid: 0, gid: 0, modifiedAt };
+    await this.#store({ path: MANIFEST_PATH, size: manifest.length, metadata }, [manifest]);
+    await this.#contents.finish();
+    const root = await this.#tree.finish();
+    return { root, files: this.received.size + 1, bytes: this.#storedBytes, readBytes: this.#readBytes };
+  }
+
+  /** Waits for worker threads that may still be at work after a failure. */
+  async settle(): Promise<void> {
+    await this.#contents.settle();
+  }
+
+  async #takeFile(path: ByteString, { size, metadata, bytes }: TarFile): Promise<void> {
+    const hash = createHash('sha256');
+    const { onBytes, signal } = this.#options;
+    const count = (piece: Uint8Array): void => {
+      signal.throwIfAborted();
+      hash.update(piece);
+      this.#readBytes += piece.length;
+      onBytes(this.#readBytes, path);
+    };
+    const file = { path, size, metadata };
+    const counted = observed(bytes, count);
+    const whole = this.#options.earlierFiles === undefined ? undefined : wholeFilePath(path);
+    if (whole !== undefined) await this.#storeChanges({ ...file, path: whole }, counted);
+    else if (path === LABEL_PATH) await this.#storeLabel(file, counted);
+    else await this.#store(file, counted);
+    this.received.set(path, { size, digest: hash.digest() });
+  }
+
+  /** Stores the whole file of which only changed blocks came. */
+  async #storeChanges(
+    { path, metadata }: { path: ByteString; metadata: TarFile['metadata'] },
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const { earlierFiles, pages, segmentBytes } = this.#options;
+    if (earlierFiles === undefined) return;
+    const source = new ByteSource(path, bytes);
+    const header = await readIncrementalHeader(source, pages.pageBytes);
+    const earlier = await earlierFiles.find(path);
+    const size = wholeFileBlocks(header) * pages.pageBytes;
+    this.#begin({ path, size, metadata });
+    await storeReconstructed(
+      { header, source, earlier, pageBytes: pages.pageBytes, segmentBytes },
+      { earlierFiles, contents: this.#contents, runner: this.#runner },
+    );
+    await source.drain();
+    await this.#contents.end();
+    this.#storedBytes += size;
+    this.reconstructed.set(path, size);
+  }
+
+  async #storeLabel(
+    { path, metadata }: { path: ByteString; metadata: TarFile['metadata'] },
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
+    const label = labelOfWhole(Buffer.concat(pieces));
+    this.#label = label;
+    await this.#store({ path, size: label.length, metadata }, [label]);
+  }
+
+  async #store(
+    { path, size, metadata }: { path: ByteString; size: number; metadata: TarFile['metadata'] },
+    bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): Promise<void> {
+    this.#begin({ path, size, metadata });
+    let stored = 0;
+    for await (const piece of bytes) {
+      await this.#contents.write(piece);
+      stored += piece.length;
+    }
+    if (stored !== size) throw incomplete(path, stored, size);
+    await this.#contents.end();
+    this.#storedBytes += size;
+  }
+
+  #begin({ path, size, metadata }: { path: ByteString; size: number; metadata: TarFile['metadata'] }): void {
+    const { segmentBytes, relationFileBytes, checksPages, pages } = this.#options;
+    const relation = relationFileAt(path);
+    const isChecked = relation !== undefined && checksPages;
+    this.#contents.begin({
+      path,
+      size,
+      segmentBytes: relation === undefined ? OTHER_SEGMENT_BYTES : segmentBytes,
+      ...(isChecked ? { firstBlock: relation.part * (relationFileBytes / pages.pageBytes) } : {}),
+      complete: (content) => this.#tree.add({ ...metadata, path, type: 'file', size, content } satisfies TreeEntry),
+      wrongBlocks: (blocks) => this.#wrong.add(path, blocks),
+    });
+  }
+}
+
+const FOLDER_MODE = 0o700;
+
+async function* observed(
+  bytes: AsyncIterable<Uint8Array>,
+  look: (piece: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of bytes) {
+    look(piece);
+    yield piece;
+  }
+}
+
+function incomplete(path: ByteString, stored: number, size: number): HoldfastError {
+  const name = Buffer.from(path, 'latin1').toString();
+  const message = `${name} came with ${stored} bytes instead of ${size}. Nothing was backed up; try again.`;
+  return new HoldfastError('damaged', 'postgresql-archive-damaged', message, { details: { path: name } });
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { HoldfastError } from '../../core/errors.ts';
+import { connectionSchema } from '../postgresql/connection-schema.ts';
+
+const schema = z.strictObject({
+  connection: connectionSchema,
+  /** Whether the server writes a checkpoint at once, or spreads it as it does by itself, for minutes. */
+  checkpoint: z.enum(['fast', 'spread']).default('fast'),
+  /** What to do where a page's checksum is wrong: give up, tell it, or not look. */
+  checksums: z.enum(['fail', 'warn', 'off']).default('fail'),
+  /** KiB per second that the server sends at most. */
+  maxRate: z.int().min(32).max(1_048_576).optional(),
+  /** How the server calls the backup, in `backup_label` and in its log. */
+  label: z.string().min(1).max(200).default('holdfast'),
+  /** Keeps the server from removing WAL that the backup needs, by a slot that ends with it. */
+  temporarySlot: z.boolean().default(true),
+  /** Go on where another cluster is found than the one that earlier backups are of. */
+  acceptNewSystem: z.boolean().default(false),
+});
+
+export type PhysicalConfiguration = z.infer<typeof schema>;
+
+/** @throws HoldfastError `configuration-invalid` naming the field */
+export function parsePhysicalConfiguration(configuration: unknown): PhysicalConfiguration {
+  const parsed = schema.safeParse(configuration);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? 'The configuration' : `\`${issue.path.join('.')}\``;
+  throw new HoldfastError(
+    'invalid',
+    'configuration-invalid',
+    `${where} of a \`postgresql-physical\` resource is not valid: ${issue?.message ?? 'unknown'}. It needs \`connection\`; docs/postgresql-physical.md lists the rest.`,
+  );
+}

@@ -1,0 +1,213 @@
+import type { SnapshotWriter, TaskRunner } from '../../core/ports/repository.ts';
+import type { ByteString, Content, ContentSegment } from '../../core/tree-entry.ts';
+import {
+  type ContentPart,
+  type ContentTask,
+  type ContentTaskResult,
+  type PageRules,
+  type StoredPart,
+  unpacked,
+} from './content-task.ts';
+
+/** A file whose bytes are to come. */
+export interface NewContent {
+  path: ByteString;
+  /** bytes; exactly so many come */
+  size: number;
+  segmentBytes: number;
+  /** Number of the file's first page in its relation, where pages are to be checked. */
+  firstBlock?: number;
+  /** Called when all of it is stored. */
+  complete(content: Content): Promise<void>;
+  wrongBlocks(blocks: readonly number[]): void;
+}
+
+interface OpenContent {
+  file: NewContent;
+  /** Bytes that were put into batches. */
+  taken: number;
+  /** Parts whose results are not there yet, and whether more will come. */
+  waiting: number;
+  closed: boolean;
+  inline: Uint8Array | undefined;
+  segments: ContentSegment[];
+}
+
+interface Batch {
+  buffer: Buffer;
+  used: number;
+  parts: ContentPart[];
+  owners: PartOwner[];
+}
+
+interface PartOwner {
+  open: OpenContent;
+  /** Segments that are stored already and come at this place. */
+  ready?: readonly ContentSegment[];
+}
+
+/**
+ * Stores the contents of files that come one after the other: gathers them in batches, which worker threads cut at fixed places
+ * and store. Memory is a few batches and the lists of segments of files that are under way.
+ */
+export class ContentStoring {
+  readonly #writer: SnapshotWriter;
+  readonly #runner: TaskRunner<ContentTask, ContentTaskResult>;
+  readonly #pages: PageRules;
+  readonly #free: Buffer[] = [];
+  readonly #inFlight: { owners: readonly PartOwner[]; stored: Promise<StoredPart[]> }[] = [];
+  #batch: Batch | undefined;
+  #open: OpenContent | undefined;
+
+  constructor(writer: SnapshotWriter, runner: TaskRunner<ContentTask, ContentTaskResult>, pages: PageRules) {
+    this.#writer = writer;
+    this.#runner = runner;
+    this.#pages = pages;
+  }
+
+  /** Begins a file; the one before must have got all its bytes. */
+  begin(file: NewContent): void {
+    this.#open = { file, taken: 0, waiting: 0, closed: false, inline: undefined, segments: [] };
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const open = this.#require();
+    for (let done = 0; done < bytes.length; ) {
+      const { batch, part, room } = await this.#part(open);
+      const length = Math.min(room, bytes.length - done);
+      batch.buffer.set(bytes.subarray(done, done + length), batch.used);
+      batch.used += length;
+      part.length += length;
+      open.taken += length;
+      done += length;
+    }
+  }
+
+  /** Adds segments that are stored already, at a place where a segment begins. */
+  reuse(segments: readonly ContentSegment[]): void {
+    const open = this.#require();
+    const length = segments.reduce((sum, segment) => sum + segment.length, 0);
+    open.taken += length;
+    // Its place among what is still being stored is kept by a part of its own.
+    const batch = this.#currentBatch();
+    batch.parts.push({ offset: batch.used, length: 0, segmentBytes: open.file.segmentBytes, isWhole: false });
+    batch.owners.push({ open, ready: segments });
+    open.waiting++;
+  }
+
+  async end(): Promise<void> {
+    const open = this.#require();
+    open.closed = true;
+    this.#open = undefined;
+    if (open.waiting === 0 && open.taken === 0) await open.file.complete({ inline: new Uint8Array() });
+  }
+
+  /** Stores what is left and waits for all of it. */
+  async finish(): Promise<void> {
+    this.#submit();
+    while (this.#inFlight.length > 0) await this.#takeFirst();
+  }
+
+  /** Waits for the worker threads after a failure: they may still be reading the buffers. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#inFlight.map(({ stored }) => stored));
+  }
+
+  #require(): OpenContent {
+    if (this.#open === undefined) throw new Error('No file was begun.');
+    return this.#open;
+  }
+
+  /** The part of the current batch that takes the open file's next bytes, and how many it can take. */
+  async #part(open: OpenContent): Promise<{ batch: Batch; part: ContentPart; room: number }> {
+    const { file } = open;
+    let batch = this.#currentBatch();
+    const owner = batch.owners.at(-1);
+    const last = owner?.open === open && owner.ready === undefined ? batch.parts.at(-1) : undefined;
+    const left = file.size - open.taken;
+    if (last !== undefined) {
+      const room = this.#roomFor(file, batch.buffer.length - last.offset, left + last.length) - last.length;
+      if (room > 0) return { batch, part: last, room };
+    } else {
+      const room = this.#roomFor(file, batch.buffer.length - batch.used, left);
+      if (room > 0) return { batch, part: this.#addPart(batch, open), room };
+    }
+    this.#submit();
+    while (this.#inFlight.length >= BATCHES_IN_FLIGHT) await this.#takeFirst();
+    batch = this.#currentBatch();
+    return { batch, part: this.#addPart(batch, open), room: this.#roomFor(file, batch.buffer.length, left) };
+  }
+
+  /** A part that does not reach the file's end ends where a segment does. */
+  #roomFor({ segmentBytes }: NewContent, room: number, left: number): number {
+    return left <= room ? left : Math.floor(room / segmentBytes) * segmentBytes;
+  }
+
+  #addPart(batch: Batch, open: OpenContent): ContentPart {
+    const { firstBlock, segmentBytes, size } = open.file;
+    // Pages are looked at as words.
+    batch.used = Math.ceil(batch.used / WORD_BYTES) * WORD_BYTES;
+    const room = batch.buffer.length - batch.used;
+    const part: ContentPart = {
+      offset: batch.used,
+      length: 0,
+      segmentBytes,
+      isWhole: open.taken === 0 && size <= room,
+      ...(firstBlock === undefined ? {} : { firstBlock: firstBlock + open.taken / this.#pages.pageBytes }),
+    };
+    batch.parts.push(part);
+    batch.owners.push({ open });
+    open.waiting++;
+    return part;
+  }
+
+  #currentBatch(): Batch {
+    const buffer = this.#batch?.buffer ?? this.#free.pop() ?? Buffer.from(new SharedArrayBuffer(BATCH_BYTES));
+    this.#batch ??= { buffer, used: 0, parts: [], owners: [] };
+    return this.#batch;
+  }
+
+  #submit(): void {
+    const batch = this.#batch;
+    if (batch === undefined || batch.parts.length === 0) return;
+    this.#batch = undefined;
+    const { buffer, used, parts, owners } = batch;
+    const task: ContentTask = { kind: 'store', bytes: buffer.subarray(0, used), parts, pages: this.#pages };
+    const stored = this.#runner.run(task) as Promise<StoredPart[]>;
+    // It is awaited when its turn comes.
+    stored.then(
+      () => this.#free.push(buffer),
+      () => undefined,
+    );
+    this.#inFlight.push({ owners, stored });
+  }
+
+  async #takeFirst(): Promise<void> {
+    const first = this.#inFlight[0];
+    if (first === undefined) return;
+    const parts = await first.stored;
+    this.#inFlight.shift();
+    for (const [index, part] of parts.entries()) await this.#take(first.owners[index] as PartOwner, part);
+  }
+
+  async #take({ open, ready }: PartOwner, { content, wrongBlocks }: StoredPart): Promise<void> {
+    if (wrongBlocks.length > 0) open.file.wrongBlocks(wrongBlocks);
+    if ('inline' in content) open.inline = content.inline;
+    else for (const segment of ready ?? unpacked(content)) open.segments.push(segment);
+    open.waiting--;
+    if (!open.closed || open.waiting > 0) return;
+    const { inline, segments, file } = open;
+    open.segments = [];
+    await file.complete(inline === undefined ? await this.#listed(segments) : { inline });
+  }
+
+  async #listed(segments: readonly ContentSegment[]): Promise<Content> {
+    return segments.length > LONG_LIST ? this.#writer.storeSegments(segments) : { segments };
+  }
+}
+
+const BATCH_BYTES = 2 * 1024 * 1024;
+const BATCHES_IN_FLIGHT = 4;
+const WORD_BYTES = 4;
+/** Segments beyond this many make the file's list a paged one. */
+const LONG_LIST = 1000;

@@ -1,0 +1,113 @@
+import type { EncodedEntries, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
+import type { ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
+import { pageChecksum } from './page-checksum.ts';
+
+export type ContentTask =
+  | { kind: 'store'; bytes: Uint8Array; parts: readonly ContentPart[]; pages: PageRules }
+  | { kind: 'find'; segments: readonly ContentSegment[] }
+  | { kind: 'encode'; entries: readonly TreeEntry[] };
+
+/** A run of one file's bytes in a batch. */
+export interface ContentPart {
+  offset: number;
+  length: number;
+  segmentBytes: number;
+  /** The whole file, which may then be small enough to lie in its entry. */
+  isWhole: boolean;
+  /** Number of the first page in its relation, where pages are to be checked. */
+  firstBlock?: number;
+}
+
+export interface PageRules {
+  pageBytes: number;
+  /** LSN: pages that changed since are made whole by WAL, so they may be torn. */
+  startLsn: bigint;
+}
+
+export interface StoredPart {
+  content: { inline: Uint8Array } | PackedSegments;
+  /** Numbers of pages whose checksum is wrong, the first few. */
+  wrongBlocks: readonly number[];
+}
+
+/** Segments on their way between threads: thousands of small arrays would take longer and more memory. */
+export interface PackedSegments {
+  /** All ids, one after the other. */
+  ids: Uint8Array;
+  lengths: Uint32Array;
+}
+
+export type ContentTaskResult = StoredPart[] | boolean | EncodedEntries;
+
+/** Runs in the worker threads: cuts at fixed places, so that a changed page makes one new chunk, and checks pages. */
+export function createTaskHandler(context: TaskContext): TaskHandler<ContentTask, ContentTaskResult> {
+  return {
+    transferables(result) {
+      if (!Array.isArray(result)) return [];
+      return result.flatMap(({ content }) =>
+        'ids' in content ? [bufferOf(content.ids), bufferOf(content.lengths)] : [],
+      );
+    },
+    handle(task) {
+      switch (task.kind) {
+        case 'store':
+          return task.parts.map((part) => storePart(context, task.bytes, part, task.pages));
+        case 'find':
+          return context.isStored({ segments: task.segments });
+        case 'encode':
+          return encode(context, task.entries);
+      }
+    },
+  };
+}
+
+function bufferOf({ buffer }: Uint8Array | Uint32Array): ArrayBuffer {
+  return buffer as ArrayBuffer;
+}
+
+function storePart(context: TaskContext, batch: Uint8Array, part: ContentPart, rules: PageRules): StoredPart {
+  const bytes = batch.subarray(part.offset, part.offset + part.length);
+  const wrongBlocks = part.firstBlock === undefined ? [] : findWrongBlocks(bytes, part.firstBlock, rules);
+  return { content: store(context, bytes, part), wrongBlocks };
+}
+
+function store({ sink, inlineLimit }: TaskContext, bytes: Uint8Array, part: ContentPart): StoredPart['content'] {
+  if (part.isWhole && bytes.length <= inlineLimit) return { inline: Uint8Array.from(bytes) };
+  const segments: ContentSegment[] = [];
+  for (let at = 0; at < bytes.length; at += part.segmentBytes)
+    segments.push(...sink.store(bytes.subarray(at, at + part.segmentBytes)));
+  const ids = segments.flatMap(({ id }) => (id === null ? [] : [id]));
+  return { ids: Uint8Array.from(Buffer.concat(ids)), lengths: Uint32Array.from(segments, ({ length }) => length) };
+}
+
+export function unpacked({ ids, lengths }: PackedSegments): ContentSegment[] {
+  const idBytes = ids.length / lengths.length;
+  return Array.from(lengths, (length, index) => ({ id: ids.subarray(index * idBytes, (index + 1) * idBytes), length }));
+}
+
+/** As the server decides (verify_page_checksum in basebackup.c): new pages have none yet, newer ones may be torn. */
+function findWrongBlocks(bytes: Uint8Array, firstBlock: number, { pageBytes, startLsn }: PageRules): number[] {
+  const wrong: number[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at + pageBytes <= bytes.length; at += pageBytes) {
+    // pd_upper is zero in a page that was never initialised.
+    if (view.getUint16(at + 14, true) === 0) continue;
+    const lsn = (BigInt(view.getUint32(at, true)) << 32n) | BigInt(view.getUint32(at + 4, true));
+    if (lsn >= startLsn) continue;
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, pageBytes / 4);
+    const block = firstBlock + at / pageBytes;
+    if (pageChecksum(words, block) !== view.getUint16(at + 8, true)) wrong.push(block);
+    if (wrong.length >= MOST_WRONG_BLOCKS) break;
+  }
+  return wrong;
+}
+
+const MOST_WRONG_BLOCKS = 10;
+
+function encode(context: TaskContext, entries: readonly TreeEntry[]): EncodedEntries {
+  const encoded = entries.map((entry) => context.encodeEntry(entry));
+  const ends = new Uint32Array(encoded.length);
+  let end = 0;
+  for (const [index, { length }] of encoded.entries()) ends[index] = end += length;
+  return { bytes: Uint8Array.from(Buffer.concat(encoded)), ends, paths: entries.map(({ path }) => path) };
+}

@@ -1,0 +1,25 @@
+import type { Service } from '../../core/ports/service.ts';
+import type { ResolveSecret } from '../postgresql/connection.ts';
+import { backUpCluster } from './backup.ts';
+import { parsePhysicalConfiguration } from './configuration.ts';
+import { restoreCluster } from './restore.ts';
+import type { WalGetCommand } from './wal-get-command.ts';
+
+/**
+ * Backs up a whole PostgreSQL cluster physically, by the replication protocol, and restores it into a data folder.
+ *
+ * @param resolveSecret reads what a reference to a password names
+ * @param walGet how a restored server asks this Holdfast for WAL
+ */
+export function createPostgresqlPhysicalService(resolveSecret: ResolveSecret, walGet: WalGetCommand): Service {
+  return {
+    name: 'postgresql-physical',
+    description: 'A whole PostgreSQL cluster as base backups by the replication protocol, restored into a data folder.',
+    contentKind: 'tree',
+    backupTypes: ['full', 'incremental', 'differential'],
+    source: 'fetched',
+    parseConfiguration: parsePhysicalConfiguration,
+    backup: (context) => backUpCluster(context, resolveSecret),
+    restore: (context) => restoreCluster(context, walGet),
+  };
+}

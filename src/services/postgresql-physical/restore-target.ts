@@ -1,0 +1,210 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  statfs,
+} from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import type { RecordedCluster } from './recorded-cluster.ts';
+import type { RestoreOptions } from './restore-options.ts';
+import type { FileOwner } from './restore-task.ts';
+
+/** A folder that a restore fills: absent, or there and empty. */
+interface FreeFolder {
+  path: string;
+  exists: boolean;
+}
+
+export interface TargetPlan {
+  data: FreeFolder;
+  /** By OID. */
+  tablespaces: ReadonlyMap<string, FreeFolder>;
+  /** null: this process's own account */
+  owner: FileOwner | null;
+}
+
+/**
+ * Decides where all goes and makes sure that nothing is in the way; touches nothing.
+ *
+ * @throws HoldfastError `restore-target-in-use` (locked), `target-not-empty`, `target-not-a-folder`, `target-folder-missing`,
+ * `targets-overlap` (conflict), `options-invalid`, `owner-unknown` (invalid)
+ */
+export async function planTarget(options: RestoreOptions, cluster: RecordedCluster): Promise<TargetPlan> {
+  const data = await freeFolder(options.target, 'target');
+  const tablespaces = new Map<string, FreeFolder>();
+  for (const [oid, location] of tablespaceFolders(options, cluster))
+    tablespaces.set(oid, await freeFolder(location, `tablespaces.${oid}`));
+  refuseOverlap([data, ...tablespaces.values()].map((each) => each.path));
+  return { data, tablespaces, owner: await ownerFor(options, data.path) };
+}
+
+function tablespaceFolders({ tablespaces }: RestoreOptions, cluster: RecordedCluster): Map<string, string> {
+  const known = new Set(cluster.tablespaces.flatMap(({ oid, location }) => [oid, location]));
+  const unknown = Object.keys(tablespaces).find((each) => !known.has(each));
+  if (unknown !== undefined) {
+    const have = cluster.tablespaces.map(({ oid, location }) => `${oid} (${location})`).join(', ') || 'none';
+    const message = `\`tablespaces\` names "${unknown}", which this backup does not have. It has: ${have}.`;
+    throw new HoldfastError('invalid', 'options-invalid', message);
+  }
+  return new Map(
+    cluster.tablespaces.map(({ oid, location }) => [
+      oid,
+      path.resolve(tablespaces[oid] ?? tablespaces[location] ?? location),
+    ]),
+  );
+}
+
+async function freeFolder(given: string, option: string): Promise<FreeFolder> {
+  const parent = await realpath(path.dirname(path.resolve(given))).catch(() => undefined);
+  if (parent === undefined) {
+    const message = `The folder ${path.dirname(given)}, in which ${given} would be made, does not exist. Make it, or name another place by \`${option}\`.`;
+    throw new HoldfastError('conflict', 'target-folder-missing', message, { details: { path: given } });
+  }
+  const folder = path.join(parent, path.basename(path.resolve(given)));
+  const status = await lstat(folder).catch(absent);
+  if (status === undefined) return { path: folder, exists: false };
+  if (!status.isDirectory()) {
+    const message = `${folder} exists and is no folder. Name another place by \`${option}\`; nothing was changed.`;
+    throw new HoldfastError('conflict', 'target-not-a-folder', message, { details: { path: folder } });
+  }
+  const names = await readdir(folder);
+  if (names.length === 0) return { path: folder, exists: true };
+  if (names.includes('postmaster.pid')) throw await inUse(folder);
+  const message = `${folder} is not empty, and a restore replaces nothing. Move it away (keep it until the restored server is proven to be good), or name another place by \`${option}\`.`;
+  throw new HoldfastError('conflict', 'target-not-empty', message, { details: { path: folder } });
+}
+
+async function inUse(folder: string): Promise<HoldfastError> {
+  const [first = ''] = (await readFile(path.join(folder, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
+  const message = `A server runs in ${folder}, or did not end orderly there (postmaster.pid names process ${first || 'unknown'}). Nothing was changed; stop it and move the folder away, or name another place by \`target\`.`;
+  return new HoldfastError('locked', 'restore-target-in-use', message, { details: { path: folder, process: first } });
+}
+
+function refuseOverlap(folders: readonly string[]): void {
+  for (const [index, inner] of folders.entries())
+    for (const [other, outer] of folders.entries())
+      if (index !== other && (inner === outer || inner.startsWith(`${outer}/`))) {
+        const message = `${inner} lies in ${outer}, and both are to be made by this restore. Name places beside each other.`;
+        throw new HoldfastError('conflict', 'targets-overlap', message);
+      }
+}
+
+/** A server does not start as root, so files that root restores go to another account. */
+async function ownerFor({ owner }: RestoreOptions, target: string): Promise<FileOwner | null> {
+  if (process.geteuid?.() !== 0) {
+    if (owner === undefined) return null;
+    const message = 'Only root can give files to another account. Leave `owner` away, or run Holdfast as root.';
+    throw new HoldfastError('invalid', 'options-invalid', message);
+  }
+  if (owner !== undefined) return accountOf(String(owner));
+  const { uid, gid } = await stat(path.dirname(target));
+  return uid === 0 ? accountOf('postgres') : { uid, gid };
+}
+
+async function accountOf(name: string): Promise<FileOwner> {
+  const id = async (option: string): Promise<number> =>
+    Number((await promisify(execFile)('id', [option, name])).stdout);
+  try {
+    const [uid, gid] = await Promise.all([id('-u'), id('-g')]);
+    if (uid !== 0) return { uid, gid };
+  } catch (cause) {
+    const message = `There is no account "${name}" on this machine that could own the data folder. Name one by \`owner\`.`;
+    throw new HoldfastError('invalid', 'owner-unknown', message, { cause });
+  }
+  const message = 'A PostgreSQL server does not run as root. Name another account by `owner`.';
+  throw new HoldfastError('invalid', 'owner-unknown', message);
+}
+
+/** The folders of a restore while they are filled. */
+export class TargetFolders {
+  /** Where the data folder is written: beside the target until all is there, or in it where it exists. */
+  readonly working: string;
+  readonly #plan: TargetPlan;
+  readonly #begun: FreeFolder[] = [];
+
+  constructor(plan: TargetPlan) {
+    const { path: target, exists } = plan.data;
+    this.#plan = plan;
+    this.working = exists ? target : `${target}.holdfast-${randomBytes(6).toString('hex')}`;
+  }
+
+  async make(): Promise<void> {
+    const { data, tablespaces } = this.#plan;
+    for (const each of [{ ...data, path: this.working }, ...tablespaces.values()]) {
+      if (!each.exists) await mkdir(each.path, { mode: 0o700 });
+      this.#begun.push(each);
+      await this.#own(each.path);
+    }
+  }
+
+  /** Gives the data folder its name and makes that durable. @throws HoldfastError `target-not-empty` (conflict) */
+  async finish(): Promise<void> {
+    const { data, tablespaces } = this.#plan;
+    for (const each of tablespaces.values()) await syncFolder(path.dirname(each.path));
+    if (!data.exists) {
+      const status = await lstat(data.path).catch(absent);
+      if (status !== undefined) {
+        const message = `${data.path} came while the restore ran, and a restore replaces nothing. Move it away and restore again.`;
+        throw new HoldfastError('conflict', 'target-not-empty', message);
+      }
+      await rename(this.working, data.path);
+    }
+    await syncFolder(path.dirname(data.path));
+  }
+
+  /** Removes what was written, after a failure; folders that were there stay, empty again. @returns those that resist */
+  async remove(): Promise<string[]> {
+    const left: string[] = [];
+    for (const { path: folder, exists } of this.#begun) {
+      try {
+        if (!exists) await rm(folder, { recursive: true, force: true });
+        else
+          for (const name of await readdir(folder)) await rm(path.join(folder, name), { recursive: true, force: true });
+      } catch {
+        left.push(folder);
+      }
+    }
+    return left;
+  }
+
+  async #own(folder: string): Promise<void> {
+    await chmod(folder, 0o700);
+    const { owner } = this.#plan;
+    if (owner !== null) await chown(folder, owner.uid, owner.gid);
+  }
+}
+
+/** @throws HoldfastError `target-space-short` (unavailable) */
+export async function requireRoom({ data }: TargetPlan, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(path.dirname(data.path));
+  const free = bavail * bsize;
+  if (free >= bytes) return;
+  const message = `The disk of ${data.path} has ${free} bytes left, and the restore needs ${bytes}. Make room, or restore to another place.`;
+  throw new HoldfastError('unavailable', 'target-space-short', message, { details: { free, needed: bytes } });
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function absent(error: unknown): undefined {
+  if (systemErrorCode(error) === 'ENOENT') return undefined;
+  throw error;
+}
