@@ -240,5 +240,11 @@ describe('the log of a SQLite database', () => {
       const result = await requireRestored(each, 'from the backup');
       assert.equal(result?.begunWith, backup.id);
     }
+    const target = rig.place('by-option.db');
+    const { restores, operations } = rig.managed.application;
+    const options = { target, at: between.moment.toISOString() };
+    const { operation } = await restores.restore({ backupId: backup.id, createdBy: 'test', options });
+    assert.equal((await operations.wait(operation.id, 60_000)).status, 'completed');
+    assert.deepEqual(query(target, ALL), [between.content]);
   });
 });

@@ -47,6 +47,7 @@ class DatabaseCapture {
   /** What keeps it from looking now; the state shows it. */
   #trouble: { code: string; since: number } | undefined;
   #hasLooked = false;
+  readonly #told = new Set<string>();
   #busy: Promise<unknown> = Promise.resolve();
   #aside = 0;
 
@@ -148,7 +149,10 @@ class DatabaseCapture {
       this.#tellTrouble(error);
       return undefined;
     }
-    for (const warning of new Set(seen.warnings)) warn(warning);
+    for (const warning of seen.warnings) {
+      if (!this.#told.has(warning)) warn(warning);
+      this.#told.add(warning);
+    }
     if (seen.change !== 'none') await this.#store(seen);
     this.#through = seen.through;
     this.#trouble = undefined;
