@@ -159,6 +159,22 @@ describe('when something goes wrong, the log of a SQLite database', () => {
     );
   });
 
+  test('puts nothing in place that is not the state which was seen', async () => {
+    await rig.follow(file);
+    await rig.backUp();
+    await note('one');
+    await rig.unfollow();
+    const log = rig.managed.application.logs.of('shop');
+    const last = (await log.pieces()).at(-1)!;
+    const state = String(last.facts.state).replace(/^./, (digit) => (digit === '0' ? '1' : '0'));
+    const at = new Date().toISOString();
+    const facts = { ...last.facts, state, since: last.facts.at!, unchangedUntil: last.facts.at!, at };
+    await log.append({ from: last.to, to: `${Number(last.to) + 1}`, facts, content: [await log.read(last)] });
+    await assert.rejects(notesAt(new Date(at)), { code: 'restored-state-differs' });
+    assert.deepEqual(await readdir(rig.folder), ['shop.db']);
+    assert.equal(await notesAt(new Date(String(last.facts.at))), 'one');
+  });
+
   test('keeps the newest state of each minute when older pieces are merged, even if that was interrupted', async () => {
     await rig.follow(file);
     await rig.backUp();
