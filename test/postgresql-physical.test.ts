@@ -88,6 +88,8 @@ describe('a physical backup of PostgreSQL', { skip: SKIP_REASON, timeout: 1_200_
     const options = { target: rig.place('dry'), tablespaces: { [oid]: far }, dryRun: true };
     const { result } = completed(await rig.restore(backup, options));
     assert.deepEqual([result?.dryRun, result?.tablespaces], [true, { [oid]: far }]);
+    const plan = result?.plan as { created: { names: string[] }; bytes: number };
+    assert.deepEqual([plan.created.names, plan.bytes], [[options.target, far], backup.size]);
     assert.match(String(result?.start), /^pg_ctl -D .*dry start$/);
     assert.ok(!existsSync(options.target) && !existsSync(far));
   });
@@ -142,5 +144,27 @@ describe('a physical backup of PostgreSQL', { skip: SKIP_REASON, timeout: 1_200_
     } finally {
       await server.remove();
     }
+  });
+
+  test('is foretold by a test of the connection', async () => {
+    const outcomes = async (configuration: Record<string, unknown>) => {
+      const whole = { connection: rig.server.connection(), ...configuration };
+      const { checks } = await rig.managed.application.resources.test({
+        service: 'postgresql-physical',
+        configuration: whole,
+      });
+      return checks;
+    };
+    const good = await outcomes({});
+    assert.deepEqual(
+      good.filter(({ outcome }) => outcome === 'failed' || outcome === 'warning'),
+      [],
+    );
+    assert.ok(good.some(({ name, message }) => name === 'version' && message.includes('PostgreSQL 15.')));
+    await rig.server.sql(`CREATE ROLE unable LOGIN PASSWORD '${rig.server.password}'`);
+    const bad = await outcomes({ connection: rig.server.connection('unable') });
+    const failures = bad.filter(({ outcome }) => outcome === 'failed');
+    assert.match(failures[0]?.message ?? '', /may not make a physical backup.*ALTER ROLE "unable" REPLICATION/);
+    assert.deepEqual(await rig.leftovers(), { senders: 0, slots: 0 });
   });
 });

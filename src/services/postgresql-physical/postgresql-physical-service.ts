@@ -1,7 +1,9 @@
 import type { Service } from '../../core/ports/service.ts';
 import type { ResolveSecret } from '../postgresql/connection.ts';
 import { backUpCluster } from './backup.ts';
+import { createPostgresqlLog } from './capture.ts';
 import { parsePhysicalConfiguration } from './configuration.ts';
+import { testCluster } from './connection-test.ts';
 import { restoreCluster } from './restore.ts';
 import type { WalGetCommand } from './wal-get-command.ts';
 
@@ -21,5 +23,7 @@ export function createPostgresqlPhysicalService(resolveSecret: ResolveSecret, wa
     parseConfiguration: parsePhysicalConfiguration,
     backup: (context) => backUpCluster(context, resolveSecret),
     restore: (context) => restoreCluster(context, walGet),
+    log: createPostgresqlLog(resolveSecret),
+    test: (context) => testCluster(context, resolveSecret),
   };
 }

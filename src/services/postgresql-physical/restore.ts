@@ -3,6 +3,7 @@ import path from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
 import type { RestoreContext, ServiceRestore } from '../../core/ports/service.ts';
+import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
 import type { Content } from '../../core/tree-entry.ts';
 import { ClusterWriting } from './cluster-writing.ts';
 import { type RecordedCluster, recordedCluster } from './recorded-cluster.ts';
@@ -30,7 +31,7 @@ export async function restoreCluster(context: RestoreContext, walGet: WalGetComm
   if (target.tablespaces.size === 0) await requireRoom(target, context.backup.size);
   context.signal.throwIfAborted();
   const job = { context, options, reader, cluster, recovery, target };
-  if (options.dryRun) return { report: { dryRun: true, ...describe(job), bytes: context.backup.size } };
+  if (options.dryRun) return { report: { dryRun: true, ...describe(job) }, plan: planOf(job) };
   const written = await writeCluster(job);
   return { report: { dryRun: false, ...describe(job), ...written } };
 }
@@ -122,6 +123,12 @@ function writeOwned(file: string, text: string, owner: FileOwner | null): string
     closeSync(descriptor);
   }
   return place;
+}
+
+/** Nothing is ever replaced, so folders are all that there is to tell. */
+function planOf({ context, target }: RestoreJob) {
+  const folders = [target.data, ...target.tablespaces.values()].map((each) => each.path);
+  return servicePlan({ created: plannedNames(folders), bytes: context.backup.size });
 }
 
 function describe({ options, cluster, recovery, target }: RestoreJob): Readonly<Record<string, unknown>> {

@@ -1,7 +1,8 @@
 import type { ErrorKind } from '../../core/errors.ts';
+import type { QueryValue } from './database-query.ts';
 
 /** What the process that opens databases is asked to do. */
-export type DatabaseJob = CopyJob | InspectJob | ProbeJob | LookJob | ReplaceJob | FollowJob | LetGoJob;
+export type DatabaseJob = CopyJob | InspectJob | ProbeJob | LookJob | ReplaceJob | QueryJob | FollowJob | LetGoJob;
 
 /** Makes a consistent copy of a live database. */
 export interface CopyJob {
@@ -88,6 +89,13 @@ export interface SeenChange {
   milliseconds: number;
 }
 
+/** Asks a database file that nobody else has open for one value. */
+export interface QueryJob {
+  kind: 'query';
+  path: string;
+  sql: string;
+}
+
 export type CheckDepth = 'none' | 'quick' | 'full';
 
 export interface JobResults {
@@ -98,6 +106,7 @@ export interface JobResults {
   replace: Replacement;
   follow: SeenChange;
   'let-go': null;
+  query: { value: QueryValue };
 }
 
 /** What a copy of a database holds. */

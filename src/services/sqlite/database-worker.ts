@@ -3,6 +3,7 @@ import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts'
 import { inspectDatabase } from './database-facts.ts';
 import { DatabaseFollower } from './database-follower.ts';
 import type { DatabaseJob, JobFailure, JobResults, MessageFromProcess } from './database-job.ts';
+import { queryValue } from './database-query.ts';
 import { copyDatabase } from './online-copy.ts';
 import { probeDatabase } from './probe-database.ts';
 import { lookAtTarget, replaceTarget } from './target-replacement.ts';
@@ -47,6 +48,8 @@ async function run(job: DatabaseJob): Promise<JobResults[keyof JobResults]> {
     case 'let-go':
       follower.close();
       return null;
+    case 'query':
+      return { value: queryValue(job.path, job.sql) };
   }
 }
 

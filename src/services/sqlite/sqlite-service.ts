@@ -5,6 +5,8 @@ import { parseSqliteConfiguration } from './configuration.ts';
 import { testDatabase } from './database-test.ts';
 import { readDatabase } from './read-database.ts';
 import { restoreDatabase } from './restore.ts';
+import { parseSqliteAssertions } from './sqlite-assertions.ts';
+import { drillDatabase } from './sqlite-drill.ts';
 
 /**
  * Backs up SQLite databases of this machine while they are in use, each as the file that SQLite's own online backup makes, and
@@ -27,6 +29,8 @@ export function createSqliteService(): Service {
       isKept: (configuration) => parseSqliteConfiguration(configuration).log.enabled,
       capture: captureDatabase,
     },
+    drill: drillDatabase,
+    parseAssertions: parseSqliteAssertions,
     test: testDatabase,
   };
 }
