@@ -1,5 +1,5 @@
 import type { Resource } from '../resource.ts';
-import type { SnapshotReader } from './repository.ts';
+import type { SnapshotReader, SnapshotWriter, StoredStream } from './repository.ts';
 
 /**
  * What a service of databases with a log (WAL, a journal of changes) offers beside backups: the log is kept as it grows, so that
@@ -63,7 +63,8 @@ export interface LogPiece {
 }
 
 export interface NewLogPiece extends Pick<LogPiece, 'from' | 'to' | 'facts'> {
-  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** Its bytes; or what stores them in a way of the service's own, such as in the segments of its backups. */
+  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | ((writer: SnapshotWriter) => Promise<StoredStream>);
 }
 
 export interface LogReading {

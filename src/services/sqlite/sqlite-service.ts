@@ -1,5 +1,6 @@
 import type { Service } from '../../core/ports/service.ts';
 import { backUpDatabase } from './backup.ts';
+import { captureDatabase } from './capture.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
 import { testDatabase } from './database-test.ts';
 import { readDatabase } from './read-database.ts';
@@ -24,6 +25,10 @@ export function createSqliteService(): Service {
     restore: restoreDatabase,
     restoresIntoResources: true,
     read: readDatabase,
+    log: {
+      isKept: (configuration) => parseSqliteConfiguration(configuration).log.enabled,
+      capture: captureDatabase,
+    },
     drill: drillDatabase,
     parseAssertions: parseSqliteAssertions,
     test: testDatabase,
