@@ -166,7 +166,6 @@ describe('operations', () => {
 describe('a service that starts', () => {
   test('makes up once for what was due while it did not run', async (context) => {
     const place = await temporaryFolder();
-    context.after(() => place.remove());
     const source = new ScriptedSource();
     const before = await openManagedApplication(place.folder, { services: [source] });
     await before.application.resources.put({ id: 'shop', service: 'scripted' });
@@ -175,7 +174,10 @@ describe('a service that starts', () => {
     await before.application.schedules.put(paused);
     await before.application.close();
     const { application, advance } = await openManagedApplication(place.folder, { services: [source] });
-    context.after(() => application.close());
+    context.after(async () => {
+      await application.close();
+      await place.remove();
+    });
     advance(3 * DAY);
     await application.startBackground();
     for (let round = 0; (await application.schedules.get('nightly')).lastRunAt === undefined; round++) {
