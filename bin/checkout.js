@@ -147,7 +147,12 @@ function npm(commandLine) {
 
 function fail(message) {
   process.stderr.write(`holdfast: ${message}\n`);
-  process.exit(1);
+  process.exit(failureCode());
+}
+
+/** PostgreSQL takes 1 from its `restore_command` for the end of the log: what does not even start must not end with it. */
+export function failureCode() {
+  return process.argv.includes('wal-get') ? 255 : 1;
 }
 
 /** As package.json's scripts set it too: buffers that threads take turns with need not lie about in a pool of each thread. */

@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs';
 import nodeModule from 'node:module';
 import { join } from 'node:path';
-import { compileCache, packageRoot, prepareCheckout, runAsChild } from './checkout.js';
+import { compileCache, failureCode, packageRoot, prepareCheckout, runAsChild } from './checkout.js';
 
 const node = prepareCheckout({ development: false });
 const main = join(packageRoot, 'src', 'main.ts');
@@ -13,7 +13,12 @@ if (realpathSync(node) === realpathSync(process.execPath)) {
   process.env.NODE_COMPILE_CACHE ??= compileCache;
   nodeModule.enableCompileCache(compileCache);
   process.argv[1] = main;
-  await import(main);
+  try {
+    await import(main);
+  } catch (error) {
+    process.stderr.write(`holdfast: it does not start: ${error?.stack ?? error}\n`);
+    process.exit(failureCode());
+  }
 } else {
   // As package.json's scripts do: a small nursery for young objects, nearly all of which die at once, saves tens of megabytes.
   runAsChild(node, ['--max-semi-space-size=4', main, ...process.argv.slice(2)], { channel: true });

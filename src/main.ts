@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { arch, hostname, release, type } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger as PinoLogger } from 'pino';
@@ -86,6 +87,7 @@ const composition: Composition = {
   runningService,
   inspectRepository,
   openReplica,
+  logFiles: async () => (await import('./services/postgresql-physical/wal-files.ts')).walFiles,
   setCatalogueAside: (dataFolder) => setAside(catalogueFile(dataFolder), clock.now()),
 };
 
@@ -97,6 +99,7 @@ async function openApplication(
   const [
     { createApplication },
     { createCopyOpener },
+    { createDrillFolders },
     { openRepositories },
     { createLogNotifier },
     { openSqliteCatalogue },
@@ -104,6 +107,7 @@ async function openApplication(
   ] = await Promise.all([
     import('./core/create-application.ts'),
     import('./process/open-copies.ts'),
+    import('./process/drill-folders.ts'),
     import('./process/open-repositories.ts'),
     import('./notifiers/log/log-notifier.ts'),
     import('./catalogue/sqlite/sqlite-catalogue.ts'),
@@ -133,6 +137,8 @@ async function openApplication(
       version,
       owner,
       isAlive: isProcessAlive,
+      drillFolders: createDrillFolders({ owner, isAlive: isProcessAlive }),
+      environment: { node: process.version, host: hostname(), system: `${type()} ${release()} ${arch()}` },
     });
     if (mode === 'command') await queue.start(run);
     return application;

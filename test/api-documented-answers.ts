@@ -14,6 +14,7 @@ import {
   uploadedBackupSchema,
   validationSchema,
 } from '../src/adapters/http/schemas/backup-schema.ts';
+import { drillSchema, drillStandingSchema } from '../src/adapters/http/schemas/drill-schema.ts';
 import {
   operationSchema,
   restoreAnswerSchema,
@@ -36,6 +37,10 @@ const DOCUMENTED: readonly [RegExp, z.ZodType][] = [
   [/^(GET|PATCH) \/backups\/[^/]+$/, backupSchema],
   [/^DELETE /, deletedBackupsSchema],
   [/\/validate$/, validationSchema],
+  [/^POST \/resources\/[^/]+\/drills$/, z.union([drillSchema, operationSchema])],
+  [/\/drills\/summary$/, drillStandingSchema],
+  [/^GET \/drills$/, z.array(drillSchema)],
+  [/^GET \/drills\//, drillSchema],
   [/^POST \/restore/, restoreAnswerSchema],
   [/^GET \/restore\/operations$/, z.array(restoreOperationSchema)],
   [/^GET \/restore\/operations\//, restoreOperationSchema],

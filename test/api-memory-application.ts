@@ -30,7 +30,14 @@ export function memoryApplication(parts: Partial<Application> = {}): MemoryAppli
     ],
     totals: async () => ({ backups: 0, bytes: 0, storedBytes: 0, resources: 0 }),
     onBackupEnd: () => undefined,
-    health: async () => ({ status: 'ok', version: '0.0.0', uptimeSeconds: 1, checks: [] }),
+    health: async () => ({
+      status: 'ok',
+      version: '0.0.0',
+      uptimeSeconds: 1,
+      checks: [],
+      drills: { resources: 0, failing: 0 },
+    }),
+    drills: { standings: async () => [] },
     backups: {
       createPosted: async (request: PostedBackupRequest) => {
         const hash = createHash('sha256');

@@ -12,6 +12,7 @@ import type { Configuration } from '../src/core/configuration.ts';
 import { createApplication } from '../src/core/create-application.ts';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { Service } from '../src/core/ports/service.ts';
+import { createDrillFolders } from '../src/process/drill-folders.ts';
 import { createCopyOpener } from '../src/process/open-copies.ts';
 import { createInProcessQueue } from '../src/queue/in-process/in-process-queue.ts';
 import { createDocumentService } from '../src/services/document/document-service.ts';
@@ -61,6 +62,8 @@ export async function startService(
     version: '1.2.3',
     owner: 'test',
     isAlive: () => true,
+    drillFolders: createDrillFolders({ owner: 'test', isAlive: () => true, parent: folder }),
+    environment: { host: 'test' },
   });
   await application.startBackground();
   const running = await serve(application, configuration, logger);

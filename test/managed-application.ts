@@ -13,6 +13,7 @@ import type { Notification } from '../src/core/ports/notifier.ts';
 import type { Repository } from '../src/core/ports/repository.ts';
 import type { Service } from '../src/core/ports/service.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
+import { createDrillFolders } from '../src/process/drill-folders.ts';
 import { createCopyOpener } from '../src/process/open-copies.ts';
 import { createInProcessQueue } from '../src/queue/in-process/in-process-queue.ts';
 import { initialiseRepository, repositoryExists } from '../src/repository/initialise-repository.ts';
@@ -93,6 +94,8 @@ export async function openManagedApplication(
     version: '0.0.0-test',
     owner,
     isAlive: () => false,
+    drillFolders: createDrillFolders({ owner, isAlive: () => false, parent: folder }),
+    environment: { host: 'test' },
   });
   await queue.start(run);
   return {

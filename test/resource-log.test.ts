@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { serve } from '../src/adapters/http/serve.ts';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { CaptureContext, LogPiece, ServiceLog } from '../src/core/ports/resource-log.ts';
-import type { RestoreContext } from '../src/core/ports/service.ts';
+import type { BackupContext, RestoreContext } from '../src/core/ports/service.ts';
 import type { Resource } from '../src/core/resource.ts';
 import { createStreamService } from '../src/services/stream/stream-service.ts';
 import { DAY, type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
@@ -25,9 +25,14 @@ class LoggingSource extends ScriptedSource {
   readonly log: ServiceLog = {
     isKept: ({ kept }) => kept === true,
     capture: (context) => this.#capture(context),
-    release: async ({ id }: Resource) => void this.released.push(id),
-    outlivesBackups: ({ facts }: LogPiece) => facts.kind === 'history',
+    release: async ({ id }: Resource, now?: Resource) =>
+      void this.released.push(now === undefined ? id : `part of ${id}`),
+    outlivesBackups: ({ facts }: LogPiece, oldest) => facts.kind === 'history' || facts.kind === oldest?.needs,
   };
+
+  override async backup(context: BackupContext) {
+    return { ...(await super.backup(context)), serviceData: { needs: 'needed' } };
+  }
 
   override async restore(context: RestoreContext) {
     this.restores.push(context);
@@ -109,6 +114,7 @@ describe('the log of a resource', () => {
     await managed.application.resources.put({ id: 'shop', service: 'logging', configuration: { kept: true, a: 1 } });
     source.lines.push('three');
     await storedAll(3);
+    assert.deepEqual(source.released, ['part of shop']);
   });
 
   test('is begun again after a failure, which is told once and shown in health until all is well', async () => {
@@ -152,20 +158,20 @@ describe('the log of a resource', () => {
   });
 
   test('goes with the oldest backup that needs it, but for what outlives backups', async () => {
-    source.lines.push('history', 'before');
-    await storedAll(2);
+    source.lines.push('history', 'before', 'needed');
+    await storedAll(3);
     managed.advance(DAY);
     const backupId = await backUp();
     source.lines.push('after');
-    await storedAll(3);
+    await storedAll(4);
     await managed.application.policies.cleanUp('test');
     assert.deepEqual(
       (await stored()).map(({ facts }) => facts.kind),
-      ['history', 'after'],
+      ['history', 'needed', 'after'],
     );
     await managed.application.backups.delete(backupId, { cascade: false, reason: 'test', by: 'test' });
     await managed.application.policies.cleanUp('test');
-    assert.equal((await stored()).length, 2);
+    assert.equal((await stored()).length, 3);
     managed.advance(8 * DAY);
     await managed.application.policies.cleanUp('test');
     assert.deepEqual(

@@ -33,6 +33,17 @@ export interface CatalogueSchema {
     created_at: string;
     record: string;
   };
+  drills: {
+    id: string;
+    resource_id: string;
+    outcome: string;
+    created_at: string;
+    completed_at: string;
+    backup_id: string;
+    backup_created_at: string;
+    recovery_milliseconds: number | null;
+    record: string;
+  };
   documents: { collection: string; id: string; created_at: string; record: string };
   audit_events: {
     sequence: number;

@@ -1,5 +1,6 @@
 import type { ApiToken, AuditEvent, Principal, Role } from './access.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
+import type { DrillManager } from './drill-request.ts';
 import type { Operation, OperationKind, OperationStatus, Progress } from './operation.ts';
 import type { Policy, RetentionRules } from './policy.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
@@ -24,6 +25,7 @@ export interface Application {
   readonly version: string;
   readonly backups: BackupManager;
   readonly restores: RestoreManager;
+  readonly drills: DrillManager;
   readonly resources: ResourceManager;
   readonly operations: OperationManager;
   readonly policies: PolicyManager;
@@ -57,6 +59,8 @@ export interface Health {
   version: string;
   uptimeSeconds: number;
   checks: readonly { name: string; status: 'ok' | 'failing'; message?: string }[];
+  /** Resources that were drilled, and those of them whose newest drill did not pass; these do not degrade the service. */
+  drills: { resources: number; failing: number };
 }
 
 export interface PostedBackupRequest {
@@ -179,6 +183,7 @@ export interface ResourceManager {
     configuration?: unknown;
     policyId?: string;
     metadata?: Partial<BackupMetadata>;
+    assertions?: readonly unknown[];
   }): Promise<Resource>;
   /**
    * Looks whether a backup would succeed, of a resource or by a configuration that is not saved yet. What is missing is in the answer
@@ -237,7 +242,10 @@ export interface ScheduleManager {
     resourceId: string;
     cron: string;
     timeZone?: string;
+    kind?: 'backup' | 'drill';
     type?: BackupType;
+    which?: 'newest' | 'random';
+    assertions?: readonly unknown[];
     enabled?: boolean;
   }): Promise<Schedule>;
   delete(id: string): Promise<void>;

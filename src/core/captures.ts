@@ -60,7 +60,8 @@ export class Captures {
         if (resource?.updatedAt === capture.resource.updatedAt) continue;
         await capture.stop();
         this.#running.delete(id);
-        if (resource === undefined || this.#logOf(resource) === undefined) await this.#release(capture);
+        const isStillKept = resource !== undefined && this.#logOf(resource) === capture.log;
+        await this.#release(capture, isStillKept ? resource : undefined);
       }
       for (const resource of resources.values()) {
         const log = this.#logOf(resource);
@@ -78,9 +79,9 @@ export class Captures {
   }
 
   /** What the source keeps for a log that nobody follows any more would fill its disk. */
-  async #release({ resource, log }: Capture): Promise<void> {
+  async #release({ resource, log }: Capture, now?: Resource): Promise<void> {
     try {
-      await log.release?.(resource);
+      await log.release?.(resource, now);
     } catch (error) {
       this.#context.logger.error(
         { err: error, resourceId: resource.id },

@@ -1,6 +1,7 @@
 import type { Application } from './application.ts';
 import type { Configuration, KeyConfiguration } from './configuration.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
+import type { LogFiles } from './ports/log-files.ts';
 import type { Storage } from './ports/storage.ts';
 
 /**
@@ -48,6 +49,9 @@ export interface Composition {
 
   /** For `repair`: opens a local copy of a repository, to fetch from it. @throws `repository-missing` (no-repository) */
   openReplica(folder: string): Promise<Storage>;
+
+  /** For `wal-push` and `wal-get`. Needs nothing to be open. */
+  logFiles(): Promise<LogFiles>;
 
   /** For `doctor`: looks at a configured repository's storage without a key and without making anything. */
   inspectRepository(configuration: Configuration, repositoryId: string): Promise<RepositoryInspection>;

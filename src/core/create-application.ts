@@ -6,6 +6,7 @@ import { CatalogueBackupManager } from './backup-manager.ts';
 import { Captures } from './captures.ts';
 import type { Configuration } from './configuration.ts';
 import { RepositoryCopyManager } from './copy-manager.ts';
+import { CatalogueDrillManager } from './drill-manager.ts';
 import { checkHealth } from './health-check.ts';
 import { HookedWork } from './hooked-work.ts';
 import { createIdentifierSource } from './identifier.ts';
@@ -19,6 +20,7 @@ import { CataloguePolicyManager } from './policy-manager.ts';
 import type { Catalogue } from './ports/catalogue.ts';
 import type { Clock } from './ports/clock.ts';
 import type { CopyOpener } from './ports/copy-opener.ts';
+import type { DrillFolders } from './ports/drill-folders.ts';
 import type { HookRunner } from './ports/hook-runner.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
@@ -50,6 +52,10 @@ export interface ApplicationParts {
   owner: string;
   /** Whether the process behind such a name still runs. */
   isAlive(owner: string): boolean;
+  /** Where restore drills restore to. */
+  drillFolders: DrillFolders;
+  /** The host, its system and the runtime, for the evidence of drills. */
+  environment: Readonly<Record<string, string>>;
 }
 
 /** The application, and what runs its operations where no background is started (the command line). */
@@ -79,7 +85,11 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
   const policies = new CataloguePolicyManager(context);
   const repositories = new RepositoryStorageManager(context, parts.copies);
   const copies = new RepositoryCopyManager(context, parts.copies);
-  const scheduler = new Scheduler(context, { backups, policies, repositories, copies });
+  const drills = new CatalogueDrillManager(context, parts.drillFolders, {
+    holdfast: parts.version,
+    ...parts.environment,
+  });
+  const scheduler = new Scheduler(context, { backups, policies, repositories, copies, drills });
   const run = createOperationRunner(context, {
     backup: backups.work,
     restore: restores.work,
@@ -87,14 +97,16 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     prune: repositories.pruneWork,
     repair: repositories.repairWork,
     copy: copies.work,
+    drill: drills.work,
   });
   const captures = new Captures(context);
-  const background = new Background(context, { repositories, scheduler, captures }, run, parts.isAlive);
+  const background = new Background(context, { repositories, drills, scheduler, captures }, run, parts.isAlive);
   const startedAt = parts.clock.now();
   const application: Application = {
     version: parts.version,
     backups,
     restores,
+    drills,
     resources: new CatalogueResourceManager(context, () => void captures.reload()),
     operations: new CatalogueOperationManager(context),
     policies,
@@ -124,6 +136,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
 class Background {
   readonly #context: ManagerContext;
   readonly #repositories: RepositoryStorageManager;
+  readonly #drills: CatalogueDrillManager;
   readonly #scheduler: Scheduler;
   readonly #captures: Captures;
   readonly #run: OperationRunner;
@@ -133,12 +146,18 @@ class Background {
 
   constructor(
     context: ManagerContext,
-    parts: { repositories: RepositoryStorageManager; scheduler: Scheduler; captures: Captures },
+    parts: {
+      repositories: RepositoryStorageManager;
+      drills: CatalogueDrillManager;
+      scheduler: Scheduler;
+      captures: Captures;
+    },
     run: OperationRunner,
     isAlive: (owner: string) => boolean,
   ) {
     this.#context = context;
     this.#repositories = parts.repositories;
+    this.#drills = parts.drills;
     this.#scheduler = parts.scheduler;
     this.#captures = parts.captures;
     this.#run = run;
@@ -147,6 +166,7 @@ class Background {
 
   async start(): Promise<void> {
     await adoptOrphans(this.#context, this.#isAlive);
+    await this.#drills.removeLeftovers();
     this.#reconciliation = this.#reconcile();
     await this.#context.queue.start(this.#run);
     await this.#scheduler.start();

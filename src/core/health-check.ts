@@ -23,7 +23,20 @@ export async function checkHealth(
     version,
     uptimeSeconds: Math.floor((context.clock.now().getTime() - startedAt.getTime()) / 1000),
     checks,
+    drills: await drillsOf(context),
   };
+}
+
+/** A catalogue that does not answer is told of already. */
+async function drillsOf(context: ManagerContext): Promise<Health['drills']> {
+  try {
+    const standings = await context.catalogue.drills.standings();
+    const failing = standings.filter(({ last }) => last !== undefined && last.outcome !== 'passed');
+    return { resources: standings.length, failing: failing.length };
+  } catch (error) {
+    context.logger.error({ err: error }, 'how drills ended could not be read');
+    return { resources: 0, failing: 0 };
+  }
 }
 
 /** A log that cannot be followed is a gap to come. Ids of resources are not told here: anybody may ask for health. */

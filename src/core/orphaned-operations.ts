@@ -1,4 +1,5 @@
 import type { ManagerContext } from './manager-context.ts';
+import type { Operation } from './operation.ts';
 import { interrupted, MOST_ATTEMPTS, REPEATABLE } from './operation-runner.ts';
 
 /**
@@ -21,6 +22,18 @@ export async function adoptOrphans(context: ManagerContext, isAlive: (owner: str
       const completedAt = context.clock.now().toISOString();
       await operations.update(operation.id, { status: 'failed', error: interrupted(operation), completedAt });
       context.logger.warn(facts, 'an operation was cut off by the end of its process: it counts as failed');
+      if (operation.kind === 'drill') tellOfDrill(context, operation);
     }
   }
+}
+
+/** A drill that takes its process along each time leaves no evidence, and must not go unnoticed for that. */
+function tellOfDrill({ notifier }: ManagerContext, operation: Operation): void {
+  const { id, resourceId = '', backupId = '' } = operation;
+  void notifier.notify({
+    type: 'drill-failed',
+    subject: resourceId,
+    message: `The restore drill of ${backupId} of ${resourceId} did not pass: ${interrupted(operation).message}`,
+    details: { operationId: id, backupId },
+  });
 }

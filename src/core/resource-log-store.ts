@@ -60,7 +60,9 @@ export class ResourceLogStore implements ResourceLog {
     const begun = { createdAt: clock.now().toISOString(), ticks: performance.now() };
     const writer = await repositories.get(repositoryId).beginSnapshot({ encrypt: true });
     try {
-      const stored = await writer.writeStream(asyncBytes(piece.content));
+      const { content } = piece;
+      const stored =
+        typeof content === 'function' ? await content(writer) : await writer.writeStream(asyncBytes(content));
       const { backup } = await writer.commit((counts) => ({
         backup: this.#describe(piece, { id: writer.snapshotId, repositoryId, stored, counts, begun }),
         root: stored.root,

@@ -10,6 +10,7 @@ import { requireResource } from './required-rows.ts';
 import type { Resource } from './resource.ts';
 import { ResourceLogStore } from './resource-log-store.ts';
 import { type ResourceTest, testResource } from './resource-test.ts';
+import { parseAssertions } from './service-registry.ts';
 
 /** Keeps what is backed up and how it is reached. */
 export class CatalogueResourceManager implements ResourceManager {
@@ -31,7 +32,7 @@ export class CatalogueResourceManager implements ResourceManager {
   }
 
   /**
-   * @throws HoldfastError `configuration-invalid` naming the field; `policy-not-found`; `resource-service-fixed` (conflict)
+   * @throws HoldfastError `configuration-invalid`, `assertions-invalid` naming the field; `policy-not-found`; `resource-service-fixed` (conflict)
    * where backups of another service exist, because a resource's backups build on each other
    */
   async put(resource: {
@@ -41,11 +42,13 @@ export class CatalogueResourceManager implements ResourceManager {
     configuration?: unknown;
     policyId?: string;
     metadata?: Partial<BackupMetadata>;
+    assertions?: readonly unknown[];
   }): Promise<Resource> {
     const { catalogue, services, repositories, clock } = this.#context;
     requireUsableId(resource.id, 'resource');
     const service = services.get(resource.service);
     const configuration = service.parseConfiguration(resource.configuration ?? {});
+    const assertions = parseAssertions(service, resource.assertions ?? []);
     if (resource.metadata?.retentionDays !== undefined) requireRetentionDays(resource.metadata.retentionDays);
     if (resource.policyId !== undefined) await this.#requirePolicy(resource.policyId);
     const before = await catalogue.resources.get(resource.id);
@@ -59,6 +62,7 @@ export class CatalogueResourceManager implements ResourceManager {
       repositoryId: before?.repositoryId ?? repositories.defaultId,
       ...(resource.policyId === undefined ? {} : { policyId: resource.policyId }),
       ...(resource.metadata === undefined ? {} : { metadata: resource.metadata }),
+      ...(assertions.length === 0 ? {} : { assertions }),
       createdAt: before?.createdAt ?? now,
       updatedAt: now,
     };

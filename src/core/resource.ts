@@ -1,4 +1,5 @@
 import type { BackupMetadata } from './backup.ts';
+import type { Assertion } from './drill.ts';
 
 /**
  * What is backed up. Resources that are posted to need no `configuration`; resources that Holdfast fetches itself name a
@@ -16,6 +17,8 @@ export interface Resource {
   policyId?: string;
   /** Defaults that each new backup of the resource gets. */
   metadata?: Partial<BackupMetadata>;
+  /** What must hold of its restored data, in the words of its service; each restore drill looks at it. */
+  assertions?: readonly Assertion[];
   createdAt: string;
   updatedAt: string;
 }

@@ -4,10 +4,11 @@ import type { BackupType } from './backup.ts';
 import { HoldfastError, messageOf } from './errors.ts';
 import { requireUsableId } from './identifier.ts';
 import type { ManagerContext } from './manager-context.ts';
+import type { Service } from './ports/service.ts';
 import { requireResource } from './required-rows.ts';
 import { requireTimeZone } from './retention.ts';
 import type { Schedule } from './schedule.ts';
-import { requireBackupType } from './service-registry.ts';
+import { drillOf, parseAssertions, requireBackupType } from './service-registry.ts';
 
 /** Keeps schedules; the `Scheduler` of the running service carries them out. */
 export class CatalogueScheduleManager implements ScheduleManager {
@@ -32,13 +33,16 @@ export class CatalogueScheduleManager implements ScheduleManager {
     return (await this.#context.catalogue.schedules.list()).map((schedule) => this.#withNextRun(schedule));
   }
 
-  /** @throws HoldfastError `cron-invalid`, `time-zone-unknown` (invalid); `resource-is-posted` (conflict) */
+  /** @throws HoldfastError `cron-invalid`, `time-zone-unknown`, `schedule-fields-mixed`, `assertions-invalid` (invalid); `resource-is-posted` (conflict) */
   async put(schedule: {
     id?: string;
     resourceId: string;
     cron: string;
     timeZone?: string;
+    kind?: 'backup' | 'drill';
     type?: BackupType;
+    which?: 'newest' | 'random';
+    assertions?: readonly unknown[];
     enabled?: boolean;
   }): Promise<Schedule> {
     const { catalogue, clock, nextId, services } = this.#context;
@@ -48,9 +52,7 @@ export class CatalogueScheduleManager implements ScheduleManager {
     requireTimeZone(timeZone);
     requireCron(schedule.cron, timeZone, clock.now());
     const service = services.get((await requireResource(this.#context, schedule.resourceId)).service);
-    if (service.source === 'posted') throw cannotBeScheduled(schedule.resourceId, service.name);
-    const type = schedule.type ?? 'full';
-    requireBackupType(service, type);
+    const what = schedule.kind === 'drill' ? drillFields(service, schedule) : backupFields(service, schedule);
     const before = await catalogue.schedules.get(id);
     const now = clock.now().toISOString();
     const row: Schedule = {
@@ -60,7 +62,7 @@ export class CatalogueScheduleManager implements ScheduleManager {
       resourceId: schedule.resourceId,
       cron: schedule.cron,
       timeZone,
-      type,
+      ...what,
       enabled: schedule.enabled ?? true,
       createdAt: before?.createdAt ?? now,
       updatedAt: now,
@@ -82,6 +84,39 @@ export class CatalogueScheduleManager implements ScheduleManager {
     const next = schedule.enabled ? nextRun(schedule.cron, schedule.timeZone, this.#context.clock.now()) : undefined;
     return next === undefined ? rest : { ...rest, nextRunAt: next.toISOString() };
   }
+}
+
+interface ScheduledWork {
+  resourceId: string;
+  type?: BackupType;
+  which?: 'newest' | 'random';
+  assertions?: readonly unknown[];
+}
+
+function backupFields(
+  service: Service,
+  { resourceId, type = 'full', which, assertions }: ScheduledWork,
+): Pick<Schedule, 'type'> {
+  if (which !== undefined || assertions !== undefined)
+    throw mixed('`which` and `assertions` are of schedules of drills');
+  if (service.source === 'posted') throw cannotBeScheduled(resourceId, service.name);
+  requireBackupType(service, type);
+  return { type };
+}
+
+function drillFields(
+  service: Service,
+  { type, which = 'newest', assertions = [] }: ScheduledWork,
+): Pick<Schedule, 'kind' | 'which' | 'assertions'> {
+  if (type !== undefined) throw mixed('`type` is of schedules of backups');
+  drillOf(service);
+  const parsed = parseAssertions(service, assertions);
+  return { kind: 'drill', which, ...(parsed.length === 0 ? {} : { assertions: parsed }) };
+}
+
+function mixed(what: string): HoldfastError {
+  const message = `${what}. Leave them away, or say by \`kind\` what the schedule is to start.`;
+  return new HoldfastError('invalid', 'schedule-fields-mixed', message, { details: { field: 'kind' } });
 }
 
 /** When a cron expression is next due after `from`; undefined for never. */

@@ -1,6 +1,7 @@
 import type { BackupType } from './backup.ts';
+import type { Assertion } from './drill.ts';
 
-/** Backups of a resource that start by themselves. */
+/** Backups or restore drills of a resource that start by themselves. */
 export interface Schedule {
   id: string;
   resourceId: string;
@@ -8,7 +9,14 @@ export interface Schedule {
   cron: string;
   /** IANA zone in which `cron` is read; default `UTC`. */
   timeZone: string;
-  type: BackupType;
+  /** Absent: backups. */
+  kind?: 'backup' | 'drill';
+  /** Of backups. */
+  type?: BackupType;
+  /** Of drills: which backup is restored. */
+  which?: 'newest' | 'random';
+  /** Of drills: what must hold of the restored data, beside what the resource says. */
+  assertions?: readonly Assertion[];
   enabled: boolean;
   createdAt: string;
   updatedAt: string;

@@ -1,8 +1,10 @@
 import { Cron } from 'croner';
 import type { BackupManager, CopyManager, PolicyManager, StorageManager } from './application.ts';
+import type { DrillManager } from './drill-request.ts';
 import { messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import { missedSchedules } from './missed-schedules.ts';
+import type { Operation } from './operation.ts';
 import { hasEnded } from './operation-manager.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -18,6 +20,7 @@ export class Scheduler {
   readonly #policies: PolicyManager;
   readonly #repositories: Pick<StorageManager, 'startPrune' | 'startVerify'>;
   readonly #copies: Pick<CopyManager, 'startSync'>;
+  readonly #drills: Pick<DrillManager, 'start'>;
   readonly #jobs = new Map<string, { signature: string; job: Cron }>();
   #cleanup: Cron | undefined;
   #prune: Cron | undefined;
@@ -34,6 +37,7 @@ export class Scheduler {
       policies: PolicyManager;
       repositories: Pick<StorageManager, 'startPrune' | 'startVerify'>;
       copies: Pick<CopyManager, 'startSync'>;
+      drills: Pick<DrillManager, 'start'>;
     },
   ) {
     this.#context = context;
@@ -41,6 +45,7 @@ export class Scheduler {
     this.#policies = managers.policies;
     this.#repositories = managers.repositories;
     this.#copies = managers.copies;
+    this.#drills = managers.drills;
   }
 
   async start(): Promise<void> {
@@ -123,32 +128,36 @@ export class Scheduler {
 
   async #fire(id: string): Promise<void> {
     const { catalogue, clock, logger, notifier } = this.#context;
+    let schedule: Schedule | undefined;
     try {
-      const schedule = await catalogue.schedules.get(id);
+      schedule = await catalogue.schedules.get(id);
       if (schedule === undefined || !schedule.enabled) return;
       if (await this.#stillRuns(schedule)) {
         logger.warn(
           { scheduleId: id, operationId: schedule.lastOperationId },
-          'a schedule is due while its last backup still runs: skipped',
+          'a schedule is due while what it started last still runs: skipped',
         );
         return;
       }
-      const operation = await this.#backups.start({
-        resourceId: schedule.resourceId,
-        type: schedule.type,
-        createdBy: `schedule:${id}`,
-      });
+      const operation = await this.#startWork(schedule);
       const latest = (await catalogue.schedules.get(id)) ?? schedule;
       await catalogue.schedules.put({ ...latest, lastRunAt: clock.now().toISOString(), lastOperationId: operation.id });
     } catch (error) {
-      logger.error({ err: error, scheduleId: id }, 'a scheduled backup could not be started');
+      const kind = schedule?.kind ?? 'backup';
+      logger.error({ err: error, scheduleId: id }, `a scheduled ${kind} could not be started`);
       await notifier.notify({
-        type: 'backup-failed',
+        type: `${kind}-failed`,
         subject: id,
-        message: `The schedule ${id} could not start its backup: ${messageOf(error)}`,
+        message: `The schedule ${id} could not start its ${kind}: ${messageOf(error)}`,
         details: { scheduleId: id },
       });
     }
+  }
+
+  #startWork({ id, resourceId, kind, type = 'full', which = 'newest', assertions = [] }: Schedule): Promise<Operation> {
+    const createdBy = `schedule:${id}`;
+    if (kind === 'drill') return this.#drills.start({ resourceId, which, assertions, createdBy });
+    return this.#backups.start({ resourceId, type, createdBy });
   }
 
   async #stillRuns(schedule: Schedule): Promise<boolean> {

@@ -1,4 +1,5 @@
 import type { BackupType } from './backup.ts';
+import type { Assertion } from './drill.ts';
 import { HoldfastError } from './errors.ts';
 import type { Service } from './ports/service.ts';
 
@@ -37,4 +38,19 @@ export function requireBackupType(service: Service, type: BackupType): void {
     `The service "${service.name}" makes no ${type} backups. It offers: ${offered}.`,
     { details: { type, offered: service.backupTypes } },
   );
+}
+
+/** What drills a service's backups. @throws HoldfastError `drill-not-offered` (unsupported) */
+export function drillOf(service: Service): NonNullable<Service['drill']> {
+  if (service.drill !== undefined) return service.drill.bind(service);
+  const message = `The service "${service.name}" offers no restore drills.`;
+  throw new HoldfastError('unsupported', 'drill-not-offered', message, { details: { service: service.name } });
+}
+
+/** @throws HoldfastError `assertions-invalid` (invalid), `assertions-not-offered` (unsupported) */
+export function parseAssertions(service: Service, assertions: readonly unknown[]): readonly Assertion[] {
+  if (assertions.length === 0) return [];
+  if (service.parseAssertions !== undefined) return service.parseAssertions(assertions);
+  const message = `The service "${service.name}" knows no assertions. Leave \`assertions\` away.`;
+  throw new HoldfastError('unsupported', 'assertions-not-offered', message, { details: { service: service.name } });
 }

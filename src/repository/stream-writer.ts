@@ -47,7 +47,9 @@ export async function writeStream(
     options.onInline(inline);
     return { length, sha256, root: { kind: 'stream', length, content: { inline } } };
   }
-  const content = await buildContent(await cutter.finish(), options.storePages);
+  const segments = await cutter.finish();
+  cutter.end();
+  const content = await buildContent(segments, options.storePages);
   return { length, sha256, root: { kind: 'stream', length, content } };
 }
 
@@ -77,7 +79,9 @@ class StreamCutter {
   }
 
   #newBuffer(): Buffer {
-    return Buffer.from(new SharedArrayBuffer(Math.min(BATCH_BYTES, this.#options.chunker.sizes.maximum * 2)));
+    const length = Math.min(BATCH_BYTES, this.#options.chunker.sizes.maximum * 2);
+    const at = SPARE.findIndex((each) => each.length === length);
+    return SPARE.splice(at < 0 ? SPARE.length : at, 1)[0] ?? Buffer.from(new SharedArrayBuffer(length));
   }
 
   async finish(): Promise<ContentSegment[]> {
@@ -85,6 +89,13 @@ class StreamCutter {
     const segments: ContentSegment[] = [];
     for (const batch of this.#segments) for (const segment of await batch) segments.push(segment);
     return segments;
+  }
+
+  /** Lets the next stream use this one's buffers, once all of it is stored. After a failure a worker may still be reading them. */
+  end(): void {
+    if (this.#buffer !== undefined) this.#free.push(this.#buffer);
+    SPARE.push(...this.#free.splice(0, SPARE_KEPT - SPARE.length));
+    this.#buffer = undefined;
   }
 
   /** Sends all chunks that are surely complete; the rest begins the next buffer. */
@@ -116,5 +127,8 @@ class StreamCutter {
   }
 }
 
+/** Many small streams one after another (a log) would each leave their buffers to a garbage collector that is in no hurry. */
+const SPARE: Buffer[] = [];
+const SPARE_KEPT = 4;
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCHES_IN_FLIGHT = 3;

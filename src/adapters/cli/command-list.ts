@@ -24,6 +24,7 @@ export const COMMANDS: readonly CommandSummary[] = [
   { name: 'diff', summary: 'show what changed between two backups', load: () => import('./commands/diff.ts') },
   { name: 'find', summary: 'find files in backups', load: () => import('./commands/find.ts') },
   { name: 'verify', summary: 'check that backups can be restored', load: () => import('./commands/verify.ts') },
+  { name: 'drill', summary: 'prove by a restore that backups restore', load: () => import('./commands/drill.ts') },
   { name: 'repair', summary: 'mend what is damaged', load: () => import('./commands/repair.ts') },
   { name: 'forget', summary: 'remove backups by id or by rules', load: () => import('./commands/forget.ts') },
   { name: 'prune', summary: 'remove what no backup needs', load: () => import('./commands/prune.ts') },
@@ -37,6 +38,8 @@ export const COMMANDS: readonly CommandSummary[] = [
     load: () => import('./commands/recover.ts'),
   },
   { name: 'resource', summary: 'test what is backed up', load: () => import('./commands/resource.ts') },
+  { name: 'wal-push', summary: 'store a WAL file (archive_command)', load: () => import('./commands/wal-push.ts') },
+  { name: 'wal-get', summary: 'fetch a WAL file (restore_command)', load: () => import('./commands/wal-get.ts') },
   { name: 'doctor', summary: 'check the installation', load: () => import('./commands/doctor.ts') },
   { name: 'completion', summary: 'print a shell completion script', load: () => import('./commands/completion.ts') },
 ];

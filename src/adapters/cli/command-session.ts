@@ -30,6 +30,8 @@ export class CommandSession {
   output: CommandOutput;
   /** Set by commands that end well but not perfectly. */
   exitCode = 0;
+  /** Set by commands of which every failure must end with one and the same code. */
+  failureExitCode: number | undefined;
   /** Recorded with its outcome when the command ends; commands that only list what there is leave it out. */
   deed: Deed | undefined;
   #options: GlobalOptions = {};

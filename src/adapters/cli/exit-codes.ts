@@ -12,6 +12,8 @@ export const ExitCode = {
   locked: 11,
   wrongKey: 12,
   interrupted: 130,
+  /** For `restore_command`: over 125, so that PostgreSQL stops its recovery instead of ending it. */
+  recoveryMustStop: 255,
   /** Whoever read the output is gone, as in `holdfast list | head`. */
   readerGone: 141,
 } as const;

@@ -15,6 +15,17 @@ export async function followOperation(
   operation: Operation,
   session: CommandSession,
 ): Promise<Operation> {
+  const ended = await endOfOperation(application, operation, session);
+  if (ended.status === 'completed') return ended;
+  throw failureOf(ended, session);
+}
+
+/** As `followOperation`; an operation that failed or was cancelled is returned as well. */
+export async function endOfOperation(
+  application: Application,
+  operation: Operation,
+  session: CommandSession,
+): Promise<Operation> {
   const display = startProgress(operation.kind, session.output.options);
   const cancel = () => {
     application.operations.cancel(operation.id).catch(() => {
@@ -29,17 +40,17 @@ export async function followOperation(
       latest = state;
       display.report(state.progress);
     }
-    return completed(latest, session);
+    return latest;
   } finally {
     session.signal.removeEventListener('abort', cancel);
     display.end();
   }
 }
 
-function completed(operation: Operation, session: CommandSession): Operation {
-  if (operation.status === 'completed') return operation;
+/** Why an operation did not complete, to be thrown. */
+export function failureOf(operation: Operation, session: CommandSession): unknown {
   if (operation.status === 'cancelled') {
-    throw session.signal.aborted
+    return session.signal.aborted
       ? session.signal.reason
       : new HoldfastError('cancelled', 'operation-cancelled', `The ${operation.kind} was cancelled.`);
   }
@@ -47,5 +58,5 @@ function completed(operation: Operation, session: CommandSession): Operation {
     code: 'operation-failed',
     message: `The ${operation.kind} ended as ${operation.status} without a reason.`,
   };
-  throw new HoldfastError(kind ?? 'internal', code, message);
+  return new HoldfastError(kind ?? 'internal', code, message);
 }

@@ -22,11 +22,12 @@ export async function runCommandLine(words: readonly string[], composition: Comp
     await run(words, session);
   } catch (error) {
     failure = error;
-    session.exitCode = failed(error, session);
+    const code = failed(error, session);
+    session.exitCode = code === ExitCode.success ? code : (session.failureExitCode ?? code);
   }
   await session.close(failure).catch((error: unknown) => {
     session.output.failure(error);
-    session.exitCode ||= ExitCode.failure;
+    session.exitCode ||= session.failureExitCode ?? ExitCode.failure;
   });
   return session.exitCode;
 }
@@ -87,6 +88,6 @@ function endWithReader(): void {
 function reportUncaught(session: CommandSession): void {
   process.on('uncaughtException', (error) => {
     session.output.failure(error);
-    process.exit(ExitCode.failure);
+    process.exit(session.failureExitCode ?? ExitCode.failure);
   });
 }

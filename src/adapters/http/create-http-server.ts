@@ -20,6 +20,7 @@ import { backupContentRoutes } from './routes/backup-content.ts';
 import { backupCreationRoutes } from './routes/backup-creation.ts';
 import { backupRoutes } from './routes/backups.ts';
 import { copyRoutes } from './routes/copies.ts';
+import { drillRoutes } from './routes/drills.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { policyRoutes } from './routes/policies.ts';
@@ -117,6 +118,7 @@ async function addRoutes(server: HttpServer, context: HttpContext): Promise<void
   backupRoutes(server, context);
   backupContentRoutes(server, context);
   restoreRoutes(server, context);
+  drillRoutes(server, context);
   resourceRoutes(server, context);
   resourceTestRoutes(server, context);
   operationRoutes(server, context);

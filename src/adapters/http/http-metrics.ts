@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Application } from '../../core/application.ts';
 import type { Backup, BackupType } from '../../core/backup.ts';
+import type { DrillStanding } from '../../core/drill.ts';
 import type { HttpServer } from './http-server.ts';
 
 const KIB = 1024;
@@ -35,6 +36,18 @@ export class HttpMetrics {
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
     registers: [this.registry],
   });
+  readonly #drillSuccesses = this.#resourceGauge(
+    'holdfast_drill_last_success_timestamp_seconds',
+    'When a restore drill of the resource passed last.',
+  );
+  readonly #drillPassed = this.#resourceGauge(
+    'holdfast_drill_last_passed',
+    'Whether the newest restore drill of the resource passed (1) or not (0).',
+  );
+  readonly #recoveryTimes = this.#resourceGauge(
+    'holdfast_drill_recovery_time_seconds',
+    'From the beginning of a drill until the data could be used, in the newest drill of the resource that passed.',
+  );
   readonly #logLag = new Gauge({
     name: 'holdfast_log_lag_bytes',
     help: 'Bytes of a log that its source has written and the repository does not hold yet.',
@@ -65,6 +78,7 @@ export class HttpMetrics {
     this.#gauges.bytes.set(totals.bytes);
     this.#gauges.storedBytes.set(totals.storedBytes);
     if (totals.newest !== undefined) this.#gauges.newest.set(Date.parse(totals.newest) / 1000);
+    this.#setDrills(await this.#application.drills.standings());
     this.#setLogs();
     return this.registry.metrics();
   }
@@ -78,6 +92,20 @@ export class HttpMetrics {
         reply.elapsedTime / 1000,
       );
     });
+  }
+
+  #setDrills(standings: readonly DrillStanding[]): void {
+    for (const gauge of [this.#drillSuccesses, this.#drillPassed, this.#recoveryTimes]) gauge.reset();
+    for (const { resourceId: resource, last, lastProven } of standings) {
+      if (last !== undefined) this.#drillPassed.set({ resource }, last.outcome === 'passed' ? 1 : 0);
+      if (lastProven === undefined) continue;
+      this.#drillSuccesses.set({ resource }, Date.parse(lastProven.at) / 1000);
+      this.#recoveryTimes.set({ resource }, lastProven.recoveryTimeMilliseconds / 1000);
+    }
+  }
+
+  #resourceGauge(name: string, help: string): Gauge<'resource'> {
+    return new Gauge({ name, help, labelNames: ['resource'], registers: [this.registry] });
   }
 
   /** Begins anew each time: a log that is not kept any more has no lag. */

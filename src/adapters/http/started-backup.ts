@@ -70,12 +70,12 @@ export async function waitedFor(
 }
 
 /** What a failed operation failed of, as if the request had. */
-export function operationFailed({ id, error }: Pick<Operation, 'id' | 'error'>): HoldfastError {
+export function operationFailed({ id, error, result }: Pick<Operation, 'id' | 'error' | 'result'>): HoldfastError {
   return new HoldfastError(
     error?.kind ?? 'internal',
     error?.code ?? 'operation-failed',
     `The operation ${id} failed. ${error?.message ?? 'It left no reason.'}`,
-    { details: { operationId: id } },
+    { details: { operationId: id, ...(result?.drillId === undefined ? {} : { drillId: result.drillId }) } },
   );
 }
 

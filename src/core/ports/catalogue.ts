@@ -1,5 +1,6 @@
 import type { ApiToken, AuditEvent } from '../access.ts';
 import type { Backup, BackupType } from '../backup.ts';
+import type { Drill, DrillStanding, DrillVerdict } from '../drill.ts';
 import type { Operation, OperationKind, OperationStatus } from '../operation.ts';
 import type { Policy } from '../policy.ts';
 import type { Resource } from '../resource.ts';
@@ -16,6 +17,7 @@ export interface Catalogue {
   readonly policies: DocumentTable<Policy>;
   readonly schedules: DocumentTable<Schedule>;
   readonly tokens: DocumentTable<ApiToken>;
+  readonly drills: DrillTable;
   readonly audit: AuditTable;
   readonly idempotency: IdempotencyTable;
   close(): Promise<void>;
@@ -111,6 +113,22 @@ export interface OperationTable {
   deleteEnded(before: string): Promise<number>;
   /** The distinct owners of all running operations. */
   owners(): Promise<readonly string[]>;
+}
+
+export interface DrillFilter {
+  resourceId?: string;
+  outcome?: DrillVerdict;
+  resources?: readonly string[];
+}
+
+/** The evidence of restore drills. Rows are never changed; they outlive backups and resources. */
+export interface DrillTable {
+  insert(drill: Drill): Promise<void>;
+  get(id: string): Promise<Drill | undefined>;
+  page(filter: DrillFilter, request: PageRequest): Promise<Page<Drill>>;
+  standing(resourceId: string): Promise<DrillStanding>;
+  /** Of every resource that exists and was drilled. */
+  standings(): Promise<readonly DrillStanding[]>;
 }
 
 export interface AuditTable {

@@ -9,6 +9,8 @@ export interface Notification {
     | 'backup-failed'
     | 'restore-completed'
     | 'restore-failed'
+    | 'drill-completed'
+    | 'drill-failed'
     | 'damage-found'
     | 'copy-failed'
     | 'log-failed'

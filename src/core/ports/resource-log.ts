@@ -1,5 +1,5 @@
 import type { Resource } from '../resource.ts';
-import type { SnapshotReader } from './repository.ts';
+import type { SnapshotReader, SnapshotWriter, StoredStream } from './repository.ts';
 
 /**
  * What a service of databases with a log (WAL, a journal of changes) offers beside backups: the log is kept as it grows, so that
@@ -13,10 +13,16 @@ export interface ServiceLog {
    * again after a pause, so it finds by itself where it stands: by `log.pieces()`.
    */
   capture(context: CaptureContext): Promise<void>;
-  /** Gives back what the source keeps for the log (a replication slot), once nobody follows it any more. */
-  release?(resource: Resource): Promise<void>;
-  /** Whether a piece is kept although it is older than all backups. */
-  outlivesBackups?(piece: LogPiece): boolean;
+  /**
+   * Gives back what the source keeps for the log (a replication slot), once nobody follows it any more.
+   * @param now how the resource is defined since, where its log is still kept: what both have in common stays
+   */
+  release?(resource: Resource, now?: Resource): Promise<void>;
+  /**
+   * Whether a piece is kept although it was complete before the oldest backup began.
+   * @param oldest what the service recorded (`serviceData`) with that backup; absent where there is none
+   */
+  outlivesBackups?(piece: LogPiece, oldest?: Readonly<Record<string, unknown>>): boolean;
 }
 
 export interface CaptureContext {
@@ -57,7 +63,8 @@ export interface LogPiece {
 }
 
 export interface NewLogPiece extends Pick<LogPiece, 'from' | 'to' | 'facts'> {
-  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** Its bytes; or what stores them in a way of the service's own, such as in the segments of its backups. */
+  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | ((writer: SnapshotWriter) => Promise<StoredStream>);
 }
 
 export interface LogReading {

@@ -1,11 +1,16 @@
 import type { Backup, BackupStatistics, BackupType, ContentKind } from '../backup.ts';
+import type { Assertion } from '../drill.ts';
 import type { Progress } from '../operation.ts';
 import type { Resource } from '../resource.ts';
 import type { ServicePlan } from '../restore-plan.ts';
 import type { SnapshotRoot } from '../snapshot-record.ts';
+import type { ChainLink } from './chain-link.ts';
 import type { ConnectionCheck, ConnectionTestContext } from './connection-check.ts';
-import type { ContentDamage, SnapshotReader, SnapshotWriter } from './repository.ts';
+import type { ContentDamage, SnapshotWriter } from './repository.ts';
 import type { LogReading, ServiceLog } from './resource-log.ts';
+import type { DrillContext, DrillOutcome } from './service-drill.ts';
+
+export type { ChainLink } from './chain-link.ts';
 
 /** The code for one kind of resource: exports it, imports it, checks it. One folder under `services/`. */
 export interface Service {
@@ -40,12 +45,10 @@ export interface Service {
   test?(context: ConnectionTestContext): Promise<readonly ConnectionCheck[]>;
   /** Present where resources can have a log. */
   readonly log?: ServiceLog;
-}
-
-/** A backup together with an open reader of its snapshot. */
-export interface ChainLink {
-  backup: Backup;
-  reader: SnapshotReader;
+  /** Restores a backup into a throw-away target and compares it with what was backed up. */
+  drill?(context: DrillContext): Promise<DrillOutcome>;
+  /** Validates what a user says of restored data, and fills in defaults. @throws HoldfastError `assertions-invalid` (invalid) */
+  parseAssertions?(assertions: readonly unknown[]): readonly Assertion[];
 }
 
 export interface BackupContext {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { BackupType } from '../../core/backup.ts';
+import type { Assertion } from '../../core/drill.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { documentTooLarge } from '../../core/json-document.ts';
 import type {
@@ -10,7 +11,10 @@ import type {
   ServiceBackup,
   ServiceRestore,
 } from '../../core/ports/service.ts';
+import type { DrillContext, DrillOutcome } from '../../core/ports/service-drill.ts';
 import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
+import { parseDocumentAssertions } from './document-assertions.ts';
+import { drillDocument } from './document-drill.ts';
 import { DocumentRunner } from './document-runner.ts';
 import type { PreparedDocument, StoredLink } from './document-work.ts';
 import { RecentDocuments } from './recent-documents.ts';
@@ -115,6 +119,14 @@ class DocumentService implements Service {
   /** The canonical text. It is verified before its first byte is given. */
   async *read(chain: readonly ChainLink[], signal: AbortSignal): AsyncIterable<Uint8Array> {
     yield* inPieces(await this.#rebuild(chain, signal));
+  }
+
+  drill(context: DrillContext): Promise<DrillOutcome> {
+    return drillDocument(context, () => this.#rebuild(context.chain, context.signal));
+  }
+
+  parseAssertions(assertions: readonly unknown[]): readonly Assertion[] {
+    return parseDocumentAssertions(assertions);
   }
 
   async #rebuild(chain: readonly ChainLink[], signal: AbortSignal): Promise<Uint8Array> {

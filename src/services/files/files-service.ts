@@ -1,6 +1,8 @@
 import type { Service } from '../../core/ports/service.ts';
 import { backUpFiles } from './backup.ts';
 import { parseFilesConfiguration } from './configuration.ts';
+import { parseFilesAssertions } from './files-assertions.ts';
+import { drillFiles } from './files-drill.ts';
 import { testPaths } from './paths-test.ts';
 import { restoreFiles } from './restore.ts';
 import { DEFAULT_SIZES, type FilesSizes } from './sizes.ts';
@@ -16,6 +18,8 @@ export function createFilesService(sizes: FilesSizes = DEFAULT_SIZES): Service {
     parseConfiguration: parseFilesConfiguration,
     backup: (context) => backUpFiles(context, sizes),
     restore: (context) => restoreFiles(context, sizes),
+    drill: (context) => drillFiles(context, sizes),
+    parseAssertions: parseFilesAssertions,
     restoresIntoResources: true,
     test: testPaths,
   };

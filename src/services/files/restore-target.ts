@@ -38,6 +38,11 @@ export class RestoreTarget {
     this.#trusted = new Set(trusted.map((path) => `${folder}/${path}`));
   }
 
+  /** As it was given. */
+  get folder(): ByteString {
+    return this.#folder;
+  }
+
   /** Where an entry goes; absolute byte string. @throws HoldfastError `path-escapes-target` (denied) */
   place(given: ByteString): ByteString {
     const path = this.#whereMoved(given);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
 import { connectionSchema } from '../postgresql/connection-schema.ts';
+import { walSchema } from './wal-schema.ts';
 
 const schema = z.strictObject({
   connection: connectionSchema,
@@ -16,6 +17,8 @@ const schema = z.strictObject({
   temporarySlot: z.boolean().default(true),
   /** Go on where another cluster is found than the one that earlier backups are of. */
   acceptNewSystem: z.boolean().default(false),
+  /** Absent: no WAL is kept, and a backup restores to its own end only. */
+  wal: walSchema.optional(),
 });
 
 export type PhysicalConfiguration = z.infer<typeof schema>;

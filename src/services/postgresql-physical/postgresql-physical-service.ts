@@ -1,8 +1,11 @@
 import type { Service } from '../../core/ports/service.ts';
 import type { ResolveSecret } from '../postgresql/connection.ts';
+import { parsePostgresqlAssertions } from '../postgresql/postgresql-assertions.ts';
 import { backUpCluster } from './backup.ts';
+import { createPostgresqlLog } from './capture.ts';
 import { parsePhysicalConfiguration } from './configuration.ts';
 import { testCluster } from './connection-test.ts';
+import { drillCluster } from './physical-drill.ts';
 import { restoreCluster } from './restore.ts';
 import type { WalGetCommand } from './wal-get-command.ts';
 
@@ -22,6 +25,9 @@ export function createPostgresqlPhysicalService(resolveSecret: ResolveSecret, wa
     parseConfiguration: parsePhysicalConfiguration,
     backup: (context) => backUpCluster(context, resolveSecret),
     restore: (context) => restoreCluster(context, walGet),
+    drill: (context) => drillCluster(context, walGet),
+    parseAssertions: parsePostgresqlAssertions,
+    log: createPostgresqlLog(resolveSecret),
     test: (context) => testCluster(context, resolveSecret),
   };
 }

@@ -31,6 +31,15 @@ export async function listArchive(archive: Archive, signal: AbortSignal): Promis
   return Buffer.concat(pieces).toString();
 }
 
+/** The SQL of all definitions, without rows; the dump is read no further than its table of contents. */
+export async function schemaOf(archive: Archive, signal: AbortSignal): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of archiveOutput([SCHEMA_ONLY, '--file=-'], archive, signal)) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces).toString();
+}
+
+const SCHEMA_ONLY = '--schema-only';
+
 export interface Archive {
   stored: StoredBackup;
   database: StoredDatabase;
@@ -50,7 +59,9 @@ async function* archiveOutput(
     signal: both,
     name: 'pg_restore',
   });
-  const feeding = feed(stored.bytes(database.dump, both), tool, { untilClosed: args.includes('--list') });
+  const feeding = feed(stored.bytes(database.dump, both), tool, {
+    untilClosed: args.includes('--list') || args.includes(SCHEMA_ONLY),
+  });
   feeding.catch(() => ending.abort());
   try {
     yield* tool.stdout;

@@ -4,6 +4,8 @@ import { backUpPostgresql } from './backup.ts';
 import { parsePostgresqlConfiguration } from './configuration.ts';
 import type { ResolveSecret } from './connection.ts';
 import { testPostgresql } from './connection-test.ts';
+import { parsePostgresqlAssertions } from './postgresql-assertions.ts';
+import { drillPostgresql } from './postgresql-drill.ts';
 import { restorePostgresql } from './restore.ts';
 
 /**
@@ -25,6 +27,8 @@ export function createPostgresqlService(resolveSecret: ResolveSecret): Service {
     restore: (context) => restorePostgresql(context, resolveSecret),
     restoresIntoResources: true,
     read: readPlainSql,
+    drill: drillPostgresql,
+    parseAssertions: parsePostgresqlAssertions,
     test: (context) => testPostgresql(context, resolveSecret),
   };
 }

@@ -8,6 +8,7 @@ test('a path is enough, and what is left out has a default', () => {
     checks: 'quick',
     busyTimeoutMilliseconds: 10_000,
     pagesPerStep: 2048,
+    log: { enabled: false, intervalSeconds: 1, keepSeconds: 3600, keepMinutes: 1440 },
   });
 });
 
@@ -19,6 +20,8 @@ test('a configuration that is not valid is refused with the name of the field', 
     [{ path: '/a', busyTimeoutMilliseconds: -1 }, 'busyTimeoutMilliseconds'],
     [{ path: '/a', pagesPerStep: 0 }, 'pagesPerStep'],
     [{ path: '/a', temporaryFolder: 'tmp' }, 'temporaryFolder'],
+    [{ path: '/a', log: { intervalSeconds: 0.1 } }, 'log.intervalSeconds'],
+    [{ path: '/a', log: { keepSeconds: 1 } }, 'log.keepSeconds'],
   ] as const)
     assert.throws(() => parseSqliteConfiguration(configuration), {
       code: 'configuration-invalid',

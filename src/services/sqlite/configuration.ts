@@ -4,6 +4,19 @@ import { HoldfastError } from '../../core/errors.ts';
 
 const absolutePath = z.string().refine((value) => path.isAbsolute(value), 'must be an absolute path');
 
+const log = z
+  .strictObject({
+    /** Whether changes are followed, so that the database restores to any second. */
+    enabled: z.boolean().default(false),
+    /** Seconds from one look for changes to the next. */
+    intervalSeconds: z.number().min(0.2).max(3600).default(1),
+    /** For so long each state that was seen can be restored; afterwards one a minute is kept. */
+    keepSeconds: z.number().int().min(60).max(31_536_000).default(3600),
+    /** For so long one state a minute can be restored; afterwards one an hour is kept. */
+    keepMinutes: z.number().int().min(1).max(5_256_000).default(1440),
+  })
+  .prefault({});
+
 const schema = z.strictObject({
   /** Absolute path of the database file. */
   path: absolutePath,
@@ -15,6 +28,7 @@ const schema = z.strictObject({
   pagesPerStep: z.number().int().min(1).max(1_000_000).default(2048),
   /** Folder for the private copy, which needs as much room as the database; default: the system's. */
   temporaryFolder: absolutePath.optional(),
+  log,
 });
 
 export type SqliteConfiguration = z.infer<typeof schema>;

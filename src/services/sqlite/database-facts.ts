@@ -19,7 +19,7 @@ export function inspectDatabase(
   path: string,
   checks: CheckDepth,
   report: (phase: string, done: number, total: number) => void,
-): Omit<DatabaseFacts, 'journalMode'> {
+): Omit<DatabaseFacts, 'journalMode' | 'snapshotAt'> {
   const url = pathToFileURL(path);
   url.searchParams.set('immutable', '1');
   const database = new DatabaseSync(url, { readOnly: true });

@@ -1,7 +1,8 @@
 import type { ErrorKind } from '../../core/errors.ts';
+import type { QueryValue } from './database-query.ts';
 
 /** What the process that opens databases is asked to do. */
-export type DatabaseJob = CopyJob | InspectJob | ProbeJob | LookJob | ReplaceJob;
+export type DatabaseJob = CopyJob | InspectJob | ProbeJob | LookJob | ReplaceJob | QueryJob | FollowJob | LetGoJob;
 
 /** Makes a consistent copy of a live database. */
 export interface CopyJob {
@@ -42,6 +43,59 @@ export interface ReplaceJob {
   overwrite: boolean;
 }
 
+/** Looks what changed in a live database since the last such job, and writes it into a file. */
+export interface FollowJob {
+  kind: 'follow';
+  path: string;
+  /** The file that the piece goes into, if anything changed. */
+  piece: string;
+  /** The last state that is known from elsewhere; used by the first such job. */
+  known?: DatabaseState;
+  /** Writes a piece even if nothing changed, which tells until when nothing did. */
+  isLast: boolean;
+  busyTimeoutMilliseconds: number;
+}
+
+/** Gives up what was held of the database that is followed. */
+export interface LetGoJob {
+  kind: 'let-go';
+}
+
+/** A state of a database, told by what is in it. */
+export interface DatabaseState {
+  /** The sum over all pages; see `PageTable`. */
+  state: string;
+  /** bytes */
+  pageSize: number;
+  pageCount: number;
+}
+
+export interface SeenChange {
+  /** `whole`: the piece is the database itself, since nothing was known of it. */
+  change: 'none' | 'pages' | 'whole';
+  /** In the piece. */
+  pages: number;
+  database: DatabaseState;
+  /** What was committed by then is in this state … (RFC 3339) */
+  through: string;
+  /** … and what was committed after that is not. */
+  at: string;
+  journalMode: 'wal' | 'delete';
+  /** All pages were read. */
+  isReread: boolean;
+  /** Frames in the write-ahead log. */
+  logFrames: number;
+  warnings: readonly string[];
+  milliseconds: number;
+}
+
+/** Asks a database file that nobody else has open for one value. */
+export interface QueryJob {
+  kind: 'query';
+  path: string;
+  sql: string;
+}
+
 export type CheckDepth = 'none' | 'quick' | 'full';
 
 export interface JobResults {
@@ -50,6 +104,9 @@ export interface JobResults {
   probe: Pick<DatabaseFacts, 'pageSize' | 'pageCount' | 'journalMode'>;
   look: TargetState;
   replace: Replacement;
+  follow: SeenChange;
+  'let-go': null;
+  query: { value: QueryValue };
 }
 
 /** What a copy of a database holds. */
@@ -62,6 +119,8 @@ export interface DatabaseFacts {
   applicationId: number;
   /** `wal`, or `delete` for every kind of rollback journal: the file does not tell them apart. */
   journalMode: string;
+  /** RFC 3339; no later commit is in the copy. Empty where no live database was read. */
+  snapshotAt: string;
   /** Tables that hold rows of their own, in order of their names. */
   tables: readonly TableRows[];
   /** Problems that the checks found; empty where all is well. */

@@ -1,7 +1,9 @@
 import { rmSync } from 'node:fs';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import { inspectDatabase } from './database-facts.ts';
+import { DatabaseFollower } from './database-follower.ts';
 import type { DatabaseJob, JobFailure, JobResults, MessageFromProcess } from './database-job.ts';
+import { queryValue } from './database-query.ts';
 import { copyDatabase } from './online-copy.ts';
 import { probeDatabase } from './probe-database.ts';
 import { lookAtTarget, replaceTarget } from './target-replacement.ts';
@@ -12,6 +14,7 @@ import { lookAtTarget, replaceTarget } from './target-replacement.ts';
  * node database-worker.ts [FILE OR FOLDER to remove should the service die]
  */
 const [, , unfinished] = process.argv;
+const follower = new DatabaseFollower();
 let lastReport = 0;
 
 function tell(message: MessageFromProcess): void {
@@ -33,17 +36,25 @@ async function run(job: DatabaseJob): Promise<JobResults[keyof JobResults]> {
     case 'copy':
       return copyDatabase(job, report);
     case 'inspect':
-      return { ...inspectDatabase(job.path, job.checks, report), journalMode: '' };
+      return { ...inspectDatabase(job.path, job.checks, report), journalMode: '', snapshotAt: '' };
     case 'probe':
       return probeDatabase(job);
     case 'look':
       return lookAtTarget(job.target);
     case 'replace':
       return replaceTarget(job);
+    case 'follow':
+      return follower.look(job);
+    case 'let-go':
+      follower.close();
+      return null;
+    case 'query':
+      return { value: queryValue(job.path, job.sql) };
   }
 }
 
 function end(): never {
+  follower.close();
   if (unfinished !== undefined) rmSync(unfinished, { recursive: true, force: true });
   process.exit(0);
 }

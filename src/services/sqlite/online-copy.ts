@@ -18,13 +18,14 @@ export async function copyDatabase(
   job: CopyJob,
   report: (phase: string, done: number, total: number) => void,
 ): Promise<DatabaseFacts> {
-  const source = requireDatabaseFile(job.path);
+  const { file: source } = requireDatabaseFile(job.path);
   const hadLog = exists(`${source}-wal`);
   const taken = await takeCopy(source, job, report);
   if (taken.journalMode === 'wal' && !hadLog) removeEmptyLog(source);
-  if (taken.pageCount === 0) return { ...EMPTY, pageSize: taken.pageSize, journalMode: taken.journalMode };
+  const { journalMode, snapshotAt } = taken;
+  if (taken.pageCount === 0) return { ...EMPTY, pageSize: taken.pageSize, journalMode, snapshotAt };
   try {
-    return { ...inspectDatabase(job.copy, job.checks, report), journalMode: taken.journalMode };
+    return { ...inspectDatabase(job.copy, job.checks, report), journalMode, snapshotAt };
   } catch (error) {
     // What is wrong with the copy is wrong with what it was taken from.
     throw sqliteFault(error, source);
@@ -35,6 +36,7 @@ interface TakenCopy {
   pageSize: number;
   pageCount: number;
   journalMode: string;
+  snapshotAt: string;
 }
 
 async function takeCopy(
@@ -49,6 +51,8 @@ async function takeCopy(
       database.exec('BEGIN');
       // The transaction begins with the first reading.
       database.prepare('SELECT count(*) FROM sqlite_schema').get();
+      // Cut to milliseconds, it must not be before a commit that is in the snapshot.
+      const snapshotAt = new Date(Date.now() + 1).toISOString();
       const pageSize = pragmaNumber(database, 'page_size');
       const pageCount = pragmaNumber(database, 'page_count');
       const journalMode = String(database.prepare('PRAGMA journal_mode').get()?.journal_mode);
@@ -60,7 +64,7 @@ async function takeCopy(
         });
         requireWhole(job.copy, pageSize * pageCount);
       }
-      return { pageSize, pageCount, journalMode };
+      return { pageSize, pageCount, journalMode, snapshotAt };
     } finally {
       database.close();
     }
@@ -69,32 +73,38 @@ async function takeCopy(
   }
 }
 
-/** @returns the path behind symbolic links: journals lie beside the file itself */
-export function requireDatabaseFile(given: string): string {
+/** Must not be called while this process has locks on the file. `file` is the path behind symbolic links: journals lie beside it. */
+export function requireDatabaseFile(given: string): { file: string; isEmpty: boolean; isInWalMode: boolean } {
   try {
     const file = realpathSync(given);
     const status = statSync(file);
     if (!status.isFile()) throw notAFile(given);
-    if (status.size > 0) requireHeader(file);
-    return file;
+    if (status.size === 0) return { file, isEmpty: true, isInWalMode: false };
+    return { file, isEmpty: false, isInWalMode: requireHeader(file) };
   } catch (error) {
     throw sqliteFault(error, given);
   }
 }
 
-/** Before SQLite opens the file: it makes journals beside whatever it opens. This process has no locks yet to lose. */
-function requireHeader(file: string): void {
-  const begin = Buffer.alloc(HEADER.length);
+/**
+ * Before SQLite opens the file: it makes journals beside whatever it opens. This process has no locks yet to lose.
+ * @returns whether the database is in WAL mode
+ */
+function requireHeader(file: string): boolean {
+  const begin = Buffer.alloc(HEADER.length + 4);
   const descriptor = openSync(file, 'r');
   try {
     readSync(descriptor, begin, 0, begin.length, 0);
   } finally {
     closeSync(descriptor);
   }
-  if (!begin.equals(HEADER)) throw notADatabase(file);
+  if (!begin.subarray(0, HEADER.length).equals(HEADER)) throw notADatabase(file);
+  // The version that a reader must know: 2 for WAL.
+  return begin[READ_VERSION_OFFSET] === 2;
 }
 
-function requireRoom(folder: string, needed: number): void {
+/** @throws HoldfastError `temporary-space-short` (unavailable) */
+export function requireRoom(folder: string, needed: number): void {
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
   if (free < needed) throw temporarySpaceShort(folder, undefined, { needed, free });
@@ -149,7 +159,9 @@ function notAFile(given: string): HoldfastError {
 
 const HEADER = Buffer.from('SQLite format 3\0', 'latin1');
 
-const EMPTY: Omit<DatabaseFacts, 'pageSize' | 'journalMode'> = {
+const READ_VERSION_OFFSET = 19;
+
+const EMPTY: Omit<DatabaseFacts, 'pageSize' | 'journalMode' | 'snapshotAt'> = {
   pageCount: 0,
   schemaVersion: 0,
   userVersion: 0,

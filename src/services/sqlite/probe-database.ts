@@ -6,7 +6,7 @@ import { sqliteFault } from './sqlite-fault.ts';
 
 /** Reads of a live database what a copy reads first, and leaves nothing beside it. */
 export function probeDatabase({ path, busyTimeoutMilliseconds }: ProbeJob): JobResults['probe'] {
-  const source = requireDatabaseFile(path);
+  const { file: source } = requireDatabaseFile(path);
   const hadLog = exists(`${source}-wal`);
   const probed = readBeginning(source, busyTimeoutMilliseconds);
   if (probed.journalMode === 'wal' && !hadLog) removeEmptyLog(source);

@@ -9,6 +9,8 @@ const schema = z.looseObject({
   pageSize: z.number().int(),
   pageCount: z.number().int(),
   userVersion: z.number().int(),
+  /** No later commit is in the backup. */
+  snapshotAt: z.string().optional(),
   tables: z.array(z.object({ name: z.string(), rows: z.number().int().optional() })),
 });
 

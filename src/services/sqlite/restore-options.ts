@@ -13,6 +13,8 @@ const schema = z.strictObject({
   inPlace: z.boolean().default(false),
   conflict: z.enum(['fail', 'overwrite']).default('fail'),
   dryRun: z.boolean().default(false),
+  /** The moment (RFC 3339) that the log is to lead to from the backup on. */
+  at: z.iso.datetime({ offset: true }).optional(),
 });
 
 export type RestoreOptions = z.infer<typeof schema>;

@@ -5,9 +5,11 @@ import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts'
 import type { RestoreContext, ServiceRestore } from '../../core/ports/service.ts';
 import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
-import type { DatabaseFacts, TargetState } from './database-job.ts';
+import type { DatabaseFacts, TableRows, TargetState } from './database-job.ts';
 import { DatabaseProcess } from './database-process.ts';
+import { makeRoomAt } from './followed-databases.ts';
 import { largerBlocks } from './larger-blocks.ts';
+import { findLogSource, type LogSource } from './log-source.ts';
 import { readDatabase } from './read-database.ts';
 import { type RecordedDatabase, recordedDatabase } from './recorded-database.ts';
 import { parseRestoreOptions, type RestoreOptions } from './restore-options.ts';
@@ -34,40 +36,55 @@ export async function restoreDatabase(context: RestoreContext): Promise<ServiceR
     throw new HoldfastError('internal', 'chain-empty', 'A restore was begun without a backup to restore.');
   const recorded = recordedDatabase(link.reader.record.serviceData, backup.id);
   const target = await resolveTarget(options, recorded);
+  const source = await findLogSource(context, options.at, recorded.snapshotAt);
+  source?.warnOfCoarseness();
   signal.throwIfAborted();
   const temporaryFolder = path.dirname(target);
   const temporary = path.join(temporaryFolder, `.holdfast-${randomBytes(8).toString('hex')}`);
   const databases = new DatabaseProcess(signal, { temporaryFolder, unfinished: temporary });
+  let endRoom: (() => void) | undefined;
   try {
+    // A plan must not find in the way what the deed would make room of.
+    endRoom = await makeRoomAt(target);
     const state = await databases.run<'look'>({ kind: 'look', target });
     requireFree(state, target, options);
-    await requireRoom(target, backup.size);
-    if (options.dryRun) return plan(context, recorded, state, target);
-    const report = await new DatabaseRestore(context, recorded, { target, temporary }, databases).run(options, state);
+    await requireRoom(target, source?.mostBytes ?? backup.size);
+    if (options.dryRun) return plan(context, recorded, state, { target, source });
+    const places = { target, temporary };
+    const report = await new DatabaseRestore({ context, recorded, source }, places, databases).run(options, state);
     for (const file of report.setAside)
       warn(
         `A journal of an earlier database lay beside ${target}. It was moved to ${file}; remove it when nobody misses anything.`,
       );
-    return { checksum: backup.checksum, report };
+    return source === undefined || source.isBackup ? { checksum: backup.checksum, report } : { report };
   } finally {
     await databases.close();
+    endRoom?.();
   }
+}
+
+interface WhatToRestore {
+  context: RestoreContext;
+  recorded: RecordedDatabase;
+  /** Absent: the backup as it is. */
+  source: LogSource | undefined;
 }
 
 class DatabaseRestore {
   readonly #context: RestoreContext;
+  readonly #source: LogSource | undefined;
   readonly #recorded: RecordedDatabase;
   readonly #target: string;
   readonly #databases: DatabaseProcess;
   readonly #temporary: string;
 
   constructor(
-    context: RestoreContext,
-    recorded: RecordedDatabase,
+    { context, recorded, source }: WhatToRestore,
     { target, temporary }: { target: string; temporary: string },
     databases: DatabaseProcess,
   ) {
     this.#context = context;
+    this.#source = source;
     this.#recorded = recorded;
     this.#target = target;
     this.#databases = databases;
@@ -77,7 +94,7 @@ class DatabaseRestore {
   async run({ conflict }: RestoreOptions, state: TargetState): Promise<Report & { setAside: readonly string[] }> {
     try {
       await this.#write(state);
-      const rows = await this.#check();
+      const found = await this.#check();
       this.#context.signal.throwIfAborted();
       const { replaced, setAside } = await this.#databases.run<'replace'>({
         kind: 'replace',
@@ -85,9 +102,7 @@ class DatabaseRestore {
         target: this.#target,
         overwrite: conflict === 'overwrite',
       });
-      const { pageCount, pageSize, tables } = this.#recorded;
-      const bytes = pageCount * pageSize;
-      return { target: this.#target, dryRun: false, bytes, tables: tables.length, rows, replaced, setAside };
+      return { target: this.#target, dryRun: false, ...found, ...this.#source?.describe(), replaced, setAside };
     } finally {
       // By then it has its name, unless something went wrong.
       await rm(this.#temporary, { force: true });
@@ -95,20 +110,30 @@ class DatabaseRestore {
   }
 
   async #write(state: TargetState): Promise<void> {
-    const { backup, chain, signal, report } = this.#context;
     const file = await openNew(this.#temporary);
     try {
-      let doneBytes = 0;
-      for await (const bytes of largerBlocks(readDatabase(chain, signal), BLOCK_BYTES)) {
-        await file.appendFile(bytes);
-        doneBytes += bytes.length;
-        const percent = Math.floor((WRITING_PERCENT * doneBytes) / Math.max(1, backup.size));
-        report({ percent, phase: 'writing', doneBytes, totalBytes: backup.size });
-      }
+      await this.#writeContent(file);
       await this.#giveOwner(file, state);
       await file.sync();
     } finally {
       await file.close();
+    }
+  }
+
+  async #writeContent(file: FileHandle): Promise<void> {
+    const { backup, chain, signal, report } = this.#context;
+    if (this.#source !== undefined) {
+      await this.#source.write(file, (done, total) =>
+        report({ percent: Math.floor((WRITING_PERCENT * done) / total), phase: 'writing' }),
+      );
+      return;
+    }
+    let doneBytes = 0;
+    for await (const bytes of largerBlocks(readDatabase(chain, signal), BLOCK_BYTES)) {
+      await file.appendFile(bytes);
+      doneBytes += bytes.length;
+      const percent = Math.floor((WRITING_PERCENT * doneBytes) / Math.max(1, backup.size));
+      report({ percent, phase: 'writing', doneBytes, totalBytes: backup.size });
     }
   }
 
@@ -128,11 +153,11 @@ class DatabaseRestore {
     }
   }
 
-  /** @returns the number of rows */
-  async #check(): Promise<number> {
+  async #check(): Promise<{ bytes: number; tables: number; rows: number }> {
     const { backup, report, warn } = this.#context;
+    const isFromLog = this.#source !== undefined && !this.#source.isBackup;
     // An empty file is a database without pages.
-    if (backup.size === 0) return 0;
+    if (backup.size === 0 && !isFromLog) return { bytes: 0, tables: 0, rows: 0 };
     let facts: DatabaseFacts;
     try {
       facts = await this.#databases.run<'inspect'>(
@@ -146,7 +171,8 @@ class DatabaseRestore {
     if (facts.problems.length > 0) throw restoredDamaged(backup.id, facts.problems);
     for (const what of facts.unchecked)
       warn(`Not checked: ${what}. Where the application brings a function, collation or module along, only it can.`);
-    return compareRows(backup.id, this.#recorded, facts);
+    const rows = isFromLog ? sumOfRows(facts.tables) : compareRows(backup.id, this.#recorded, facts);
+    return { bytes: facts.pageCount * facts.pageSize, tables: facts.tables.length, rows };
   }
 }
 
@@ -171,22 +197,28 @@ function plan(
   { backup }: RestoreContext,
   recorded: RecordedDatabase,
   { exists, journals }: TargetState,
-  target: string,
+  { target, source }: { target: string; source: LogSource | undefined },
 ): ServiceRestore {
-  const rows = recorded.tables.reduce((sum, table) => sum + (table.rows ?? 0), 0);
+  const rows = sumOfRows(recorded.tables);
   const actions = [
     { action: exists ? 'overwrite' : 'create', path: target },
     ...(exists ? [] : journals.map((journal) => ({ action: 'set-aside', path: journal }))),
   ];
+  const bytes = source?.mostBytes ?? backup.size;
+  const told = source === undefined || source.isBackup ? { tables: recorded.tables.length, rows } : {};
   const place = plannedNames([target]);
   const aside = exists ? [] : journals.map((journal) => `${journal} (gets another name)`);
   return {
     plan: servicePlan({
       ...(exists ? { replaced: place } : { created: place, replaced: plannedNames(aside) }),
-      bytes: backup.size,
+      bytes,
     }),
-    report: { target, dryRun: true, bytes: backup.size, tables: recorded.tables.length, rows, actions },
+    report: { target, dryRun: true, bytes, ...told, ...source?.describe(), actions },
   };
+}
+
+function sumOfRows(tables: readonly TableRows[]): number {
+  return tables.reduce((sum, { rows }) => sum + (rows ?? 0), 0);
 }
 
 /** @returns the path behind symbolic links, which stay what they are */
@@ -229,7 +261,7 @@ async function requireRoom(target: string, needed: number): Promise<void> {
 
 async function openNew(file: string): Promise<FileHandle> {
   try {
-    return await open(file, 'wx', 0o600);
+    return await open(file, 'wx+', 0o600);
   } catch (error) {
     const code = systemErrorCode(error);
     if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw error;

@@ -1,9 +1,12 @@
 import type { Service } from '../../core/ports/service.ts';
 import { backUpDatabase } from './backup.ts';
+import { captureDatabase } from './capture.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
 import { testDatabase } from './database-test.ts';
 import { readDatabase } from './read-database.ts';
 import { restoreDatabase } from './restore.ts';
+import { parseSqliteAssertions } from './sqlite-assertions.ts';
+import { drillDatabase } from './sqlite-drill.ts';
 
 /**
  * Backs up SQLite databases of this machine while they are in use, each as the file that SQLite's own online backup makes, and
@@ -22,6 +25,12 @@ export function createSqliteService(): Service {
     restore: restoreDatabase,
     restoresIntoResources: true,
     read: readDatabase,
+    log: {
+      isKept: (configuration) => parseSqliteConfiguration(configuration).log.enabled,
+      capture: captureDatabase,
+    },
+    drill: drillDatabase,
+    parseAssertions: parseSqliteAssertions,
     test: testDatabase,
   };
 }

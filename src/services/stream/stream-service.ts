@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { BackupType } from '../../core/backup.ts';
 import { DamageList } from '../../core/damage-list.ts';
+import type { Assertion } from '../../core/drill.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { ContentDamage } from '../../core/ports/repository.ts';
 import type {
@@ -12,7 +13,9 @@ import type {
   ServiceBackup,
   ServiceRestore,
 } from '../../core/ports/service.ts';
+import type { DrillContext, DrillOutcome } from '../../core/ports/service-drill.ts';
 import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
+import { drillStream, parseStreamAssertions } from './stream-drill.ts';
 
 /**
  * Backs up any bytes that are posted, such as `pg_dump shop | curl -T - …`, and gives them back. Memory stays constant
@@ -94,6 +97,14 @@ class StreamService implements Service {
       report: { bytes: doneBytes, ...damages.report() },
       ...damages.result(),
     };
+  }
+
+  drill(context: DrillContext): Promise<DrillOutcome> {
+    return drillStream(context, (chain, signal) => this.read(chain, signal));
+  }
+
+  parseAssertions(assertions: readonly unknown[]): readonly Assertion[] {
+    return parseStreamAssertions(assertions);
   }
 
   /** @throws HoldfastError `checksum-differs` (damaged) instead of a normal end, unless damage was allowed and told of */

@@ -13,6 +13,10 @@ const healthSchema = z.object({
   checks: z
     .array(z.object({ name: z.string(), status: z.enum(['ok', 'failing']), message: z.string().optional() }))
     .optional(),
+  drills: z
+    .object({ resources: z.number(), failing: z.number() })
+    .optional()
+    .describe('Resources that were drilled, and those of them whose newest drill did not pass.'),
 });
 
 /** What this is and how it is. */
@@ -55,7 +59,8 @@ export function serviceInformationRoutes(server: HttpServer, { application }: Ht
       schema: {
         tags: TAGS,
         summary: 'Health check',
-        description: 'Answers 200 while all is well and 503 otherwise. What was checked is told to known callers only.',
+        description:
+          'Answers 200 while all is well and 503 otherwise. What was checked is told to known callers only. Drills that fail say nothing of the service itself and do not change the status.',
         response: answers({ 200: healthSchema, 503: healthSchema }),
       },
     },
@@ -102,6 +107,7 @@ const ENDPOINTS = {
   backups: '/backups',
   restore: '/restore',
   restoreOperations: '/restore/operations',
+  drills: '/drills',
   resources: '/resources',
   operations: '/operations',
   policies: '/policies',

@@ -43,6 +43,9 @@ export const queryTimestamp = z.preprocess(
   timestamp,
 ) as z.ZodType<string, string>;
 
+/** The service knows what they may say. */
+export const assertions = z.array(z.record(z.string(), z.unknown())).max(200);
+
 export const backupType = z.enum(['full', 'incremental', 'differential']);
 
 export const operationStatus = z.enum(['queued', 'running', 'completed', 'failed', 'cancelled']);

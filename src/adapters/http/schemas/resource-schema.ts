@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { backupSchema } from './backup-schema.ts';
-import { backupType, id, line, partialMetadata, timeZone } from './fields.ts';
+import { assertions, backupType, id, line, partialMetadata, timeZone } from './fields.ts';
 
 export const resourceRequest = z
   .strictObject({
@@ -12,6 +12,7 @@ export const resourceRequest = z
       .describe('What the service needs; secrets only as references such as `env:NAME` or `file:/path`.'),
     policyId: id.optional().describe('The retention policy of its backups.'),
     metadata: partialMetadata.optional().describe('What each new backup of it gets unless said otherwise.'),
+    assertions: assertions.optional().describe('What each restore drill looks at; see docs/drills.md.'),
   })
   .meta({ examples: [{ type: 'files', service: 'files', configuration: { paths: ['/srv/shop'] } }] });
 
@@ -24,6 +25,7 @@ export const resourceSchema = z
     repositoryId: z.string(),
     policyId: z.string().optional(),
     metadata: z.record(z.string(), z.unknown()).optional(),
+    assertions: assertions.optional(),
     createdAt: z.string(),
     updatedAt: z.string(),
   })
@@ -90,7 +92,10 @@ export const scheduleRequest = z
     resourceId: id,
     cron: line(200).describe('Five or six cron fields, or a nickname such as `@daily`.'),
     timeZone: timeZone.optional().describe('Where `cron` is read; `UTC` if not said.'),
-    type: backupType.optional(),
+    kind: z.enum(['backup', 'drill']).optional().describe('What it starts; `backup` if not said.'),
+    type: backupType.optional().describe('Of backups.'),
+    which: z.enum(['newest', 'random']).optional().describe('Of drills: which backup is restored.'),
+    assertions: assertions.optional().describe('Of drills: looked at beside those of the resource.'),
     enabled: z.boolean().optional(),
   })
   .meta({
@@ -105,7 +110,10 @@ export const scheduleSchema = z
     resourceId: z.string(),
     cron: z.string(),
     timeZone: z.string(),
-    type: backupType,
+    kind: z.enum(['backup', 'drill']).optional().describe('Absent: backups.'),
+    type: backupType.optional(),
+    which: z.enum(['newest', 'random']).optional(),
+    assertions: assertions.optional(),
     enabled: z.boolean(),
     createdAt: z.string(),
     updatedAt: z.string(),

@@ -1,0 +1,167 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Command, Option } from 'commander';
+import type { Drill, DrillCheck, DrillVerdict } from '../../../core/drill.ts';
+import { evidenceHash } from '../../../core/drill-evidence.ts';
+import { drillReport } from '../../../reports/drill-report.ts';
+import type { CommandSession } from '../command-session.ts';
+import { ExitCode, usageError } from '../exit-codes.ts';
+import { endOfOperation, failureOf } from '../follow-operation.ts';
+import { count, formatBytes, formatDuration, formatTime, localTimeZone } from '../formatting.ts';
+import { wholeNumber } from '../option-values.ts';
+import { printable } from '../table.ts';
+
+interface RunOptions {
+  backup?: string;
+  random?: boolean;
+  assertions?: string;
+}
+
+interface ListOptions {
+  resource?: string;
+  outcome?: DrillVerdict;
+  limit: number;
+}
+
+const VERDICTS: Record<DrillVerdict, string> = {
+  passed: 'PASSED',
+  failed: 'FAILED',
+  impossible: 'COULD NOT BE DONE',
+};
+
+export function define(command: Command, session: CommandSession): void {
+  command
+    .command('run')
+    .description('Restore a backup into a throw-away target and compare it with what was backed up.')
+    .argument('<resource>', 'whose backup is restored: the newest one, unless said otherwise')
+    .option('--backup <id>', 'this backup')
+    .option('--random', 'any completed backup')
+    .option('--assertions <json>', "what must hold of the restored data, beside the resource's own assertions")
+    .action((resourceId: string, options: RunOptions) => runDrill(session, resourceId, options));
+  command
+    .command('list')
+    .description('List drills, newest first.')
+    .option('--resource <id>', 'of this resource')
+    .addOption(new Option('--outcome <outcome>', 'that ended so').choices(Object.keys(VERDICTS)))
+    .option('--limit <number>', 'at most so many', wholeNumber(1), 50)
+    .action((options: ListOptions) => listDrills(session, options));
+  command
+    .command('show')
+    .description('Show the evidence of a drill.')
+    .argument('<drill>', 'id of the drill')
+    .option('--html <file>', 'write it as a page of HTML to read, print or file')
+    .action((id: string, options: { html?: string }) => showDrill(session, id, options));
+}
+
+async function runDrill(session: CommandSession, resourceId: string, options: RunOptions): Promise<void> {
+  const { backup: backupId, random } = options;
+  if (backupId !== undefined && random === true)
+    throw usageError('backup-and-random', '--backup and --random exclude each other.');
+  const assertions = options.assertions === undefined ? [] : parseAssertions(options.assertions);
+  const application = await session.application();
+  session.deed = { action: 'drill.create', subject: resourceId, details: { random: random === true, backupId } };
+  const started = await application.drills.start({
+    resourceId,
+    ...(backupId === undefined ? { which: random === true ? 'random' : 'newest' } : { backupId }),
+    assertions,
+    createdBy: session.actor,
+  });
+  const operation = await endOfOperation(application, started, session);
+  const drillId = operation.result?.drillId;
+  if (typeof drillId !== 'string') throw failureOf(operation, session);
+  const drill = await application.drills.get(drillId);
+  if (drill.outcome !== 'passed')
+    session.exitCode = drill.outcome === 'failed' ? ExitCode.damageFound : ExitCode.failure;
+  session.output.result({ drill }, () => drillLines(drill));
+}
+
+function parseAssertions(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (Array.isArray(value)) return value;
+  } catch {
+    // The same answer as below.
+  }
+  throw usageError(
+    'assertions-invalid',
+    '--assertions must be a JSON array, for example \'[{"sql": "SELECT 1", "equals": 1}]\'.',
+  );
+}
+
+async function listDrills(session: CommandSession, { resource, outcome, limit }: ListOptions): Promise<void> {
+  const { drills } = await session.application();
+  const filter = {
+    ...(resource === undefined ? {} : { resourceId: resource }),
+    ...(outcome === undefined ? {} : { outcome }),
+  };
+  const found: Drill[] = [];
+  for (let cursor: string | undefined; found.length < limit; ) {
+    const page = await drills.list(filter, {
+      limit: Math.min(500, limit - found.length),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    found.push(...page.items);
+    cursor = page.nextCursor;
+    if (cursor === undefined) break;
+  }
+  session.output.table<Drill>(
+    { drills: found },
+    [
+      { heading: 'Id', value: ({ id }) => id },
+      { heading: `When (${localTimeZone()})`, value: ({ completedAt }) => formatTime(completedAt) },
+      { heading: 'Resource', value: ({ resourceId }) => resourceId },
+      { heading: 'Outcome', value: (drill) => drill.outcome },
+      { heading: 'Checks', value: ({ checks }) => String(checks.length), align: 'right' },
+      {
+        heading: 'Recovery time',
+        value: ({ recoveryTimeMilliseconds: time }) => (time === undefined ? '' : formatDuration(time)),
+        align: 'right',
+      },
+      { heading: 'Backup', value: ({ backup }) => backup.id },
+    ],
+    found,
+    'There are no such drills. "holdfast drill run RESOURCE" makes one.',
+  );
+}
+
+async function showDrill(session: CommandSession, id: string, { html }: { html?: string }): Promise<void> {
+  const drill = await (await session.application()).drills.get(id);
+  if (html !== undefined) await writeWhole(path.resolve(html), drillReport(drill, evidenceHash(drill)));
+  session.output.result({ drill, ...(html === undefined ? {} : { html: path.resolve(html) }) }, () =>
+    html === undefined ? drillLines(drill) : [`Wrote ${path.resolve(html)}.`],
+  );
+}
+
+/** The file appears whole or not at all. */
+async function writeWhole(file: string, text: string): Promise<void> {
+  const unfinished = `${file}.${process.pid}.new`;
+  try {
+    await writeFile(unfinished, text, { flag: 'wx' });
+    await rename(unfinished, file);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+}
+
+function drillLines(drill: Drill): string[] {
+  const { backup, recoveryTimeMilliseconds: time, restoredBytes, recoveryPoint, error } = drill;
+  const restored = restoredBytes === undefined ? '' : `, ${formatBytes(restoredBytes)}`;
+  return [
+    `${VERDICTS[drill.outcome]}: ${printable(drill.resourceId)}, ${backup.id} of ${formatTime(backup.createdAt)}${restored}.`,
+    ...(error === undefined ? [] : [`  ${printable(error.message)} [${error.code}]`]),
+    ...drill.checks.flatMap(checkLines),
+    ...(time === undefined ? [] : [`Recovery time ${formatDuration(time)}: until the data could be used.`]),
+    `Recovery point ${formatDuration(recoveryPoint.ageMilliseconds)}: the age of the newest backup.`,
+    `Evidence ${drill.id}, ${count(drill.checks.length, 'check')}; "holdfast drill show ${drill.id} --html FILE" makes a page of it.`,
+  ];
+}
+
+const MARKS: Record<DrillCheck['outcome'], string> = { passed: 'ok    ', failed: 'FAILED', 'not-applicable': 'n/a   ' };
+
+function checkLines(check: DrillCheck): string[] {
+  const subject = check.subject === undefined ? '' : ` (${printable(check.subject)})`;
+  const lines = [`  ${MARKS[check.outcome]}  ${printable(check.description)}${subject}`];
+  if (check.outcome === 'passed') return lines;
+  return [...lines, `          expected ${printable(check.expected)}; found ${printable(check.found)}`];
+}

@@ -1,0 +1,193 @@
+import { randomInt } from 'node:crypto';
+
+import { CatalogueAuditLog } from './audit-log.ts';
+import type { Backup } from './backup.ts';
+import type { Assertion, Drill, DrillChoice, DrillStanding } from './drill.ts';
+import { evidenceHash } from './drill-evidence.ts';
+import type { DrillManager, DrillRequest } from './drill-request.ts';
+import { DrillRun } from './drill-run.ts';
+import { HoldfastError, isTransient, messageOf } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { Operation, OperationError } from './operation.ts';
+import { MOST_ATTEMPTS } from './operation-runner.ts';
+import type { OperationOutcome, OperationWork } from './operation-work.ts';
+import type { DrillFilter, Page, PageRequest } from './ports/catalogue.ts';
+import type { DrillFolders } from './ports/drill-folders.ts';
+import { requireBackup } from './required-rows.ts';
+import { drillOf, parseAssertions } from './service-registry.ts';
+
+/** What a drill operation's row says that it is to do. */
+interface DrillInput {
+  which: DrillChoice;
+  assertions: readonly Assertion[];
+}
+
+/** Proves that backups restore, and keeps the evidence; see `DrillManager` for what each method promises. */
+export class CatalogueDrillManager implements DrillManager {
+  readonly #context: ManagerContext;
+  readonly #folders: DrillFolders;
+  readonly #audit: CatalogueAuditLog;
+  readonly #environment: Readonly<Record<string, string>>;
+
+  /** @param environment facts of this process, for the evidence */
+  constructor(context: ManagerContext, folders: DrillFolders, environment: Readonly<Record<string, string>>) {
+    this.#context = context;
+    this.#folders = folders;
+    this.#audit = new CatalogueAuditLog(context.catalogue.audit, context.clock);
+    this.#environment = environment;
+  }
+
+  async start(request: DrillRequest): Promise<Operation> {
+    const backup = await this.#choose(request);
+    const resource = await this.#context.catalogue.resources.get(request.resourceId);
+    const service = this.#context.services.get(backup.service);
+    drillOf(service);
+    const assertions = parseAssertions(service, [...(resource?.assertions ?? []), ...(request.assertions ?? [])]);
+    const which: DrillChoice = request.backupId === undefined ? (request.which ?? 'newest') : 'chosen';
+    const input: DrillInput = { which, assertions };
+    const operation: Operation = {
+      id: this.#context.nextId('operation'),
+      kind: 'drill',
+      status: 'queued',
+      input: { ...input },
+      resourceId: backup.resourceId,
+      backupId: backup.id,
+      progress: { percent: 0 },
+      warnings: [],
+      attempts: 0,
+      createdBy: request.createdBy,
+      createdAt: this.#context.clock.now().toISOString(),
+    };
+    await this.#context.queue.enqueue(operation);
+    return operation;
+  }
+
+  async get(id: string): Promise<Drill> {
+    const drill = await this.#context.catalogue.drills.get(id);
+    if (drill !== undefined) return drill;
+    const message = `There is no drill "${id}". List them with GET /drills or "holdfast drill list".`;
+    throw new HoldfastError('not-found', 'drill-not-found', message, { details: { drillId: id } });
+  }
+
+  async list(filter: DrillFilter, page: PageRequest): Promise<Page<Drill>> {
+    return this.#context.catalogue.drills.page(filter, page);
+  }
+
+  async standing(resourceId: string): Promise<DrillStanding> {
+    return this.#context.catalogue.drills.standing(resourceId);
+  }
+
+  async standings(): Promise<readonly DrillStanding[]> {
+    return this.#context.catalogue.drills.standings();
+  }
+
+  /** Removes what drills of dead processes left behind; that it cannot is no reason to do nothing else. */
+  async removeLeftovers(): Promise<void> {
+    try {
+      const removed = await this.#folders.removeLeftovers();
+      if (removed.length > 0) this.#context.logger.warn({ folders: removed }, 'leftovers of drills were removed');
+    } catch (error) {
+      this.#context.logger.error({ err: error }, 'leftovers of drills could not be removed');
+    }
+  }
+
+  /** Runs an operation that `start` queued. */
+  readonly work: OperationWork = async (operation, work) => {
+    try {
+      await this.removeLeftovers();
+      const backup = await requireBackup(this.#context, operation.backupId ?? '');
+      const { which, assertions } = operation.input as unknown as DrillInput;
+      const order = { operation, backup, which, assertions, environment: this.#environment };
+      const mayTryAgain = operation.attempts < MOST_ATTEMPTS;
+      const drill = await new DrillRun(this.#context, this.#folders, order).perform(work, mayTryAgain);
+      await this.#keep(drill);
+      return outcomeOf(drill);
+    } catch (error) {
+      const isLast = !isTransient(error) || operation.attempts >= MOST_ATTEMPTS;
+      if (!work.signal.aborted && isLast) this.#notify(operation, false, messageOf(error));
+      throw error;
+    }
+  };
+
+  /** The audit log's chain of hashes vouches for the evidence: who changes a row later is found out. */
+  async #keep(drill: Drill): Promise<void> {
+    await this.#context.catalogue.drills.insert(drill);
+    const { id, resourceId, backup, outcome, operationId } = drill;
+    await this.#audit.record({
+      actor: drill.createdBy,
+      action: 'drill.complete',
+      subject: id,
+      outcome: outcome === 'passed' ? 'success' : 'failure',
+      details: { resourceId, backupId: backup.id, operationId, drillOutcome: outcome, evidence: evidenceHash(drill) },
+    });
+    const message =
+      outcome === 'passed'
+        ? `${backup.id} of ${resourceId} was restored and proven in ${drill.recoveryTimeMilliseconds} ms.`
+        : (drill.error?.message ?? '');
+    this.#notify({ id: operationId, resourceId, backupId: backup.id }, outcome === 'passed', message, drill);
+  }
+
+  #notify(
+    { id, resourceId = '', backupId = '' }: Pick<Operation, 'id' | 'resourceId' | 'backupId'>,
+    passed: boolean,
+    message: string,
+    drill?: Drill,
+  ): void {
+    const details = {
+      operationId: id,
+      backupId,
+      ...(drill === undefined ? {} : { drillId: drill.id, outcome: drill.outcome, fault: drill.fault }),
+    };
+    void this.#context.notifier.notify({
+      type: passed ? 'drill-completed' : 'drill-failed',
+      subject: resourceId,
+      message: passed ? message : `The restore drill of ${backupId} of ${resourceId} did not pass: ${message}`,
+      details,
+    });
+  }
+
+  /** @throws HoldfastError `backup-not-found`, `drill-without-backup` (not-found) */
+  async #choose({ resourceId, backupId, which }: DrillRequest): Promise<Backup> {
+    if (backupId !== undefined) {
+      const backup = await requireBackup(this.#context, backupId);
+      if (backup.resourceId !== resourceId) throw ofOtherResource(backup, resourceId);
+      return backup;
+    }
+    const { backups } = this.#context.catalogue;
+    if (which !== 'random') {
+      const newest = await backups.latest(resourceId);
+      if (newest === undefined) throw nothingToDrill(resourceId);
+      return newest;
+    }
+    const all = (await backups.allOf(resourceId)).filter(({ status }) => status === 'completed');
+    const chosen = all.length === 0 ? undefined : all[randomInt(all.length)];
+    if (chosen === undefined) throw nothingToDrill(resourceId);
+    return chosen;
+  }
+}
+
+function outcomeOf(drill: Drill): OperationOutcome {
+  const { id, outcome, recoveryTimeMilliseconds, checks } = drill;
+  const result = {
+    drillId: id,
+    outcome,
+    checks: checks.length,
+    ...(recoveryTimeMilliseconds === undefined ? {} : { recoveryTimeMilliseconds }),
+  };
+  return outcome === 'passed' ? { result } : { result, failure: failureOf(drill) };
+}
+
+function failureOf({ id, outcome, error }: Drill): OperationError {
+  const message = `${error?.message ?? 'It left no reason.'} GET /drills/${id} has the evidence.`;
+  return { code: error?.code ?? 'drill-failed', kind: outcome === 'impossible' ? 'unavailable' : 'damaged', message };
+}
+
+function ofOtherResource(backup: Backup, resourceId: string): HoldfastError {
+  const message = `${backup.id} is a backup of "${backup.resourceId}", not of "${resourceId}". List those of "${resourceId}" with GET /backups?resourceId=${resourceId}.`;
+  return new HoldfastError('conflict', 'backup-of-other-resource', message, { details: { backupId: backup.id } });
+}
+
+function nothingToDrill(resourceId: string): HoldfastError {
+  const message = `"${resourceId}" has no completed backup that could be restored. Back it up first.`;
+  return new HoldfastError('not-found', 'drill-without-backup', message, { details: { resourceId } });
+}
