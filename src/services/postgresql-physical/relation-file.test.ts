@@ -28,12 +28,12 @@ test('files of relations are known by their names, and which part of it they are
 
 test('segments grow with the cluster, and stay while it is near a step', () => {
   const gib = 1024 ** 3;
-  assert.equal(segmentBytesFor(0), 8192);
-  assert.equal(segmentBytesFor(9 * gib), 16_384);
-  assert.equal(segmentBytesFor(9 * gib, 8192), 8192);
-  assert.equal(segmentBytesFor(17 * gib, 8192), 16_384);
-  assert.equal(segmentBytesFor(7 * gib, 16_384), 16_384);
-  assert.equal(segmentBytesFor(2 * gib, 16_384), 8192);
-  assert.equal(segmentBytesFor(5000 * gib, 65_536), 262_144);
+  assert.equal(segmentBytesFor(0), 32_768);
+  assert.equal(segmentBytesFor(65 * gib), 131_072);
+  assert.equal(segmentBytesFor(65 * gib, 32_768), 32_768);
+  assert.equal(segmentBytesFor(129 * gib, 32_768), 131_072);
+  assert.equal(segmentBytesFor(60 * gib, 131_072), 131_072);
+  assert.equal(segmentBytesFor(15 * gib, 131_072), 32_768);
+  assert.equal(segmentBytesFor(5000 * gib, 131_072), 262_144);
   assert.equal(segmentBytesFor(5000 * gib, 7), 262_144);
 });

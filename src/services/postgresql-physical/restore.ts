@@ -28,6 +28,10 @@ export async function restoreCluster(context: RestoreContext, walGet: WalGetComm
   const cluster = recordedCluster(reader.record.serviceData, context.backup.id);
   const recovery = await recoveryFor(context, options, cluster, walGet);
   const target = await planTarget(options, cluster);
+  if (recovery.asksHoldfast && target.owner !== null)
+    context.warn(
+      `The restored server runs as the account ${target.owner.uid} and gets WAL by "${recovery.command}": that account must be able to run this, and to read Holdfast's configuration, data folder and key. Otherwise name another way by \`restoreCommand\`; docs/postgresql-physical.md has one.`,
+    );
   if (target.tablespaces.size === 0) await requireRoom(target, context.backup.size);
   context.signal.throwIfAborted();
   const job = { context, options, reader, cluster, recovery, target };
@@ -50,7 +54,7 @@ async function recoveryFor(
   options: RestoreOptions,
   cluster: RecordedCluster,
   walGet: WalGetCommand,
-): Promise<RecoveryPlan> {
+): Promise<RecoveryPlan & { asksHoldfast: boolean }> {
   const { backup, log, moment, warn } = context;
   const pieces = options.restoreCommand === undefined ? ((await log?.pieces()) ?? []) : [];
   const asking = pieces.length === 0 ? undefined : restoreCommand(walGet(backup.resourceId));
@@ -59,9 +63,11 @@ async function recoveryFor(
     warn(
       `"${backup.resourceId}" has no log, so the moment itself cannot be had: restored is ${backup.id}, the newest backup before it, as it was at ${cluster.stoppedAt}.`,
     );
-    return planRecovery({ ...options, recoverTo: 'immediate' }, undefined, cluster, backup.id);
+    const plan = planRecovery({ ...options, recoverTo: 'immediate' }, undefined, cluster, backup.id);
+    return { ...plan, asksHoldfast: false };
   }
-  const recovery = planRecovery(options, command, cluster, backup.id);
+  const asksHoldfast = asking !== undefined;
+  const recovery = { ...planRecovery(options, command, cluster, backup.id), asksHoldfast };
   const storedAt = pieces.reduce((latest, { completedAt }) => Math.max(latest, Date.parse(completedAt)), 0);
   if (storedAt > 0 && typeof recovery.target === 'object' && 'time' in recovery.target)
     if (Date.parse(recovery.target.time) > storedAt)

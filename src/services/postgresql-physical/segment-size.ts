@@ -20,12 +20,7 @@ function limit(step: number): number {
 const KIB = 1024;
 const GIB = 1024 ** 3;
 const LARGEST = { upTo: Number.POSITIVE_INFINITY, segmentBytes: 256 * KIB };
-const STEPS = [
-  { upTo: 8 * GIB, segmentBytes: 8 * KIB },
-  { upTo: 32 * GIB, segmentBytes: 16 * KIB },
-  { upTo: 128 * GIB, segmentBytes: 64 * KIB },
-  LARGEST,
-];
+const STEPS = [{ upTo: 64 * GIB, segmentBytes: 32 * KIB }, { upTo: 256 * GIB, segmentBytes: 128 * KIB }, LARGEST];
 
 /** What is no relation (WAL, settings) is new or small: there is nothing to align. */
 export const OTHER_SEGMENT_BYTES = 1024 * KIB;

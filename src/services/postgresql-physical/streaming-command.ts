@@ -10,8 +10,8 @@ export type CommandMessage =
   | { kind: 'copy-end' };
 
 /** Bytes that wait for their reader before the socket is paused, and until it goes on. */
-const PAUSE_AT = 2 * 1024 * 1024;
-const RESUME_AT = 512 * 1024;
+const PAUSE_AT = 512 * 1024;
+const RESUME_AT = 128 * 1024;
 
 /**
  * A command of the simple query protocol whose answer may hold several result sets and copy streams (BASE_BACKUP), for
