@@ -9,12 +9,12 @@ import { type BackupPosition, BaseBackupStream, type SentTablespace } from './ba
 import { ClusterStoring } from './cluster-storing.ts';
 import { type PhysicalConfiguration, parsePhysicalConfiguration } from './configuration.ts';
 import { type IncrementalBase, incrementalBase } from './incremental-base.ts';
-import { lsnValue } from './lsn.ts';
 import type { RecordedCluster } from './recorded-cluster.ts';
 import { ReplicationSession } from './replication-session.ts';
 import { segmentBytesFor } from './segment-size.ts';
 import { readDatabaseSizes, readServerFacts, type ServerFacts } from './server-look.ts';
 import { manifestOfWhole } from './synthetic-full.ts';
+import { parseLsn } from './wal-position.ts';
 
 /**
  * Makes a base backup by the replication protocol, without client tools: what the server sends goes into the repository as a
@@ -95,7 +95,7 @@ async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefine
   const storing = new ClusterStoring({
     writer,
     signal,
-    pages: { pageBytes: facts.pageBytes, startLsn: lsnValue(start.lsn) },
+    pages: { pageBytes: facts.pageBytes, startLsn: parseLsn(start.lsn) },
     relationFileBytes: facts.relationFileBytes,
     checksPages: facts.dataChecksums && configuration.checksums !== 'off',
     segmentBytes,

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
-import { lsnValue } from './lsn.ts';
 import type { RecordedCluster } from './recorded-cluster.ts';
 import type { RecoveryTarget, RestoreOptions } from './restore-options.ts';
+import { parseLsn } from './wal-position.ts';
 
 /** Whence the restored server gets WAL: a command, or only what is in the backup. */
 export interface RecoveryPlan {
@@ -42,7 +42,7 @@ function isTooEarly(target: RecoveryTarget, inclusive: boolean, { stoppedAt, sto
     const [wanted, stopped] = [microseconds(target.time), microseconds(stoppedAt)];
     return inclusive ? wanted < stopped : wanted <= stopped;
   }
-  return 'lsn' in target && lsnValue(target.lsn) < lsnValue(stopLsn);
+  return 'lsn' in target && parseLsn(target.lsn) < parseLsn(stopLsn);
 }
 
 /** Since 1970; dates themselves have milliseconds only. */
