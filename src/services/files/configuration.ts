@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { HoldfastError } from '../../core/errors.ts';
+import { parseConfiguration } from '../../core/service-settings.ts';
 
 const schema = z.strictObject({
   /** Absolute paths of files and folders. */
@@ -19,17 +19,11 @@ export type FilesConfiguration = z.infer<typeof schema>;
 
 /** @throws HoldfastError `configuration-invalid` naming the field */
 export function parseFilesConfiguration(configuration: unknown): FilesConfiguration {
-  const parsed = schema.safeParse(configuration);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue === undefined || issue.path.length === 0 ? 'The configuration' : `\`${issue.path.join('.')}\``;
-    throw new HoldfastError(
-      'invalid',
-      'configuration-invalid',
-      `${where} of a \`files\` resource is not valid: ${issue?.message ?? 'unknown'}. It needs \`paths\`, and may have \`exclude\`, \`excludeFiles\`, \`excludeIfPresent\` and \`oneFileSystem\`.`,
-    );
-  }
-  return { ...parsed.data, paths: [...new Set(parsed.data.paths.map((each) => path.resolve(each)))].sort() };
+  const data = parseConfiguration(schema, configuration, {
+    kind: 'files',
+    advice: 'It needs `paths`, and may have `exclude`, `excludeFiles`, `excludeIfPresent` and `oneFileSystem`.',
+  });
+  return { ...data, paths: [...new Set(data.paths.map((each) => path.resolve(each)))].sort() };
 }
 
 /** The folder under which all paths lie; restores into another folder keep what comes after it. `''` is the root. */

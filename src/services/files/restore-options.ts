@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { parseRestoreFields } from '../../core/service-settings.ts';
 import type { ByteString } from '../../core/tree-entry.ts';
 import { toByteString } from './byte-path.ts';
 
@@ -40,16 +41,12 @@ export interface RestoreOptions {
  * @throws HoldfastError `options-invalid` naming the option
  */
 export function parseRestoreOptions(options: unknown, into?: string): RestoreOptions {
-  const parsed = schema.safeParse(options);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new HoldfastError(
-      'invalid',
-      'options-invalid',
-      `The restore option \`${issue?.path.join('.') || 'options'}\` is not valid: ${issue?.message ?? 'unknown'}. There are \`target\`, \`inPlace\`, \`paths\`, \`conflict\`, \`dryRun\`, \`owner\` and \`allowDamaged\`.`,
-    );
-  }
-  const { target, inPlace, paths, conflict, dryRun, owner, allowDamaged } = parsed.data;
+  const data = parseRestoreFields(
+    schema,
+    options,
+    'There are `target`, `inPlace`, `paths`, `conflict`, `dryRun`, `owner` and `allowDamaged`.',
+  );
+  const { target, inPlace, paths, conflict, dryRun, owner, allowDamaged } = data;
   if (into !== undefined && (target !== undefined || inPlace)) {
     const message = `The restore goes into the resource "${into}", whose \`paths\` say where that is: leave \`target\` and \`inPlace\` away.`;
     throw new HoldfastError('invalid', 'options-invalid', message);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HoldfastError } from '../../core/errors.ts';
+import { parseConfiguration } from '../../core/service-settings.ts';
 import { connectionSchema } from '../postgresql/connection-schema.ts';
 import { walSchema } from './wal-schema.ts';
 
@@ -25,13 +25,8 @@ export type PhysicalConfiguration = z.infer<typeof schema>;
 
 /** @throws HoldfastError `configuration-invalid` naming the field */
 export function parsePhysicalConfiguration(configuration: unknown): PhysicalConfiguration {
-  const parsed = schema.safeParse(configuration);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? 'The configuration' : `\`${issue.path.join('.')}\``;
-  throw new HoldfastError(
-    'invalid',
-    'configuration-invalid',
-    `${where} of a \`postgresql-physical\` resource is not valid: ${issue?.message ?? 'unknown'}. It needs \`connection\`; docs/postgresql-physical.md lists the rest.`,
-  );
+  return parseConfiguration(schema, configuration, {
+    kind: 'postgresql-physical',
+    advice: 'It needs `connection`; docs/postgresql-physical.md lists the rest.',
+  });
 }

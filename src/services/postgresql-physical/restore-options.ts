@@ -2,6 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
 import type { RestoreContext } from '../../core/ports/service.ts';
+import { parseRestoreFields } from '../../core/service-settings.ts';
 
 const folder = z
   .string()
@@ -41,15 +42,11 @@ export type RestoreOptions = z.infer<typeof schema>;
 
 /** @throws HoldfastError `options-invalid` (invalid) naming the field */
 export function parseRestoreOptions({ options, moment }: Pick<RestoreContext, 'options' | 'moment'>): RestoreOptions {
-  const parsed = schema.safeParse(options);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue === undefined || issue.path.length === 0 ? 'The options' : `\`${issue.path.join('.')}\``;
-    throw invalid(
-      `${where} of this restore are not valid: ${issue?.message ?? 'unknown'}. It needs \`target\`, the data folder to make; docs/postgresql-physical.md lists the rest.`,
-    );
-  }
-  const { data } = parsed;
+  const data = parseRestoreFields(
+    schema,
+    options,
+    'It needs `target`, the data folder to make; docs/postgresql-physical.md lists the rest.',
+  );
   if (data.inclusive === false && (data.recoverTo === 'latest' || data.recoverTo === 'immediate'))
     throw invalid('`inclusive: false` needs a `recoverTo` with a time, a transaction or an LSN.');
   if (moment === undefined) return data;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HoldfastError } from '../../core/errors.ts';
+import { parseConfiguration } from '../../core/service-settings.ts';
 import { connectionSchema } from './connection-schema.ts';
 import { parseTableName } from './name-pattern.ts';
 
@@ -39,13 +39,8 @@ export type PostgresqlConfiguration = z.infer<typeof schema>;
 
 /** @throws HoldfastError `configuration-invalid` naming the field */
 export function parsePostgresqlConfiguration(configuration: unknown): PostgresqlConfiguration {
-  const parsed = schema.safeParse(configuration);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? 'The configuration' : `\`${issue.path.join('.')}\``;
-  throw new HoldfastError(
-    'invalid',
-    'configuration-invalid',
-    `${where} of a \`postgresql\` resource is not valid: ${issue?.message ?? 'unknown'}. It needs \`connection\` and \`databases\`; docs/postgresql.md lists the rest.`,
-  );
+  return parseConfiguration(schema, configuration, {
+    kind: 'postgresql',
+    advice: 'It needs `connection` and `databases`; docs/postgresql.md lists the rest.',
+  });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { parseRestoreFields } from '../../core/service-settings.ts';
 import { connectionSchema } from './connection-schema.ts';
 import { parseTableName } from './name-pattern.ts';
 
@@ -35,13 +36,7 @@ export type RestoreOptions = z.infer<typeof schema>;
 
 /** @throws HoldfastError `options-invalid` (invalid) naming the field */
 export function parseRestoreOptions(options: unknown): RestoreOptions {
-  const parsed = schema.safeParse(options ?? {});
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue === undefined || issue.path.length === 0 ? 'The options' : `\`${issue.path.join('.')}\``;
-    throw invalid(`${where} of this restore are not valid: ${issue?.message ?? 'unknown'}. See docs/postgresql.md.`);
-  }
-  const { data } = parsed;
+  const data = parseRestoreFields(schema, options ?? {}, 'See docs/postgresql.md.');
   if (data.schemaOnly && data.dataOnly) throw invalid('`schemaOnly` and `dataOnly` exclude each other: choose one.');
   if (data.dataOnly && data.onExisting !== 'fail')
     throw invalid('`dataOnly` fills empty tables and replaces nothing: empty them first, and leave `onExisting` away.');

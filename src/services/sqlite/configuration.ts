@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { HoldfastError } from '../../core/errors.ts';
+import { parseConfiguration } from '../../core/service-settings.ts';
 
 const absolutePath = z.string().refine((value) => path.isAbsolute(value), 'must be an absolute path');
 
@@ -35,14 +35,9 @@ export type SqliteConfiguration = z.infer<typeof schema>;
 
 /** @throws HoldfastError `configuration-invalid` naming the field */
 export function parseSqliteConfiguration(configuration: unknown): SqliteConfiguration {
-  const parsed = schema.safeParse(configuration);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? 'The configuration' : `\`${issue.path.join('.')}\``;
-  throw new HoldfastError(
-    'invalid',
-    'configuration-invalid',
-    `${where} of a \`sqlite\` resource is not valid: ${issue?.message ?? 'unknown'}. It needs \`path\`, and may have \`checks\`, \`busyTimeoutMilliseconds\`, \`pagesPerStep\` and \`temporaryFolder\`.`,
-    { details: { field: issue?.path.join('.') ?? '' } },
-  );
+  return parseConfiguration(schema, configuration, {
+    kind: 'sqlite',
+    advice:
+      'It needs `path`, and may have `checks`, `busyTimeoutMilliseconds`, `pagesPerStep`, `temporaryFolder` and `log`.',
+  });
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { parseRestoreFields } from '../../core/service-settings.ts';
 
 const schema = z.strictObject({
   /** Absolute path of the file to restore to. */
@@ -21,21 +22,13 @@ export type RestoreOptions = z.infer<typeof schema>;
 
 /** @throws HoldfastError `options-invalid` naming the option, `restore-target-missing` (invalid) */
 export function parseRestoreOptions(options: unknown): RestoreOptions {
-  const parsed = schema.safeParse(options ?? {});
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new HoldfastError(
-      'invalid',
-      'options-invalid',
-      `The restore option \`${issue?.path.join('.') || 'options'}\` is not valid: ${issue?.message ?? 'unknown'}. There are \`target\`, \`inPlace\`, \`conflict\` and \`dryRun\`.`,
-    );
-  }
-  if ((parsed.data.target === undefined) !== parsed.data.inPlace) {
+  const data = parseRestoreFields(schema, options ?? {}, 'There are `target`, `inPlace`, `conflict` and `dryRun`.');
+  if ((data.target === undefined) !== data.inPlace) {
     throw new HoldfastError(
       'invalid',
       'restore-target-missing',
       'Say where to restore to: either `target`, the path of a database file, or `inPlace: true` for the place that it came from. Its bytes alone are at the backup’s `content`.',
     );
   }
-  return parsed.data;
+  return data;
 }
