@@ -4,6 +4,7 @@ import { mkdir, readdir, stat, watch } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { temporaryFolder } from './managed-application.ts';
 import { Service, spawnHoldfast } from './service-process.ts';
 import { FILLER, makeDatabase, query } from './sqlite-rig.ts';
@@ -49,6 +50,30 @@ describe('SQLite databases by HTTP and by command line', () => {
     const output = path.join(place.folder, 'output.db');
     await holdfast(['restore', backupId, '--output', output]);
     assert.deepEqual(query(output, 'SELECT what FROM orders'), [{ what: 'tea' }]);
+  });
+
+  test('the command line restores a database that is followed to a moment', async () => {
+    const followed = path.join(place.folder, 'followed.db');
+    makeDatabase(followed, 'PRAGMA journal_mode=wal; CREATE TABLE orders (what TEXT)');
+    const configuration = { path: followed, log: { enabled: true, intervalSeconds: 0.2 } };
+    await service.call('PUT', '/resources/followed', JSON.stringify({ service: 'sqlite', configuration }));
+    await holdfast(['backup', '--resource', 'followed']);
+    const moments: string[] = [];
+    for (const what of ['tea', 'coffee', 'milk']) {
+      const before = ((await service.call('GET', '/resources/followed/log')) as { to?: string }).to;
+      makeDatabase(followed, `INSERT INTO orders VALUES ('${what}')`);
+      for (let round = 0; ; round++) {
+        const { to } = (await service.call('GET', '/resources/followed/log')) as { to?: string };
+        if (to !== before) break;
+        assert.ok(round < 1000, 'the change was not stored');
+        await sleep(20);
+      }
+      moments.push(new Date().toISOString());
+      await sleep(5);
+    }
+    const target = path.join(place.folder, 'as-it-was.db');
+    await holdfast(['restore', 'latest', '--resource', 'followed', '--at', moments[1]!, '--target', target]);
+    assert.deepEqual(query(target, 'SELECT what FROM orders'), [{ what: 'tea' }, { what: 'coffee' }]);
   });
 
   test('a stream that was posted has no place to be restored to', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { typedTime } from './choose-backup.ts';
+import { typedMoment, typedTime } from './choose-backup.ts';
 import { derivedResourceId } from './files-resource.ts';
 
 test('times are read with their zone, or without one as local time', () => {
@@ -8,6 +8,12 @@ test('times are read with their zone, or without one as local time', () => {
   assert.equal(typedTime('2026-01-31 12:30', '--at'), new Date(2026, 0, 31, 12, 30).toISOString());
   assert.equal(typedTime('2026-01-31', '--at'), new Date(2026, 0, 31).toISOString());
   assert.equal(typedTime('2026-01-31 12:30:00Z', '--at'), '2026-01-31T12:30:00.000Z');
+});
+
+test('a moment keeps all digits that were typed, where its zone was typed too', () => {
+  assert.equal(typedMoment('2026-01-31T12:30:00.123456+02:00', '--at'), '2026-01-31T12:30:00.123456+02:00');
+  assert.equal(typedMoment('2026-01-31 12:30:00.1Z', '--at'), '2026-01-31T12:30:00.100Z');
+  assert.throws(() => typedMoment('2026-13-31T12:30:00Z', '--at'), { code: 'usage-time-invalid' });
 });
 
 test('what is no time is refused with an example of one', () => {

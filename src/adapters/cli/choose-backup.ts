@@ -51,6 +51,15 @@ export async function* allBackups(
 }
 
 /**
+ * The same as `typedTime`, with all digits of the second where the zone was typed too.
+ * @returns RFC 3339
+ */
+export function typedMoment(typed: string, option: string): string {
+  const rounded = typedTime(typed, option);
+  return /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/.test(typed) ? typed : rounded;
+}
+
+/**
  * Reads a time as people type it: RFC 3339, or without a zone in the zone of this process.
  * @returns RFC 3339, UTC
  */

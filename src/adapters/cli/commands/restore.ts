@@ -4,7 +4,7 @@ import type { Application, RestoreOperation } from '../../../core/application.ts
 import type { Backup } from '../../../core/backup.ts';
 import type { ContentDamage } from '../../../core/ports/repository.ts';
 import type { RestorePlan } from '../../../core/restore-plan.ts';
-import { chooseBackup, typedTime } from '../choose-backup.ts';
+import { chooseBackup, typedMoment, typedTime } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode, usageError } from '../exit-codes.ts';
 import { followOperation } from '../follow-operation.ts';
@@ -31,7 +31,7 @@ export function define(command: Command, session: CommandSession): void {
   command
     .argument('<backup>', 'id of a backup, or "latest"')
     .option('--resource <id>', 'with "latest": of this resource')
-    .option('--at <time>', 'with "latest": as things were at this time')
+    .option('--at <time>', 'with "latest": as things were at this time; exactly then, where a log is kept')
     .option('--target <folder>', 'folder to restore files into; for a database, the file to make')
     .option('--in-place', 'restore files or a database to where they came from')
     .option('--to-resource <id>', 'restore to where another resource of the same service is')
@@ -57,6 +57,7 @@ Examples:
   holdfast restore latest --resource shop --output - | psql shop
   holdfast restore latest --resource shop-files --at "2026-01-31 12:00" --target /tmp/shop
   holdfast restore latest --resource shop-db --target /srv/shop/copy.db
+  holdfast restore latest --resource cluster --at 2026-01-31T11:59:59.5Z --target /var/lib/postgresql/15/restored
   holdfast restore latest --resource shop-pg --options '{"targetDatabase": "shop_copy"}'
   holdfast restore latest --resource shop-pg --to-resource staging-pg --dry-run
   holdfast restore backup-01J... --path etc/nginx --in-place --conflict newer`;
@@ -112,28 +113,52 @@ async function restoreToPlace(
       'Say where it goes: --target FOLDER, --in-place or --to-resource ID, or for servers --options, one of them.';
     throw usageError('target-missing', message);
   }
-  const { operation } = await application.restores.restore({
-    backupId: backup.id,
-    createdBy: session.actor,
-    ...(options.toResource === undefined ? {} : { targetResourceId: options.toResource }),
-    options: {
-      ...options.options,
-      ...(options.inPlace ? { inPlace: true } : {}),
-      ...(options.target === undefined ? {} : { target: resolve(options.target) }),
-      ...(options.path === undefined ? {} : { paths: options.path }),
-      ...(options.conflict === undefined ? {} : { conflict: options.conflict }),
-      ...(options.dryRun ? { dryRun: true } : {}),
-      ...(options.allowDamaged ? { allowDamaged: true } : {}),
-    },
-  });
+  const operation = await begun(application, backup, options, session.actor);
   await followOperation(application, await application.operations.get(operation.id), session);
   const restored = await application.restores.get(operation.id);
   for (const warning of restored.warnings) session.output.warn(warning);
   if (restored.warnings.length > 0) session.exitCode = ExitCode.partial;
+  const from = restored.backupId === backup.id ? backup : await application.backups.get(restored.backupId);
   session.output.result({ operation: restored }, () => [
-    ...placeLines(backup, restored, options),
+    ...placeLines(from, restored, options),
     ...planLines(restored.result?.plan as RestorePlan | undefined),
   ]);
+}
+
+/** To a time, where there is a log, from the newest backup that was complete by then. */
+async function begun(
+  application: Application,
+  backup: Backup,
+  options: RestoreOptions,
+  createdBy: string,
+): Promise<RestoreOperation> {
+  const { restores } = application;
+  const request = {
+    createdBy,
+    ...(options.toResource === undefined ? {} : { targetResourceId: options.toResource }),
+    options: serviceOptions(options),
+  };
+  const { resource: resourceId, at } = options;
+  if (resourceId === undefined || at === undefined || !(await hasLog(application, resourceId)))
+    return (await restores.restore({ ...request, backupId: backup.id })).operation;
+  const timestamp = typedMoment(at, '--at');
+  return (await restores.restorePointInTime({ ...request, resourceId, timestamp })).operation;
+}
+
+function serviceOptions(options: RestoreOptions): Readonly<Record<string, unknown>> {
+  return {
+    ...options.options,
+    ...(options.inPlace ? { inPlace: true } : {}),
+    ...(options.target === undefined ? {} : { target: resolve(options.target) }),
+    ...(options.path === undefined ? {} : { paths: options.path }),
+    ...(options.conflict === undefined ? {} : { conflict: options.conflict }),
+    ...(options.dryRun ? { dryRun: true } : {}),
+    ...(options.allowDamaged ? { allowDamaged: true } : {}),
+  };
+}
+
+async function hasLog(application: Application, resourceId: string): Promise<boolean> {
+  return (await application.logs.of(resourceId).pieces()).length > 0;
 }
 
 async function restoreContent(
