@@ -1,18 +1,16 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { appendFile, chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { freePort } from './free-port.ts';
+import { SERVER_ACCOUNT } from './server-account.ts';
 
 const run = promisify(execFile);
 const PLACE = tmpdir();
-
-/** Servers refuse root, so there they run as another account. */
-export const SERVER_ACCOUNT = process.geteuid?.() === 0 ? accountIds('postgres') : undefined;
 
 /** A server in a data folder of its own, of any version, with what physical backups need. */
 export class ClusterServer {
@@ -151,24 +149,4 @@ export async function ownedSubfolder(parent: string, name: string): Promise<stri
 
 async function give(file: string): Promise<void> {
   if (SERVER_ACCOUNT !== undefined) await chown(file, SERVER_ACCOUNT.uid, SERVER_ACCOUNT.gid);
-}
-
-function accountIds(name: string): { uid: number; gid: number } | undefined {
-  try {
-    const id = (option: string) => Number(execFileSync('id', [option, name], { stdio: ['ignore', 'pipe', 'ignore'] }));
-    return { uid: id('-u'), gid: id('-g') };
-  } catch {
-    return undefined;
-  }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,10 +1,11 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from './free-port.ts';
+import { SERVER_ACCOUNT } from './server-account.ts';
 
 const run = promisify(execFile);
 const PARENT = '/usr/lib/postgresql';
@@ -22,9 +23,6 @@ export const SKIP_REASON =
     ? 'THE POSTGRESQL SERVER IS MISSING, SO NONE OF THIS WAS TESTED. Run: apt-get install postgresql'
     : false;
 
-/** initdb refuses root, so the server then runs as another user. */
-const ACCOUNT = process.geteuid?.() === 0 ? accountIds('postgres') : undefined;
-
 /** A private server in a temporary folder; its superuser is `postgres` with a password. */
 export class PostgresqlServer {
   readonly folder: string;
@@ -32,7 +30,7 @@ export class PostgresqlServer {
   readonly password = 'sup3r-secret-of-tests';
   readonly programs: string;
   /** The account that it runs as, where that is not this process's. */
-  readonly account = ACCOUNT;
+  readonly account = SERVER_ACCOUNT;
 
   private constructor(folder: string, port: number, programs: string) {
     this.folder = folder;
@@ -48,8 +46,8 @@ export class PostgresqlServer {
     await writeFile(passwordFile, server.password);
     const data = path.join(folder, 'data');
     await mkdir(data, { mode: 0o700 });
-    if (ACCOUNT !== undefined)
-      for (const each of [folder, passwordFile, data]) await chown(each, ACCOUNT.uid, ACCOUNT.gid);
+    if (SERVER_ACCOUNT !== undefined)
+      for (const each of [folder, passwordFile, data]) await chown(each, SERVER_ACCOUNT.uid, SERVER_ACCOUNT.gid);
     await server.#asAccount('initdb', [
       ...['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--auth=scram-sha-256', '--no-sync'],
       `--pwfile=${passwordFile}`,
@@ -109,30 +107,10 @@ export class PostgresqlServer {
     const file = path.join(this.programs, program);
     const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C' };
     const whole = { cwd: this.folder, env };
-    if (ACCOUNT === undefined) await run(file, [...args], whole);
+    if (SERVER_ACCOUNT === undefined) await run(file, [...args], whole);
     else {
-      const { uid, gid } = ACCOUNT;
+      const { uid, gid } = SERVER_ACCOUNT;
       await run('setpriv', [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', file, ...args], whole);
     }
   }
-}
-
-function accountIds(name: string): { uid: number; gid: number } | undefined {
-  try {
-    const id = (option: string) => Number(execFileSync('id', [option, name], { stdio: ['ignore', 'pipe', 'ignore'] }));
-    return { uid: id('-u'), gid: id('-g') };
-  } catch {
-    return undefined;
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,16 +1,16 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { appendFile, chmod, chown, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { systemErrorCode } from '../src/core/errors.ts';
+import { freePort } from './free-port.ts';
 import { SERVER_PROGRAMS } from './postgresql-server.ts';
+import { SERVER_ACCOUNT } from './server-account.ts';
 
 const run = promisify(execFile);
-const ACCOUNT = process.geteuid?.() === 0 ? { uid: idOf('-u'), gid: idOf('-g') } : undefined;
 const PASSWORD = 'sup3r-secret-of-tests';
 
 /** A server whose WAL is kept: it can be killed, copied, promoted and recovered. Its superuser is `postgres`. */
@@ -66,9 +66,9 @@ export class WalCluster {
     await chmod(folder, 0o755);
     await writeFile(path.join(folder, 'password'), PASSWORD);
     await mkdir(cluster.data, { mode: 0o700 });
-    if (ACCOUNT !== undefined)
+    if (SERVER_ACCOUNT !== undefined)
       for (const each of [folder, cluster.data, path.join(folder, 'password')])
-        await chown(each, ACCOUNT.uid, ACCOUNT.gid);
+        await chown(each, SERVER_ACCOUNT.uid, SERVER_ACCOUNT.gid);
     return cluster;
   }
 
@@ -128,7 +128,7 @@ export class WalCluster {
   async signal(name: 'recovery' | 'standby'): Promise<void> {
     const file = path.join(this.data, `${name}.signal`);
     await writeFile(file, '');
-    if (ACCOUNT !== undefined) await chown(file, ACCOUNT.uid, ACCOUNT.gid);
+    if (SERVER_ACCOUNT !== undefined) await chown(file, SERVER_ACCOUNT.uid, SERVER_ACCOUNT.gid);
   }
 
   get logFile(): string {
@@ -180,8 +180,8 @@ export class WalCluster {
     const file = path.join(SERVER_PROGRAMS ?? '', program);
     const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C', PGPASSWORD: PASSWORD };
     const whole = { cwd: this.folder, env, maxBuffer: 1 << 28 };
-    if (ACCOUNT === undefined) return (await run(file, [...args], whole)).stdout;
-    const words = [`--reuid=${ACCOUNT.uid}`, `--regid=${ACCOUNT.gid}`, '--clear-groups', file, ...args];
+    if (SERVER_ACCOUNT === undefined) return (await run(file, [...args], whole)).stdout;
+    const words = [`--reuid=${SERVER_ACCOUNT.uid}`, `--regid=${SERVER_ACCOUNT.gid}`, '--clear-groups', file, ...args];
     return (await run('setpriv', words, whole)).stdout;
   }
 }
@@ -193,31 +193,13 @@ async function isRunning(id: number): Promise<boolean> {
 
 /** Gives a folder to the account that servers run as. */
 export function giveToServer(folder: string): void {
-  if (ACCOUNT !== undefined) execFileSync('chown', ['-R', `${ACCOUNT.uid}:${ACCOUNT.gid}`, folder]);
+  if (SERVER_ACCOUNT !== undefined)
+    execFileSync('chown', ['-R', `${SERVER_ACCOUNT.uid}:${SERVER_ACCOUNT.gid}`, folder]);
 }
 
 /** Runs a program as the account that servers run as, which is how PostgreSQL runs its commands. */
 export function spawnAsServer(program: string, args: readonly string[], env: NodeJS.ProcessEnv) {
-  if (ACCOUNT === undefined) return spawn(program, [...args], { env });
-  const words = [`--reuid=${ACCOUNT.uid}`, `--regid=${ACCOUNT.gid}`, '--clear-groups', program, ...args];
+  if (SERVER_ACCOUNT === undefined) return spawn(program, [...args], { env });
+  const words = [`--reuid=${SERVER_ACCOUNT.uid}`, `--regid=${SERVER_ACCOUNT.gid}`, '--clear-groups', program, ...args];
   return spawn('setpriv', words, { env });
-}
-
-function idOf(option: string): number {
-  try {
-    return Number(execFileSync('id', [option, 'postgres'], { stdio: ['ignore', 'pipe', 'ignore'] }));
-  } catch {
-    return 0;
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

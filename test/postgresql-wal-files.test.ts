@@ -11,6 +11,7 @@ import { openSqliteCatalogue } from '../src/catalogue/sqlite/sqlite-catalogue.ts
 import { SKIP_REASON } from './postgresql-server.ts';
 import { giveToServer, spawnAsServer, WalCluster } from './postgresql-wal-cluster.ts';
 import { eventually } from './postgresql-wal-rig.ts';
+import { SKIP_CLOSED_CHECKOUT } from './server-account.ts';
 
 const STARTER = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
@@ -55,7 +56,7 @@ class CommandLine {
   }
 }
 
-describe('WAL files by archive_command and restore_command', { skip: SKIP_REASON }, () => {
+describe('WAL files by archive_command and restore_command', { skip: SKIP_REASON || SKIP_CLOSED_CHECKOUT }, () => {
   let line: CommandLine;
   let cluster: WalCluster;
   const others: WalCluster[] = [];

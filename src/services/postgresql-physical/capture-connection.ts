@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { Connection } from '../postgresql/connection.ts';
+import { connect } from '../postgresql/session.ts';
 import { connectionLost, replicationFailure } from './capture-failure.ts';
 import { formatLsn, type Lsn, lastOf, parseLsn } from './wal-position.ts';
 
@@ -64,15 +65,11 @@ export class ReplicationConnection {
     const opened = new ReplicationConnection(client, connection);
     // Told by what runs on the connection; without a listener it would end the process.
     client.on('error', () => undefined);
-    const stop = () => client.connection.stream.destroy();
-    signal.addEventListener('abort', stop, { once: true });
     try {
-      await client.connect();
+      await connect(client, signal);
     } catch (error) {
       await opened.close();
       throw replicationFailure(error, connection);
-    } finally {
-      signal.removeEventListener('abort', stop);
     }
     return opened;
   }

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 import type { Connection } from '../postgresql/connection.ts';
-import { queryFailure } from '../postgresql/session.ts';
+import { connect, queryFailure } from '../postgresql/session.ts';
 import { type CommandMessage, StreamingCommand } from './streaming-command.ts';
 
 /** A connection that takes replication commands (PostgreSQL documentation, 55.4), one at a time. */
@@ -28,11 +28,11 @@ export class ReplicationSession {
       if (severity === 'WARNING' && session.#notices.length < MOST_NOTICES)
         session.#notices.push(connection.withoutSecret(message));
     });
-    const stop = () => void session.close();
-    signal.addEventListener('abort', stop, { once: true });
-    client.once('end', () => signal.removeEventListener('abort', stop));
     try {
-      await client.connect();
+      await connect(client, signal);
+      const stop = () => void session.close();
+      signal.addEventListener('abort', stop, { once: true });
+      client.once('end', () => signal.removeEventListener('abort', stop));
     } catch (error) {
       await session.close();
       signal.throwIfAborted();

@@ -12,6 +12,7 @@ import type { Assertion } from '../../core/drill.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { DrillFinding } from '../../core/ports/service-drill.ts';
 import type { Connection } from './connection.ts';
+import { connect } from './session.ts';
 
 const schema = z
   .strictObject({
@@ -54,9 +55,9 @@ export async function judgeQuery(
   });
   client.on('error', () => undefined);
   const end = () => void client.end().catch(() => undefined);
-  signal.addEventListener('abort', end, { once: true });
   try {
-    await client.connect();
+    await connect(client, signal);
+    signal.addEventListener('abort', end, { once: true });
     await client.query('BEGIN TRANSACTION READ ONLY');
     await client.query(`SET LOCAL statement_timeout = ${timeoutSeconds * 1000}`);
     // The extended protocol takes one statement and no more, so none can end the transaction first.

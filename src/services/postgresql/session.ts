@@ -22,11 +22,11 @@ export class Session {
     const session = new Session(client, connection, database);
     // A connection that is lost between two queries is told by the next one; without a listener it would end the process.
     client.on('error', () => undefined);
-    const stop = () => void session.close();
-    signal?.addEventListener('abort', stop, { once: true });
-    client.once('end', () => signal?.removeEventListener('abort', stop));
     try {
-      await client.connect();
+      await connect(client, signal);
+      const stop = () => void session.close();
+      signal?.addEventListener('abort', stop, { once: true });
+      client.once('end', () => signal?.removeEventListener('abort', stop));
       await client.query(SETTINGS);
     } catch (error) {
       await session.close();
@@ -64,6 +64,22 @@ export class Session {
     if (this.#closed) return;
     this.#closed = true;
     await this.#client.end().catch(() => undefined);
+  }
+}
+
+/**
+ * Connects. An abort meanwhile is an error at once: `end` of a client that is still connecting would leave the promise of its
+ * connection open for ever.
+ */
+export async function connect(client: pg.Client, signal?: AbortSignal): Promise<void> {
+  const stop = () => client.connection.stream.destroy();
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    await client.connect();
+    signal?.throwIfAborted();
+  } finally {
+    signal?.removeEventListener('abort', stop);
   }
 }
 
