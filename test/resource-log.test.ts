@@ -206,7 +206,9 @@ describe('the log of a resource', () => {
     const [piece] = await stored();
     await managed.catalogue.backups.delete(piece!.id);
     assert.deepEqual(await stored(), []);
+    assert.deepEqual(await managed.application.repositories.compare('default'), { unknown: 1, gone: 0 });
     await managed.application.repositories.reconcile('default');
+    assert.deepEqual(await managed.application.repositories.compare('default'), { unknown: 0, gone: 0 });
     assert.deepEqual(await stored(), [piece]);
     const { items } = await managed.application.resources.list({ limit: 10 });
     assert.deepEqual(

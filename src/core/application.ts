@@ -1,6 +1,7 @@
 import type { ApiToken, AuditEvent, Principal, Role } from './access.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
 import type { DrillManager } from './drill-request.ts';
+import type { LogManager } from './log-overview.ts';
 import type { Operation, OperationKind, OperationStatus, Progress } from './operation.ts';
 import type { Policy, RetentionRules } from './policy.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
@@ -10,7 +11,6 @@ import type { CheckBudget, CheckLevel, CheckReport, VerificationState } from './
 import type { CollectionOptions, CollectionReport, ForgottenSnapshot } from './ports/repository-collection.ts';
 import type { CopyReport } from './ports/repository-copy.ts';
 import type { RepairReport } from './ports/repository-repair.ts';
-import type { CaptureProgress, ResourceLog } from './ports/resource-log.ts';
 import type { Resource } from './resource.ts';
 import type { ResourceTest } from './resource-test.ts';
 import type { Schedule } from './schedule.ts';
@@ -304,45 +304,6 @@ export interface SyncOptions {
   report?: (progress: Progress) => void;
 }
 
-/** How the following of one log stands, in the process that serves. */
-export interface CaptureState {
-  /** `waiting`: it failed and is begun again after a pause. */
-  status: 'running' | 'waiting';
-  /** RFC 3339: since when it has this status. */
-  since: string;
-  /** How often it failed since it last told that all is well. */
-  failures: number;
-  lastError?: { code: string; message: string; at: string };
-  progress?: CaptureProgress & { at: string };
-  /** The newest last. */
-  warnings: readonly { message: string; at: string }[];
-}
-
-export interface LogOverview {
-  resourceId: string;
-  /** Whether the resource's configuration asks for its log to be kept. */
-  kept: boolean;
-  pieces: number;
-  /** Bytes of all pieces, as they were before compression. */
-  bytes: number;
-  /** Where the log begins and ends, in the words of the service, and when those pieces were stored. */
-  from?: string;
-  to?: string;
-  oldestAt?: string;
-  newestAt?: string;
-  /** Absent in processes that do not serve, and where the log is not kept. */
-  capture?: CaptureState;
-}
-
-export interface LogManager {
-  /** What is stored of a resource's log; an unknown resource has none. */
-  of(resourceId: string): ResourceLog;
-  /** @throws HoldfastError `resource-not-found` (not-found) */
-  overview(resourceId: string): Promise<LogOverview>;
-  /** By resource. */
-  captures(): ReadonlyMap<string, CaptureState>;
-}
-
 /** The repositories that are open and what is kept of them. */
 export interface StorageManager {
   list(): Promise<readonly RepositoryOverview[]>;
@@ -401,6 +362,8 @@ export interface StorageManager {
    * @throws `not-in-trash`, `backup-collected` (not-found); `base-forgotten` (conflict): it builds on one that is gone
    */
   undelete(id: string, backupId: string): Promise<Backup>;
+  /** How many snapshots the catalogue does not know, and how many it lists that are gone. */
+  compare(id: string): Promise<{ unknown: number; gone: number }>;
   /** Brings the catalogue in line with a repository: adds what it does not know, drops what is gone. */
   reconcile(
     id: string,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CaptureState } from './application.ts';
 import { HoldfastError, messageOf } from './errors.ts';
+import type { CaptureState } from './log-overview.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { ServiceLog } from './ports/resource-log.ts';
 import type { Resource } from './resource.ts';

@@ -1,5 +1,5 @@
-import type { LogManager, LogOverview } from './application.ts';
 import type { Captures } from './captures.ts';
+import type { LogManager, LogOverview } from './log-overview.ts';
 import type { ManagerContext } from './manager-context.ts';
 import { requireResource } from './required-rows.ts';
 import { ResourceLogStore } from './resource-log-store.ts';

@@ -228,6 +228,13 @@ export class RepositoryStorageManager implements StorageManager {
     return checked;
   }
 
+  async compare(id: string): Promise<{ unknown: number; gone: number }> {
+    const known = await this.#context.catalogue.backups.idsOf(id);
+    const present = await this.#context.repositories.get(id).listSnapshots();
+    const unknown = present.filter((snapshot) => !known.has(snapshot)).length;
+    return { unknown, gone: known.size - (present.length - unknown) };
+  }
+
   async reconcile(
     id: string,
     report?: (progress: Progress) => void,

@@ -4,7 +4,6 @@ import { dirname, resolve } from 'node:path';
 import type { Application, RepositoryOverview } from '../../core/application.ts';
 import type { Configuration } from '../../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
-import { allBackups } from './choose-backup.ts';
 import type { CommandSession } from './command-session.ts';
 import type { Finding } from './finding.ts';
 import { count, formatBytes } from './formatting.ts';
@@ -174,21 +173,12 @@ async function agreement(
     const advice = 'Run "holdfast verify --level 4" to see how far it goes.';
     return { check, state: 'fail', message: damage[0]?.message ?? 'damage found', advice };
   }
-  const inRepository = await application.repositories.repository(id).listSnapshots();
-  const known = await catalogueIds(application, id);
-  const unknown = inRepository.filter((snapshot) => !known.has(snapshot)).length;
-  const lost = known.size - (inRepository.length - unknown);
-  if (unknown === 0 && lost === 0) {
+  const { unknown, gone } = await application.repositories.compare(id);
+  if (unknown === 0 && gone === 0) {
     return { check, state: 'ok', message: `${count(packs, 'pack')} there, as the index says; the catalogue agrees` };
   }
-  const message = `the catalogue lacks ${count(unknown, 'backup')} and names ${lost} that are gone`;
+  const message = `the catalogue lacks ${count(unknown, 'backup')} and names ${gone} that are gone`;
   return { check, state: 'warn', message, advice: 'Run "holdfast recover" while the service is stopped.' };
-}
-
-async function catalogueIds(application: Application, repositoryId: string): Promise<Set<string>> {
-  const ids = new Set<string>();
-  for await (const backup of allBackups(application, {})) if (backup.repositoryId === repositoryId) ids.add(backup.id);
-  return ids;
 }
 
 async function auditLog(application: Application): Promise<Finding> {
