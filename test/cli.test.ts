@@ -1,140 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { describe, type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import type { Backup } from '../src/core/backup.ts';
-import type { KeySlot } from '../src/core/ports/repository.ts';
-import type { CheckReport } from '../src/core/ports/repository-check.ts';
-
-const STARTER = fileURLToPath(new URL('../bin/holdfast.js', import.meta.url));
-
-interface Ended {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** What commands print with `--json`, as far as these tests look at it. */
-interface Result {
-  backup: Backup;
-  backups: Backup[];
-  entries: { path: string }[];
-  matches: { backupId: string }[];
-  changes: { kind: string; pointer: string }[];
-  kept: { id: string }[];
-  forgotten: { id: string }[];
-  keys: KeySlot[];
-  epoch: number;
-  ok: boolean;
-  reports: CheckReport[];
-  checks: { message: string }[];
-  repositories: { added: number }[];
-  token: string;
-  copies: { id: string; state: string }[];
-  tokens: { id: string }[];
-  record: { id: string };
-}
-
-interface Problem {
-  code: string;
-  message: string;
-}
-
-/** A temporary folder with a data folder in it, and the command line that works on that. */
-class Bench {
-  readonly folder: string;
-  readonly data: string;
-  readonly environment: NodeJS.ProcessEnv;
-
-  constructor(folder: string) {
-    this.folder = folder;
-    this.data = join(folder, 'data');
-    const foreign = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|PORT$|NODE_TEST|NO_COLOR)/.test(name));
-    this.environment = { ...Object.fromEntries(foreign), HOME: folder, XDG_CONFIG_HOME: join(folder, 'config') };
-  }
-
-  start(words: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
-    const data = words.includes('--data') ? [] : ['--data', this.data];
-    return spawn(process.execPath, [STARTER, ...words, ...data], {
-      cwd: this.folder,
-      env: { ...this.environment, ...environment },
-    });
-  }
-
-  async run(words: readonly string[], input = '', environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
-    const child = this.start(words, environment);
-    child.stdin!.on('error', () => undefined);
-    child.stdin!.end(input);
-    return ended(child);
-  }
-
-  /** Runs with `--json` and reads the result; fails unless the command ends with `code`. */
-  async json(words: readonly string[], input = '', code = 0): Promise<Result> {
-    const result = await this.run([...words, '--json'], input);
-    assert.equal(result.code, code, `${words.join(' ')}: ${result.stderr}`);
-    return JSON.parse(result.stdout);
-  }
-
-  /** Runs a command that must fail, and reads the problem it printed. */
-  async problem(words: readonly string[], code: number, environment: NodeJS.ProcessEnv = {}): Promise<Problem> {
-    const result = await this.run([...words, '--json'], '', environment);
-    assert.equal(result.code, code, `${words.join(' ')}: ${result.stdout}${result.stderr}`);
-    const problem = JSON.parse(result.stderr.trim().split('\n').at(-1) ?? '');
-    assert.match(problem.message, /^([A-Z]|\/|-).* .*\.$/, 'a sentence that says what to do');
-    return problem;
-  }
-
-  /** Starts the service on a free port and waits until it says where it is. */
-  async serve(context: TestContext): Promise<{ url: string; child: ChildProcess }> {
-    const child = this.start(['serve', '--port', '0', '--json']);
-    context.after(() => child.kill('SIGKILL'));
-    const failure = text(child.stderr!);
-    for await (const line of child.stdout!.setEncoding('utf8')) {
-      if (String(line).includes('"url"')) {
-        child.stdout!.resume();
-        return { url: JSON.parse(String(line)).url, child };
-      }
-    }
-    throw new Error(`The service did not start: ${await failure}`);
-  }
-
-  async put(path: string, content: string): Promise<string> {
-    const absolute = join(this.folder, path);
-    await mkdir(join(absolute, '..'), { recursive: true });
-    await writeFile(absolute, content);
-    return absolute;
-  }
-}
-
-async function ended(child: ChildProcess): Promise<Ended> {
-  const [stdout, stderr, [code, signal]] = await Promise.all([
-    text(child.stdout!),
-    text(child.stderr!),
-    once(child, 'close'),
-  ]);
-  return { code, signal, stdout, stderr };
-}
-
-async function bench(context: TestContext): Promise<Bench> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'));
-  context.after(() => rm(folder, { recursive: true, force: true }));
-  return new Bench(folder);
-}
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-}
+import { describe, test } from 'node:test';
+import { commandLine, ended, filesBelow, type Result } from './command-line.ts';
 
 describe('holdfast', { concurrency: 2 }, () => {
   test('files are backed up, listed, shown, found, compared, restored, verified and forgotten', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     await holdfast.put('shop/readme.txt', 'hello');
     await holdfast.put('shop/etc/app.conf', 'port=1');
     await holdfast.put('shop/cache/junk', 'x');
@@ -197,63 +70,8 @@ describe('holdfast', { concurrency: 2 }, () => {
     );
   });
 
-  test('what was forgotten can be brought back from the trash, and a prune removes what is over', async (context) => {
-    const holdfast = await bench(context);
-    const folder = await holdfast.put('source/file', 'x'.repeat(50_000));
-    const { backup } = await holdfast.json(['backup', folder, '--resource', 'a']);
-    await holdfast.json(['backup', await holdfast.put('other/file', 'y'), '--resource', 'b']);
-    await holdfast.json(['forget', backup.id]);
-    const { forgotten } = await holdfast.json(['trash', 'list']);
-    assert.deepEqual(
-      forgotten.map(({ id }) => id),
-      [backup.id],
-    );
-    assert.match((await holdfast.run(['prune'])).stdout, /nothing to remove/);
-    await holdfast.problem(['trash', 'restore', 'backup-01ARZ3NDEKTSV4RRFFQ69G5FAV'], 1);
-    await holdfast.json(['trash', 'restore', backup.id]);
-    assert.equal((await holdfast.json(['list'])).backups.length, 2);
-    const target = join(holdfast.folder, 'back');
-    await holdfast.json(['restore', backup.id, '--target', target]);
-    await writeFile(join(holdfast.folder, 'holdfast.yaml'), 'trashDays: 0\n');
-    await holdfast.json(['forget', backup.id]);
-    assert.match((await holdfast.run(['prune', '--dry-run'])).stdout, /would free/);
-    assert.match((await holdfast.run(['prune'])).stdout, /freed .*left the trash for good/s);
-    await holdfast.problem(['trash', 'restore', backup.id], 1);
-    assert.equal((await holdfast.json(['verify', '--level', '4'])).ok, true);
-  });
-
-  test('a copy is made, synced and recovered from when the repository is gone', async (context) => {
-    const holdfast = await bench(context);
-    const folder = await holdfast.put('source/file', 'x'.repeat(50_000));
-    await writeFile(join(holdfast.folder, 'holdfast.yaml'), 'copies:\n  - id: usb\n    folder: ./usb\n');
-    const { backup } = await holdfast.json(['backup', folder, '--resource', 'a']);
-    const { copies } = await holdfast.json(['copy', 'list']);
-    assert.deepEqual([copies[0]?.id, copies[0]?.state], ['usb', 'missing']);
-    await holdfast.problem(['copy', 'sync'], 1);
-    await holdfast.json(['copy', 'init', 'usb']);
-    assert.match((await holdfast.run(['copy', 'sync', '--dry-run'])).stdout, /1 backup would be copied/);
-    assert.match((await holdfast.run(['copy', 'sync', 'usb'])).stdout, /1 backup copied/);
-    await holdfast.problem(['copy', 'sync', 'nosuch'], 1);
-    await rm(join(holdfast.folder, 'data', 'repository'), { recursive: true });
-    await rm(join(holdfast.folder, 'data', 'catalogue.sqlite'), { force: true });
-    const [usb, data] = [join(holdfast.folder, 'usb'), join(holdfast.folder, 'data')];
-    await holdfast.json([
-      'recover',
-      '--repository',
-      usb,
-      '--key-file',
-      join(data, 'keys', 'holdfast.key'),
-      '--data',
-      data,
-    ]);
-    await writeFile(join(holdfast.folder, 'holdfast.yaml'), `repository:\n  folder: ${usb}\n`);
-    const target = join(holdfast.folder, 'back');
-    await holdfast.json(['restore', backup.id, '--target', target]);
-    assert.equal(await readFile(join(target, 'file'), 'utf8'), 'x'.repeat(50_000));
-  });
-
   test('a restore leaves alone what is in its way, and says so', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     const { backup } = await holdfast.json(['backup', await holdfast.put('a/file', 'old'), '--resource', 'a']);
     const target = join(holdfast.folder, 'target');
     await holdfast.json(['restore', backup.id, '--target', target]);
@@ -266,7 +84,7 @@ describe('holdfast', { concurrency: 2 }, () => {
   });
 
   test('streams and documents go in by stdin and come out at --output, whole or not at all', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     await holdfast.json(['backup', '--stdin', '--resource', 'dump'], 'create table x;');
     const output = await holdfast.run(['restore', 'latest', '--resource', 'dump', '--output', '-']);
     assert.equal(output.stdout, 'create table x;');
@@ -292,7 +110,7 @@ describe('holdfast', { concurrency: 2 }, () => {
   });
 
   test('each failure has its exit code', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     assert.equal((await holdfast.problem(['list'], 10)).code, 'repository-missing');
     assert.equal((await holdfast.problem(['lst'], 2)).code, 'usage-unknown-command');
     await holdfast.problem(['restore', 'latest'], 10);
@@ -304,7 +122,7 @@ describe('holdfast', { concurrency: 2 }, () => {
   });
 
   test('a file that cannot be read is named in a warning, and the backup of the others ends with 3', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     const readable = await holdfast.put('readable', 'x');
     // The memory of the first process is closed to everybody, root included.
     const result = await holdfast.run(['backup', readable, '/proc/1/mem', '--resource', 'x']);
@@ -314,7 +132,7 @@ describe('holdfast', { concurrency: 2 }, () => {
   });
 
   test('a wrong key is 12 and a damaged pack is 4, which a restore meets as well', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     await holdfast.json(['backup', '-', '--resource', 'x'], 'some content '.repeat(10_000));
     const wrong = join(holdfast.folder, 'other.key');
     await holdfast.json(['key', 'add', '--new-key-file', wrong]);
@@ -334,25 +152,8 @@ describe('holdfast', { concurrency: 2 }, () => {
     assert.ok(report.reports[0]?.findings.length);
   });
 
-  test('the catalogue is rebuilt from a repository and a key', async (context) => {
-    const holdfast = await bench(context);
-    const { backup } = await holdfast.json(['backup', '-', '--resource', 'dump'], 'precious');
-    await holdfast.json(['key', 'add', '--new-key-file', join(holdfast.folder, 'kept.key')]);
-    const config = (await filesBelow(holdfast.data)).find((path) => path.endsWith('/config'));
-    const place = ['--repository', join(config ?? '', '..'), '--key-file', join(holdfast.folder, 'kept.key')];
-    const fresh = join(holdfast.folder, 'fresh');
-    const recovered = await holdfast.json(['recover', ...place, '--data', fresh]);
-    assert.equal(recovered.repositories[0]?.added, 1);
-
-    const environment = { HOLDFAST_DEBUG: '1' };
-    const again = await holdfast.run(['recover', ...place, '--data', fresh], '', environment);
-    assert.equal(again.code, 0, again.stderr);
-    assert.match(again.stdout, /Found 1 backup in .*\nThe old catalogue lies in /);
-    assert.equal(backup.resourceId, 'dump');
-  });
-
   test('passphrases open a repository too; the last key stays', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     await holdfast.json(['backup', '-', '--resource', 'x'], 'x');
     await holdfast.problem(['key', 'add'], 2);
     const secret = { SECRET: 'correct horse battery staple' };
@@ -368,7 +169,7 @@ describe('holdfast', { concurrency: 2 }, () => {
   });
 
   test('tokens are shown once, listed without their secret and revoked', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     await holdfast.json(['backup', '-', '--resource', 'x'], 'x');
     const { token, record } = await holdfast.json([
       'token',
@@ -390,7 +191,7 @@ describe('holdfast', { concurrency: 2 }, () => {
   });
 
   test('commands work while the service runs; a second service is refused; SIGTERM ends it cleanly', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     const { url, child } = await holdfast.serve(context);
     assert.equal((await fetch(`${url}/health`)).status, 200);
     const { backup } = await holdfast.json(['backup', '-', '--resource', 'x'], 'while it runs');
@@ -407,7 +208,7 @@ describe('holdfast', { concurrency: 2 }, () => {
   });
 
   test('Ctrl-C in the midst of a backup ends with 130 and leaves none', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     await holdfast.json(['backup', '-', '--resource', 'before'], 'x');
     const child = holdfast.start(['backup', '-', '--resource', 'broken']);
     child.stdin!.on('error', () => undefined);
@@ -426,7 +227,7 @@ describe('holdfast', { concurrency: 2 }, () => {
   });
 
   test('doctor finds a sound installation sound and a key file that others can read not', async (context) => {
-    const holdfast = await bench(context);
+    const holdfast = await commandLine(context);
     const made = await holdfast.run(['backup', '-', '--resource', 'x', '--json'], 'x');
     const keyFile = /A new key file was made: (\S+)\. /.exec(made.stderr)?.[1] ?? '';
     const sound = await holdfast.json(['doctor']);
