@@ -1,8 +1,8 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Drill, DrillStanding, DrillVerdict } from '../../core/drill.ts';
 import type { DrillTable } from '../../core/ports/catalogue.ts';
 import { matchesAny } from '../id-patterns.ts';
-import { decodeCursor, encodeCursor } from '../keyset-cursor.ts';
+import { newestFirst } from '../keyset-cursor.ts';
 import { fromText, toText } from '../record-text.ts';
 import type { CatalogueSchema } from '../schema.ts';
 
@@ -50,25 +50,12 @@ export function createDrillTable(database: Kysely<CatalogueSchema>): DrillTable 
       const row = await database.selectFrom('drills').select('record').where('id', '=', id).executeTakeFirst();
       return row === undefined ? undefined : fromText<Drill>(row.record);
     },
-    async page({ resourceId, outcome, resources }, { limit, cursor }) {
+    async page({ resourceId, outcome, resources }, page) {
       let query = database.selectFrom('drills').select(['id', 'created_at', 'record']);
       if (resourceId !== undefined) query = query.where('resource_id', '=', resourceId);
       if (outcome !== undefined) query = query.where('outcome', '=', outcome);
       if (resources !== undefined) query = query.where((builder) => matchesAny(builder, 'resource_id', resources));
-      if (cursor !== undefined) {
-        const [time, id] = decodeCursor(cursor, 2);
-        query = query.where(sql<boolean>`(created_at, id) < (${time}, ${id})`);
-      }
-      const rows = await query
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(limit + 1)
-        .execute();
-      const items = rows.slice(0, limit).map((row) => fromText<Drill>(row.record));
-      const last = rows[limit - 1];
-      return rows.length > limit && last !== undefined
-        ? { items, nextCursor: encodeCursor([last.created_at, last.id]) }
-        : { items };
+      return newestFirst<Drill>(query, page);
     },
     standing: async (resourceId) => (await standings(resourceId))[0] ?? { resourceId },
     standings: () => standings(),

@@ -1,8 +1,8 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Operation } from '../../core/operation.ts';
 import type { OperationTable } from '../../core/ports/catalogue.ts';
 import { matchesAny } from '../id-patterns.ts';
-import { decodeCursor, encodeCursor } from '../keyset-cursor.ts';
+import { newestFirst } from '../keyset-cursor.ts';
 import { fromText, toText } from '../record-text.ts';
 import type { CatalogueSchema, Exclusively } from '../schema.ts';
 
@@ -39,26 +39,13 @@ export function createOperationTable(database: Kysely<CatalogueSchema>, exclusiv
           .execute();
         return true;
       }),
-    async page({ kind, status, resourceId, resources }, { limit, cursor }) {
+    async page({ kind, status, resourceId, resources }, page) {
       let query = database.selectFrom('operations').select(['id', 'created_at', 'record']);
       if (kind !== undefined) query = query.where('kind', '=', kind);
       if (status !== undefined) query = query.where('status', '=', status);
       if (resourceId !== undefined) query = query.where('resource_id', '=', resourceId);
       if (resources !== undefined) query = query.where((builder) => matchesAny(builder, 'resource_id', resources));
-      if (cursor !== undefined) {
-        const [time, id] = decodeCursor(cursor, 2);
-        query = query.where(sql<boolean>`(created_at, id) < (${time}, ${id})`);
-      }
-      const rows = await query
-        .orderBy('created_at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(limit + 1)
-        .execute();
-      const items = rows.slice(0, limit).map((row) => fromText<Operation>(row.record));
-      const last = rows[limit - 1];
-      return rows.length > limit && last !== undefined
-        ? { items, nextCursor: encodeCursor([last.created_at, last.id]) }
-        : { items };
+      return newestFirst<Operation>(query, page);
     },
     async withStatus(status) {
       const rows = await database

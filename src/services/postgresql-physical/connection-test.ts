@@ -1,8 +1,8 @@
 import { CheckList } from '../../core/check-list.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { ConnectionCheck, ConnectionTestContext } from '../../core/ports/connection-check.ts';
-import { Connection, type ResolveSecret } from '../postgresql/connection.ts';
-import { adviceFor, obstacleTo } from '../postgresql/reach.ts';
+import type { Connection, ResolveSecret } from '../postgresql/connection.ts';
+import { adviceFor, checkReach, checkSecrets } from '../postgresql/reach.ts';
 import { replicationReadiness } from '../postgresql/replication-readiness.ts';
 import { Session } from '../postgresql/session.ts';
 import { type PhysicalConfiguration, parsePhysicalConfiguration } from './configuration.ts';
@@ -16,37 +16,12 @@ export async function testCluster(
 ): Promise<readonly ConnectionCheck[]> {
   const list = new CheckList(signal);
   const configuration = parsePhysicalConfiguration(given);
-  const connection = await list.attempt('secrets', () => openConnection(configuration, resolveSecret, list));
+  const connection = await list.attempt('secrets', () => checkSecrets(configuration.connection, resolveSecret, list));
   if (connection === undefined) return list.checks;
-  if ((await list.attempt('server', () => reach(connection, list, signal))) !== true) return list.checks;
+  if ((await list.attempt('server', () => checkReach(connection, list, signal))) !== true) return list.checks;
   const isIn = await list.attempt('replication', () => replicate(connection, configuration, list, signal));
   await list.attempt('settings', () => readSettings(connection, isIn === true, list, signal));
   return list.checks;
-}
-
-async function openConnection(
-  { connection }: PhysicalConfiguration,
-  resolveSecret: ResolveSecret,
-  list: CheckList,
-): Promise<Connection | undefined> {
-  try {
-    const opened = await Connection.open(connection, resolveSecret);
-    await opened.clientOptions(opened.database);
-    list.ok('secrets', connection.password === undefined ? 'No password is configured.' : 'The password can be read.');
-    return opened;
-  } catch (error) {
-    const advice = 'Set it where the service runs, and start the service again if it is a variable of its environment.';
-    list.failed('secrets', messageOf(error), advice);
-    return undefined;
-  }
-}
-
-async function reach(connection: Connection, list: CheckList, signal: AbortSignal): Promise<boolean> {
-  const obstacle = await obstacleTo(connection, signal);
-  signal.throwIfAborted();
-  if (obstacle === undefined) list.ok('server', `${connection.place} answers.`);
-  else list.failed('server', obstacle.message, obstacle.advice);
-  return obstacle === undefined;
 }
 
 /** The deed itself tells more surely than settings do. */

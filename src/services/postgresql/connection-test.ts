@@ -6,10 +6,10 @@ import { HoldfastError, messageOf } from '../../core/errors.ts';
 import type { ConnectionCheck, ConnectionTestContext } from '../../core/ports/connection-check.ts';
 import { findClientTools } from './client-tools.ts';
 import { type PostgresqlConfiguration, parsePostgresqlConfiguration } from './configuration.ts';
-import { Connection, type ResolveSecret } from './connection.ts';
+import type { Connection, ResolveSecret } from './connection.ts';
 import { listDatabases, readServerVersion } from './database-facts.ts';
 import { testDatabase } from './database-test.ts';
-import { adviceFor, obstacleTo } from './reach.ts';
+import { adviceFor, checkReach, checkSecrets } from './reach.ts';
 import { replicationReadiness } from './replication-readiness.ts';
 import { quoted, Session } from './session.ts';
 
@@ -23,9 +23,9 @@ export async function testPostgresql(
 ): Promise<readonly ConnectionCheck[]> {
   const list = new CheckList(signal);
   const configuration = parsePostgresqlConfiguration(given);
-  const connection = await list.attempt('secrets', () => openConnection(configuration, resolveSecret, list));
+  const connection = await list.attempt('secrets', () => checkSecrets(configuration.connection, resolveSecret, list));
   if (connection === undefined) return list.checks;
-  const isReached = await list.attempt('server', () => reach(connection, list, signal));
+  const isReached = await list.attempt('server', () => checkReach(connection, list, signal));
   if (isReached !== true) return list.checks;
   const session = await list.attempt('login', () => logIn(connection, configuration, list, signal));
   if (session === undefined) return list.checks;
@@ -35,32 +35,6 @@ export async function testPostgresql(
     await session.close();
   }
   return list.checks;
-}
-
-async function openConnection(
-  { connection }: PostgresqlConfiguration,
-  resolveSecret: ResolveSecret,
-  list: CheckList,
-): Promise<Connection | undefined> {
-  try {
-    const opened = await Connection.open(connection, resolveSecret);
-    await opened.clientOptions(opened.database);
-    const message = connection.password === undefined ? 'No password is configured.' : 'The password can be read.';
-    list.ok('secrets', message);
-    return opened;
-  } catch (error) {
-    const advice = 'Set it where the service runs, and start the service again if it is a variable of its environment.';
-    list.failed('secrets', messageOf(error), advice);
-    return undefined;
-  }
-}
-
-async function reach(connection: Connection, list: CheckList, signal: AbortSignal): Promise<boolean> {
-  const obstacle = await obstacleTo(connection, signal);
-  signal.throwIfAborted();
-  if (obstacle === undefined) list.ok('server', `${connection.place} answers.`);
-  else list.failed('server', obstacle.message, obstacle.advice);
-  return obstacle === undefined;
 }
 
 /** In the first database that lets the role in: a missing one must not hide all else. */

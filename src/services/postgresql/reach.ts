@@ -1,12 +1,42 @@
 import { lookup } from 'node:dns/promises';
 import { stat } from 'node:fs/promises';
 import { connect, isIP } from 'node:net';
+import type { CheckList } from '../../core/check-list.ts';
 import { messageOf, systemErrorCode } from '../../core/errors.ts';
-import type { Connection } from './connection.ts';
+import { Connection, type ResolveSecret } from './connection.ts';
+import type { ConnectionConfiguration } from './connection-schema.ts';
 
 export interface Obstacle {
   message: string;
   advice: string;
+}
+
+/** Whether what the connection's references name can be read. @returns undefined where it cannot */
+export async function checkSecrets(
+  configuration: ConnectionConfiguration,
+  resolveSecret: ResolveSecret,
+  list: CheckList,
+): Promise<Connection | undefined> {
+  try {
+    const opened = await Connection.open(configuration, resolveSecret);
+    await opened.clientOptions(opened.database);
+    const hasPassword = configuration.password !== undefined;
+    list.ok('secrets', hasPassword ? 'The password can be read.' : 'No password is configured.');
+    return opened;
+  } catch (error) {
+    const advice = 'Set it where the service runs, and start the service again if it is a variable of its environment.';
+    list.failed('secrets', messageOf(error), advice);
+    return undefined;
+  }
+}
+
+/** Whether something answers at the connection's place. */
+export async function checkReach(connection: Connection, list: CheckList, signal: AbortSignal): Promise<boolean> {
+  const obstacle = await obstacleTo(connection, signal);
+  signal.throwIfAborted();
+  if (obstacle === undefined) list.ok('server', `${connection.place} answers.`);
+  else list.failed('server', obstacle.message, obstacle.advice);
+  return obstacle === undefined;
 }
 
 /** Why nothing answers at a connection's place, told more exactly than a failed login would; undefined where something does. */
