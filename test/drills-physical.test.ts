@@ -6,7 +6,9 @@ import { resolveSecret } from '../src/config/resolve-secret.ts';
 import type { Service } from '../src/core/ports/service.ts';
 import type { DrillContext } from '../src/core/ports/service-drill.ts';
 import { createPostgresqlPhysicalService } from '../src/services/postgresql-physical/postgresql-physical-service.ts';
+import { walFiles } from '../src/services/postgresql-physical/wal-files.ts';
 import { check, DrillRig, outcomes } from './drill-rig.ts';
+import { flip } from './flipped-bytes.ts';
 import { PostgresqlServer, SKIP_REASON } from './postgresql-server.ts';
 import { processesIn } from './processes.ts';
 
@@ -87,6 +89,35 @@ describe('restore drills of PostgreSQL clusters', { skip: SKIP_REASON, timeout: 
     assert.deepEqual([drill.outcome, drill.fault], ['failed', 'backup']);
     assert.equal(check(drill, 'starts')?.outcome, 'failed');
     assert.match(drill.error?.message ?? '', /pg_wal/);
+  });
+
+  test('read the WAL that is kept from the backup on, and fail where some of it is missing or damaged', async () => {
+    const log = rig.managed.application.logs.of('cluster');
+    const wal = path.join(server.folder, 'data', 'pg_wal');
+    const segment = () => server.sql('shop', 'SELECT pg_walfile_name(pg_current_wal_lsn())');
+    const names: string[] = [];
+    const push = (name = '') => walFiles.push(log, path.join(wal, name), { parallel: 0 });
+    // One before the backup's end, and three after it.
+    names.push(await server.sql('shop', `SELECT pg_walfile_name(lsn) FROM (SELECT pg_switch_wal() AS lsn) s`));
+    await rig.backUp('cluster');
+    for (let count = 0; count < 4; count++) {
+      names.push(await segment());
+      await server.sql('shop', 'CREATE TABLE IF NOT EXISTS more (a int); INSERT INTO more VALUES (1)');
+      await server.sql('shop', 'SELECT pg_switch_wal()');
+    }
+    for (const name of [names[0], names[1], names[2], names[4]]) await push(name);
+    const gap = (await rig.drill('cluster')).drill;
+    assert.equal(gap.outcome, 'failed');
+    assert.match(check(gap, 'log')?.found ?? '', new RegExp(`${names[3]} lies there`));
+    await push(names[3]);
+    const whole = (await rig.drill('cluster')).drill;
+    assert.equal(whole.outcome, 'passed', JSON.stringify(whole.error));
+    assert.match(check(whole, 'log')?.found ?? '', /^[45] segments, /);
+    const piece = (await log.pieces()).find(({ facts }) => facts.segment === names[2])!;
+    await flip(path.join(rig.folder, 'repository'), `snapshots/${piece.id}`, -5);
+    const hurt = (await rig.drill('cluster')).drill;
+    assert.deepEqual([hurt.outcome, hurt.fault], ['failed', 'backup']);
+    assert.match(hurt.error?.message ?? '', new RegExp(piece.id));
   });
 
   test('fail because of a damaged pack', async () => {

@@ -6,6 +6,7 @@ import type { ManagerContext } from './manager-context.ts';
 import type { Operation } from './operation.ts';
 import type { OperationWorkContext } from './operation-work.ts';
 import type { DrillFolder, DrillFolders } from './ports/drill-folders.ts';
+import { ResourceLogStore } from './resource-log-store.ts';
 import { drillOf } from './service-registry.ts';
 import { openChain } from './snapshot-chain.ts';
 import { saysDamaged } from './validator.ts';
@@ -68,7 +69,8 @@ export class DrillRun {
   async #drill(folder: DrillFolder, { signal, report, warn }: OperationWorkContext): Promise<void> {
     const { backup, assertions } = this.#order;
     const { catalogue, repositories, services } = this.#context;
-    const drill = drillOf(services.get(backup.service));
+    const service = services.get(backup.service);
+    const drill = drillOf(service);
     signal.throwIfAborted();
     const resource = await catalogue.resources.get(backup.resourceId);
     const chain = await openChain(catalogue, repositories.get(backup.repositoryId), backup);
@@ -77,6 +79,7 @@ export class DrillRun {
         backup,
         chain: chain.links,
         ...(resource === undefined ? {} : { resource }),
+        ...(service.log === undefined ? {} : { log: new ResourceLogStore(this.#context, backup.resourceId) }),
         assertions,
         folder: folder.path,
         checks: this.#checks,

@@ -9,6 +9,7 @@ import { checkPages, checkRelations } from '../postgresql/server-checks.ts';
 import { findServerPrograms } from '../postgresql/server-programs.ts';
 import { Session } from '../postgresql/session.ts';
 import { parsePhysicalConfiguration } from './configuration.ts';
+import { checkLog } from './log-drill.ts';
 import { type RecordedCluster, recordedCluster } from './recorded-cluster.ts';
 import { restoreCluster } from './restore.ts';
 import type { WalGetCommand } from './wal-get-command.ts';
@@ -42,6 +43,7 @@ export async function drillCluster(context: DrillContext, walGet: WalGetCommand)
     await judgeAll(context, databases, { server, maintenance: MAINTENANCE });
     await server.stop('fast');
     await checkPages(server, dataFolder, checks);
+    await checkLog(context, cluster);
     return { restoredBytes: backup.size, software: { postgresql: programs.version } };
   } finally {
     await server.stop();

@@ -1,0 +1,101 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { LogReading } from '../../core/ports/resource-log.ts';
+import type { DrillContext, DrillFinding } from '../../core/ports/service-drill.ts';
+import type { RecordedCluster } from './recorded-cluster.ts';
+import { bytesOf, nextSegment, planSegment } from './wal-assembly.ts';
+import { requireSegmentHeader, SEGMENT_HEADER_BYTES } from './wal-page.ts';
+import { readWalLog, type WalLog } from './wal-pieces.ts';
+import { formatLsn, parseLsn, segmentName } from './wal-position.ts';
+
+/**
+ * Reads all WAL that is kept from a backup on, whose chunks are compared with what came from the server, and looks that none is
+ * missing in between: each moment up to its end can be restored from this backup.
+ */
+export async function checkLog(
+  { log, checks, signal, report }: Pick<DrillContext, 'log' | 'checks' | 'signal' | 'report'>,
+  cluster: RecordedCluster,
+): Promise<void> {
+  if (log === undefined) return;
+  const stored = readWalLog(await log.pieces());
+  if (stored.segments.length === 0) return;
+  await checks.make(
+    {
+      name: 'log',
+      kind: 'content',
+      description:
+        'All WAL from the beginning of the backup to the end of the log can be read, and none of it is missing',
+      expected: 'no gap and no damage',
+    },
+    async () => {
+      const reading = new LogCheck({
+        log,
+        stored,
+        signal,
+        onSegment: (current) => report({ percent: 90, phase: 'reading the log', current }),
+      });
+      return reading.judge(cluster);
+    },
+  );
+}
+
+interface LogCheckOptions {
+  log: LogReading;
+  stored: WalLog;
+  signal: AbortSignal;
+  onSegment(name: string): void;
+}
+
+class LogCheck {
+  readonly #options: LogCheckOptions;
+  #segments = 0;
+  #bytes = 0;
+  #end = '';
+
+  constructor(options: LogCheckOptions) {
+    this.#options = options;
+  }
+
+  async judge({ timeline, startLsn, stopLsn, walSegmentBytes }: RecordedCluster): Promise<DrillFinding> {
+    const { segments } = this.#options.stored;
+    const own = segments.filter((piece) => piece.timeline === timeline && piece.end > parseLsn(stopLsn));
+    const first = own[0];
+    if (first === undefined)
+      return { outcome: 'not-applicable', found: `No WAL is kept after this backup (${stopLsn})` };
+    if (first.start > parseLsn(stopLsn))
+      return { outcome: 'not-applicable', found: `The log begins at ${formatLsn(first.start)}, after this backup` };
+    try {
+      await this.#follow(segmentName(timeline, parseLsn(startLsn), walSegmentBytes));
+      for (const later of new Set(segments.map((piece) => piece.timeline).filter((each) => each > timeline))) {
+        const begin = segments.find((piece) => piece.timeline === later);
+        if (begin !== undefined) await this.#follow(begin.segment);
+      }
+    } catch (error) {
+      if (!(error instanceof HoldfastError) || error.code !== 'wal-gap') throw error;
+      return { outcome: 'failed', found: error.message };
+    }
+    return { outcome: 'passed', found: `${this.#segments} segments, ${this.#bytes} bytes, up to ${this.#end}` };
+  }
+
+  /** Reads a segment and those that follow on its timeline, as a server asks for them. */
+  async #follow(first: string): Promise<void> {
+    const { log, stored, signal, onSegment } = this.#options;
+    for (let name = first; ; ) {
+      signal.throwIfAborted();
+      const plan = planSegment(stored, name, { upToGap: false });
+      if (plan.kind === 'absent') return;
+      onSegment(name);
+      let head = Buffer.alloc(0);
+      let length = 0;
+      for await (const bytes of bytesOf(log, plan.parts)) {
+        if (head.length < SEGMENT_HEADER_BYTES) head = Buffer.concat([head, bytes]).subarray(0, SEGMENT_HEADER_BYTES);
+        length += bytes.length;
+      }
+      if (length >= SEGMENT_HEADER_BYTES) requireSegmentHeader(head, name, plan);
+      this.#segments++;
+      this.#bytes += length;
+      this.#end = formatLsn(plan.start + BigInt(length));
+      if (plan.kind === 'end') return;
+      name = nextSegment(name, plan.segmentBytes);
+    }
+  }
+}
