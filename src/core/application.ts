@@ -1,5 +1,6 @@
 import type { ApiToken, AuditEvent, Principal, Role } from './access.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
+import type { CopyManager } from './copy-overview.ts';
 import type { DrillManager } from './drill-request.ts';
 import type { LogManager } from './log-overview.ts';
 import type { Operation, OperationKind, OperationStatus, Progress } from './operation.ts';
@@ -7,9 +8,8 @@ import type { Policy, RetentionRules } from './policy.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
 import type { ContentDamage, KeySlot, RepairOptions, Repository, RepositoryStatistics } from './ports/repository.ts';
-import type { CheckBudget, CheckLevel, CheckReport, VerificationState } from './ports/repository-check.ts';
+import type { CheckBudget, CheckLevel, CheckReport } from './ports/repository-check.ts';
 import type { CollectionOptions, CollectionReport, ForgottenSnapshot } from './ports/repository-collection.ts';
-import type { CopyReport } from './ports/repository-copy.ts';
 import type { RepairReport } from './ports/repository-repair.ts';
 import type { Resource } from './resource.ts';
 import type { ResourceTest } from './resource-test.ts';
@@ -257,53 +257,6 @@ export interface RepositoryOverview extends RepositoryStatistics {
 }
 
 /** A configured copy, as it is found now. */
-export interface CopyOverview {
-  id: string;
-  location: string;
-  /** `missing`: nothing was made there yet, or its disk is not there. */
-  state: 'reachable' | 'missing' | 'unreachable';
-  /** Why it is not reachable. */
-  problem?: string;
-  /** Backups in it, and how many of the repository's are not. */
-  backups?: number;
-  behind?: number;
-  bytes?: number;
-}
-
-export interface CopySync extends CopyReport {
-  copyId: string;
-  location: string;
-  /** Of this sync's own look at a part of the copy's packs; absent in a dry run. */
-  verification?: VerificationState;
-}
-
-/** The second and third copies of backups, in repositories of their own. */
-export interface CopyManager {
-  list(): Promise<readonly CopyOverview[]>;
-  /**
-   * Makes an empty copy where it is configured.
-   * @throws `copy-not-configured` (not-found), `repository-exists` (conflict)
-   */
-  init(id: string): Promise<void>;
-  /** Starts a sync as an operation (HTTP, the schedule). @throws `copy-not-configured` */
-  startSync(id: string, options: { allowForgetMost?: boolean; createdBy: string }): Promise<Operation>;
-  /**
-   * Brings a copy in line, here and now: what is new is copied, what changed is changed, what the repository forgot goes to the
-   * copy's trash; then a part of the copy is read and compared, and what no backup of it needs is removed.
-   * @throws `copy-missing` (not-found), `copy-would-forget-most` (conflict)
-   */
-  sync(id: string, options: SyncOptions): Promise<CopySync>;
-}
-
-export interface SyncOptions {
-  /** Default: all. */
-  backupIds?: readonly string[];
-  allowForgetMost?: boolean;
-  dryRun?: boolean;
-  signal?: AbortSignal;
-  report?: (progress: Progress) => void;
-}
-
 /** The repositories that are open and what is kept of them. */
 export interface StorageManager {
   list(): Promise<readonly RepositoryOverview[]>;

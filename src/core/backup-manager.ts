@@ -11,6 +11,7 @@ import type { Operation } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
 import type { ContentDamage } from './ports/repository.ts';
+import { queuedOperation } from './queued-operation.ts';
 import { requireBackup, requireResource } from './required-rows.ts';
 import type { Resource } from './resource.ts';
 import { requireBackupType } from './service-registry.ts';
@@ -67,22 +68,16 @@ export class CatalogueBackupManager implements BackupManager {
     const service = this.#context.services.get(resource.service);
     if (service.source === 'posted') throw isPosted(resource);
     requireBackupType(service, type);
-    const operation: Operation = {
-      id: this.#context.nextId('operation'),
+    const operation = queuedOperation(this.#context, {
       kind: 'backup',
-      status: 'queued',
       input: {
         type,
         encrypt: request.encrypt ?? true,
         metadata: combineMetadata(resource.metadata, request.metadata),
       },
       resourceId: resource.id,
-      progress: { percent: 0 },
-      warnings: [],
-      attempts: 0,
       createdBy: request.createdBy,
-      createdAt: this.#context.clock.now().toISOString(),
-    };
+    });
     await this.#context.queue.enqueue(operation);
     return operation;
   }

@@ -1,10 +1,11 @@
-import type { CopyManager, CopyOverview, CopySync, SyncOptions } from './application.ts';
 import type { CopyConfiguration } from './configuration.ts';
+import type { CopyManager, CopyOverview, CopySync, SyncOptions } from './copy-overview.ts';
 import { HoldfastError, messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Operation } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
 import type { CopyOpener } from './ports/copy-opener.ts';
+import { queuedOperation } from './queued-operation.ts';
 import type { OpenRepository } from './repository-registry.ts';
 import { progressOf } from './storage-manager.ts';
 
@@ -32,17 +33,11 @@ export class RepositoryCopyManager implements CopyManager {
 
   async startSync(id: string, options: { allowForgetMost?: boolean; createdBy: string }): Promise<Operation> {
     this.#configured(id);
-    const operation: Operation = {
-      id: this.#context.nextId('operation'),
+    const operation = queuedOperation(this.#context, {
       kind: 'copy',
-      status: 'queued',
       input: { copyId: id, allowForgetMost: options.allowForgetMost === true },
-      progress: { percent: 0 },
-      warnings: [],
-      attempts: 0,
       createdBy: options.createdBy,
-      createdAt: this.#context.clock.now().toISOString(),
-    };
+    });
     await this.#context.queue.enqueue(operation);
     return operation;
   }

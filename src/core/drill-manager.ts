@@ -13,6 +13,7 @@ import { MOST_ATTEMPTS } from './operation-runner.ts';
 import type { OperationOutcome, OperationWork } from './operation-work.ts';
 import type { DrillFilter, Page, PageRequest } from './ports/catalogue.ts';
 import type { DrillFolders } from './ports/drill-folders.ts';
+import { queuedOperation } from './queued-operation.ts';
 import { requireBackup } from './required-rows.ts';
 import { drillOf, parseAssertions } from './service-registry.ts';
 
@@ -45,19 +46,13 @@ export class CatalogueDrillManager implements DrillManager {
     const assertions = parseAssertions(service, [...(resource?.assertions ?? []), ...(request.assertions ?? [])]);
     const which: DrillChoice = request.backupId === undefined ? (request.which ?? 'newest') : 'chosen';
     const input: DrillInput = { which, assertions };
-    const operation: Operation = {
-      id: this.#context.nextId('operation'),
+    const operation = queuedOperation(this.#context, {
       kind: 'drill',
-      status: 'queued',
       input: { ...input },
       resourceId: backup.resourceId,
       backupId: backup.id,
-      progress: { percent: 0 },
-      warnings: [],
-      attempts: 0,
       createdBy: request.createdBy,
-      createdAt: this.#context.clock.now().toISOString(),
-    };
+    });
     await this.#context.queue.enqueue(operation);
     return operation;
   }

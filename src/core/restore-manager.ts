@@ -7,6 +7,7 @@ import type { Operation, OperationError, OperationStatus } from './operation.ts'
 import type { OperationOutcome, OperationWork, OperationWorkContext } from './operation-work.ts';
 import type { Page, PageRequest } from './ports/catalogue.ts';
 import type { ServiceRestore } from './ports/service.ts';
+import { queuedOperation } from './queued-operation.ts';
 import { requireBackup } from './required-rows.ts';
 import { ResourceLogStore } from './resource-log-store.ts';
 import { withEstimate } from './restore-estimate.ts';
@@ -250,19 +251,13 @@ export class CatalogueRestoreManager implements RestoreManager {
       options: request.options ?? {},
       ...(moment === undefined ? {} : { moment }),
     };
-    return {
-      id: this.#context.nextId('restore'),
+    return queuedOperation(this.#context, {
       kind: 'restore',
-      status: 'queued',
       input: { ...input },
       resourceId: backup.resourceId,
       backupId: backup.id,
-      progress: { percent: 0 },
-      warnings: [],
-      attempts: 0,
       createdBy: request.createdBy,
-      createdAt: this.#context.clock.now().toISOString(),
-    };
+    });
   }
 
   #notifyFailure(operation: Operation, backup: Backup, error: unknown): void {

@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
-import type { BackupManager, CopyManager, PolicyManager, StorageManager } from './application.ts';
+import type { BackupManager, PolicyManager, StorageManager } from './application.ts';
+import type { CopyManager } from './copy-overview.ts';
 import type { DrillManager } from './drill-request.ts';
 import { messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';

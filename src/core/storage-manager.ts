@@ -12,6 +12,7 @@ import type { CheckBudget, CheckFinding, CheckLevel, CheckReport } from './ports
 import type { CollectionOptions, CollectionReport, ForgottenSnapshot } from './ports/repository-collection.ts';
 import type { RepairReport } from './ports/repository-repair.ts';
 import type { StepProgress } from './ports/step-progress.ts';
+import { queuedOperation } from './queued-operation.ts';
 import type { OpenRepository } from './repository-registry.ts';
 
 const FINDINGS_KEPT = 100;
@@ -265,17 +266,11 @@ export class RepositoryStorageManager implements StorageManager {
     input: Readonly<Record<string, unknown>>,
     createdBy: string,
   ): Promise<Operation> {
-    const operation: Operation = {
-      id: this.#context.nextId('operation'),
+    const operation = queuedOperation(this.#context, {
       kind,
-      status: 'queued',
       input,
-      progress: { percent: 0 },
-      warnings: [],
-      attempts: 0,
       createdBy,
-      createdAt: this.#context.clock.now().toISOString(),
-    };
+    });
     await this.#context.queue.enqueue(operation);
     return operation;
   }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CopyOverview, CopySync } from '../../../core/application.ts';
+import type { CopyOverview, CopySync } from '../../../core/copy-overview.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { count, formatBytes, formatDuration } from '../formatting.ts';
