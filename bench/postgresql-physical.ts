@@ -42,7 +42,7 @@ export class PhysicalBench {
 
   static async open(options: PhysicalBenchOptions): Promise<PhysicalBench> {
     const holdfast = await HoldfastCommands.open(join(options.workFolder, 'physical'));
-    const peer = await PgBackRest.open(options.cluster, options.workFolder);
+    const peer = await PgBackRest.open(options.cluster);
     const bench = new PhysicalBench(options, holdfast, peer);
     await bench.#configure('off');
     return bench;
@@ -50,12 +50,11 @@ export class PhysicalBench {
 
   async backups(): Promise<PhysicalSample[]> {
     await this.#cluster.set('archive_command', this.#peer.archiveCommand);
-    const { measured } = this.#measuring();
     const samples: PhysicalSample[] = [];
     const both = async (job: PhysicalSample['job'], type: 'full' | 'incr'): Promise<void> => {
       this.#log(`base backup: ${job} …`);
-      const peer = await measured('pgBackRest', this.#peer.backup(type), this.#peer.repository);
-      const ours = await measured(
+      const peer = await this.#measured('pgBackRest', this.#peer.backup(type), this.#peer.repository);
+      const ours = await this.#measured(
         'Holdfast',
         this.#holdfast.command('backup', '--resource', RESOURCE),
         this.#holdfast.folder,
@@ -124,14 +123,13 @@ export class PhysicalBench {
 
   async #restores(): Promise<PhysicalSample[]> {
     this.#log('restoring …');
-    const { measured } = this.#measuring();
     const parent = join(this.#cluster.server.folder, 'restored');
     const owned = await this.#peer.makeFolder(parent);
     const options = JSON.stringify({ target: join(owned, 'holdfast'), recoverTo: 'immediate' });
     const ours = this.#holdfast.command('restore', 'latest', '--resource', RESOURCE, '--options', options);
-    const { addedBytes: _ours, ...first } = await measured('Holdfast', ours, this.#holdfast.folder);
+    const { addedBytes: _ours, ...first } = await this.#measured('Holdfast', ours, this.#holdfast.folder);
     const target = await this.#peer.makeFolder(join(owned, 'pgbackrest'));
-    const { addedBytes: _peer, ...second } = await measured(
+    const { addedBytes: _peer, ...second } = await this.#measured(
       'pgBackRest',
       this.#peer.restore(target),
       this.#peer.repository,
@@ -142,13 +140,10 @@ export class PhysicalBench {
     ];
   }
 
-  #measuring() {
-    const measured = async (tool: string, command: Command, folder: string) => {
-      const before = folderBytes(folder);
-      const measurement = await measureCommand(command, this.#workFolder);
-      return { tool, ...measurement, addedBytes: folderBytes(folder) - before };
-    };
-    return { measured };
+  async #measured(tool: string, command: Command, folder: string) {
+    const before = folderBytes(folder);
+    const measurement = await measureCommand(command, this.#workFolder);
+    return { tool, ...measurement, addedBytes: folderBytes(folder) - before };
   }
 
   #configure(mode: 'off' | 'stream'): Promise<void> {
@@ -175,7 +170,7 @@ class PgBackRest {
     this.#configuration = join(folder, 'pgbackrest.conf');
   }
 
-  static async open(cluster: PostgresqlCluster, _workFolder: string): Promise<PgBackRest> {
+  static async open(cluster: PostgresqlCluster): Promise<PgBackRest> {
     const folder = join(cluster.server.folder, 'pgbackrest');
     const peer = new PgBackRest(cluster, folder);
     await peer.makeFolder(folder);

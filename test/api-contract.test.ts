@@ -3,8 +3,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
-import { assertDocumented } from './api-documented-answers.ts';
 import { type RunningService, startService } from './api-service.ts';
+import { type Answer, documentedCall } from './documented-call.ts';
 
 /** The requests and answers of the specification that this API grew from; clients rely on every field of them. */
 const FULL = {
@@ -60,9 +60,6 @@ const BACKUP_FIELDS = [
 const LACKING_TOOL =
   ['bash', 'curl', 'jq'].find((tool) => spawnSync(tool, ['--version']).status !== 0)?.concat(' is missing') ?? false;
 
-// biome-ignore lint/suspicious/noExplicitAny: answers are what is under test.
-type Answer = { status: number; headers: Headers; body: any };
-
 describe('the API of the specification', () => {
   let service: RunningService;
   const cleanups: (() => unknown)[] = [];
@@ -73,17 +70,8 @@ describe('the API of the specification', () => {
     for (const cleanup of cleanups) await cleanup();
   });
 
-  async function call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> {
-    const answer = await fetch(`${service.url}${path}`, {
-      method,
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      headers: { 'content-type': 'application/json', ...headers },
-    });
-    const received = await answer.text();
-    const parsed = received === '' ? undefined : JSON.parse(received);
-    assertDocumented(method, path, answer.status, parsed);
-    return { status: answer.status, headers: answer.headers, body: parsed };
-  }
+  const call = (method: string, route: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+    documentedCall(service.url, method, route, { body, headers });
 
   let fullId = '';
   let incrementalId = '';

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Drill } from '../src/core/drill.ts';
-import { assertDocumented } from './api-documented-answers.ts';
 import { type RunningService, startService } from './api-service.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: answers are what is under test.
-type Answer = { status: number; headers: Headers; body: any };
+import { type Answer, documentedCall } from './documented-call.ts';
 
 describe('drills over HTTP', () => {
   let service: RunningService;
@@ -23,19 +20,8 @@ describe('drills over HTTP', () => {
   });
   after(() => stop());
 
-  async function call(
-    method: string,
-    route: string,
-    body?: unknown,
-    headers: Record<string, string> = {},
-  ): Promise<Answer> {
-    const json = body === undefined ? {} : { body: JSON.stringify(body) };
-    const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
-    const answer = await fetch(`${service.url}${route}`, { method, ...json, headers: { ...type, ...headers } });
-    const parsed: unknown = await answer.json();
-    assertDocumented(method, route, answer.status, parsed);
-    return { status: answer.status, headers: answer.headers, body: parsed };
-  }
+  const call = (method: string, route: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+    documentedCall(service.url, method, route, { body, headers });
 
   const wait = { prefer: 'wait=60' };
 

@@ -7,11 +7,8 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
-import { assertDocumented } from './api-documented-answers.ts';
 import { type RunningService, startService } from './api-service.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: answers are what is under test.
-type Answer = { status: number; headers: Headers; body: any };
+import { type Answer, documentedCall } from './documented-call.ts';
 
 let service: RunningService;
 let stop = async (): Promise<unknown> => undefined;
@@ -24,20 +21,8 @@ before(async () => {
 });
 after(() => stop());
 
-async function call(
-  method: string,
-  route: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const json = body === undefined ? {} : { body: JSON.stringify(body) };
-  const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
-  const answer = await fetch(`${service.url}${route}`, { method, ...json, headers: { ...type, ...headers } });
-  const received = await answer.text();
-  const parsed = received === '' ? undefined : JSON.parse(received);
-  assertDocumented(method, route, answer.status, parsed);
-  return { status: answer.status, headers: answer.headers, body: parsed };
-}
+const call = (method: string, route: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> =>
+  documentedCall(service.url, method, route, { body, headers });
 
 async function upload(route: string, bytes: AsyncIterable<Uint8Array>, headers: Record<string, string> = {}) {
   return fetch(`${service.url}${route}`, {
