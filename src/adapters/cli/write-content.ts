@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
+import { syncFolder } from '../../process/sync-folder.ts';
 import type { CommandSession } from './command-session.ts';
 import { usageError } from './exit-codes.ts';
 import { type ProgressDisplay, startProgress } from './progress-display.ts';
@@ -88,11 +89,6 @@ async function publish(unfinished: string, path: string): Promise<void> {
       `${path} exists and was left as it is. Name another file, or replace it with --conflict overwrite.`,
     );
   }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  await folder.sync().finally(() => folder.close());
 }
 
 function ignoreMissing(error: unknown): void {

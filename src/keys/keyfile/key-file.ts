@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import { syncFolder } from '../../process/sync-folder.ts';
 
 const COMMENT =
   '# Holdfast key file. Whoever has it can read the backups; without it (or another key slot) nothing restores.';
@@ -62,12 +63,7 @@ const WITHOUT_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLI
 async function syncFolders(folder: string, firstMade: string | undefined): Promise<void> {
   const last = firstMade === undefined ? folder : path.dirname(path.resolve(firstMade));
   for (let each = folder; ; each = path.dirname(each)) {
-    const handle = await open(each, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await syncFolder(each);
     if (each === last || each === path.dirname(each)) return;
   }
 }

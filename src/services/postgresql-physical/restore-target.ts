@@ -1,22 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  chmod,
-  chown,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-  statfs,
-} from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, readFile, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import { syncFolder } from '../../process/sync-folder.ts';
 import type { RecordedCluster } from './recorded-cluster.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { FileOwner } from './restore-task.ts';
@@ -193,15 +181,6 @@ export async function requireRoom({ data }: TargetPlan, bytes: number): Promise<
   if (free >= bytes) return;
   const message = `The disk of ${data.path} has ${free} bytes left, and the restore needs ${bytes}. Make room, or restore to another place.`;
   throw new HoldfastError('unavailable', 'target-space-short', message, { details: { free, needed: bytes } });
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function absent(error: unknown): undefined {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { LogFileRequest } from '../../core/ports/log-files.ts';
 import type { LogReading } from '../../core/ports/resource-log.ts';
+import { syncFolder } from '../../process/sync-folder.ts';
 import { bytesOf, nextSegment, planSegment, type SegmentPart, type SegmentPlan, wholeOf } from './wal-assembly.ts';
 import { requireSegmentHeader, SEGMENT_HEADER_BYTES } from './wal-page.ts';
 import { readWalLog, type WalLog } from './wal-pieces.ts';
@@ -143,13 +144,4 @@ async function writeWhole(destination: string, write: (handle: FileHandle) => Pr
     throw error;
   }
   await syncFolder(path.dirname(destination));
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
