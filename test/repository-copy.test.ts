@@ -201,6 +201,18 @@ describe('a copy of a repository', () => {
     assert.equal((await target.check({ level: 4 })).findings.length, 0);
   });
 
+  test('names what does not open in its source, though it was asked for by its id', async () => {
+    const hit = await backUpBytes(source, randomBytes(1000));
+    const sound = await backUpBytes(source, randomBytes(1000));
+    await flip(temporary.folder, `snapshots/${hit.id}`, 90);
+    const { copied, failed } = await target.copyFrom(source, { dryRun: false, snapshotIds: [hit.id, sound.id] });
+    assert.deepEqual(copied, [sound.id]);
+    assert.deepEqual(
+      failed.map(({ snapshotId }) => snapshotId),
+      [hit.id],
+    );
+  });
+
   test('runs beside backups and collections in both repositories', async () => {
     const contents = Array.from({ length: 6 }, () => randomBytes(300_000));
     const ids: string[] = [];

@@ -83,12 +83,22 @@ class Copying {
       for (const id of open) {
         if (wanted.has(id)) continue;
         wanted.add(id);
-        const { parentId, baseFullId } = (await this.#source.snapshots.read(id)).record.backup;
-        next.push(...[parentId, baseFullId].filter((base) => base !== undefined));
+        next.push(...(await this.#basesOf(id)));
       }
       open = next;
     }
     return [...wanted].sort();
+  }
+
+  /** What does not open is noted when it is to be copied, beside which all others are. */
+  async #basesOf(id: string): Promise<string[]> {
+    try {
+      const { parentId, baseFullId } = (await this.#source.snapshots.read(id)).record.backup;
+      return [parentId, baseFullId].filter((base) => base !== undefined);
+    } catch (error) {
+      if (error instanceof HoldfastError && error.kind === 'damaged') return [];
+      throw error;
+    }
   }
 
   async #copyOrNote(id: string): Promise<void> {
