@@ -7,7 +7,13 @@ import type { CaptureContext, LogPiece, ServiceLog } from '../src/core/ports/res
 import type { BackupContext, RestoreContext } from '../src/core/ports/service.ts';
 import type { Resource } from '../src/core/resource.ts';
 import { createStreamService } from '../src/services/stream/stream-service.ts';
-import { DAY, type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
+import {
+  bytesOf,
+  DAY,
+  type ManagedApplication,
+  openManagedApplication,
+  temporaryFolder,
+} from './managed-application.ts';
 import { ScriptedSource } from './scripted-source.ts';
 
 /** A source whose log are lines that a test writes. */
@@ -142,6 +148,30 @@ describe('the log of a resource', () => {
     await until(() => source.released.length === 2);
     assert.deepEqual(await stored(), []);
     assert.equal((await managed.repository.listTrash()).length, 1);
+  });
+
+  test('leaves no piece behind that nobody could delete, whichever side of the deletion it is appended on', async () => {
+    const { application, catalogue, repository } = managed;
+    const piece = { from: '0', to: '1', facts: { kind: 'late' } };
+    const late = application.logs.of('shop').append({
+      ...piece,
+      content: async (writer) => {
+        await application.resources.delete('shop', { cascade: false, by: 'test' });
+        return writer.writeStream(bytesOf('late'));
+      },
+    });
+    await assert.rejects(late, { code: 'resource-not-found' });
+    assert.deepEqual(await stored(), []);
+
+    await application.resources.put({ id: 'shop', service: 'logging', configuration: { kept: false } });
+    const remove = catalogue.resources.delete;
+    catalogue.resources.delete = async (id) => {
+      await application.logs.of('shop').append({ ...piece, content: [Buffer.from('just before')] });
+      return remove(id);
+    };
+    await application.resources.delete('shop', { cascade: false, by: 'test' });
+    assert.deepEqual(await stored(), []);
+    assert.deepEqual(await repository.listSnapshots(), []);
   });
 
   test('is not among the backups unless asked for by its name, and no piece is deleted by hand', async () => {
