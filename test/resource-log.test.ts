@@ -174,7 +174,7 @@ describe('the log of a resource', () => {
     assert.deepEqual(await repository.listSnapshots(), []);
   });
 
-  test('is not among the backups unless asked for by its name, and no piece is deleted by hand', async () => {
+  test('is not among the backups unless asked for by its name, and no piece is deleted or made to expire by hand', async () => {
     source.lines.push('one');
     await storedAll(1);
     const { backups, totals } = managed.application;
@@ -185,6 +185,7 @@ describe('the log of a resource', () => {
     assert.equal((await backups.validate(piece!.id)).valid, true);
     const deleting = backups.delete(piece!.id, { cascade: true, reason: 'test', by: 'test' });
     await assert.rejects(deleting, { code: 'log-piece-needed' });
+    await assert.rejects(backups.update(piece!.id, { retentionDays: 1 }), { code: 'log-piece-needed' });
   });
 
   test('goes with the oldest backup that needs it, but for what outlives backups', async () => {
