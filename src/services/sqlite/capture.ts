@@ -138,7 +138,7 @@ class DatabaseCapture {
         state && pageSize && databaseSizeInPages ? { state, pageSize, pageCount: databaseSizeInPages } : undefined;
       seen = await this.#databases.run<'follow'>({
         kind: 'follow',
-        path: file,
+        path: this.#path,
         piece: this.#pieceFile,
         ...(known === undefined ? {} : { known }),
         isLast,
