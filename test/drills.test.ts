@@ -46,6 +46,16 @@ describe('restore drills', () => {
     assert.ok(drill.recoveryPoint.ageMilliseconds >= 30_000 && drill.recoveryPoint.ageMilliseconds < 60_000);
   });
 
+  test('tell the recovery point as it was when they began, though a backup is made meanwhile', async () => {
+    await rig.managed.application.resources.put({ id: 'busy', service: 'busy' });
+    const { id } = await rig.backUp('busy');
+    rig.managed.advance(60_000);
+    meanwhile = () => rig.backUp('busy');
+    const { drill } = await rig.drill('busy');
+    assert.equal(drill.recoveryPoint.backupId, id);
+    assert.ok(drill.recoveryPoint.ageMilliseconds >= 60_000);
+  });
+
   test('take any of the backups where a random one is asked for', async () => {
     const ids = new Set<string>();
     for (let n = 0; n < 3; n++) ids.add((await rig.postStream('several', randomBytes(100))).id);
@@ -232,6 +242,9 @@ describe('restore drills of damaged backups', () => {
   });
 });
 
+/** What happens while a resource of the service `busy` is drilled. */
+let meanwhile: () => Promise<unknown> = async () => undefined;
+
 /** Services whose drills do what those of real ones should not, or wait. */
 const IDLE_SERVICES: readonly Service[] = [
   idleService('idle', {
@@ -241,6 +254,13 @@ const IDLE_SERVICES: readonly Service[] = [
         { name: 'starts', kind: 'integrity', description: 'It starts', expected: 'running' },
         async () => ({ outcome: 'passed', found: 'running' }),
       );
+      return { restoredBytes: 0, software: {} };
+    },
+  }),
+  idleService('busy', {
+    drill: async ({ dataReady }) => {
+      await meanwhile();
+      dataReady();
       return { restoredBytes: 0, software: {} };
     },
   }),

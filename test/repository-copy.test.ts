@@ -13,7 +13,7 @@ import { assertSameTree } from './files-comparison.ts';
 import { FilesRig } from './files-rig.ts';
 import { makeContents } from './files-sample-tree.ts';
 import { flip } from './flipped-bytes.ts';
-import { backUpBytes, keyOf, readBytes, TemporaryRepository } from './temporary-repository.ts';
+import { backUpBytes, keyOf, pieces, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
 
 const ALL: CopyOptions = { dryRun: false };
 const MIRROR: CopyOptions = { dryRun: false, forgetMissing: { trashDays: 30, allowMost: false } };
@@ -201,6 +201,35 @@ describe('a copy of a repository', () => {
     assert.equal((await target.check({ level: 4 })).findings.length, 0);
   });
 
+  test('forgets the pieces of logs that longer ones replaced, however many, and never most of the backups beside them', async () => {
+    const backups = [];
+    for (let count = 0; count < 3; count++) backups.push(await backUpBytes(source, randomBytes(1000)));
+    const stored: string[] = [];
+    for (let count = 0; count < 10; count++) stored.push(await storePiece(source));
+    await target.copyFrom(source, MIRROR);
+    const forget = async (ids: readonly string[]) => {
+      for (const id of ids) await source.forgetSnapshot(id, { trashDays: 0, reason: 'test' });
+    };
+    await forget(stored.slice(0, 9));
+    assert.deepEqual((await target.copyFrom(source, MIRROR)).forgotten, stored.slice(0, 9));
+    for (let count = 0; count < 10; count++) await storePiece(source);
+    await target.copyFrom(source, MIRROR);
+    await forget(backups.slice(0, 2).map(({ id }) => id));
+    await assert.rejects(target.copyFrom(source, MIRROR), { code: 'copy-would-forget-most', message: /^2 of the 3 / });
+  });
+
+  test('names what does not open in its source, though it was asked for by its id', async () => {
+    const hit = await backUpBytes(source, randomBytes(1000));
+    const sound = await backUpBytes(source, randomBytes(1000));
+    await flip(temporary.folder, `snapshots/${hit.id}`, 90);
+    const { copied, failed } = await target.copyFrom(source, { dryRun: false, snapshotIds: [hit.id, sound.id] });
+    assert.deepEqual(copied, [sound.id]);
+    assert.deepEqual(
+      failed.map(({ snapshotId }) => snapshotId),
+      [hit.id],
+    );
+  });
+
   test('runs beside backups and collections in both repositories', async () => {
     const contents = Array.from({ length: 6 }, () => randomBytes(300_000));
     const ids: string[] = [];
@@ -249,3 +278,14 @@ describe('a copy of a repository', () => {
     }
   });
 });
+
+/** @returns its id */
+async function storePiece(repository: Repository): Promise<string> {
+  const writer = await repository.beginSnapshot({ encrypt: true });
+  const stored = await writer.writeStream(pieces(randomBytes(100)));
+  await writer.commit((counts) => {
+    const record = recordOf(writer, stored)(counts);
+    return { ...record, backup: { ...record.backup, log: { from: '0', to: '1', facts: {} } } };
+  });
+  return writer.snapshotId;
+}

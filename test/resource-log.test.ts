@@ -7,7 +7,13 @@ import type { CaptureContext, LogPiece, ServiceLog } from '../src/core/ports/res
 import type { BackupContext, RestoreContext } from '../src/core/ports/service.ts';
 import type { Resource } from '../src/core/resource.ts';
 import { createStreamService } from '../src/services/stream/stream-service.ts';
-import { DAY, type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
+import {
+  bytesOf,
+  DAY,
+  type ManagedApplication,
+  openManagedApplication,
+  temporaryFolder,
+} from './managed-application.ts';
 import { ScriptedSource } from './scripted-source.ts';
 
 /** A source whose log are lines that a test writes. */
@@ -144,7 +150,31 @@ describe('the log of a resource', () => {
     assert.equal((await managed.repository.listTrash()).length, 1);
   });
 
-  test('is not among the backups unless asked for by its name, and no piece is deleted by hand', async () => {
+  test('leaves no piece behind that nobody could delete, whichever side of the deletion it is appended on', async () => {
+    const { application, catalogue, repository } = managed;
+    const piece = { from: '0', to: '1', facts: { kind: 'late' } };
+    const late = application.logs.of('shop').append({
+      ...piece,
+      content: async (writer) => {
+        await application.resources.delete('shop', { cascade: false, by: 'test' });
+        return writer.writeStream(bytesOf('late'));
+      },
+    });
+    await assert.rejects(late, { code: 'resource-not-found' });
+    assert.deepEqual(await stored(), []);
+
+    await application.resources.put({ id: 'shop', service: 'logging', configuration: { kept: false } });
+    const remove = catalogue.resources.delete;
+    catalogue.resources.delete = async (id) => {
+      await application.logs.of('shop').append({ ...piece, content: [Buffer.from('just before')] });
+      return remove(id);
+    };
+    await application.resources.delete('shop', { cascade: false, by: 'test' });
+    assert.deepEqual(await stored(), []);
+    assert.deepEqual(await repository.listSnapshots(), []);
+  });
+
+  test('is not among the backups unless asked for by its name, and no piece is deleted or made to expire by hand', async () => {
     source.lines.push('one');
     await storedAll(1);
     const { backups, totals } = managed.application;
@@ -155,6 +185,7 @@ describe('the log of a resource', () => {
     assert.equal((await backups.validate(piece!.id)).valid, true);
     const deleting = backups.delete(piece!.id, { cascade: true, reason: 'test', by: 'test' });
     await assert.rejects(deleting, { code: 'log-piece-needed' });
+    await assert.rejects(backups.update(piece!.id, { retentionDays: 1 }), { code: 'log-piece-needed' });
   });
 
   test('goes with the oldest backup that needs it, but for what outlives backups', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rename, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, symlink } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -148,6 +148,25 @@ describe('the log of a SQLite database', () => {
     for (const seen of [before, after, later]) await requireRestored(seen, seen.moment.toISOString());
     assert.notDeepEqual(before.content, after.content);
   });
+
+  for (const mode of ['wal', 'delete'])
+    test(`notices that a link leads to another database (${mode})`, async () => {
+      const [first, second] = [make('first.db', mode), make('second.db', mode)];
+      makeDatabase(second, "INSERT INTO notes VALUES ('second')");
+      const link = rig.place('current.db');
+      await symlink(first, link);
+      await rig.follow(link);
+      await rig.backUp();
+      await symlink(second, `${link}.new`);
+      await rename(`${link}.new`, link);
+      const database = new DatabaseSync(link, { timeout: 60_000 });
+      const switched = await mark(database);
+      database.exec("INSERT INTO notes VALUES ('and more')");
+      const later = await mark(database);
+      database.close();
+      assert.equal(later.content.notes, 'second,and more');
+      for (const seen of [switched, later]) await requireRestored(seen, seen.moment.toISOString());
+    });
 
   test('has nothing of a transaction whose writer died, and goes on as soon as it is rolled back', async () => {
     const file = make('crashed.db', 'delete');

@@ -125,6 +125,20 @@ describe('when something goes wrong, the log of a SQLite database', () => {
     assert.equal(await notesAt(three), 'one,two,three');
   });
 
+  test('is no longer followed soon after that is said, although the process that looks does not come to an end', async () => {
+    await rig.follow(file);
+    const [child] = childrenThatRun('database-worker.ts');
+    process.kill(child!, 'SIGSTOP');
+    // A look is under way then, which is like one at a database that takes minutes to read.
+    await sleep(1000);
+    await rig.unfollow();
+    assert.deepEqual(childrenThatRun('database-worker.ts'), []);
+    assert.deepEqual(await readdir(rig.temporary), []);
+    await rig.follow(file);
+    assert.equal((await rig.pieces()).length, 1);
+    assert.deepEqual(rig.warnings(), []);
+  });
+
   test('does not stand in the way of an application that writes, with a rollback journal and between two looks', async () => {
     const other = rig.place('journal.db');
     makeDatabase(other, 'CREATE TABLE notes (what TEXT); CREATE TABLE filler (x);');

@@ -123,6 +123,8 @@ export class CatalogueBackupManager implements BackupManager {
     const { retentionDays } = change;
     if (retentionDays !== undefined && retentionDays !== null) requireRetentionDays(retentionDays);
     const backup = await this.get(id);
+    // One that expires would leave a gap, and a held one would go with its backups all the same.
+    if (backup.log !== undefined) throw isLogPiece(backup);
     const repository = this.#context.repositories.get(backup.repositoryId);
     await repository.updateSnapshot(id, (stored) => changed(stored, change));
     const updated = changed(backup, change);

@@ -50,6 +50,7 @@ export class DrillRun {
    * @throws the abort's reason, where the drill was cancelled: then nothing was proven and nothing is kept
    */
   async perform(work: OperationWorkContext, mayTryAgain: boolean): Promise<Drill> {
+    const recoveryPoint = await this.#recoveryPoint();
     let failure: unknown;
     try {
       const folder = await this.#folders.make();
@@ -63,7 +64,7 @@ export class DrillRun {
     }
     work.signal.throwIfAborted();
     if (mayTryAgain && mayPass(failure) && this.#checks.failed().length === 0) throw failure;
-    return this.#evidence(failure);
+    return this.#evidence(failure, recoveryPoint);
   }
 
   async #drill(folder: DrillFolder, { signal, report, warn }: OperationWorkContext): Promise<void> {
@@ -111,7 +112,7 @@ export class DrillRun {
     }
   }
 
-  async #evidence(failure: unknown): Promise<Drill> {
+  #evidence(failure: unknown, recoveryPoint: Drill['recoveryPoint']): Drill {
     const { operation, backup, which, assertions, environment } = this.#order;
     const judgement = this.#judge(failure);
     return {
@@ -135,7 +136,7 @@ export class DrillRun {
       checks: this.#checks.made,
       assertions,
       ...(this.#readyAfter === undefined ? {} : { recoveryTimeMilliseconds: this.#readyAfter }),
-      recoveryPoint: await this.#recoveryPoint(),
+      recoveryPoint,
       ...(this.#restoredBytes === undefined ? {} : { restoredBytes: this.#restoredBytes }),
       warnings: this.#warnings,
       environment: { ...environment, ...this.#software },
@@ -145,6 +146,7 @@ export class DrillRun {
     };
   }
 
+  /** To be asked before anything else: a drill may take longer than until the next backup. */
   async #recoveryPoint(): Promise<Drill['recoveryPoint']> {
     const { backup } = this.#order;
     const newest = (await this.#context.catalogue.backups.latest(backup.resourceId)) ?? backup;

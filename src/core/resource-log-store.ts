@@ -70,7 +70,9 @@ export class ResourceLogStore implements ResourceLog {
       }));
       // Where the catalogue refuses, the bytes are durable all the same; the next start lists them.
       await catalogue.backups.put(backup);
-      return pieceOf(backup, piece);
+      const appended = pieceOf(backup, piece);
+      await this.#requireWanted(appended);
+      return appended;
     } catch (error) {
       await writer.abort().catch((failure: unknown) => {
         logger.warn({ err: failure, snapshotId: writer.snapshotId }, 'giving up a piece of a log failed');
@@ -93,6 +95,14 @@ export class ResourceLogStore implements ResourceLog {
         if (!(error instanceof HoldfastError && error.code === 'snapshot-missing')) throw error;
       }
     }
+  }
+
+  /** Whoever deletes a resource lists its pieces after that: either this one is among them, or the resource is seen to be gone here. */
+  async #requireWanted(piece: LogPiece): Promise<void> {
+    const { catalogue, configuration } = this.#context;
+    if ((await catalogue.resources.get(this.#resourceId)) !== undefined) return;
+    await this.forget([piece], { trashDays: configuration.trashDays, reason: 'the resource was deleted meanwhile' });
+    await requireResource(this.#context, this.#resourceId);
   }
 
   async #repositoryOf(piece: LogPiece) {

@@ -96,8 +96,11 @@ export class CatalogueResourceManager implements ResourceManager {
       if (schedule.resourceId === id) await catalogue.schedules.delete(schedule.id);
     }
     const log = new ResourceLogStore(this.#context, id);
-    await log.forget(await log.pieces(), { trashDays: this.#context.configuration.trashDays, reason });
+    const { trashDays } = this.#context.configuration;
+    await log.forget(await log.pieces(), { trashDays, reason });
     await catalogue.resources.delete(id);
+    // Whoever followed the log may have appended to it until now.
+    await log.forget(await log.pieces(), { trashDays, reason });
     this.#onChange();
   }
 

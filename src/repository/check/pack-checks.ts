@@ -1,4 +1,5 @@
 import type { CheckFinding, CheckOptions } from '../../core/ports/repository-check.ts';
+import { inLanes } from '../lanes.ts';
 import { packIdOf } from '../pack-format.ts';
 import type { EngineTask } from '../pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from '../pipeline/messages.ts';
@@ -58,21 +59,17 @@ export async function checkPacks(
     }
   };
   try {
-    const queue = keys.values();
     let begun = 0;
-    const lanes = Array.from({ length: pool.size * 2 }, async () => {
-      for (const key of queue) {
-        signal?.throwIfAborted();
-        if (begun > 0 && performance.now() >= deadline) return;
-        begun++;
-        const packId = packIdOf(key);
-        if (packId === undefined) result.findings.push(unknownObject(key));
-        else await checkOne(key, packId);
-        const { packs, bytes } = result;
-        options.report?.({ phase: 'packs', done: packs, total: keys.length, doneBytes: bytes, totalBytes });
-      }
+    await inLanes(keys, pool.size * 2, async (key) => {
+      signal?.throwIfAborted();
+      if (begun > 0 && performance.now() >= deadline) return;
+      begun++;
+      const packId = packIdOf(key);
+      if (packId === undefined) result.findings.push(unknownObject(key));
+      else await checkOne(key, packId);
+      const { packs, bytes } = result;
+      options.report?.({ phase: 'packs', done: packs, total: keys.length, doneBytes: bytes, totalBytes });
     });
-    await settle(lanes);
   } finally {
     await session.close(false);
     // What was read was read, also if the check ends early.
@@ -101,12 +98,6 @@ async function checkTwice(
   const second = await check();
   const isGone = second.findings.some(({ code }) => code === 'object-missing');
   return isGone && (await wasRemoved(key)) ? undefined : second;
-}
-
-/** Lets all lanes end before the first failure is thrown, so that nothing uses a session that is closed. */
-async function settle(lanes: readonly Promise<void>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(lanes);
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 function unknownObject(key: string): CheckFinding {

@@ -5,6 +5,7 @@ import type { Content, ContentSegment } from '../../core/tree-entry.ts';
 import { planRanges } from '../chunk-planner.ts';
 import type { ChunkLocation, ChunkTable } from '../chunk-table.ts';
 import { PACK_GONE } from '../index-store.ts';
+import { inLanes } from '../lanes.ts';
 import { decodeMetadata } from '../metadata-encoding.ts';
 import type { PageReferences } from '../page-references.ts';
 import type { ReadChunks } from '../pipeline/engine-tasks.ts';
@@ -47,15 +48,11 @@ export class Liveness {
 
   /** Marks all that snapshots need. @param done is told of each one @throws as `mark` does */
   async markAll(records: readonly SnapshotRecord[], signal: AbortSignal | undefined, done: () => void): Promise<void> {
-    const left = records.values();
-    const lanes = Array.from({ length: SNAPSHOTS_AT_ONCE }, async () => {
-      for (const record of left) {
-        signal?.throwIfAborted();
-        await this.mark(record, signal);
-        done();
-      }
+    await inLanes(records, SNAPSHOTS_AT_ONCE, async (record) => {
+      signal?.throwIfAborted();
+      await this.mark(record, signal);
+      done();
     });
-    await Promise.all(lanes);
   }
 
   /**

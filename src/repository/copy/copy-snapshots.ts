@@ -83,12 +83,22 @@ class Copying {
       for (const id of open) {
         if (wanted.has(id)) continue;
         wanted.add(id);
-        const { parentId, baseFullId } = (await this.#source.snapshots.read(id)).record.backup;
-        next.push(...[parentId, baseFullId].filter((base) => base !== undefined));
+        next.push(...(await this.#basesOf(id)));
       }
       open = next;
     }
     return [...wanted].sort();
+  }
+
+  /** What does not open is noted when it is to be copied, beside which all others are. */
+  async #basesOf(id: string): Promise<string[]> {
+    try {
+      const { parentId, baseFullId } = (await this.#source.snapshots.read(id)).record.backup;
+      return [parentId, baseFullId].filter((base) => base !== undefined);
+    } catch (error) {
+      if (error instanceof HoldfastError && error.kind === 'damaged') return [];
+      throw error;
+    }
   }
 
   async #copyOrNote(id: string): Promise<void> {
@@ -155,31 +165,45 @@ class Copying {
     if (forgetMissing === undefined || snapshotIds !== undefined) return [];
     const { trashDays, allowMost } = forgetMissing;
     const exists = new Set(there);
-    const missing: string[] = [];
-    for (const id of here.filter((known) => !exists.has(known))) if (!(await this.#isHeld(id))) missing.push(id);
-    if (!allowMost && missing.length > 1 && missing.length > here.length / 2) {
-      throw new HoldfastError(
-        'conflict',
-        'copy-would-forget-most',
-        `${missing.length} of the ${here.length} backups in ${this.#target.storage.location} are not in ${this.#source.storage.location} any more. None of them was forgotten in the copy; what is new was copied. If they were deleted on purpose, copy again and allow it.`,
-        { details: { backupIds: missing.slice(0, 20) } },
-      );
+    const missing = new Map<string, Backup>();
+    for (const id of here.filter((known) => !exists.has(known))) {
+      const backup = await this.#readHere(id);
+      if (backup !== undefined && !backup.held) missing.set(id, backup);
     }
+    if (!allowMost) await this.#refuseMost(missing, here);
     const reason = 'The repository that this one is a copy of has it no more.';
     if (!dryRun)
-      for (const id of missing) {
+      for (const id of missing.keys()) {
         const now = this.#target.clock.now();
         await this.#target.snapshots.forget(id, { now, trashDays, reason });
       }
-    return missing;
+    return [...missing.keys()];
   }
 
-  /** What does not open may be held. */
-  async #isHeld(id: string): Promise<boolean> {
+  /** Pieces of logs do not count: most of them are soon replaced by fewer longer ones, and many would hide that backups go. */
+  async #refuseMost(missing: ReadonlyMap<string, Backup>, here: readonly string[]): Promise<void> {
+    const going = [...missing.values()].filter(({ log }) => log === undefined);
+    if (going.length < 2) return;
+    let backups = going.length;
+    for (const id of here) {
+      if (backups >= 2 * going.length) return;
+      if (!missing.has(id) && (await this.#readHere(id))?.log === undefined) backups++;
+    }
+    if (backups >= 2 * going.length) return;
+    throw new HoldfastError(
+      'conflict',
+      'copy-would-forget-most',
+      `${going.length} of the ${backups} backups in ${this.#target.storage.location} are not in ${this.#source.storage.location} any more. None of them was forgotten in the copy; what is new was copied. If they were deleted on purpose, copy again and allow it.`,
+      { details: { backupIds: going.slice(0, 20).map(({ id }) => id) } },
+    );
+  }
+
+  /** Undefined for what does not open, as it may be held, and for what was forgotten meanwhile. */
+  async #readHere(id: string): Promise<Backup | undefined> {
     try {
-      return (await this.#target.snapshots.read(id)).record.backup.held;
+      return (await this.#target.snapshots.read(id)).record.backup;
     } catch (error) {
-      if (error instanceof HoldfastError && error.kind === 'damaged') return true;
+      if (error instanceof HoldfastError && ['damaged', 'not-found'].includes(error.kind)) return undefined;
       throw error;
     }
   }

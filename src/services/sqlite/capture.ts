@@ -25,14 +25,46 @@ export async function captureDatabase(context: CaptureContext): Promise<void> {
   const configuration = parseSqliteConfiguration(context.resource.configuration);
   if (context.signal.aborted) return;
   const folder = await makeFolder(configuration.temporaryFolder ?? tmpdir());
-  // It is stopped by its own end: SIGKILL would leave what SQLite puts beside a database.
-  const databases = new DatabaseProcess(new AbortController().signal, { temporaryFolder: folder, unfinished: folder });
+  const patience = stopPatience(context.signal);
+  // It is stopped by its own end if that comes in time: SIGKILL would leave what SQLite puts beside a database.
+  const databases = new DatabaseProcess(patience.over, { temporaryFolder: folder, unfinished: folder });
   try {
-    await new DatabaseCapture(context, configuration, databases, path.join(folder, 'piece')).run();
+    await new DatabaseCapture(context, configuration, {
+      databases,
+      pieceFile: path.join(folder, 'piece'),
+      patienceOver: patience.over,
+    }).run();
   } finally {
+    patience.end();
     await databases.close();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What runs when it is to stop may come to its end, unless that takes long: a large database is read for minutes. */
+function stopPatience(signal: AbortSignal): { over: AbortSignal; end(): void } {
+  const over = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const begin = (): void => {
+    timer = setTimeout(() => over.abort(signal.reason), STOP_PATIENCE);
+  };
+  signal.addEventListener('abort', begin, { once: true });
+  if (signal.aborted) begin();
+  return {
+    over: over.signal,
+    end() {
+      signal.removeEventListener('abort', begin);
+      clearTimeout(timer);
+    },
+  };
+}
+
+interface Looking {
+  databases: DatabaseProcess;
+  /** What a look finds goes there. */
+  pieceFile: string;
+  /** Aborts where its end has taken too long. */
+  patienceOver: AbortSignal;
 }
 
 class DatabaseCapture {
@@ -40,6 +72,7 @@ class DatabaseCapture {
   readonly #configuration: SqliteConfiguration;
   readonly #databases: DatabaseProcess;
   readonly #pieceFile: string;
+  readonly #patienceOver: AbortSignal;
   readonly #merging: LogMerging;
   #last: DatabasePiece | undefined;
   #through = '';
@@ -54,13 +87,13 @@ class DatabaseCapture {
   constructor(
     context: CaptureContext,
     configuration: SqliteConfiguration,
-    databases: DatabaseProcess,
-    pieceFile: string,
+    { databases, pieceFile, patienceOver }: Looking,
   ) {
     this.#context = context;
     this.#configuration = configuration;
     this.#databases = databases;
     this.#pieceFile = pieceFile;
+    this.#patienceOver = patienceOver;
     this.#path = configuration.path;
     this.#merging = new LogMerging(context.log, configuration.log, context.signal);
   }
@@ -115,9 +148,7 @@ class DatabaseCapture {
   /** @returns milliseconds until it is to be called again */
   async #next(): Promise<number> {
     const begun = performance.now();
-    const looking = this.#look();
-    this.#busy = looking.catch(() => undefined);
-    const seen = await looking;
+    const seen = await this.#look();
     if (seen === undefined)
       return Math.max(this.#interval, TROUBLE_PAUSE, REST_AFTER_REREADING * (performance.now() - begun));
     this.#merging.run(new Date(), this.#context.warn);
@@ -127,7 +158,13 @@ class DatabaseCapture {
   }
 
   /** @returns undefined where the database could not be looked at */
-  async #look({ isLast = false } = {}): Promise<SeenChange | undefined> {
+  #look({ isLast = false } = {}): Promise<SeenChange | undefined> {
+    const looking = this.#lookAndStore(isLast);
+    this.#busy = looking.catch(() => undefined);
+    return looking;
+  }
+
+  async #lookAndStore(isLast: boolean): Promise<SeenChange | undefined> {
     const { signal, warn } = this.#context;
     const { path: file, busyTimeoutMilliseconds } = this.#configuration;
     let seen: SeenChange;
@@ -138,14 +175,15 @@ class DatabaseCapture {
         state && pageSize && databaseSizeInPages ? { state, pageSize, pageCount: databaseSizeInPages } : undefined;
       seen = await this.#databases.run<'follow'>({
         kind: 'follow',
-        path: file,
+        path: this.#path,
         piece: this.#pieceFile,
         ...(known === undefined ? {} : { known }),
         isLast,
         busyTimeoutMilliseconds: Math.min(busyTimeoutMilliseconds, LONGEST_WAIT),
       });
     } catch (error) {
-      if (!(error instanceof HoldfastError) || error.code === 'database-process-ended') throw error;
+      const isOver = this.#patienceOver.aborted || !(error instanceof HoldfastError);
+      if (isOver || error.code === 'database-process-ended') throw error;
       this.#tellTrouble(error);
       return undefined;
     }
@@ -181,7 +219,8 @@ class DatabaseCapture {
       from: `${from}`,
       to: `${from + 1}`,
       facts: { ...facts },
-      content: change === 'whole' ? wholeContent(this.#pieceFile, database) : bytesOf(this.#pieceFile),
+      content:
+        change === 'whole' ? wholeContent(this.#pieceFile, database, this.#patienceOver) : bytesOf(this.#pieceFile),
     }));
     await rm(this.#pieceFile, { force: true });
     this.#last = databasePiece(piece);
@@ -259,11 +298,11 @@ class DatabaseCapture {
 function wholeContent(
   file: string,
   { pageSize, pageCount }: DatabaseState,
+  signal: AbortSignal,
 ): (writer: SnapshotWriter) => Promise<StoredStream> {
   return async (writer) => {
     const length = pageSize * pageCount;
     const segmentBytes = segmentBytesFor(length, pageSize);
-    const { signal } = new AbortController();
     const stored = await storeCopy({ path: file, length, segmentBytes, writer, signal, onBytes: () => undefined });
     return { ...stored, length };
   };
@@ -291,6 +330,7 @@ const TROUBLE_PAUSE = 1000;
 const TROUBLE_ENDURED = 60_000;
 const LONGEST_WAIT = 5000;
 const LET_GO_PATIENCE = 5000;
+const STOP_PATIENCE = 10_000;
 const APPEND_PAUSE = 1000;
 const APPEND_ATTEMPTS = 8;
 /** A tenth of the time at most. */

@@ -36,7 +36,7 @@ export class DatabaseFollower {
     this.#isReread = false;
     this.#warnings = [];
     try {
-      if (this.#pin !== undefined && !(this.#path === job.path && this.#pin.isInPlace())) this.close();
+      if (this.#path !== job.path || this.#pin?.isInPlace() === false) this.close();
       this.#path = job.path;
       const looked = this.#look(job);
       const seen = job.isLast && looked.change === 'none' ? this.#confirm(job, looked) : looked;

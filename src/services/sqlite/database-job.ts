@@ -46,6 +46,7 @@ export interface ReplaceJob {
 /** Looks what changed in a live database since the last such job, and writes it into a file. */
 export interface FollowJob {
   kind: 'follow';
+  /** Behind symbolic links, so that one which leads elsewhere by now is noticed. */
   path: string;
   /** The file that the piece goes into, if anything changed. */
   piece: string;

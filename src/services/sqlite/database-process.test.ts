@@ -87,6 +87,24 @@ describe('the process that opens databases', () => {
     }
   });
 
+  test('gives each job its own result, though the next one does not wait for it', async () => {
+    const process = new DatabaseProcess(new AbortController().signal);
+    try {
+      const [facts, nothing, failed, target] = await Promise.all([
+        process.run<'copy'>({ ...job, copy: (await privateFolder()).copy }),
+        process.run<'let-go'>({ kind: 'let-go' }),
+        process.run<'query'>({ kind: 'query', path: job.path, sql: 'SELECT nowhere' }).catch((error: Error) => error),
+        process.run<'look'>({ kind: 'look', target: job.path }),
+      ]);
+      assert.equal(facts.tables.length, 1);
+      assert.equal(nothing, null);
+      assert.match(String(failed), /no such column/);
+      assert.equal(target.exists, true);
+    } finally {
+      await process.close();
+    }
+  });
+
   test('ends with the signal in the midst of a job, which rejects with the reason', async () => {
     const stopped = new AbortController();
     const process = new DatabaseProcess(stopped.signal);

@@ -23,6 +23,7 @@ export class DatabaseProcess {
   readonly #signal: AbortSignal;
   readonly #stop = (): void => void this.#child.kill('SIGKILL');
   readonly #ended: Promise<void>;
+  #lastJob: Promise<unknown> = Promise.resolve();
   #complaints = '';
 
   constructor(signal: AbortSignal, { temporaryFolder, unfinished }: ProcessPlaces = {}) {
@@ -47,10 +48,20 @@ export class DatabaseProcess {
     if (signal.aborted) this.#stop();
   }
 
-  /** Runs a job, one at a time. @throws the job's HoldfastError; `database-process-ended` (unavailable) */
+  /** Runs a job when those before it are done. @throws the job's HoldfastError; `database-process-ended` (unavailable) */
   async run<Kind extends DatabaseJob['kind']>(
     job: Extract<DatabaseJob, { kind: Kind }>,
     report: (progress: JobProgress) => void = () => undefined,
+  ): Promise<JobResults[Kind]> {
+    // What the process says does not name the job that it is about.
+    const done = this.#lastJob.then(() => this.#run(job, report));
+    this.#lastJob = done.catch(() => undefined);
+    return done;
+  }
+
+  #run<Kind extends DatabaseJob['kind']>(
+    job: Extract<DatabaseJob, { kind: Kind }>,
+    report: (progress: JobProgress) => void,
   ): Promise<JobResults[Kind]> {
     const child = this.#child;
     return new Promise<JobResults[Kind]>((resolve, reject) => {
