@@ -277,13 +277,13 @@ export class CaptureWriter {
     const { log, segmentBytes, timeline, systemIdentifier } = this.#options;
     if (end !== startOfSegment(end, segmentBytes)) return;
     const start = end - BigInt(segmentBytes);
-    const stored = readWalLog(await log.pieces()).segments.filter((piece) => piece.timeline === timeline);
+    const stored = readWalLog(await log.pieces()).bySegment.get(segmentName(timeline, start, segmentBytes)) ?? [];
     const parts = coveringParts(stored, start, end);
     if (parts.reduce((sum, { length }) => sum + length, 0) !== segmentBytes) return;
     const gapFrom = stored.find((piece) => piece.start === start && piece.gapFrom !== undefined)?.gapFrom;
     const about = { timeline, systemIdentifier, segmentBytes, start, end, isPartial: false, level: 0 };
     await log.append(newSegmentPiece({ ...about, ...(gapFrom === undefined ? {} : { gapFrom }) }, bytesOf(log, parts)));
-    const replaced = stored.filter((piece) => piece.isPartial && piece.start >= start && piece.end <= end);
+    const replaced = stored.filter(({ isPartial }) => isPartial);
     await this.#remove(replaced.map(({ piece }) => piece));
   }
 

@@ -2,10 +2,10 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { LogReading } from '../../core/ports/resource-log.ts';
 import type { DrillContext, DrillFinding } from '../../core/ports/service-drill.ts';
 import type { RecordedCluster } from './recorded-cluster.ts';
-import { bytesOf, nextSegment, planSegment } from './wal-assembly.ts';
+import { bytesOf, nextSegment, planSegment, type SegmentPlan, whileReplaced } from './wal-assembly.ts';
 import { requireSegmentHeader, SEGMENT_HEADER_BYTES } from './wal-page.ts';
 import { readWalLog, type WalLog } from './wal-pieces.ts';
-import { formatLsn, parseLsn, segmentName } from './wal-position.ts';
+import { formatLsn, parseLsn, startOfSegment } from './wal-position.ts';
 
 /**
  * Reads all WAL that is kept from a backup on, whose chunks are compared with what came from the server, and looks that none is
@@ -27,44 +27,42 @@ export async function checkLog(
       expected: 'no gap and no damage',
     },
     async () => {
-      const reading = new LogCheck({
-        log,
-        stored,
-        signal,
-        onSegment: (current) => report({ percent: 90, phase: 'reading the log', current }),
-      });
-      return reading.judge(cluster);
+      const onSegment = (current: string) => report({ percent: 90, phase: 'reading the log', current });
+      return new LogCheck(stored, { log, signal, onSegment }).judge(cluster);
     },
   );
 }
 
 interface LogCheckOptions {
   log: LogReading;
-  stored: WalLog;
   signal: AbortSignal;
   onSegment(name: string): void;
 }
 
 class LogCheck {
   readonly #options: LogCheckOptions;
+  #stored: WalLog;
   #segments = 0;
   #bytes = 0;
   #end = '';
 
-  constructor(options: LogCheckOptions) {
+  constructor(stored: WalLog, options: LogCheckOptions) {
+    this.#stored = stored;
     this.#options = options;
   }
 
   async judge({ timeline, startLsn, stopLsn, walSegmentBytes }: RecordedCluster): Promise<DrillFinding> {
-    const { segments } = this.#options.stored;
-    const own = segments.filter((piece) => piece.timeline === timeline && piece.end > parseLsn(stopLsn));
+    const { segments } = this.#stored;
+    const start = startOfSegment(parseLsn(startLsn), walSegmentBytes);
+    const own = segments.filter((piece) => piece.timeline === timeline && piece.end > start);
+    // The backup itself holds what a log lacks that was begun while it was made.
     const first = own[0];
-    if (first === undefined)
+    if (first === undefined || !own.some(({ end }) => end > parseLsn(stopLsn)))
       return { outcome: 'not-applicable', found: `No WAL is kept after this backup (${stopLsn})` };
     if (first.start > parseLsn(stopLsn))
       return { outcome: 'not-applicable', found: `The log begins at ${formatLsn(first.start)}, after this backup` };
     try {
-      await this.#follow(segmentName(timeline, parseLsn(startLsn), walSegmentBytes));
+      await this.#follow(first.segment);
       for (const later of new Set(segments.map((piece) => piece.timeline).filter((each) => each > timeline))) {
         const begin = segments.find((piece) => piece.timeline === later);
         if (begin !== undefined) await this.#follow(begin.segment);
@@ -78,24 +76,32 @@ class LogCheck {
 
   /** Reads a segment and those that follow on its timeline, as a server asks for them. */
   async #follow(first: string): Promise<void> {
-    const { log, stored, signal, onSegment } = this.#options;
+    const { log, signal, onSegment } = this.#options;
     for (let name = first; ; ) {
       signal.throwIfAborted();
-      const plan = planSegment(stored, name, { upToGap: false });
-      if (plan.kind === 'absent') return;
       onSegment(name);
-      let head = Buffer.alloc(0);
-      let length = 0;
-      for await (const bytes of bytesOf(log, plan.parts)) {
-        if (head.length < SEGMENT_HEADER_BYTES) head = Buffer.concat([head, bytes]).subarray(0, SEGMENT_HEADER_BYTES);
-        length += bytes.length;
-      }
-      if (length >= SEGMENT_HEADER_BYTES) requireSegmentHeader(head, name, plan);
-      this.#segments++;
-      this.#bytes += length;
-      this.#end = formatLsn(plan.start + BigInt(length));
-      if (plan.kind === 'end') return;
+      const plan = await whileReplaced(async (isAgain) => {
+        if (isAgain) this.#stored = readWalLog(await log.pieces());
+        return this.#read(name);
+      });
+      if (plan.kind !== 'whole') return;
       name = nextSegment(name, plan.segmentBytes);
     }
+  }
+
+  async #read(name: string): Promise<SegmentPlan> {
+    const plan = planSegment(this.#stored, name, { upToGap: false });
+    if (plan.kind === 'absent') return plan;
+    let head = Buffer.alloc(0);
+    let length = 0;
+    for await (const bytes of bytesOf(this.#options.log, plan.parts)) {
+      if (head.length < SEGMENT_HEADER_BYTES) head = Buffer.concat([head, bytes]).subarray(0, SEGMENT_HEADER_BYTES);
+      length += bytes.length;
+    }
+    if (length >= SEGMENT_HEADER_BYTES) requireSegmentHeader(head, name, plan);
+    this.#segments++;
+    this.#bytes += length;
+    this.#end = formatLsn(plan.start + BigInt(length));
+    return plan;
   }
 }

@@ -1,6 +1,19 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, lstat, mkdir, readdir, readFile, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  statfs,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
@@ -70,8 +83,12 @@ async function freeFolder(given: string, option: string): Promise<FreeFolder> {
   const names = await readdir(folder);
   if (names.length === 0) return { path: folder, exists: true };
   if (names.includes('postmaster.pid')) throw await inUse(folder);
-  const message = `${folder} is not empty, and a restore replaces nothing. Move it away (keep it until the restored server is proven to be good), or name another place by \`${option}\`.`;
-  throw new HoldfastError('conflict', 'target-not-empty', message, { details: { path: folder } });
+  throw notEmpty(folder, `or name another place by \`${option}\``);
+}
+
+function notEmpty(folder: string, otherwise: string): HoldfastError {
+  const message = `${folder} is not empty, and a restore replaces nothing. Move it away (keep it until the restored server is proven to be good), ${otherwise}.`;
+  return new HoldfastError('conflict', 'target-not-empty', message, { details: { path: folder } });
 }
 
 async function inUse(folder: string): Promise<HoldfastError> {
@@ -115,6 +132,9 @@ async function accountOf(name: string): Promise<FileOwner> {
   throw new HoldfastError('invalid', 'owner-unknown', message);
 }
 
+/** In a folder that was there before, tells other restores that it is taken. */
+const CLAIM = 'holdfast-restore';
+
 /** The folders of a restore while they are filled. */
 export class TargetFolders {
   /** Where the data folder is written: beside the target until all is there, or in it where it exists. */
@@ -128,10 +148,11 @@ export class TargetFolders {
     this.working = exists ? target : `${target}.holdfast-${randomBytes(6).toString('hex')}`;
   }
 
+  /** @throws HoldfastError `target-not-empty` (conflict): somebody else was faster */
   async make(): Promise<void> {
-    const { data, tablespaces } = this.#plan;
-    for (const each of [{ ...data, path: this.working }, ...tablespaces.values()]) {
-      if (!each.exists) await mkdir(each.path, { mode: 0o700 });
+    for (const each of this.#folders()) {
+      if (each.exists) await claim(each.path);
+      else await mkdir(each.path, { mode: 0o700 });
       this.#begun.push(each);
       await this.#own(each.path);
     }
@@ -140,6 +161,7 @@ export class TargetFolders {
   /** Gives the data folder its name and makes that durable. @throws HoldfastError `target-not-empty` (conflict) */
   async finish(): Promise<void> {
     const { data, tablespaces } = this.#plan;
+    for (const each of this.#folders()) if (each.exists) await rm(path.join(each.path, CLAIM));
     for (const each of tablespaces.values()) await syncFolder(path.dirname(each.path));
     if (!data.exists) {
       const status = await lstat(data.path).catch(absent);
@@ -167,11 +189,27 @@ export class TargetFolders {
     return left;
   }
 
+  #folders(): FreeFolder[] {
+    const { data, tablespaces } = this.#plan;
+    return [{ ...data, path: this.working }, ...tablespaces.values()];
+  }
+
   async #own(folder: string): Promise<void> {
     await chmod(folder, 0o700);
     const { owner } = this.#plan;
     if (owner !== null) await chown(folder, owner.uid, owner.gid);
   }
+}
+
+/** A folder was empty when the restore was planned; what came since belongs to others, who would lose it if this one failed. */
+async function claim(folder: string): Promise<void> {
+  const file = path.join(folder, CLAIM);
+  await writeFile(file, '', { flag: 'wx', mode: 0o600 }).catch((error: unknown) => {
+    throw systemErrorCode(error) === 'EEXIST' ? notEmpty(folder, 'and restore again') : error;
+  });
+  if ((await readdir(folder)).length === 1) return;
+  await rm(file);
+  throw notEmpty(folder, 'and restore again');
 }
 
 /** @throws HoldfastError `target-space-short` (unavailable) */

@@ -29,13 +29,13 @@ export interface SegmentPlan {
  */
 export function planSegment(log: WalLog, name: string, options: { upToGap: boolean }): SegmentPlan {
   const timeline = segmentStart(name, 1).timeline;
-  const known = log.segments.find((piece) => piece.timeline === timeline) ?? log.segments[0];
+  const own = log.bySegment.get(name) ?? [];
+  const known = own[0] ?? log.segments.find((piece) => piece.timeline === timeline) ?? log.segments[0];
   if (known === undefined) return { kind: 'absent', parts: [], segmentBytes: 0, start: 0n, systemIdentifier: '' };
   const { segmentBytes, systemIdentifier } = known;
   const { start } = segmentStart(name, segmentBytes);
   const end = start + BigInt(segmentBytes);
-  const ofTimeline = log.segments.filter((piece) => piece.timeline === timeline);
-  const parts = coveringParts(ofTimeline, start, end);
+  const parts = coveringParts(own, start, end);
   const covered = start + BigInt(parts.reduce((sum, { length }) => sum + length, 0));
   const plan = { parts, segmentBytes, start, systemIdentifier };
   if (covered === end) return { ...plan, kind: 'whole' };
@@ -78,6 +78,23 @@ export async function* bytesOf(log: LogReading, parts: readonly SegmentPart[]): 
       if (given !== length) throw shortPiece(piece.id, length, given);
     } finally {
       await reader.close();
+    }
+  }
+}
+
+const ATTEMPTS = 5;
+
+/**
+ * Reads from a log that is being written. Small pieces are replaced by larger ones at any moment; what holds their bytes now is
+ * found by looking again.
+ */
+export async function whileReplaced<Result>(read: (isAgain: boolean) => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await read(attempt > 1);
+    } catch (error) {
+      const isReplaced = error instanceof HoldfastError && error.kind === 'not-found';
+      if (!isReplaced || attempt === ATTEMPTS) throw error;
     }
   }
 }

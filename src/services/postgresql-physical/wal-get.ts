@@ -5,7 +5,15 @@ import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { LogFileRequest } from '../../core/ports/log-files.ts';
 import type { LogReading } from '../../core/ports/resource-log.ts';
 import { syncFolder } from '../../process/sync-folder.ts';
-import { bytesOf, nextSegment, planSegment, type SegmentPart, type SegmentPlan, wholeOf } from './wal-assembly.ts';
+import {
+  bytesOf,
+  nextSegment,
+  planSegment,
+  type SegmentPart,
+  type SegmentPlan,
+  whileReplaced,
+  wholeOf,
+} from './wal-assembly.ts';
 import { requireSegmentHeader, SEGMENT_HEADER_BYTES } from './wal-page.ts';
 import { readWalLog, type WalLog } from './wal-pieces.ts';
 import { kindOfWalFile } from './wal-position.ts';
@@ -18,22 +26,9 @@ const FETCHED = 'holdfast-prefetch';
 
 type Place = Pick<LogFileRequest, 'resourceId' | 'name' | 'destination'>;
 
-const ATTEMPTS = 5;
-
 /** As `LogFiles.get`. */
 export async function getWalFile(log: LogReading, request: LogFileRequest): Promise<'fetched' | 'absent'> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await getOnce(log, request);
-    } catch (error) {
-      // Small pieces are replaced by larger ones at any moment; what holds their bytes now is found by looking again.
-      if (!isReplaced(error) || attempt === ATTEMPTS) throw error;
-    }
-  }
-}
-
-function isReplaced(error: unknown): boolean {
-  return error instanceof HoldfastError && error.kind === 'not-found';
+  return whileReplaced(() => getOnce(log, request));
 }
 
 async function getOnce(log: LogReading, request: LogFileRequest): Promise<'fetched' | 'absent'> {

@@ -34,6 +34,8 @@ export interface WalFilePiece {
 export interface WalLog {
   /** By timeline and place; oldest first where several begin at the same. */
   segments: readonly WalPiece[];
+  /** The same by the names of the segments that they belong to: no piece holds bytes of two. */
+  bySegment: ReadonlyMap<string, readonly WalPiece[]>;
   files: readonly WalFilePiece[];
 }
 
@@ -48,7 +50,7 @@ export function readWalLog(pieces: readonly LogPiece[]): WalLog {
   const segments = pieces.flatMap((piece) => (piece.facts.kind === 'segment' ? [segmentPiece(piece)] : []));
   const files = pieces.flatMap((piece) => (FILE_KINDS.has(String(piece.facts.kind)) ? [filePiece(piece)] : []));
   segments.sort((a, b) => a.timeline - b.timeline || compare(a.start, b.start) || compare(a.end, b.end));
-  return { segments, files };
+  return { segments, bySegment: Map.groupBy(segments, ({ segment }) => segment), files };
 }
 
 const FILE_KINDS = new Set(['history', 'file']);
@@ -144,15 +146,16 @@ export function supersededPieces(log: WalLog): LogPiece[] {
   const superseded: LogPiece[] = [];
   for (const each of log.segments) {
     if (!each.isPartial) continue;
-    const isHeld = log.segments.some(
-      (other) =>
-        other !== each &&
-        other.timeline === each.timeline &&
-        other.start <= each.start &&
-        other.end >= each.end &&
-        (!other.isPartial || other.level > each.level) &&
-        (each.gapFrom === undefined || other.gapFrom !== undefined),
-    );
+    const isHeld = log.bySegment
+      .get(each.segment)
+      ?.some(
+        (other) =>
+          other !== each &&
+          other.start <= each.start &&
+          other.end >= each.end &&
+          (!other.isPartial || other.level > each.level) &&
+          (each.gapFrom === undefined || other.gapFrom !== undefined),
+      );
     if (isHeld) superseded.push(each.piece);
   }
   return superseded;

@@ -76,7 +76,7 @@ async function pushSegment(log: ResourceLog, stored: WalLog, { name, size, handl
   const { timeline, start } = isSegmentSize(size) ? segmentStart(name, size) : { timeline: 0, start: 0n };
   requireSegmentHeader(header, name, { start, systemIdentifier, segmentBytes: size });
   const sha256 = await digestOf(chunksOf(handle, size));
-  const there = stored.segments.find((each) => each.timeline === timeline && each.start === start && !each.isPartial);
+  const there = stored.bySegment.get(name)?.find(({ isPartial }) => !isPartial);
   if (there !== undefined) {
     if ((there.sha256 ?? (await digestOf(bytesOf(log, [wholeOf(there.piece)])))) === sha256) return true;
     throw otherFile(name);
