@@ -1,3 +1,5 @@
+import type { Grant } from './grant.ts';
+
 /** What a caller may do. Each role may do all that those after it may: admin > operator > developer > viewer. */
 export type Role = 'admin' | 'operator' | 'developer' | 'viewer';
 
@@ -7,6 +9,10 @@ export interface Principal {
   role: Role;
   /** Resource ids (or patterns ending in `*`) that the caller is confined to; absent means all. */
   resources?: readonly string[];
+  /** How it was established. */
+  method?: 'local' | 'token' | 'password' | 'ldap' | 'oidc' | 'proxy';
+  /** Narrow what may be downloaded; absent: every variant of each resource that the caller may use. */
+  grants?: readonly Grant[];
 }
 
 /** An API token as it is kept: the token itself is shown once and stored as SHA-256 only. */

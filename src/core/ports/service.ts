@@ -6,8 +6,10 @@ import type { ServicePlan } from '../restore-plan.ts';
 import type { SnapshotRoot } from '../snapshot-record.ts';
 import type { ChainLink } from './chain-link.ts';
 import type { ConnectionCheck, ConnectionTestContext } from './connection-check.ts';
+import type { ExternalSnapshots } from './external-snapshots.ts';
 import type { ContentDamage, SnapshotWriter } from './repository.ts';
 import type { LogReading, ServiceLog } from './resource-log.ts';
+import type { DownloadContext, DownloadFormat, DownloadMaterial, SqlDialect } from './service-download.ts';
 import type { DrillContext, DrillOutcome } from './service-drill.ts';
 
 export type { ChainLink } from './chain-link.ts';
@@ -39,6 +41,15 @@ export interface Service {
   ): AsyncIterable<Uint8Array>;
   /** Media type of `read`. */
   readonly mediaType?: string;
+  /** What downloads of its backups can be, the default one first; the dialect where they are SQL. Absent: there are none. */
+  readonly downloads?: { formats: readonly DownloadFormat[]; dialect?: SqlDialect };
+  /**
+   * A backup's content as its target understands it.
+   * @throws HoldfastError `download-choice-invalid` (invalid) for tables or paths that it has not or cannot choose
+   */
+  download?(context: DownloadContext): Promise<DownloadMaterial>;
+  /** Present where another tool makes the backups; Holdfast lists and reads them there. */
+  readonly externalSnapshots?: ExternalSnapshots;
   /** Whether `restore` honours `targetResource`. */
   readonly restoresIntoResources?: boolean;
   /** Says what a backup by this configuration would find, what is missing and how to get it. Changes nothing. */

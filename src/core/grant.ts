@@ -1,0 +1,22 @@
+/** What somebody may download. Whoever has several grants may have what any one of them gives. */
+export interface Grant {
+  /** Resource ids, or patterns ending in `*`. */
+  resources: readonly string[];
+  /** Names of variants; `raw`, the data as it was backed up, must be named as well. */
+  variants: readonly string[];
+  /** RFC 3339; from then on the grant gives nothing. */
+  expiresAt?: string;
+  /** Only the newest backup. */
+  latestOnly?: boolean;
+  /** Only backups that are not older. */
+  maxAgeDays?: number;
+  limits?: DownloadLimits;
+}
+
+export interface DownloadLimits {
+  downloadsPerHour?: number;
+  /** At once. */
+  concurrent?: number;
+  /** In a day of UTC. */
+  bytesPerDay?: number;
+}

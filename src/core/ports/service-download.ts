@@ -1,0 +1,56 @@
+import type { Backup } from '../backup.ts';
+import type { ChainLink } from './chain-link.ts';
+
+/**
+ * What a developer's copy can be: plain SQL, PostgreSQL's custom archive, a SQLite database, archives of files, canonical JSON, or the
+ * bytes as they were backed up.
+ */
+export type DownloadFormat = 'sql' | 'custom' | 'sqlite' | 'tar' | 'zip' | 'json' | 'bytes';
+
+/** Whose SQL it is. */
+export type SqlDialect = 'postgresql' | 'mysql';
+
+/** Which part of a backup, and as what. */
+export interface DownloadChoice {
+  format: DownloadFormat;
+  /** Only these tables (`schema.table` or `table`), where the content has tables. */
+  tables?: readonly string[];
+  /** Only what is at or below these paths, where the content is a tree of files. */
+  paths?: readonly string[];
+}
+
+export interface DownloadContext {
+  backup: Backup;
+  /** From a full backup to `backup` itself; one link where the backup is complete by itself. */
+  chain: readonly ChainLink[];
+  choice: DownloadChoice;
+  /** Ends whatever was begun. */
+  signal: AbortSignal;
+  /** Tells something that the operator must know although the download goes on. */
+  warn(message: string): void;
+}
+
+/** Content of a backup as its target understands it, not yet sealed against being cut. */
+export interface DownloadMaterial {
+  format: DownloadFormat;
+  /** Present exactly where `format` is `sql`. */
+  dialect?: SqlDialect;
+  /** Media type, with the charset where it is text. */
+  mediaType: string;
+  /** With its dot: `.sql`, `.tar`. */
+  fileExtension: string;
+  /** Bytes, where that is known before the first one is made. */
+  length?: number;
+  /** Hex, where it is known before the first byte is made. */
+  sha256?: string;
+  /** True where each production of the same choice from the same backup gives the same bytes. */
+  isReproducible: boolean;
+  /** True where `bytes` can begin in the middle. Then `length` is known. */
+  acceptsRanges: boolean;
+  /**
+   * The bytes; may be called once. They end without an error only if every stage said that all is well: lengths, checksums, how
+   * child processes ended. Who leaves early or aborts the context's signal ends all that was begun.
+   * @throws HoldfastError whatever was wrong, at the latest at the end
+   */
+  bytes(range?: { offset: number; length: number }): AsyncIterable<Uint8Array>;
+}
