@@ -6,30 +6,25 @@ import type { Bucket } from './bucket.ts';
  * Finds out whether the server creates without replacing, on which every commit rests. An object at `key` stays: from then on
  * one request tells. Where it is not there yet, several are created at once, of which one must win.
  *
- * @returns false where the access key may not write: then nothing of it is tried, and no backup will be stored either
- * @throws HoldfastError `storage-not-exclusive` (unsupported)
+ * @throws HoldfastError `storage-not-exclusive` (unsupported), `storage-denied`
  */
-export async function requireConditionalCreate(bucket: Bucket, key: string): Promise<boolean> {
+export async function requireConditionalCreate(bucket: Bucket, key: string): Promise<void> {
   const body = randomBytes(16);
-  try {
-    if ((await bucket.create(key, body)) === 'exists') return true;
-    const again = await bucket.create(key, randomBytes(16));
-    if (again !== 'exists' || !(await bucket.read(key)).equals(body)) throw notExclusive(bucket);
-    const rival = `${key}-${randomBytes(8).toString('hex')}`;
-    const outcomes = await Promise.all(Array.from({ length: RIVALS }, () => bucket.create(rival, randomBytes(16))));
-    await bucket.delete(rival).catch(ignoreDenied);
-    if (outcomes.filter((outcome) => outcome === 'created').length === 1) return true;
-    // The next opening has to look again.
-    await bucket.delete(key).catch(ignoreDenied);
-    throw notExclusive(bucket);
-  } catch (error) {
-    ignoreDenied(error);
-    return false;
-  }
+  if ((await bucket.create(key, body)) === 'exists') return;
+  const again = await bucket.create(key, randomBytes(16));
+  if (again !== 'exists' || !(await bucket.read(key)).equals(body)) throw notExclusive(bucket);
+  const rival = `${key}-${randomBytes(8).toString('hex')}`;
+  const outcomes = await Promise.all(Array.from({ length: RIVALS }, () => bucket.create(rival, randomBytes(16))));
+  await bucket.delete(rival).catch(ignoreDenied);
+  if (outcomes.filter((outcome) => outcome === 'created').length === 1) return;
+  // The next one has to look again.
+  await bucket.delete(key).catch(ignoreDenied);
+  throw notExclusive(bucket);
 }
 
 const RIVALS = 4;
 
+/** Nothing needs a delete to succeed. */
 function ignoreDenied(error: unknown): void {
   if (!(error instanceof HoldfastError) || error.code !== 'storage-denied') throw error;
 }

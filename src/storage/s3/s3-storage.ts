@@ -1,4 +1,3 @@
-import { isMainThread } from 'node:worker_threads';
 import { z } from 'zod';
 import { resolveSecret } from '../../config/resolve-secret.ts';
 import { HoldfastError } from '../../core/errors.ts';
@@ -15,10 +14,11 @@ export interface S3StorageOptions extends S3ClientOptions {
 }
 
 /**
- * A repository in a bucket. Objects are created with `If-None-Match: *`; opening it finds out whether the server keeps that.
+ * A repository in a bucket. Objects are created with `If-None-Match: *`; before the first one is, each thread finds out whether the
+ * server keeps that, and refuses to write where it does not. Reading asks for no right to write and leaves nothing behind.
  * Secrets are references, read again in each thread.
  *
- * @throws HoldfastError `storage-options-invalid`, `bucket-missing`, `storage-not-exclusive`, `storage-denied`, `s3-…`
+ * @throws HoldfastError `storage-options-invalid`, `s3-options-invalid`, `s3-ca-unreadable` (invalid)
  */
 export async function openStorage(options: Readonly<Record<string, unknown>>): Promise<Storage> {
   const parsed = optionsSchema.safeParse(options);
@@ -31,16 +31,7 @@ export async function openStorage(options: Readonly<Record<string, unknown>>): P
     Object.entries(parsed.data).filter(([, value]) => value !== undefined),
   ) as unknown as S3StorageOptions;
   const bucket = await Bucket.open(chosen, (reference) => resolveSecret(reference, process.env));
-  const storage = new S3Storage(bucket, chosen);
-  if (isMainThread) {
-    try {
-      await storage.probe();
-    } catch (error) {
-      await storage.close();
-      throw error;
-    }
-  }
-  return storage;
+  return new S3Storage(bucket, chosen);
 }
 
 const optionsSchema = z.strictObject({
@@ -71,6 +62,7 @@ class S3Storage implements Storage {
   readonly #bucket: Bucket;
   readonly #prefix: string;
   readonly #memory = new UploadMemory();
+  #proof: Promise<void> | undefined;
 
   constructor(bucket: Bucket, options: S3StorageOptions) {
     const { prefix, endpoint } = options;
@@ -80,19 +72,12 @@ class S3Storage implements Storage {
     this.reopen = { module: import.meta.url, options: { ...options } };
   }
 
-  /** Also tells at once where bucket, credentials or addresses are wrong. */
-  async probe(): Promise<void> {
-    const mayWrite = await requireConditionalCreate(this.#bucket, this.#keyOf(PROBE));
-    // Whoever may not even read is told so now.
-    if (!mayWrite) await this.#bucket.serverTime();
-  }
-
   async putNew(key: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<'created' | 'exists'> {
-    return this.#bucket.create(this.#keyOf(key), bytes instanceof Uint8Array ? bytes : Buffer.concat(bytes));
+    return this.#create(key, bytes instanceof Uint8Array ? bytes : Buffer.concat(bytes));
   }
 
   beginNew(): PendingObject {
-    return new PendingUpload(this.#memory, (key, bytes) => this.#bucket.create(this.#keyOf(key), bytes));
+    return new PendingUpload(this.#memory, (key, bytes) => this.#create(key, bytes));
   }
 
   async replace(key: string, bytes: Uint8Array): Promise<void> {
@@ -127,10 +112,27 @@ class S3Storage implements Storage {
     this.#bucket.close();
   }
 
+  async tryWriting(): Promise<void> {
+    await this.#requireConditionalCreate();
+  }
+
+  async #create(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+    await this.#requireConditionalCreate();
+    return this.#bucket.create(this.#keyOf(key), bytes);
+  }
+
+  #requireConditionalCreate(): Promise<void> {
+    this.#proof ??= requireConditionalCreate(this.#bucket, this.#keyOf(PROBE)).catch((error: unknown) => {
+      this.#proof = undefined;
+      throw error;
+    });
+    return this.#proof;
+  }
+
   #keyOf(key: string): string {
     return `${this.#prefix}${key}`;
   }
 }
 
-/** An object that stays, by which an opening asks whether the server keeps `If-None-Match`. */
+/** An object that stays, by which each thread asks whether the server keeps `If-None-Match`. */
 const PROBE = 'tmp/conditional-create';
