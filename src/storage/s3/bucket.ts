@@ -190,8 +190,7 @@ export class Bucket {
         });
         return { objects, next: IsTruncated ? next : undefined };
       } catch (error) {
-        if (!(error instanceof HoldfastError) || error.code !== 'listing-incomplete' || attempt >= this.#attempts)
-          throw error;
+        if (!(error instanceof HoldfastError) || !CUT.has(error.code) || attempt >= this.#attempts) throw error;
         await waitBefore(attempt, signal);
       }
     }
@@ -260,6 +259,8 @@ export class Bucket {
   }
 }
 
+/** What is wrong with an answer that came without an error. */
+const CUT: ReadonlySet<string> = new Set(['listing-incomplete', 'answer-unreadable']);
 /** Name of the metadata that says which call made an object. */
 const MARK = 'holdfast-put';
 /** No key begins with it. */

@@ -41,6 +41,10 @@ export function s3Fault(error: unknown, attempt: S3Attempt): HoldfastError {
     const message = `The S3 server of ${attempt.location} cannot be reached or does not answer (${describe(answer)}). Check the endpoint, the network and whether the server runs.`;
     return of('unavailable', 'storage-unreachable', message);
   }
+  if (answer.status < 300) {
+    const message = `What the S3 server, or what stands between, answered at ${what} cannot be read (${answer.message.split('\n')[0]}). Try again later.`;
+    return of('unavailable', 'answer-unreadable', message);
+  }
   const message = `The S3 server failed at ${what}: ${describe(answer)}. Nothing was lost; try again later, or ask the server's log.`;
   return of('unavailable', 'storage-failed', message);
 }
