@@ -35,6 +35,11 @@ class ReadAhead {
     return this.share / WINDOWS;
   }
 
+  /** Whether so many read that what is given to them must be small. */
+  get isCrowded(): boolean {
+    return this.share < MEBIBYTE * 2;
+  }
+
   /** Tells of bytes that were given to whoever reads them. */
   passed(bytes: number): void {
     this.#memory.passed(bytes);

@@ -22,6 +22,8 @@ import { decodeTreeIndex, isBelow, pagesHolding, type TreePage } from './tree-in
 
 /** Content up to this length is read without worker threads. */
 const SMALL_CONTENT = 1024 * 1024;
+/** Of chunks, where memory is short; bytes. */
+const SLICE = 128 * 1024;
 const ZEROS = new Uint8Array(65_536);
 
 export class EngineSnapshotReader implements SnapshotReader {
@@ -294,7 +296,7 @@ class Piece {
   readonly length: number;
   /** Why the zeros are none of the content. */
   readonly lostBecause: string | undefined;
-  readonly #bytes: Uint8Array | undefined;
+  #bytes: Uint8Array | undefined;
 
   constructor(length: number, bytes: Uint8Array | undefined, lostBecause?: string) {
     this.length = length;
@@ -302,8 +304,20 @@ class Piece {
     this.#bytes = bytes;
   }
 
+  /** Gives what is wanted of it, once. */
   *bytes(begin: number, end: number): Generator<Uint8Array> {
-    if (this.#bytes !== undefined) yield this.#bytes.subarray(begin, end);
+    const bytes = this.#bytes;
+    if (bytes !== undefined && !readAhead.isCrowded) yield bytes.subarray(begin, end);
+    else if (bytes !== undefined) yield* this.#inSlices(begin, end);
     else for (let at = begin; at < end; at += ZEROS.length) yield ZEROS.subarray(0, Math.min(ZEROS.length, end - at));
+  }
+
+  /** Whoever takes pieces holds one or two of them; of fifty readers that would be a hundred whole chunks. */
+  *#inSlices(begin: number, end: number): Generator<Uint8Array> {
+    for (let at = begin; at < end; at += SLICE) {
+      const slice = this.#bytes?.slice(at, Math.min(at + SLICE, end));
+      if (at + SLICE >= end) this.#bytes = undefined;
+      if (slice !== undefined) yield slice;
+    }
   }
 }
