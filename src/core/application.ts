@@ -1,3 +1,4 @@
+import type { AdoptionManager } from './adoption-manager.ts';
 import type { ApiToken, AuditEvent, Principal, Role } from './access.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
 import type { CopyManager } from './copy-overview.ts';
@@ -24,6 +25,7 @@ import type { ValidationResult } from './validator.ts';
 export interface Application {
   readonly version: string;
   readonly backups: BackupManager;
+  readonly adoptions: AdoptionManager;
   readonly restores: RestoreManager;
   readonly drills: DrillManager;
   readonly resources: ResourceManager;

@@ -1,3 +1,4 @@
+import { CatalogueAdoptionManager } from './adoption-manager.ts';
 import { TokenAccessManager } from './access-manager.ts';
 import type { Application } from './application.ts';
 import { CatalogueAuditLog } from './audit-log.ts';
@@ -81,6 +82,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     cancellations: new Set(),
   };
   const backups = new CatalogueBackupManager(context);
+  const adoptions = new CatalogueAdoptionManager(context, (order) => backups.make(order));
   const restores = new CatalogueRestoreManager(context);
   const policies = new CataloguePolicyManager(context);
   const repositories = new RepositoryStorageManager(context, parts.copies);
@@ -98,6 +100,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     repair: repositories.repairWork,
     copy: copies.work,
     drill: drills.work,
+    adopt: adoptions.work,
   });
   const captures = new Captures(context);
   const background = new Background(context, { repositories, drills, scheduler, captures }, run, parts.isAlive);
@@ -105,6 +108,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
   const application: Application = {
     version: parts.version,
     backups,
+    adoptions,
     restores,
     drills,
     resources: new CatalogueResourceManager(context, () => void captures.reload()),

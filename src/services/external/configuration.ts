@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { parseConfiguration } from '../../core/service-settings.ts';
+import { secretReference } from './setting-schemas.ts';
+import { type ListingConfiguration, objectsSchema, sourceSchema } from './source-schema.ts';
+import { vaultSchema } from './vault/vault-configuration.ts';
+
+const schema = z
+  .strictObject({
+    /** Where the backups are listed. */
+    source: sourceSchema,
+    /** Where their bytes are. */
+    objects: objectsSchema,
+    /** What decrypts them; without it they are not encrypted, or to a key. */
+    passphrase: z.union([secretReference, z.strictObject({ vault: vaultSchema })]).optional(),
+    /** What they are when they are decrypted and decompressed. */
+    content: z.enum(['auto', 'postgresql', 'mysql', 'sqlite', 'files', 'bytes']).default('auto'),
+  });
+
+type Parsed = z.output<typeof schema>;
+export type ExternalConfiguration = Omit<Parsed, 'source'> & {
+  source: Exclude<Parsed['source'], { kind: 'listing' }> | ListingConfiguration;
+};
+export type PassphraseConfiguration = NonNullable<Parsed['passphrase']>;
+export type ConfiguredContent = Parsed['content'];
+
+/** Seconds that a file of a folder must have been left alone. */
+const FINISHED_AFTER = 60;
+
+/** @throws HoldfastError `configuration-invalid` naming the field */
+export function parseExternalConfiguration(configuration: unknown): ExternalConfiguration {
+  const parsed = parseConfiguration(schema, configuration, {
+    kind: 'external',
+    advice:
+      'It needs `source` (elasticsearch or listing) and `objects` (s3 or folder), and may have `passphrase`, `encryption` and `content`.',
+  });
+  const { source, ...rest } = parsed;
+  if (source.kind !== 'listing') return { ...rest, source };
+  const finishedAfter = rest.objects.kind === 'folder' ? FINISHED_AFTER : 0;
+  return { ...rest, source: { ...source, minimumAgeSeconds: source.minimumAgeSeconds ?? finishedAfter } };
+}
