@@ -1,0 +1,113 @@
+import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { HoldfastError } from '../../../core/errors.ts';
+import { type ChildEnd, plainEnvironment, startChild } from '../../../process/child-process.ts';
+import { damaged, secretOnOneLine, toolKilled, toolMissing, wrongKey } from './decoding-faults.ts';
+import { throughProcess } from './process-stage.ts';
+
+export interface GnupgKeys {
+  passphrase?: string;
+  /** An armored secret key. */
+  privateKey?: string;
+}
+
+/** No question is ever asked; signatures are another matter than whether the bytes are whole. */
+const DECRYPT = [
+  ...['--batch', '--no-tty', '--quiet', '--no-options', '--pinentry-mode', 'loopback', '--passphrase-fd', '3'],
+  ...['--status-fd', '4', '--skip-verify'],
+];
+
+/**
+ * Decrypts an OpenPGP message by GnuPG, in a home of its own. GnuPG writes plain bytes before it knows whether they are genuine:
+ * only the end without an error says so.
+ *
+ * @throws HoldfastError `external-key-wrong` (wrong-key), `external-backup-damaged` (damaged), `external-tool-missing` (unsupported)
+ */
+export async function* decryptGnupg(
+  source: AsyncIterable<Uint8Array>,
+  { passphrase = '', privateKey }: GnupgKeys,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  secretOnOneLine(passphrase);
+  const home = await makeHome();
+  const environment = { ...plainEnvironment(), GNUPGHOME: home };
+  const cleanUp = () => removeHome(home, environment);
+  const start = (args: readonly string[], secret: string, until: AbortSignal) =>
+    startChild('gpg', args, {
+      ...{ environment, signal: until, secret, reports: true },
+      notStarted: (cause) => toolMissing('gpg', 'gnupg', cause),
+    });
+  let child: ReturnType<typeof startChild>;
+  try {
+    if (privateKey !== undefined) {
+      const importing = start([...DECRYPT, '--import'], passphrase, signal);
+      importing.stdin.end(privateKey);
+      importing.stdout.resume();
+      const end = await importing.ended;
+      signal.throwIfAborted();
+      if (end.exitCode !== 0 || !end.reports.includes('IMPORT_OK')) throw unusableKey(end);
+    }
+    // A passphrase alone needs no agent.
+    const agent = privateKey === undefined ? ['--no-autostart'] : [];
+    child = start([...DECRYPT, ...agent, '--decrypt'], passphrase, signal);
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
+  yield* throughProcess(source, { child, signal, cleanUp, judge: (end) => judge(end, privateKey !== undefined) });
+}
+
+/** In memory where the system has a folder for that, so that a secret key never lies on a disk. */
+async function makeHome(): Promise<string> {
+  for (const parent of ['/dev/shm', tmpdir()]) {
+    try {
+      await access(parent, constants.W_OK);
+      return await mkdtemp(path.join(parent, 'holdfast-gpg-'));
+    } catch (error) {
+      if (parent !== '/dev/shm') throw error;
+    }
+  }
+  throw new Error('unreachable');
+}
+
+/** The agent that GnuPG started outlives it. It would also see that its folder is gone, but only after a while. */
+async function removeHome(home: string, environment: NodeJS.ProcessEnv): Promise<void> {
+  try {
+    for (const action of [['--kill', 'all'], ['--remove-socketdir']]) {
+      const child = startChild('gpgconf', action, {
+        ...{ environment, signal: NEVER },
+        notStarted: (cause) => toolMissing('gpgconf', 'gnupg', cause),
+      });
+      child.stdin.end();
+      child.stdout.resume();
+      // Without gpgconf, the agent ends by itself when it sees that its folder is gone.
+      await child.ended.catch(() => undefined);
+    }
+  } finally {
+    await rm(home, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+/** What GnuPG reports is described in its doc/DETAILS. */
+function judge(end: ChildEnd, hasPrivateKey: boolean): HoldfastError | undefined {
+  const reported = (word: string) => new RegExp(`^\\[GNUPG:\\] ${word}\\b`, 'm').test(end.reports);
+  if (end.exitCode === 0 && reported('DECRYPTION_OKAY')) return undefined;
+  if (end.signal !== null) return toolKilled('gpg', end);
+  if (reported('PLAINTEXT') || reported('BADMDC')) return damaged('gpg', end);
+  if (reported('NO_SECKEY') && !reported('NEED_PASSPHRASE')) {
+    const what = hasPrivateKey ? 'It is encrypted for another key than the configured one.' : NO_KEY;
+    return wrongKey(what, end);
+  }
+  if (reported('BEGIN_DECRYPTION') || reported('BAD_PASSPHRASE') || reported('MISSING_PASSPHRASE'))
+    return wrongKey('Its passphrase is another one than the configured one, or its beginning is damaged.', end);
+  return damaged('gpg', end);
+}
+
+const NO_KEY = 'It is encrypted for a key, and no private key is configured.';
+
+function unusableKey(end: ChildEnd): HoldfastError {
+  return wrongKey('The configured private key is not one that GnuPG can import: it wants an armored secret key.', end);
+}
