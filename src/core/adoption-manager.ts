@@ -1,6 +1,6 @@
 import { adoptedBackups, MOST_ADOPTED_AT_ONCE } from './adoption.ts';
-import type { BackupOrder } from './backup-maker.ts';
 import type { Backup, BackupMetadata } from './backup.ts';
+import type { BackupOrder } from './backup-maker.ts';
 import { combineMetadata } from './backup-metadata.ts';
 import { HoldfastError, messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';

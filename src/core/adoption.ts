@@ -66,7 +66,10 @@ export async function adoptedElsewhere(context: ManagerContext, backup: Backup):
   return other === undefined ? undefined : alreadyAdopted(external, other.id);
 }
 
-function alreadyAdopted({ id, createdAt }: Pick<ExternalSnapshot, 'id' | 'createdAt'>, backupId: string): HoldfastError {
+function alreadyAdopted(
+  { id, createdAt }: Pick<ExternalSnapshot, 'id' | 'createdAt'>,
+  backupId: string,
+): HoldfastError {
   const message = `The backup of ${createdAt} is in the repository already, as ${backupId}.`;
   return new HoldfastError('conflict', 'already-adopted', message, { details: { externalId: id, backupId } });
 }

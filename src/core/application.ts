@@ -1,5 +1,5 @@
-import type { AdoptionManager } from './adoption-manager.ts';
 import type { ApiToken, AuditEvent, Principal, Role } from './access.ts';
+import type { AdoptionManager } from './adoption-manager.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
 import type { CopyManager } from './copy-overview.ts';
 import type { DrillManager } from './drill-request.ts';

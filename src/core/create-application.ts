@@ -1,5 +1,5 @@
-import { CatalogueAdoptionManager } from './adoption-manager.ts';
 import { TokenAccessManager } from './access-manager.ts';
+import { CatalogueAdoptionManager } from './adoption-manager.ts';
 import type { Application } from './application.ts';
 import { CatalogueAuditLog } from './audit-log.ts';
 import { BackupEnds } from './backup-ends.ts';

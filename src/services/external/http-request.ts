@@ -51,7 +51,8 @@ export async function askJson(request: HttpRequest): Promise<HttpAnswer> {
         response.on('data', (piece: Buffer) => {
           length += piece.length;
           pieces.push(piece);
-          if (length > LARGEST_ANSWER) response.destroy(new Error(`The answer is larger than ${LARGEST_ANSWER} bytes.`));
+          if (length > LARGEST_ANSWER)
+            response.destroy(new Error(`The answer is larger than ${LARGEST_ANSWER} bytes.`));
         });
         response.on('end', () => {
           if (!response.complete) return;

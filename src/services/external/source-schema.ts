@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { definedOnly } from './defined-only.ts';
 import { parseFieldPath } from './finding/field-path.ts';
 import { NamePattern } from './finding/name-pattern.ts';
 import { absoluteFile, secretReference, serverUrl } from './setting-schemas.ts';
@@ -9,7 +10,7 @@ const fieldName = z
 
 /** Where the two shapes of documents that are known keep what is needed; each name may be changed. */
 const SHAPES = {
-  backups: { id: 'source.id.keyword', time: '@timestamp', url: 'stats.dumpedfiles[0]', size: undefined },
+  backups: { id: 'source.id.keyword', time: '@timestamp', url: 'stats.dumpedfiles[0]' },
   runs: { id: 'job_name.keyword', time: 'end_time', url: 'object_url', size: 'bytes_backed_up' },
 } as const;
 
@@ -44,15 +45,18 @@ const elasticsearch = z
   })
   .transform(({ shape, fields, status, ...rest }) => ({
     ...rest,
-    fields: { ...SHAPES[shape], ...withoutUndefined(fields) } as { id: string; time: string; url: string; size?: string },
+    fields: { ...SHAPES[shape], ...definedOnly(fields) } as FieldNames,
     ...(status === undefined && shape === 'runs' ? { status: FINISHED_RUNS } : {}),
     ...(status === undefined ? {} : { status }),
   }));
 
 const FINISHED_RUNS = { field: 'status.keyword', values: ['success', 'completed', 'succeeded'] };
 
-function withoutUndefined<Fields extends object>(fields: Fields): Partial<Fields> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<Fields>;
+interface FieldNames {
+  id: string;
+  time: string;
+  url: string;
+  size?: string;
 }
 
 const listing = z
@@ -83,17 +87,19 @@ const listing = z
 export const sourceSchema = z.discriminatedUnion('kind', [elasticsearch, listing]);
 
 export const objectsSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('s3'),
-    bucket: z.string().min(1),
-    endpoint: serverUrl.optional(),
-    region: z.string().min(1).optional(),
-    pathStyle: z.boolean().optional(),
-    accessKeyId: secretReference.optional(),
-    secretAccessKey: secretReference.optional(),
-    sessionToken: secretReference.optional(),
-    caFile: absoluteFile.optional(),
-  }),
+  z
+    .strictObject({
+      kind: z.literal('s3'),
+      bucket: z.string().min(1),
+      endpoint: serverUrl.optional(),
+      region: z.string().min(1).optional(),
+      pathStyle: z.boolean().optional(),
+      accessKeyId: secretReference.optional(),
+      secretAccessKey: secretReference.optional(),
+      sessionToken: secretReference.optional(),
+      caFile: absoluteFile.optional(),
+    })
+    .transform(definedOnly),
   z.strictObject({
     kind: z.literal('folder'),
     folder: absoluteFile,

@@ -33,6 +33,9 @@ const WORDING: Record<Step, { code: string; message: string }> = {
   },
 };
 
+/** What a developer can make something of; that Holdfast itself is refused somewhere is no refusal of the developer. */
+const TOLD_KINDS: ReadonlySet<ErrorKind> = new Set(['not-found', 'damaged', 'too-large', 'unsupported', 'wrong-key']);
+
 const ADVICE = 'The log of Holdfast has the reason: ask the operator, who can run "holdfast resource test" too.';
 
 /** An error fit for everybody, with all that is known as its cause. A cancellation passes as it is. */
@@ -41,7 +44,10 @@ export function stepFailure(step: Step, cause: unknown, signal: AbortSignal): un
   if (isTold(cause)) return cause;
   const { code, message } = WORDING[step];
   const kind = cause instanceof StepFault || cause instanceof HoldfastError ? cause.kind : 'unavailable';
-  return new HoldfastError(kind, code, `${message} ${ADVICE}`, { cause, details: { step } });
+  return new HoldfastError(TOLD_KINDS.has(kind) ? kind : 'unavailable', code, `${message} ${ADVICE}`, {
+    cause,
+    details: { step },
+  });
 }
 
 /** Does a step, and makes its failure one for everybody. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { messageOf } from '../../../core/errors.ts';
-import type { ElasticsearchConfiguration } from '../source-schema.ts';
 import { askJson, type HttpAnswer } from '../http-request.ts';
+import type { ElasticsearchConfiguration } from '../source-schema.ts';
 import { StepFault } from '../step-failure.ts';
 import { fieldOf, parseFieldPath } from './field-path.ts';
 import { type FoundBackup, newestFirst, snapshotId } from './found-backup.ts';

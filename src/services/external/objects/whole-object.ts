@@ -40,6 +40,8 @@ export async function* readWholeObject(
       signal.throwIfAborted();
       failures++;
       if (failures >= MOST_FAILURES || !mayPass(error, offset)) throw error;
+      // The connection broke after the last byte had come.
+      if (opened !== undefined && offset === opened.size) return;
       await sleep(FIRST_DELAY * 2 ** (failures - 1) * (0.5 + Math.random() / 2), undefined, { signal });
     }
   }

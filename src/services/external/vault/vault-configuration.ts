@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { absoluteFile, secretReference, serverUrl } from '../setting-schemas.ts';
 
-const path = z.string().regex(/^[^/\s]+(\/[^/\s]+)*$/, 'must be a path such as backups/shop, without slashes around it');
+const path = z
+  .string()
+  .regex(/^[^/\s]+(\/[^/\s]+)*$/, 'must be a path such as backups/shop, without slashes around it');
 
 const appRole = z.strictObject({
   kind: z.literal('approle'),

@@ -38,8 +38,7 @@ export class VaultSession {
    */
   async ask(question: { deed: string; path: string }, signal: AbortSignal): Promise<VaultAnswer> {
     const { login } = this.#configuration;
-    const get = async (token: string) =>
-      askVault(this.#configuration, { ...question, method: 'GET', token }, signal);
+    const get = async (token: string) => askVault(this.#configuration, { ...question, method: 'GET', token }, signal);
     if (login.kind === 'token') return get(await this.#resolveSecret(login.token));
     const known = this.#token;
     try {
