@@ -1,4 +1,4 @@
-import { adoptedBackups, MOST_ADOPTED_AT_ONCE } from './adoption.ts';
+import { adoptedBackups, MOST_ADOPTED_AT_ONCE, noExternalSnapshot } from './adoption.ts';
 import type { Backup, BackupMetadata } from './backup.ts';
 import type { BackupOrder } from './backup-maker.ts';
 import { combineMetadata } from './backup-metadata.ts';
@@ -20,11 +20,11 @@ const MOST_IDS = 1000;
 /** Takes the backups of other tools into the repository. */
 export interface AdoptionManager {
   /**
-   * Starts the adoption of all that another tool retains of a resource and that is not in the repository yet, oldest first, each as a
-   * backup of its own. It may be cut off and started again: none is adopted twice.
+   * Starts the adoption of what another tool retains of a resource and that is not in the repository yet: the newest, or all, oldest
+   * first, each as a backup of its own. It may be cut off and started again: none is adopted twice.
    * @throws HoldfastError `nothing-to-adopt-from` (unsupported): Holdfast makes the backups of this resource itself
    */
-  start(request: { resourceId: string; createdBy: string }): Promise<Operation>;
+  start(request: { resourceId: string; all: boolean; createdBy: string }): Promise<Operation>;
 }
 
 export class CatalogueAdoptionManager implements AdoptionManager {
@@ -36,12 +36,13 @@ export class CatalogueAdoptionManager implements AdoptionManager {
     this.#make = make;
   }
 
-  async start({ resourceId, createdBy }: { resourceId: string; createdBy: string }): Promise<Operation> {
+  async start(request: { resourceId: string; all: boolean; createdBy: string }): Promise<Operation> {
+    const { resourceId, all, createdBy } = request;
     const resource = await requireResource(this.#context, resourceId);
     externalOf(this.#context.services.get(resource.service), resource);
     const operation = queuedOperation(this.#context, {
       ...{ kind: 'adopt', resourceId, createdBy },
-      input: { metadata: combineMetadata(resource.metadata, undefined) },
+      input: { all, metadata: combineMetadata(resource.metadata, undefined) },
     });
     await this.#context.queue.enqueue(operation);
     return operation;
@@ -51,9 +52,10 @@ export class CatalogueAdoptionManager implements AdoptionManager {
   readonly work: OperationWork = async (operation, { signal, report, warn }) => {
     const resource = await requireResource(this.#context, operation.resourceId ?? '');
     const service = this.#context.services.get(resource.service);
-    const { metadata } = operation.input as { metadata: BackupMetadata };
+    const { all, metadata } = operation.input as { all: boolean; metadata: BackupMetadata };
     const external = externalOf(service, resource);
-    const listed = await external.list(resource, { limit: MOST_ADOPTED_AT_ONCE, signal });
+    const listed = await external.list(resource, { limit: all ? MOST_ADOPTED_AT_ONCE : 1, signal });
+    if (listed.length === 0) throw noExternalSnapshot(resource);
     if (listed.length === MOST_ADOPTED_AT_ONCE)
       warn(`Only the newest ${MOST_ADOPTED_AT_ONCE} backups of the other tool were looked at.`);
     const adopted = await adoptedBackups(this.#context, resource.id);

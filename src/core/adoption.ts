@@ -28,7 +28,7 @@ export async function chooseNewestExternal(
 ): Promise<AdoptionChoice | undefined> {
   if (service.externalSnapshots === undefined) return undefined;
   const [snapshot] = await service.externalSnapshots.list(resource, { limit: 1, signal });
-  if (snapshot === undefined) throw noneFound(resource);
+  if (snapshot === undefined) throw noExternalSnapshot(resource);
   const backup = (await adoptedBackups(context, resource.id)).get(snapshot.id);
   return backup === undefined ? { snapshot } : { snapshot, backup };
 }
@@ -74,7 +74,8 @@ function alreadyAdopted(
   return new HoldfastError('conflict', 'already-adopted', message, { details: { externalId: id, backupId } });
 }
 
-function noneFound({ id }: Resource): HoldfastError {
+/** A retained set is never empty but by mistake. */
+export function noExternalSnapshot({ id }: Resource): HoldfastError {
   const message = `No finished backup of ${id} was found where its tool keeps them.`;
   return new HoldfastError('not-found', 'external-snapshot-missing', message, { details: { resourceId: id } });
 }

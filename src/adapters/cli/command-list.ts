@@ -37,6 +37,11 @@ export const COMMANDS: readonly CommandSummary[] = [
     summary: 'rebuild the catalogue from a repository and a key',
     load: () => import('./commands/recover.ts'),
   },
+  {
+    name: 'adopt',
+    summary: "take another tool's backups into the repository",
+    load: () => import('./commands/adopt.ts'),
+  },
   { name: 'resource', summary: 'test what is backed up', load: () => import('./commands/resource.ts') },
   { name: 'wal-push', summary: 'store a WAL file (archive_command)', load: () => import('./commands/wal-push.ts') },
   { name: 'wal-get', summary: 'fetch a WAL file (restore_command)', load: () => import('./commands/wal-get.ts') },

@@ -15,6 +15,7 @@ import { readJsonBodies } from './json-body.ts';
 import { sendProblem } from './problem.ts';
 import { limitRequestRate } from './request-rate.ts';
 import { validateByZod } from './request-validation.ts';
+import { adoptionRoutes } from './routes/adoptions.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { backupContentRoutes } from './routes/backup-content.ts';
 import { backupCreationRoutes } from './routes/backup-creation.ts';
@@ -121,6 +122,7 @@ async function addRoutes(server: HttpServer, context: HttpContext): Promise<void
   drillRoutes(server, context);
   resourceRoutes(server, context);
   resourceTestRoutes(server, context);
+  adoptionRoutes(server, context);
   operationRoutes(server, context);
   policyRoutes(server, context);
   scheduleRoutes(server, context);

@@ -19,6 +19,8 @@ export class FolderSource implements ObjectSource {
     const cut = prefix.lastIndexOf('/');
     const start = cut < 0 ? '' : prefix.slice(0, cut);
     requireInside(start);
+    const [root, real] = await Promise.all([realpath(this.location), realpath(path.join(this.location, start))]);
+    if (real !== path.join(root, start)) throw notInside(start);
     yield* this.#below(start, prefix, signal);
   }
 
