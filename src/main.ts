@@ -7,6 +7,7 @@ import { runCommandLine } from './adapters/cli/run-command-line.ts';
 import { loadConfiguration } from './config/load-configuration.ts';
 import { resolveSecret } from './config/resolve-secret.ts';
 import { createServiceSecretResolver } from './config/service-secret.ts';
+import { storageAt } from './config/storage-place.ts';
 import type { Application } from './core/application.ts';
 import type {
   ApplicationMode,
@@ -42,6 +43,7 @@ import { announce, announcementOf, withdraw } from './process/service-announceme
 /** One line for each kind of storage. */
 const STORAGES: Record<string, (options: Readonly<Record<string, unknown>>) => Promise<Storage>> = {
   local: async (options) => (await import('./storage/local/local-storage.ts')).openStorage(options),
+  s3: async (options) => (await import('./storage/s3/s3-storage.ts')).openStorage(options),
 };
 
 /** One line for each kind of key. */
@@ -207,21 +209,20 @@ function keyProvider<Kind extends KeyConfiguration['kind']>(
   return KEYS[configuration.kind](configuration);
 }
 
-async function openStorage({ id, storage }: RepositoryConfiguration): Promise<Storage> {
+async function openStorage({ id, storage }: Pick<RepositoryConfiguration, 'id' | 'storage'>): Promise<Storage> {
   const open = STORAGES[storage.kind];
   if (open !== undefined) return open(storage.options);
   const message = `The repository "${id}" names the storage "${storage.kind}". There are: ${Object.keys(STORAGES).join(', ')}.`;
   throw new HoldfastError('invalid', 'storage-kind-unknown', message, { details: { kind: storage.kind } });
 }
 
-async function openReplica(folder: string): Promise<Storage> {
-  const storage = await (await import('./storage/local/local-storage.ts')).openStorage({
-    folder: path.resolve(folder),
-  });
+async function openReplica(place: string): Promise<Storage> {
+  const chosen = storageAt(place, { workingFolder: process.cwd(), environment: process.env });
+  const storage = await openStorage({ id: place, storage: chosen });
   const { repositoryExists } = await import('./repository/initialise-repository.ts');
   if (await repositoryExists(storage)) return storage;
   await storage.close();
-  throw new HoldfastError('no-repository', 'repository-missing', `There is no repository in ${folder} to fetch from.`);
+  throw new HoldfastError('no-repository', 'repository-missing', `There is no repository in ${place} to fetch from.`);
 }
 
 async function inspectRepository(configuration: Configuration, repositoryId: string): Promise<RepositoryInspection> {

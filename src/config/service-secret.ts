@@ -14,8 +14,12 @@ export function createServiceSecretResolver(
   configuration: Configuration,
   environment: NodeJS.ProcessEnv,
 ): (reference: string) => Promise<string> {
-  const keys = [...configuration.repositories, ...configuration.copies].flatMap((repository) => repository.keys);
-  const own = new Set(keys.map((key) => (key.kind === 'keyfile' ? `file:${path.resolve(key.path)}` : key.passphrase)));
+  const repositories = [...configuration.repositories, ...configuration.copies];
+  const keys = repositories.flatMap((repository) => repository.keys);
+  const own = new Set([
+    ...keys.map((key) => (key.kind === 'keyfile' ? `file:${path.resolve(key.path)}` : key.passphrase)),
+    ...repositories.flatMap(({ storage }) => secretsOfStorage(storage)),
+  ]);
   return async (reference) => {
     const isOwn =
       own.has(reference) ||
@@ -29,6 +33,14 @@ export function createServiceSecretResolver(
       `${reference} is a secret of Holdfast itself, or lies in its data folder. Name another variable or file for the password of a resource.`,
     );
   };
+}
+
+/** Of a bucket, as the configuration names them or as the AWS SDK finds them. */
+function secretsOfStorage({ kind, options }: Configuration['repositories'][number]['storage']): string[] {
+  if (kind !== 's3') return [];
+  const { accessKeyId, secretAccessKey, sessionToken } = options;
+  const named = [accessKeyId, secretAccessKey, sessionToken].filter((reference) => typeof reference === 'string');
+  return named.length > 0 ? named : ['env:AWS_ACCESS_KEY_ID', 'env:AWS_SECRET_ACCESS_KEY', 'env:AWS_SESSION_TOKEN'];
 }
 
 async function isOwnFile(file: string, own: ReadonlySet<string>, dataFolder: string): Promise<boolean> {

@@ -47,8 +47,8 @@ export interface Composition {
   /** Who serves the data folder now, or undefined. For `doctor` and messages; nothing's safety depends on it. */
   runningService(dataFolder: string): Promise<RunningService | undefined>;
 
-  /** For `repair`: opens a local copy of a repository, to fetch from it. @throws `repository-missing` (no-repository) */
-  openReplica(folder: string): Promise<Storage>;
+  /** For `repair`: opens a copy of a repository, by its folder or `s3://` address, to fetch from it. @throws `repository-missing` (no-repository) */
+  openReplica(place: string): Promise<Storage>;
 
   /** For `wal-push` and `wal-get`. Needs nothing to be open. */
   logFiles(): Promise<LogFiles>;
@@ -84,7 +84,7 @@ export interface ConfigurationOverrides {
   host?: string;
   port?: number;
   logLevel?: Configuration['logLevel'];
-  /** Folder of the default repository. */
+  /** Folder or `s3://` address of the default repository. */
   repository?: string;
   /** Tried first, before configured keys. */
   keyFile?: string;

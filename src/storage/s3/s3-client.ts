@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
+import { Agent as SecureAgent } from 'node:https';
 import { getCACertificates } from 'node:tls';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
@@ -60,12 +62,18 @@ export async function createS3Client(options: S3ClientOptions, resolveSecret: Se
     retryMode: 'standard',
     requestChecksumCalculation: options.uploadChecksums === true ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    expectContinueHeader: false,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: connectSeconds * 1000,
       socketTimeout: idleSeconds * 1000,
-      httpAgent: agent,
+      // Agents that are given ready-made are used for all requests; of settings alone, the SDK makes others for some.
+      httpAgent: new Agent(agent),
       // Said in so many words, because an environment variable of Node.js turns the default off for a whole process.
-      httpsAgent: { ...agent, rejectUnauthorized: options.verifyTls !== false, ...(ca === undefined ? {} : { ca }) },
+      httpsAgent: new SecureAgent({
+        ...agent,
+        rejectUnauthorized: options.verifyTls !== false,
+        ...(ca === undefined ? {} : { ca }),
+      }),
     }),
   });
 }

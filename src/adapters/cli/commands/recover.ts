@@ -21,7 +21,9 @@ interface RecoveredRepository {
 type RecoverOptions = KeyOptions & { repository?: string };
 
 export function define(command: Command, session: CommandSession): void {
-  addKeyOptions(command.option('--repository <folder>', 'folder of the repository (default: as configured)'))
+  addKeyOptions(
+    command.option('--repository <place>', 'folder or s3://bucket/prefix of the repository (default: as configured)'),
+  )
     .addHelpText('after', EXAMPLE)
     .action((options: RecoverOptions) => recover(session, options));
 }
@@ -95,7 +97,7 @@ async function refuseMissingRepositories(session: CommandSession, configuration:
     throw new HoldfastError(
       'no-repository',
       'repository-missing',
-      `There is no repository at ${location}. Name its folder with --repository.`,
+      `There is no repository at ${location}. Name its folder or s3:// address with --repository.`,
     );
   }
 }
