@@ -32,6 +32,7 @@ export async function findInElasticsearch(
   for (const host of configuration.hosts) {
     try {
       const url = new URL(`${host.replace(/\/+$/, '')}/${encodeURIComponent(configuration.index)}/_search`);
+      url.searchParams.set('allow_partial_search_results', 'false');
       const answer = await askJson({
         ...{ method: 'POST', url, headers, body, signal, caFile: configuration.caFile },
         timeoutMilliseconds: configuration.timeoutSeconds * 1000,
