@@ -17,6 +17,8 @@ export interface DecodeOptions {
   /** Asked for only if the encryption needs it: an armored OpenPGP secret key, or an age identity file's text. */
   privateKey?: () => Promise<string>;
   openssl?: OpensslSettings;
+  /** Where GnuPG keeps its keys meanwhile. Default: in memory, where the system has a folder for that (`/dev/shm`). */
+  temporaryFolder?: string;
   /** Plain bytes that are too many for a backup: what goes on after them is taken for a bomb. Default: 4 TiB. */
   mostBytes?: number;
   /** Tells something that the operator must know although the decoding goes on. */
@@ -107,7 +109,7 @@ async function decrypt(
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(privateKey === undefined ? {} : { privateKey }),
   };
-  if (encryption === 'gpg') return decryptGnupg(source, keys, signal);
+  if (encryption === 'gpg') return decryptGnupg(source, { ...keys, folder: options.temporaryFolder }, signal);
   if (encryption === 'age') return decryptAge(source, keys, signal);
   options.warn?.(
     'The backup is encrypted by `openssl enc`, which cannot tell whether it was changed. Prefer age or gpg for the next ones.',

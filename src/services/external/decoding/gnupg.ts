@@ -1,4 +1,4 @@
-import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { HoldfastError } from '../../../core/errors.ts';
@@ -10,6 +10,8 @@ export interface GnupgKeys {
   passphrase?: string;
   /** An armored secret key. */
   privateKey?: string;
+  /** Where its home is made. Default: in memory, where the system has a folder for that, so that no key lies on a disk. */
+  folder?: string | undefined;
 }
 
 /** No question is ever asked; signatures are another matter than whether the bytes are whole. */
@@ -26,11 +28,11 @@ const DECRYPT = [
  */
 export async function* decryptGnupg(
   source: AsyncIterable<Uint8Array>,
-  { passphrase = '', privateKey }: GnupgKeys,
+  { passphrase = '', privateKey, folder }: GnupgKeys,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   secretOnOneLine(passphrase);
-  const home = await makeHome();
+  const home = await makeHome(folder);
   const environment = { ...plainEnvironment(), GNUPGHOME: home };
   const cleanUp = () => removeHome(home, environment);
   const start = (args: readonly string[], secret: string, until: AbortSignal) =>
@@ -41,6 +43,7 @@ export async function* decryptGnupg(
   let child: ReturnType<typeof startChild>;
   try {
     if (privateKey !== undefined) {
+      await writeFile(path.join(home, 'gpg-agent.conf'), AGENT_SETTINGS);
       const importing = start([...DECRYPT, '--import'], passphrase, signal);
       importing.stdin.end(privateKey);
       importing.stdout.resume();
@@ -58,18 +61,24 @@ export async function* decryptGnupg(
   yield* throughProcess(source, { child, signal, cleanUp, judge: (end) => judge(end, privateKey !== undefined) });
 }
 
-/** In memory where the system has a folder for that, so that a secret key never lies on a disk. */
-async function makeHome(): Promise<string> {
-  for (const parent of ['/dev/shm', tmpdir()]) {
-    try {
-      await access(parent, constants.W_OK);
-      return await mkdtemp(path.join(parent, 'holdfast-gpg-'));
-    } catch (error) {
-      if (parent !== '/dev/shm') throw error;
-    }
-  }
-  throw new Error('unreachable');
+async function makeHome(folder: string | undefined): Promise<string> {
+  const parent = folder ?? ((await isWritable(MEMORY)) ? MEMORY : tmpdir());
+  return mkdtemp(path.join(parent, 'holdfast-gpg-'));
 }
+
+const MEMORY = '/dev/shm';
+
+async function isWritable(folder: string): Promise<boolean> {
+  try {
+    await access(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The agent locks each key anew with its passphrase; to make that as slow as can be is of no use for the moment that it lives. */
+const AGENT_SETTINGS = 's2k-count 65536\n';
 
 /** The agent that GnuPG started outlives it. It would also see that its folder is gone, but only after a while. */
 async function removeHome(home: string, environment: NodeJS.ProcessEnv): Promise<void> {
@@ -97,15 +106,15 @@ function judge(end: ChildEnd, hasPrivateKey: boolean): HoldfastError | undefined
   if (end.exitCode === 0 && reported('DECRYPTION_OKAY')) return undefined;
   if (end.signal !== null) return toolKilled('gpg', end);
   if (reported('PLAINTEXT') || reported('BADMDC')) return damaged('gpg', end);
-  if (reported('NO_SECKEY') && !reported('NEED_PASSPHRASE')) {
-    const what = hasPrivateKey ? 'It is encrypted for another key than the configured one.' : NO_KEY;
-    return wrongKey(what, end);
-  }
-  if (reported('BEGIN_DECRYPTION') || reported('BAD_PASSPHRASE') || reported('MISSING_PASSPHRASE'))
-    return wrongKey('Its passphrase is another one than the configured one, or its beginning is damaged.', end);
-  return damaged('gpg', end);
+  if (!reported('BEGIN_DECRYPTION')) return damaged('gpg', end);
+  if (reported('NEED_PASSPHRASE_SYM')) return wrongKey(WRONG_PASSPHRASE, end);
+  if (reported('KEY_CONSIDERED')) return wrongKey(LOCKED_KEY, end);
+  return wrongKey(hasPrivateKey ? OTHER_KEY : NO_KEY, end);
 }
 
+const WRONG_PASSPHRASE = 'Its passphrase is another one than the configured one, or its beginning is damaged.';
+const LOCKED_KEY = 'The configured passphrase does not open the configured private key, or the beginning is damaged.';
+const OTHER_KEY = 'It is encrypted for another key than the configured one.';
 const NO_KEY = 'It is encrypted for a key, and no private key is configured.';
 
 function unusableKey(end: ChildEnd): HoldfastError {
