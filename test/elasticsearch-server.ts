@@ -34,7 +34,7 @@ export class ElasticsearchServer extends HttpTestServer {
     const timeField = Object.keys(byTime ?? {})[0] ?? '';
     const hits = [...this.documents]
       .filter(([, document]) => query.bool.filter.every((clause) => holds(clause, document)))
-      .map(([id, document]) => ({ id, document, time: Date.parse(String(valueOf(document, timeField))) }))
+      .map(([id, document]) => ({ id, document, time: Date.parse(String(valueIn(document, timeField))) }))
       .sort((a, b) => b.time - a.time)
       .slice(0, size)
       .map(({ id, document, time }) => ({
@@ -65,14 +65,14 @@ const UNAUTHORIZED: JsonAnswer = {
 };
 
 function holds(clause: Clause, document: object): boolean {
-  if ('exists' in clause) return valueOf(document, clause.exists.field) !== undefined;
+  if ('exists' in clause) return valueIn(document, clause.exists.field) !== undefined;
   const [[field, wanted] = ['', '']] = Object.entries('match' in clause ? clause.match : clause.terms);
-  const found = valueOf(document, field.replace(/\.keyword$/, ''));
+  const found = valueIn(document, field.replace(/\.keyword$/, ''));
   return Array.isArray(wanted) ? wanted.includes(found) : found === wanted;
 }
 
 /** Members may be nested, or have dots in their names. */
-function valueOf(document: object, field: string): unknown {
+function valueIn(document: object, field: string): unknown {
   if (field in document) return (document as Record<string, unknown>)[field];
   return field
     .split('.')

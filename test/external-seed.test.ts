@@ -19,7 +19,9 @@ const warn = () => undefined;
 const ROWS = 200_000;
 
 /** The set-up that this came from: an index of backups, a passphrase in Vault, objects in S3, GnuPG. */
-describe('an index in Elasticsearch, a passphrase in Vault, objects in S3, encrypted by GnuPG', { skip: SKIP_WITHOUT_MINIO }, () => {
+describe('an index in Elasticsearch, a passphrase in Vault, objects in S3, encrypted by GnuPG', {
+  skip: SKIP_WITHOUT_MINIO,
+}, () => {
   let place: string;
   let minio: MinioServer;
   let client: S3Client;
@@ -104,7 +106,13 @@ describe('an index in Elasticsearch, a passphrase in Vault, objects in S3, encry
         authentication: { kind: 'basic', user: 'reader', password: 'env:INDEX_PASSWORD' },
         ...source,
       },
-      objects: { kind: 's3', bucket, endpoint: proxy.endpoint, accessKeyId: 'env:S3_KEY', secretAccessKey: 'env:S3_SECRET' },
+      objects: {
+        kind: 's3',
+        bucket,
+        endpoint: proxy.endpoint,
+        accessKeyId: 'env:S3_KEY',
+        secretAccessKey: 'env:S3_SECRET',
+      },
       passphrase: {
         vault: {
           address: vault.url,
@@ -145,10 +153,14 @@ describe('an index in Elasticsearch, a passphrase in Vault, objects in S3, encry
       ['19', '18', '17'].map((day) => `2026-11-${day}T03:00:12.345Z`),
     );
     const asked = index.asked.at(-1);
-    assert.equal(asked?.path, '/backups-*/_search');
-    assert.deepEqual((asked?.body as { sort: unknown }).sort, [
-      { '@timestamp': { order: 'desc', unmapped_type: 'date' } },
-    ]);
+    assert.deepEqual([asked?.method, asked?.path], ['POST', '/backups-*/_search']);
+    assert.deepEqual(asked?.body, {
+      size: 100,
+      track_total_hits: false,
+      _source: ['@timestamp', 'stats.dumpedfiles'],
+      query: { bool: { filter: [{ match: { 'source.id.keyword': 'shop' } }, { exists: { field: '@timestamp' } }] } },
+      sort: [{ '@timestamp': { order: 'desc', unmapped_type: 'date' } }],
+    });
     assert.deepEqual((await list(seed(), 1)).length, 1);
   });
 
@@ -286,11 +298,6 @@ describe('an index in Elasticsearch, a passphrase in Vault, objects in S3, encry
     assert.deepEqual(await checks(), ['finding: ok', 'passphrase: failed', 'object: ok', 'decryption: failed']);
     vault.loginsLeft = 100;
     index.instead = { status: 503, body: {} };
-    assert.deepEqual(await checks(), [
-      'finding: failed',
-      'passphrase: ok',
-      'object: skipped',
-      'decryption: skipped',
-    ]);
+    assert.deepEqual(await checks(), ['finding: failed', 'passphrase: ok', 'object: skipped', 'decryption: skipped']);
   });
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseConfiguration } from '../../core/service-settings.ts';
 import { definedOnly } from './defined-only.ts';
+import { requireUsableRestic } from './restic-snapshots.ts';
 import { secretReference } from './setting-schemas.ts';
 import { type ListingConfiguration, objectsSchema, sourceSchema } from './source-schema.ts';
 import { vaultSchema } from './vault/vault-configuration.ts';
@@ -14,25 +15,34 @@ const openssl = z
   })
   .transform(definedOnly);
 
-const schema = z.strictObject({
-  /** Where the backups are listed. */
-  source: sourceSchema,
-  /** Where their bytes are. */
-  objects: objectsSchema,
-  /** What decrypts them; without it they are not encrypted, or to a key. */
-  passphrase: z.union([secretReference, z.strictObject({ vault: vaultSchema })]).optional(),
-  /** To whom they are encrypted: an armored OpenPGP secret key, or an age identity. */
-  privateKey: z.union([secretReference, z.strictObject({ vault: vaultSchema })]).optional(),
-  /** `auto`: by the first bytes. */
-  encryption: z.enum(['auto', 'none', 'gpg', 'age', 'openssl']).default('auto'),
-  compression: z.enum(['auto', 'none']).default('auto'),
-  /** As `openssl enc` was called. */
-  openssl: openssl.optional(),
-  /** Plain bytes that are too many for a backup. */
-  mostBytes: z.int().min(1).optional(),
-  /** What they are when they are decrypted and decompressed. */
-  content: z.enum(['auto', 'postgresql', 'mysql', 'sqlite', 'files', 'bytes']).default('auto'),
-});
+const schema = z
+  .strictObject({
+    /** Where the backups are listed. */
+    source: sourceSchema,
+    /** Where their bytes are; a restic repository has both. */
+    objects: objectsSchema.optional(),
+    /** What decrypts them, a restic repository's password; without it they are not encrypted, or to a key. */
+    passphrase: z.union([secretReference, z.strictObject({ vault: vaultSchema })]).optional(),
+    /** To whom they are encrypted: an armored OpenPGP secret key, or an age identity. */
+    privateKey: z.union([secretReference, z.strictObject({ vault: vaultSchema })]).optional(),
+    /** `auto`: by the first bytes. */
+    encryption: z.enum(['auto', 'none', 'gpg', 'age', 'openssl']).default('auto'),
+    compression: z.enum(['auto', 'none']).default('auto'),
+    /** As `openssl enc` was called. */
+    openssl: openssl.optional(),
+    /** Plain bytes that are too many for a backup. */
+    mostBytes: z.int().min(1).optional(),
+    /** What they are when they are decrypted and decompressed. */
+    content: z.enum(['auto', 'postgresql', 'mysql', 'sqlite', 'files', 'bytes']).default('auto'),
+  })
+  .check(({ value, issues }) => {
+    const tell = (path: string, message: string) =>
+      issues.push({ code: 'custom', input: value, path: [path], message });
+    const isRestic = value.source.kind === 'restic';
+    if (!isRestic && value.objects === undefined) tell('objects', 'is missing: where the bytes are, `s3` or `folder`');
+    if (isRestic && value.objects !== undefined) tell('objects', 'is not for restic, whose repository has them');
+    if (isRestic && value.passphrase === undefined) tell('passphrase', 'is missing: the password of the repository');
+  });
 
 type Parsed = z.output<typeof schema>;
 export type ExternalConfiguration = Omit<Parsed, 'source'> & {
@@ -49,10 +59,11 @@ export function parseExternalConfiguration(configuration: unknown): ExternalConf
   const parsed = parseConfiguration(schema, configuration, {
     kind: 'external',
     advice:
-      'It needs `source` (elasticsearch or listing) and `objects` (s3 or folder), and may have `passphrase`, `encryption` and `content`.',
+      'It needs `source` (elasticsearch, listing or restic) and `objects` (s3 or folder; not for restic), and may have `passphrase`, `privateKey`, `encryption`, `compression`, `openssl`, `mostBytes` and `content`.',
   });
   const { source, ...rest } = parsed;
+  if (source.kind === 'restic') requireUsableRestic(source);
   if (source.kind !== 'listing') return { ...rest, source };
-  const finishedAfter = rest.objects.kind === 'folder' ? FINISHED_AFTER : 0;
+  const finishedAfter = rest.objects?.kind === 'folder' ? FINISHED_AFTER : 0;
   return { ...rest, source: { ...source, minimumAgeSeconds: source.minimumAgeSeconds ?? finishedAfter } };
 }

@@ -8,6 +8,11 @@ import type { Origins } from './origin.ts';
 import { fullReason, inStep } from './step-failure.ts';
 
 const WARNINGS = 10;
+const NOTHING_FOUND = {
+  listing: 'Look at `prefix`, `patterns`, `ignore` and `minimumAgeSeconds`: no name matches.',
+  elasticsearch: 'Look at `index`, `id`, `fields` and `status`: no document matches, or none has a time.',
+  restic: 'Look at `host`, `tags` and `paths`: no snapshot has them.',
+};
 
 /** Each step on the way to the newest backup's first bytes, with the whole reason where one fails: an operator asks. */
 export async function testExternal(
@@ -22,7 +27,10 @@ export async function testExternal(
     for (const name of ['object', 'decryption']) list.skipped(name, 'There is no backup to look at.');
     return list.checks;
   }
-  const isThere = await step(list, 'object', () => checkObject(configuration, newest, origins, list, signal));
+  // restic finds, decrypts and reads in one.
+  const isThere =
+    configuration.source.kind === 'restic' ||
+    (await step(list, 'object', () => checkObject(configuration, newest, origins, list, signal)));
   if (isThere === true)
     await step(list, 'decryption', () => checkContent(configuration, newest, origins, list, signal));
   else list.skipped('decryption', 'The backup could not be read.');
@@ -37,11 +45,7 @@ async function findNewest(
 ): Promise<FoundBackup | undefined> {
   const [newest] = await origins.find(configuration, 1, signal);
   if (newest === undefined) {
-    const advice =
-      configuration.source.kind === 'listing'
-        ? 'Look at `prefix`, `patterns`, `ignore` and `minimumAgeSeconds`: no name matches.'
-        : 'Look at `index`, `id`, `fields` and `status`: no document matches, or none has a time.';
-    list.failed('finding', 'No finished backup was found.', advice);
+    list.failed('finding', 'No finished backup was found.', NOTHING_FOUND[configuration.source.kind]);
     return undefined;
   }
   const { createdAt, storedSize, key } = newest;

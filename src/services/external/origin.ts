@@ -13,8 +13,9 @@ import { findByListing } from './finding/listing.ts';
 import { FolderSource } from './objects/folder-source.ts';
 import { keyOfLocation } from './objects/object-location.ts';
 import { fetchPassphrase } from './passphrase.ts';
-import type { BucketConfiguration } from './source-schema.ts';
-import { inStep } from './step-failure.ts';
+import { findInRestic, openInRestic, type ResticAccess } from './restic-snapshots.ts';
+import type { BucketConfiguration, ObjectsConfiguration } from './source-schema.ts';
+import { inStep, StepFault } from './step-failure.ts';
 import { VaultSecrets } from './vault/vault-secrets.ts';
 
 export interface OriginParts {
@@ -37,12 +38,13 @@ export class Origins {
 
   /** Newest first. @throws HoldfastError `external-finding-failed` */
   find(configuration: ExternalConfiguration, limit: number, signal: AbortSignal): Promise<readonly FoundBackup[]> {
-    const { source, objects } = configuration;
+    const { source } = configuration;
     const { resolveSecret, now } = this.#parts;
     return inStep('finding', signal, async () => {
       if (source.kind === 'listing')
         return findByListing(source, { source: await this.source(configuration), limit, now: now(), signal });
-      const keyOf = (url: string) => keyOfLocation(url, objects);
+      if (source.kind === 'restic') return findInRestic(source, limit, this.#restic(configuration, signal));
+      const keyOf = (url: string) => keyOfLocation(url, objectsOf(configuration));
       return findInElasticsearch(source, { limit, keyOf, resolveSecret, signal });
     });
   }
@@ -53,6 +55,11 @@ export class Origins {
     found: FoundBackup,
     { signal, warn }: { signal: AbortSignal; warn(message: string): void },
   ): Promise<DecodedStream> {
+    const { source: listed, mostBytes, compression } = configuration;
+    if (listed.kind === 'restic') {
+      const access = this.#restic(configuration, signal);
+      return openInRestic(listed, found, { ...access, mostBytes, compression, warn });
+    }
     const source = await inStep('object', signal, () => this.source(configuration));
     const keys = this.keys(configuration, signal);
     return openDecodedObject(source, found, { configuration, keys, signal, warn });
@@ -67,7 +74,9 @@ export class Origins {
     };
   }
 
-  source({ objects }: ExternalConfiguration): Promise<ObjectSource> {
+  /** Where the bytes are, but for restic. */
+  source(configuration: ExternalConfiguration): Promise<ObjectSource> {
+    const objects = objectsOf(configuration);
     if (objects.kind === 'folder') return Promise.resolve(new FolderSource(objects.folder));
     const key = JSON.stringify(objects);
     const opened = this.#sources.get(key) ?? this.#parts.openBucket(objects);
@@ -75,6 +84,15 @@ export class Origins {
     opened.catch(() => this.#sources.delete(key));
     return opened;
   }
+
+  #restic(configuration: ExternalConfiguration, signal: AbortSignal): ResticAccess {
+    return { keys: this.keys(configuration, signal), resolveSecret: this.#parts.resolveSecret, signal };
+  }
+}
+
+function objectsOf({ objects }: ExternalConfiguration): ObjectsConfiguration {
+  if (objects !== undefined) return objects;
+  throw new StepFault('internal', 'The configuration does not say where the bytes are.');
 }
 
 export function configurationOf(resource: Resource): ExternalConfiguration {

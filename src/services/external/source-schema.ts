@@ -84,7 +84,26 @@ const listing = z
     }
   });
 
-export const sourceSchema = z.discriminatedUnion('kind', [elasticsearch, listing]);
+const restic = z.strictObject({
+  kind: z.literal('restic'),
+  /** As restic takes it; the password of the repository is the `passphrase`. */
+  repository: z
+    .string()
+    .min(1)
+    .refine((text) => !/:\/\/[^/]*:[^/]*@/.test(text), 'must not hold a password: `credentials` take references'),
+  /** Of the storage, by the names of restic's variables: `AWS_ACCESS_KEY_ID` … */
+  credentials: z.record(z.string(), secretReference).default({}),
+  /** Only snapshots of this host, with all of these tags and paths. */
+  host: z.string().min(1).optional(),
+  tags: z.array(z.string().min(1)).default([]),
+  paths: z.array(z.string().min(1)).default([]),
+  /** What is given of a snapshot: a file as its bytes, a folder as a tar archive. */
+  path: z.string().startsWith('/', 'must be a path from the root of the snapshot').default('/'),
+  /** Where restic may keep what it has learned of the repository. */
+  cacheFolder: absoluteFile.optional(),
+});
+
+export const sourceSchema = z.discriminatedUnion('kind', [elasticsearch, listing, restic]);
 
 export const objectsSchema = z.discriminatedUnion('kind', [
   z
@@ -107,6 +126,7 @@ export const objectsSchema = z.discriminatedUnion('kind', [
 ]);
 
 export type ElasticsearchConfiguration = Extract<z.output<typeof sourceSchema>, { kind: 'elasticsearch' }>;
+export type ResticConfiguration = Extract<z.output<typeof sourceSchema>, { kind: 'restic' }>;
 export type ListingConfiguration = Extract<z.output<typeof sourceSchema>, { kind: 'listing' }> & {
   minimumAgeSeconds: number;
 };

@@ -41,10 +41,11 @@ const ADVICE = 'The log of Holdfast has the reason: ask the operator, who can ru
 /** An error fit for everybody, with all that is known as its cause. A cancellation passes as it is. */
 export function stepFailure(step: Step, cause: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
-  if (isTold(cause)) return cause;
+  if (isStepped(cause)) return cause;
   const { code, message } = WORDING[step];
   const kind = cause instanceof StepFault || cause instanceof HoldfastError ? cause.kind : 'unavailable';
-  return new HoldfastError(TOLD_KINDS.has(kind) ? kind : 'unavailable', code, `${message} ${ADVICE}`, {
+  const isTold = TOLD_KINDS.has(kind) && (kind !== 'not-found' || step === 'object');
+  return new HoldfastError(isTold ? kind : 'unavailable', code, `${message} ${ADVICE}`, {
     cause,
     details: { step },
   });
@@ -67,7 +68,7 @@ export function fullReason(error: unknown): string {
   return messages.length === 0 ? String(error) : messages.join(' ');
 }
 
-function isTold(error: unknown): boolean {
+function isStepped(error: unknown): boolean {
   return error instanceof HoldfastError && error.code.startsWith('external-');
 }
 

@@ -27,8 +27,7 @@ class S3ObjectSource implements ObjectSource {
 
   async *list(prefix: string, signal: AbortSignal): AsyncGenerator<SourceObject> {
     for await (const page of this.#bucket.list(prefix, signal))
-      for (const { key, size, lastModified } of page)
-        yield { key, size, modifiedAt: lastModified ?? new Date(0) };
+      for (const { key, size, lastModified } of page) yield { key, size, modifiedAt: lastModified ?? new Date(0) };
   }
 
   async open(

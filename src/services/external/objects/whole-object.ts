@@ -10,14 +10,15 @@ const FIRST_DELAY = 250;
  * The bytes of an object from the first to the last, all of one version of it. A connection that breaks is made again where it
  * broke. The end without an error means that as many bytes came as the object has.
  *
- * @param expected bytes that whoever found it said it has
+ * @param options `expected`: bytes that whoever found it said it has; `firstDelayMilliseconds`: doubles with each failure
  * @throws HoldfastError `object-missing`, `object-changed`, `object-short`, or what the source throws for good
  */
 export async function* readWholeObject(
   source: ObjectSource,
   key: string,
-  { expected, signal }: { expected?: number | undefined; signal: AbortSignal },
+  options: { expected?: number | undefined; signal: AbortSignal; firstDelayMilliseconds?: number },
 ): AsyncGenerator<Uint8Array> {
+  const { expected, signal, firstDelayMilliseconds = FIRST_DELAY } = options;
   let opened: OpenObject | undefined;
   let offset = 0;
   for (let failures = 0; ; ) {
@@ -42,7 +43,7 @@ export async function* readWholeObject(
       if (failures >= MOST_FAILURES || !mayPass(error, offset)) throw error;
       // The connection broke after the last byte had come.
       if (opened !== undefined && offset === opened.size) return;
-      await sleep(FIRST_DELAY * 2 ** (failures - 1) * (0.5 + Math.random() / 2), undefined, { signal });
+      await sleep(firstDelayMilliseconds * 2 ** (failures - 1) * (0.5 + Math.random() / 2), undefined, { signal });
     }
   }
 }
