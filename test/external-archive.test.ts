@@ -74,7 +74,7 @@ describe('archives of pg_dump that another tool keeps', { skip: SKIP_REASON }, (
       const [newest] = (await externalSnapshots?.list(shop(folder), { limit: 1, signal })) ?? [];
       assert.ok(newest && externalSnapshots);
       const material = await externalSnapshots.open(shop(folder), newest, { signal, warn });
-      await assert.rejects(gather(material.bytes()), { name: 'HoldfastError' }, `${left} bytes`);
+      await assert.rejects(gather(material.bytes()), { code: 'external-backup-damaged' }, `${left} bytes`);
     }
   });
 

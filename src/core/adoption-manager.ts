@@ -118,6 +118,6 @@ function outcomeOf(failures: readonly unknown[], wanted: number): Pick<Operation
 
 function externalOf(service: Service, { id }: Resource): NonNullable<Service['externalSnapshots']> {
   if (service.externalSnapshots !== undefined) return service.externalSnapshots;
-  const message = `"${id}" is a resource of the service "${service.name}": Holdfast makes its backups itself, so there are none of another tool to adopt.`;
+  const message = `The resource "${id}" is of the service "${service.name}": Holdfast makes its backups itself, so there are none of another tool to adopt.`;
   throw new HoldfastError('unsupported', 'nothing-to-adopt-from', message, { details: { service: service.name } });
 }

@@ -74,7 +74,6 @@ function alreadyAdopted(
   return new HoldfastError('conflict', 'already-adopted', message, { details: { externalId: id, backupId } });
 }
 
-/** A retained set is never empty but by mistake. */
 export function noExternalSnapshot({ id }: Resource): HoldfastError {
   const message = `No finished backup of ${id} was found where its tool keeps them.`;
   return new HoldfastError('not-found', 'external-snapshot-missing', message, { details: { resourceId: id } });

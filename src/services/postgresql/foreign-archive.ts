@@ -31,7 +31,7 @@ export async function* sqlOfForeignArchive(
     await feeding;
     signal.throwIfAborted();
     const end = await tool.ended;
-    if (end.exitCode !== 0) throw toolFailure(end, CONTEXT);
+    if (end.exitCode !== 0) throw unreadable(toolFailure(end, CONTEXT));
   } finally {
     ending.abort();
     await Promise.allSettled([feeding, tool.stop()]);
@@ -43,6 +43,14 @@ const CONTEXT = {
   connection: { user: '', place: 'no server', withoutSecret: (text: string) => text },
   database: 'of the archive',
 };
+
+/** What pg_restore says may hold names of tables. */
+function unreadable(cause: HoldfastError): HoldfastError {
+  if (cause.kind === 'unavailable') return cause;
+  const message =
+    'The backup is an archive of pg_dump that is damaged or cut: pg_restore does not read it to its end. Take another one, and tell the operator.';
+  return new HoldfastError('damaged', 'external-backup-damaged', message, { cause });
+}
 
 /** The oldest major version whose pg_restore knows the archive's format, by `K_VERS` in PostgreSQL's pg_backup_archiver.h. */
 function oldestReader(head: Uint8Array): number {

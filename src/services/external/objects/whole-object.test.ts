@@ -38,7 +38,8 @@ function sourceOf(connections: readonly Connection[]): {
 
 async function read(source: ObjectSource, expected?: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of readWholeObject(source, 'shop.sql', { expected, signal, firstDelayMilliseconds: 1 })) pieces.push(piece);
+  for await (const piece of readWholeObject(source, 'shop.sql', { expected, signal, firstDelayMilliseconds: 1 }))
+    pieces.push(piece);
   return Buffer.concat(pieces);
 }
 
