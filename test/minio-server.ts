@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -118,5 +118,13 @@ export class MinioServer {
 }
 
 async function waitWhileItIsBuilt(): Promise<void> {
-  for (const until = Date.now() + 15 * 60_000; existsSync(MINIO_BUILDING) && Date.now() < until; ) await sleep(500);
+  for (const until = Date.now() + 15 * 60_000; isBeingBuilt() && Date.now() < until; ) await sleep(500);
+}
+
+function isBeingBuilt(): boolean {
+  try {
+    return process.kill(Number(readFileSync(MINIO_BUILDING, 'utf8')), 0);
+  } catch {
+    return false;
+  }
 }

@@ -79,5 +79,9 @@ const RULE =
 
 function invalid(address: string, why: string): HoldfastError {
   const shown = address.replace(/\/\/[^/]*@/, '//…@');
-  return new HoldfastError('invalid', 'storage-address-invalid', `${shown} does not name a place in a bucket. ${why}`);
+  return new HoldfastError(
+    'invalid',
+    'storage-address-invalid',
+    `The address ${shown} does not name a place in a bucket. ${why}`,
+  );
 }

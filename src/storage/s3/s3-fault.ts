@@ -42,7 +42,7 @@ export function s3Fault(error: unknown, attempt: S3Attempt): HoldfastError {
     return of('unavailable', 'storage-unreachable', message);
   }
   if (answer.status < 300) {
-    const message = `What the S3 server, or what stands between, answered at ${what} cannot be read (${answer.message.split('\n')[0]}). Try again later.`;
+    const message = `What the S3 server, or what stands between, answered at ${what} cannot be read (${describe(answer)}). Try again later.`;
     return of('unavailable', 'answer-unreadable', message);
   }
   const message = `The S3 server failed at ${what}: ${describe(answer)}. Nothing was lost; try again later, or ask the server's log.`;
@@ -82,6 +82,10 @@ function refusal({ name, status, message }: Answer, attempt: S3Attempt, what: st
 
 function misconfiguration(answer: Answer, attempt: S3Attempt): Reason | undefined {
   const { name, status, code, message } = answer;
+  if (name === 'InvalidBucketName') {
+    const text = `"${attempt.bucket}" is not a name that the S3 server of ${attempt.location} allows for a bucket. Correct it in the configuration.`;
+    return ['invalid', 's3-options-invalid', text];
+  }
   if (WRONG_REGION.has(name) || status === 301 || status === 307) {
     const there = answer.region === undefined ? '' : ` It is in ${answer.region}.`;
     const text = `The bucket "${attempt.bucket}" is in another region than the one that is set, or at another endpoint.${there} Correct \`region\` or \`endpoint\`.`;
@@ -140,7 +144,7 @@ function metadataOf(error: unknown): { httpStatusCode?: number } | undefined {
 }
 
 function describe({ name, message, status }: Answer): string {
-  const text = message === '' || message === name ? name : `${name}: ${message.split('\n')[0]}`;
+  const text = message === '' || message === name ? name : `${name}: ${message.split('\n')[0]?.replace(/\.$/, '')}`;
   return status === undefined ? text : `${status} ${text}`;
 }
 

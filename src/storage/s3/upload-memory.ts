@@ -13,10 +13,8 @@ export class UploadMemory {
       this.#free.pop();
       return largest;
     }
-    let size = SMALLEST;
-    while (size < length) size *= 4;
-    // Pages that nothing is written to cost nothing.
-    return Buffer.allocUnsafeSlow(size);
+    // Pages that nothing is written to cost nothing, so that a size may be ample.
+    return Buffer.allocUnsafeSlow(SIZES.find((size) => size >= length) ?? length * 2);
   }
 
   giveBack(buffer: Buffer): void {
@@ -33,8 +31,8 @@ export class UploadMemory {
   }
 }
 
-/** bytes; the sizes are this times 4, 16 … */
-const SMALLEST = 256 * 1024;
+/** Bytes: for the few of a small backup, and for a whole pack of usual settings. Steps between would be touched and left again. */
+const SIZES = [512 * 1024, 48 * 1024 * 1024];
 const MOST_FREE = 4;
 /** milliseconds */
 const KEPT_FOR = 10_000;

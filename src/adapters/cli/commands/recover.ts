@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { ConfigurationOverrides } from '../../../core/composition.ts';
 import type { Configuration, KeyConfiguration } from '../../../core/configuration.ts';
@@ -69,7 +68,7 @@ function overridesFrom(options: RecoverOptions): ConfigurationOverrides {
     throw usageError('key-file-missing', `There is no key file ${key.path}.`);
   }
   return {
-    ...(options.repository === undefined ? {} : { repository: resolve(options.repository) }),
+    ...(options.repository === undefined ? {} : { repository: options.repository }),
     ...keyOverride(key),
   };
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { MinioServer, SECRET_KEY, SKIP_WITHOUT_MINIO } from '../../../test/minio-server.ts';
-import { keepsTheContractOfStorages } from '../../../test/storage-contract.ts';
-import type { Storage } from '../../core/ports/storage.ts';
-import { openStorage } from './s3-storage.ts';
+import type { Storage } from '../src/core/ports/storage.ts';
+import { openStorage } from '../src/storage/s3/s3-storage.ts';
+import { MinioServer, SECRET_KEY, SKIP_WITHOUT_MINIO } from './minio-server.ts';
+import { keepsTheContractOfStorages } from './storage-contract.ts';
 
 describe('storage in a bucket', { skip: SKIP_WITHOUT_MINIO }, () => {
   let minio: MinioServer;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { MinioServer, SKIP_WITHOUT_MINIO } from '../../../test/minio-server.ts';
-import { type Fault, S3Proxy } from '../../../test/s3-proxy.ts';
-import { HoldfastError } from '../../core/errors.ts';
-import type { Storage } from '../../core/ports/storage.ts';
-import { Bucket } from './bucket.ts';
-import { openStorage } from './s3-storage.ts';
+import { HoldfastError } from '../src/core/errors.ts';
+import type { Storage } from '../src/core/ports/storage.ts';
+import { Bucket } from '../src/storage/s3/bucket.ts';
+import { openStorage } from '../src/storage/s3/s3-storage.ts';
+import { MinioServer, SKIP_WITHOUT_MINIO } from './minio-server.ts';
+import { type Fault, S3Proxy } from './s3-proxy.ts';
 
 describe('storage in a bucket behind a bad network', { skip: SKIP_WITHOUT_MINIO }, () => {
   let minio: MinioServer;
