@@ -23,6 +23,7 @@ export const COMMANDS: readonly CommandSummary[] = [
   { name: 'show', summary: 'show one backup and what is in it', load: () => import('./commands/show.ts') },
   { name: 'diff', summary: 'show what changed between two backups', load: () => import('./commands/diff.ts') },
   { name: 'find', summary: 'find files in backups', load: () => import('./commands/find.ts') },
+  { name: 'pull', summary: "download a developer's copy from a service", load: () => import('./commands/pull.ts') },
   { name: 'verify', summary: 'check that backups can be restored', load: () => import('./commands/verify.ts') },
   { name: 'drill', summary: 'prove by a restore that backups restore', load: () => import('./commands/drill.ts') },
   { name: 'repair', summary: 'mend what is damaged', load: () => import('./commands/repair.ts') },
