@@ -31,7 +31,13 @@ describe('archives of pg_dump that another tool keeps', { skip: SKIP_REASON }, (
     );
     archive = Buffer.from(await server.dump('shop', '--format=custom'), 'latin1');
     finishedFile(path.join(place, 'shop-2026-11-20.dump.gz'), gzipSync(archive));
-    const restored = execFileSync(path.join(server.programs, 'pg_restore'), ['--file=-'], { input: archive });
+    const restored = execFileSync(
+      path.join(server.programs, 'pg_restore'),
+      ['--no-owner', '--no-tablespaces', '--file=-'],
+      {
+        input: archive,
+      },
+    );
     sql = withoutKeys(restored.toString());
   });
 
@@ -54,11 +60,11 @@ describe('archives of pg_dump that another tool keeps', { skip: SKIP_REASON }, (
     assert.deepEqual(externalSnapshots.formats(shop()), { formats: ['sql', 'custom', 'bytes'], dialect: 'postgresql' });
     const plain = await externalSnapshots.open(shop(), newest, { signal, warn });
     assert.deepEqual([plain.format, plain.dialect], ['sql', 'postgresql']);
-    assert.equal(withoutKeys((await gather(plain.bytes())).toString()), sql);
+    assert.ok(withoutKeys((await gather(plain.bytes())).toString()) === sql);
     const custom = await externalSnapshots.open(shop(), newest, { choice: { format: 'custom' }, signal, warn });
     assert.ok((await gather(custom.bytes())).equals(archive));
     await assert.rejects(externalSnapshots.open(shop(), newest, { choice: { format: 'tar' }, signal, warn }), {
-      code: 'format-not-offered',
+      code: 'download-choice-invalid',
     });
     const tables = { format: 'sql' as const, tables: ['items'] };
     await assert.rejects(externalSnapshots.open(shop(), newest, { choice: tables, signal, warn }), {
@@ -95,8 +101,9 @@ describe('archives of pg_dump that another tool keeps', { skip: SKIP_REASON }, (
         const choice = { format };
         const material = await service.download?.({ backup, chain: chain.links, choice, signal, warn });
         const given = (await gather(material?.bytes() ?? assert.fail())).toString('latin1');
-        assert.equal(format === 'sql' ? withoutKeys(given) : given, expected);
+        assert.ok((format === 'sql' ? withoutKeys(given) : given) === expected, format);
         assert.equal(material?.length, format === 'sql' ? undefined : archive.length);
+        assert.equal(material?.acceptsRanges, format === 'custom');
         await chain.close();
       }
     } finally {

@@ -21,7 +21,7 @@ describe('what the first bytes of a backup say that it is', () => {
       contentOf(head, 'auto'),
     );
     assert.deepEqual(contents, [
-      ...['postgresql-sql', 'postgresql-sql', 'postgresql-sql', 'mysql-sql', 'mysql-sql'],
+      ...['postgresql-sql', 'postgresql-sql', 'bytes', 'mysql-sql', 'mysql-sql'],
       ...['postgresql-archive', 'sqlite', 'tar', 'bytes'],
     ]);
     assert.equal(contentOf(sqlOf('CREATE TABLE t (x int); -- PostgreSQL database dump'), 'auto'), 'bytes');

@@ -73,12 +73,21 @@ function detected(head: Uint8Array): Content {
   if (start.startsWith('PGDMP')) return 'postgresql-archive';
   if (start.startsWith('SQLite format 3\0')) return 'sqlite';
   if (start.slice(257, 262) === 'ustar') return 'tar';
-  if (!isText(head)) return 'bytes';
-  if (/^\s*(--[^\n]*\n|\\restrict [^\n]*\n|\s)*-- PostgreSQL database (cluster )?dump/.test(start))
-    return 'postgresql-sql';
-  if (/^\s*(\/\*M?!\d+[^\n]*\n|\s)*-- (MySQL|MariaDB) dump/.test(start)) return 'mysql-sql';
-  return 'bytes';
+  return isText(head) ? (dumpIn(start) ?? 'bytes') : 'bytes';
 }
+
+/** A dump of a whole server (pg_dumpall) is none: it connects to one database after the other, which no seal can hold together. */
+function dumpIn(text: string): Content | undefined {
+  for (const line of text.split(/\r?\n/, MOST_LINES)) {
+    if (line === '-- PostgreSQL database dump') return 'postgresql-sql';
+    if (/^-- (MySQL|MariaDB) dump /.test(line)) return 'mysql-sql';
+    if (!/^(--.*|\/\*M?!\d+.*|\\restrict .*|\s*)$/.test(line)) return undefined;
+  }
+  return undefined;
+}
+
+/** Dumps say what they are in their first lines. */
+const MOST_LINES = 20;
 
 function isText(head: Uint8Array): boolean {
   return head.byteLength > 0 && !head.subarray(0, 4096).includes(0);

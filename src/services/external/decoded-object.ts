@@ -1,15 +1,10 @@
 import type { ObjectSource } from '../../core/ports/object-source.ts';
 import type { ExternalConfiguration } from './configuration.ts';
 import { type DecodedStream, decode } from './decoding/decode.ts';
+import type { DecodingKeys } from './decoding-keys.ts';
 import type { FoundBackup } from './finding/found-backup.ts';
 import { readWholeObject } from './objects/whole-object.ts';
 import { stepFailure } from './step-failure.ts';
-
-/** What decoding needs to know; each secret is asked for only if it is needed. */
-export interface DecodingKeys {
-  passphrase?: () => Promise<string>;
-  privateKey?: () => Promise<string>;
-}
 
 /**
  * The plain bytes of a backup in a bucket or folder. Every fault says which step it is of; an end without one means that every step

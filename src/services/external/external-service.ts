@@ -1,4 +1,5 @@
 import type { Backup } from '../../core/backup.ts';
+import { contentDownload, sha256Of, verifiedBytes } from '../../core/content-download.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { ChainLink } from '../../core/ports/chain-link.ts';
 import type { BackupContext, Service, ServiceBackup } from '../../core/ports/service.ts';
@@ -6,7 +7,7 @@ import type { DownloadContext, DownloadMaterial } from '../../core/ports/service
 import { parseExternalConfiguration } from './configuration.ts';
 import { testExternal } from './connection-test.ts';
 import { type Content, isContent, type Offer, offerOf } from './content-detection.ts';
-import { materialOf, type SqlOfArchive } from './material.ts';
+import { materialOf, type PlainBytes, type SqlOfArchive } from './material.ts';
 import { type OriginParts, Origins } from './origin.ts';
 import { Snapshots } from './snapshots.ts';
 
@@ -38,7 +39,7 @@ export function createExternalService(parts: ExternalServiceParts): Service {
     read: (chain, signal, options) => readStream(stream, chain, signal, options),
     downloads: { formats: ['bytes', 'sql', 'custom', 'sqlite', 'tar'] },
     downloadsOf: adoptedOffer,
-    download: (context) => downloadAdopted(context, stream, sqlOfArchive),
+    download: (context) => downloadAdopted(context, sqlOfArchive),
     test: (context) => testExternal(context, origins),
     ...(stream.drill === undefined ? {} : { drill: stream.drill.bind(stream) }),
     ...(stream.parseAssertions === undefined ? {} : { parseAssertions: stream.parseAssertions.bind(stream) }),
@@ -82,13 +83,21 @@ function contentOfAdopted({ external }: Backup): Content {
 
 async function downloadAdopted(
   { backup, chain, choice, signal }: DownloadContext,
-  stream: Service,
   sqlOfArchive: SqlOfArchive,
 ): Promise<DownloadMaterial> {
-  const bytes = () => readStream(stream, chain, signal);
-  const plain = {
-    ...{ content: contentOfAdopted(backup), bytes, head: () => firstBytes(bytes()) },
-    ...{ length: backup.size, sha256: backup.checksum.replace(/^sha256:/, '') },
+  const reader = chain.at(-1)?.reader;
+  if (reader === undefined) throw new HoldfastError('internal', 'chain-empty', 'No snapshot was given to read from.');
+  const sha256 = sha256Of(backup.checksum);
+  const what = {
+    ...{ reader, length: backup.size, name: `the bytes of backup ${backup.id}`, signal },
+    ...(sha256 === undefined ? {} : { sha256 }),
+  };
+  const beginning = { offset: 0, length: Math.min(HEAD, backup.size) };
+  const plain: PlainBytes = {
+    content: contentOfAdopted(backup),
+    head: () => gathered(verifiedBytes(what, beginning)),
+    bytes: () => verifiedBytes(what),
+    download: (kind) => contentDownload({ ...kind, ...what }),
   };
   return materialOf(plain, choice, { sqlOfArchive, signal });
 }
@@ -104,7 +113,11 @@ function readStream(
   throw new HoldfastError('internal', 'stream-unreadable', 'The service that keeps adopted backups reads none.');
 }
 
-async function firstBytes(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  for await (const piece of source) return Uint8Array.from(piece.subarray(0, 4096));
-  return new Uint8Array();
+/** Enough to see which version wrote an archive. Bytes. */
+const HEAD = 64;
+
+async function gathered(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of source) pieces.push(Uint8Array.from(piece));
+  return Buffer.concat(pieces);
 }

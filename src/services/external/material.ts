@@ -1,4 +1,4 @@
-import { HoldfastError } from '../../core/errors.ts';
+import { requireChoice } from '../../core/download-choice.ts';
 import type { DownloadChoice, DownloadFormat, DownloadMaterial } from '../../core/ports/service-download.ts';
 import { type Content, offerOf } from './content-detection.ts';
 
@@ -14,10 +14,11 @@ export interface PlainBytes {
   /** The first bytes, which are among those of `bytes` too. */
   head(): Promise<Uint8Array>;
   bytes(): AsyncIterable<Uint8Array>;
-  /** Where they are known: of the bytes as they are. */
-  length?: number;
-  sha256?: string;
+  /** The bytes as they are, where more is known of them than their order. */
+  download?(kind: DownloadKind): DownloadMaterial;
 }
+
+export type DownloadKind = Pick<DownloadMaterial, 'format' | 'dialect' | 'mediaType' | 'fileExtension'>;
 
 const KINDS: Record<DownloadFormat, { mediaType: string; fileExtension: string }> = {
   sql: { mediaType: 'application/sql; charset=utf-8', fileExtension: '.sql' },
@@ -31,30 +32,23 @@ const KINDS: Record<DownloadFormat, { mediaType: string; fileExtension: string }
 
 /**
  * What a download of plain bytes is; without a choice, what they are best given as.
- * @throws HoldfastError `format-not-offered` (unsupported), `download-choice-invalid` (invalid): parts of it cannot be chosen
+ * @throws HoldfastError `download-choice-invalid` (invalid): it is not that, or parts of it cannot be chosen
  */
 export function materialOf(
   plain: PlainBytes,
   choice: DownloadChoice | undefined,
   { sqlOfArchive, signal }: { sqlOfArchive: SqlOfArchive; signal: AbortSignal },
 ): DownloadMaterial {
-  const { content, length, sha256 } = plain;
+  const { content } = plain;
   const { formats, dialect } = offerOf(content);
-  const format = choice?.format ?? formats[0] ?? 'bytes';
-  if (!formats.includes(format)) throw notOffered(format, formats);
-  if ((choice?.tables ?? choice?.paths ?? []).length > 0) throw wholeOnly();
-  const common = {
-    ...{ format, ...KINDS[format], isReproducible: true, acceptsRanges: false },
-    ...(format === 'sql' && dialect !== undefined ? { dialect } : {}),
-  };
+  const { format, ...parts } = choice ?? { format: formats[0] ?? 'bytes' };
+  requireChoice({ format, ...parts }, "another tool's backup", formats);
+  const kind = { format, ...(format === 'sql' && dialect !== undefined ? { dialect } : {}), ...KINDS[format] };
+  // pg_restore makes a new key for \restrict each time, and another version of it may write other SQL.
   if (content === 'postgresql-archive' && format === 'sql')
-    return { ...common, bytes: () => sqlFrom(plain, sqlOfArchive, signal) };
-  return {
-    ...common,
-    ...(length === undefined ? {} : { length }),
-    ...(sha256 === undefined ? {} : { sha256 }),
-    bytes: () => plain.bytes(),
-  };
+    return { ...kind, isReproducible: false, acceptsRanges: false, bytes: () => sqlFrom(plain, sqlOfArchive, signal) };
+  if (plain.download !== undefined) return plain.download(kind);
+  return { ...kind, isReproducible: true, acceptsRanges: false, bytes: () => plain.bytes() };
 }
 
 async function* sqlFrom(
@@ -63,14 +57,4 @@ async function* sqlFrom(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   yield* sqlOfArchive(plain.bytes(), await plain.head(), signal);
-}
-
-function notOffered(format: DownloadFormat, formats: readonly DownloadFormat[]): HoldfastError {
-  const message = `This backup cannot be downloaded as ${format}. It can be had as ${formats.join(', ')}.`;
-  return new HoldfastError('unsupported', 'format-not-offered', message, { details: { format, formats } });
-}
-
-function wholeOnly(): HoldfastError {
-  const message = 'Backups of other tools are given whole: `tables` and `path` cannot be chosen of them.';
-  return new HoldfastError('invalid', 'download-choice-invalid', message);
 }

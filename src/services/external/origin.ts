@@ -5,8 +5,9 @@ import {
   type PassphraseConfiguration,
   parseExternalConfiguration,
 } from './configuration.ts';
-import { type DecodingKeys, openDecodedObject } from './decoded-object.ts';
+import { openDecodedObject } from './decoded-object.ts';
 import type { DecodedStream } from './decoding/decode.ts';
+import type { DecodingKeys } from './decoding-keys.ts';
 import { findInElasticsearch } from './finding/elasticsearch.ts';
 import type { FoundBackup } from './finding/found-backup.ts';
 import { findByListing } from './finding/listing.ts';

@@ -1,6 +1,6 @@
-import type { DecodingKeys } from './decoded-object.ts';
 import { type DecodedStream, decode } from './decoding/decode.ts';
 import { ResticRepository } from './decoding/restic-repository.ts';
+import type { DecodingKeys } from './decoding-keys.ts';
 import { type FoundBackup, newestFirst, snapshotId } from './finding/found-backup.ts';
 import type { ResticConfiguration } from './source-schema.ts';
 import { inStep, StepFault, stepFailure } from './step-failure.ts';

@@ -2,6 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import { feed } from './archive-reading.ts';
 import { findClientTools } from './client-tools.ts';
 import { inheritedEnvironment } from './connection.ts';
+import { ALONE } from './download.ts';
 import { toolFailure } from './tool-failure.ts';
 import { startTool } from './tool-process.ts';
 
@@ -19,7 +20,7 @@ export async function* sqlOfForeignArchive(
   const tools = await findClientTools(oldestReader(head));
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
-  const tool = startTool(tools.program('pg_restore'), ['--file=-'], {
+  const tool = startTool(tools.program('pg_restore'), [...ALONE, '--file=-'], {
     environment: { ...inheritedEnvironment(), LC_ALL: 'C' },
     signal: both,
     name: 'pg_restore',
