@@ -82,7 +82,8 @@ async function externalService(configuration: Configuration): Promise<Service> {
     stream: createStreamService(),
     resolveSecret: resolve,
     openBucket: async (bucket) =>
-      (await import('./storage/s3/s3-object-source.ts')).openS3ObjectSource(bucket, resolve),
+      // A developer waits for the answer: fewer attempts than a repository makes.
+      (await import('./storage/s3/s3-object-source.ts')).openS3ObjectSource({ ...bucket, attempts: 4 }, resolve),
     sqlOfArchive: async function* (source, head, signal) {
       const { sqlOfForeignArchive } = await import('./services/postgresql/foreign-archive.ts');
       yield* sqlOfForeignArchive(source, head, signal);

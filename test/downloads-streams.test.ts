@@ -57,7 +57,9 @@ describe('downloads of streams, databases of SQLite and documents', { timeout: 6
       { offset: -1, length: 1 },
       { offset: 0.5, length: 1 },
     ])
-      await assert.rejects(downloaded(service, managed.repository, backup, { format }, range), { code: 'range-invalid' });
+      await assert.rejects(downloaded(service, managed.repository, backup, { format }, range), {
+        code: 'range-invalid',
+      });
   }
 
   test('streams of any size come whole, and from any byte on', async () => {

@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Resource } from '../src/core/resource.ts';
 import { FolderSource } from '../src/services/external/objects/folder-source.ts';
+import { processes } from './decoding-rig.ts';
 import { endGpg, externalResource, externalService, finishedFile, gpgOf, plainDump } from './external-rig.ts';
 import { DAY, gather, openManagedApplication, temporaryFolder } from './managed-application.ts';
+
+function linkOf(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return '';
+  }
+}
 
 const signal = new AbortController().signal;
 const warn = () => undefined;
@@ -212,6 +221,28 @@ describe('backups of another tool in a folder', () => {
       await managed.application.close();
       await remove();
     }
+  });
+
+  it('leave no file open and no process behind, whoever goes away when', async () => {
+    const { externalSnapshots } = externalService();
+    const [newest] = (await externalSnapshots?.list(shop(), { limit: 1, signal })) ?? [];
+    assert.ok(newest && externalSnapshots);
+    const unread = new AbortController();
+    await externalSnapshots.open(shop(), newest, { signal: unread.signal, warn });
+    unread.abort();
+    const half = new AbortController();
+    const material = await externalSnapshots.open(shop(), newest, { signal: half.signal, warn });
+    for await (const _piece of material.bytes()) break;
+    const late = new AbortController();
+    const begun = (await externalSnapshots.open(shop(), newest, { signal: late.signal, warn })).bytes();
+    await begun[Symbol.asyncIterator]().next();
+    late.abort();
+    await assert.rejects(async () => externalSnapshots.open(shop(), newest, { signal: AbortSignal.abort(), warn }));
+    const left = () => [
+      ...readdirSync('/proc/self/fd').filter((fd) => linkOf(`/proc/self/fd/${fd}`).startsWith(folder)),
+      ...processes().filter(({ parent, text }) => parent === process.pid && text.includes('holdfast-gpg')),
+    ];
+    while (left().length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
   });
 
   it('are tested step by step', async () => {

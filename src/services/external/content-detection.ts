@@ -20,6 +20,9 @@ const OFFERS: Record<Content, Offer> = {
   bytes: { formats: ['bytes'] },
 };
 
+/** What is not known yet is SQL until it is seen: a download that fails is better than one that has no seal and needs one. */
+export const ANY_OFFER: Offer = { formats: ['sql', 'custom', 'sqlite', 'tar', 'bytes'] };
+
 /** Before anything was looked into. */
 const CONFIGURED: Record<Exclude<ConfiguredContent, 'auto'>, Offer> = {
   postgresql: OFFERS['postgresql-archive'],

@@ -6,7 +6,7 @@ import type { BackupContext, Service, ServiceBackup } from '../../core/ports/ser
 import type { DownloadContext, DownloadMaterial } from '../../core/ports/service-download.ts';
 import { parseExternalConfiguration } from './configuration.ts';
 import { testExternal } from './connection-test.ts';
-import { type Content, isContent, type Offer, offerOf } from './content-detection.ts';
+import { ANY_OFFER, type Content, isContent, type Offer, offerOf } from './content-detection.ts';
 import { materialOf, type PlainBytes, type SqlOfArchive } from './material.ts';
 import { type OriginParts, Origins } from './origin.ts';
 import { Snapshots } from './snapshots.ts';
@@ -37,7 +37,7 @@ export function createExternalService(parts: ExternalServiceParts): Service {
     backup: (context) => adopt(context, snapshots),
     restore: (context) => stream.restore(context),
     read: (chain, signal, options) => readStream(stream, chain, signal, options),
-    downloads: { formats: ['bytes', 'sql', 'custom', 'sqlite', 'tar'] },
+    downloads: ANY_OFFER,
     downloadsOf: adoptedOffer,
     download: (context) => downloadAdopted(context, sqlOfArchive),
     test: (context) => testExternal(context, origins),

@@ -2,7 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { ExternalSnapshot, ExternalSnapshots } from '../../core/ports/external-snapshots.ts';
 import type { DownloadChoice, DownloadMaterial } from '../../core/ports/service-download.ts';
 import type { Resource } from '../../core/resource.ts';
-import { type Content, configuredOffer, contentOf, type Offer, offerOf } from './content-detection.ts';
+import { ANY_OFFER, type Content, configuredOffer, contentOf, type Offer, offerOf } from './content-detection.ts';
 import type { DecodedStream } from './decoding/decode.ts';
 import type { FoundBackup } from './finding/found-backup.ts';
 import { materialOf, type SqlOfArchive } from './material.ts';
@@ -16,6 +16,8 @@ interface Known {
   /** Of the last listing, by id. */
   found: ReadonlyMap<string, FoundBackup>;
   content?: Content;
+  /** Which one was looked into to learn that, though it may not have been possible. */
+  lookedInto?: string;
 }
 
 /** An opened backup of another tool. */
@@ -41,7 +43,8 @@ export class Snapshots implements ExternalSnapshots {
   ): Promise<readonly ExternalSnapshot[]> {
     const found = await this.#find(resource, limit, signal);
     const [newest] = found;
-    if (newest !== undefined && this.#remembered(resource).content === undefined)
+    const { content, lookedInto } = this.#remembered(resource);
+    if (newest !== undefined && content === undefined && lookedInto !== newest.id)
       await this.#learnContent(resource, newest, signal);
     return found.map(({ key: _key, ...snapshot }) => snapshot);
   }
@@ -65,7 +68,7 @@ export class Snapshots implements ExternalSnapshots {
     const { content } = configurationOf(resource);
     const known = this.#remembered(resource).content;
     if (known !== undefined) return offerOf(known);
-    return content === 'auto' ? offerOf('bytes') : configuredOffer(content);
+    return content === 'auto' ? ANY_OFFER : configuredOffer(content);
   }
 
   /** Opens one as it is inside. An abort ends all that was begun, whether anybody reads or not. */
@@ -109,6 +112,7 @@ export class Snapshots implements ExternalSnapshots {
 
   /** What cannot be opened now is no fault of a listing; whoever opens it is told. */
   async #learnContent(resource: Resource, newest: FoundBackup, signal: AbortSignal): Promise<void> {
+    this.#remember(resource, { lookedInto: newest.id });
     if (configurationOf(resource).content === 'bytes') return;
     const looking = new AbortController();
     const both = AbortSignal.any([signal, looking.signal]);
@@ -127,7 +131,7 @@ export class Snapshots implements ExternalSnapshots {
     return known?.configuration === configuration ? known : { configuration, found: new Map() };
   }
 
-  #remember(resource: Resource, news: Partial<Pick<Known, 'found' | 'content'>>): void {
+  #remember(resource: Resource, news: Partial<Omit<Known, 'configuration'>>): void {
     this.#known.set(resource.id, { ...this.#remembered(resource), ...news });
   }
 }
