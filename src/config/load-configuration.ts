@@ -106,7 +106,7 @@ function repositoryOf(
     cipher = 'aes-256-gcm',
     codec = 'zstd',
     zstdLevel = 3,
-    workers = Math.min(8, availableParallelism()),
+    workers = Math.min(storage.kind === 's3' ? 4 : 8, availableParallelism()),
   } = file.repository ?? {};
   return {
     id: 'default',

@@ -33,3 +33,30 @@ test('a resource may name any secret but those that open repositories', async (c
     await assert.rejects(resolve(own), { code: 'secret-not-for-resources', kind: 'denied' }, own);
   await assert.rejects(resolve('env:NOWHERE'), { code: 'secret-missing' });
 });
+
+test('a resource may not name the secrets of a bucket that holds a repository or a copy', async () => {
+  const workingFolder = '/nowhere';
+  const environment = {
+    HOLDFAST_REPOSITORY: 's3://bucket',
+    AWS_SECRET_ACCESS_KEY: 'x',
+    ANOTHER: 'y',
+  };
+  const ambient = createServiceSecretResolver(await loadConfiguration({ environment, workingFolder }), environment);
+  await assert.rejects(ambient('env:AWS_SECRET_ACCESS_KEY'), { code: 'secret-not-for-resources' });
+  assert.equal(await ambient('env:ANOTHER'), 'y');
+
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-secrets-'));
+  const secret = path.join(folder, 'secret');
+  await writeFile(secret, 'x');
+  const file = path.join(folder, 'holdfast.yaml');
+  const place = `{ bucket: b-b, accessKeyId: env:ANOTHER, secretAccessKey: "file:${folder}/./secret" }`;
+  await writeFile(file, `copies:\n  - id: c\n    s3: ${place}\n`);
+  const named = createServiceSecretResolver(
+    await loadConfiguration({ file, environment: {}, workingFolder }),
+    environment,
+  );
+  await assert.rejects(named('env:ANOTHER'), { code: 'secret-not-for-resources' });
+  await assert.rejects(named(`file:${secret}`), { code: 'secret-not-for-resources' });
+  assert.equal(await named('env:AWS_SECRET_ACCESS_KEY'), 'x');
+  await rm(folder, { recursive: true });
+});

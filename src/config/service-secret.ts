@@ -39,7 +39,9 @@ export function createServiceSecretResolver(
 function secretsOfStorage({ kind, options }: Configuration['repositories'][number]['storage']): string[] {
   if (kind !== 's3') return [];
   const { accessKeyId, secretAccessKey, sessionToken } = options;
-  const named = [accessKeyId, secretAccessKey, sessionToken].filter((reference) => typeof reference === 'string');
+  const named = [accessKeyId, secretAccessKey, sessionToken]
+    .filter((reference) => typeof reference === 'string')
+    .map((reference) => (reference.startsWith('file:') ? `file:${path.resolve(reference.slice(5))}` : reference));
   return named.length > 0 ? named : ['env:AWS_ACCESS_KEY_ID', 'env:AWS_SECRET_ACCESS_KEY', 'env:AWS_SESSION_TOKEN'];
 }
 

@@ -59,11 +59,11 @@ function inBucket(
 
 /** Credentials have no place in an address: it is seen in lists of processes and histories of shells. */
 function settingsOf(address: string): Partial<S3Settings> & { bucket: string } {
-  const url = URL.parse(address);
-  if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') throw invalid(address, RULE);
-  const settings: Record<string, unknown> = { bucket: url.host };
-  if (url.pathname.length > 1) settings.prefix = url.pathname;
-  for (const [name, value] of url.searchParams) {
+  const [, bucket, prefix, query] = ADDRESS.exec(address) ?? [];
+  if (bucket === undefined) throw invalid(address, RULE);
+  const settings: Record<string, unknown> = { bucket };
+  if (prefix !== undefined && prefix !== '/') settings.prefix = prefix;
+  for (const [name, value] of new URLSearchParams(query)) {
     if (name === 'endpoint' || name === 'region') settings[name] = value;
     else if (name === 'pathStyle' && /^(true|false)$/.test(value)) settings[name] = value === 'true';
     else throw invalid(address, RULE);
@@ -74,11 +74,12 @@ function settingsOf(address: string): Partial<S3Settings> & { bucket: string } {
   throw invalid(address, `Its ${issue?.path.join('.')} should be ${issue?.message}.`);
 }
 
+const ADDRESS = /^s3:\/\/([^/?#@]+)(\/[^?#@]*)?(?:\?([^#]*))?$/;
 const RULE =
   'Write s3://bucket or s3://bucket/prefix, with ?endpoint=, ?region= and ?pathStyle=true after it where they are needed; credentials stand in the configuration or in the environment.';
 
 function invalid(address: string, why: string): HoldfastError {
-  const shown = address.replace(/\/\/[^/]*@/, '//…@');
+  const shown = address.replace(/\/\/.*@/, '//…@').replace(/\?.*/, '');
   return new HoldfastError(
     'invalid',
     'storage-address-invalid',

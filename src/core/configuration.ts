@@ -56,7 +56,7 @@ export interface RepositoryConfiguration {
   keyIsDefault: boolean;
   /** Only used when the repository is made. */
   settings: { cipher: 'aes-256-gcm' | 'aes-256-cbc'; codec: 'zstd' | 'gzip' | 'raw'; zstdLevel: number };
-  /** Worker threads; default: the machine's cores, at most 8. */
+  /** Worker threads; default: the machine's cores, at most 8, or 4 with a bucket, whose packs grow in memory. */
   workers: number;
 }
 
