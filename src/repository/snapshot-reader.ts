@@ -12,25 +12,24 @@ import { type LocatedChunk, planRanges } from './chunk-planner.ts';
 import type { ChunkReader } from './chunk-reader.ts';
 import { contentSegments, isLoss } from './content-list.ts';
 import { chunkMissing } from './missing-chunk.ts';
-import type { EngineTask, ReadChunks, ReadDespiteDamage } from './pipeline/engine-tasks.ts';
+import type { EngineTask, ReadDespiteDamage, ReadPieces } from './pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from './pipeline/messages.ts';
-import { ShortLivedMemory } from './pipeline/short-lived-memory.ts';
 import type { PoolSession } from './pipeline/task-pool.ts';
+import { readAhead } from './read-ahead.ts';
 import type { RepositoryParts } from './repository-parts.ts';
 import { decodeTreePage } from './tree-entry-codec.ts';
 import { decodeTreeIndex, isBelow, pagesHolding, type TreePage } from './tree-index.ts';
 
-/** Content is read ahead in windows of this many plain bytes, two of them at a time. */
-const WINDOW_BYTES = 8 * 1024 * 1024;
 /** Content up to this length is read without worker threads. */
 const SMALL_CONTENT = 1024 * 1024;
+/** Of chunks, where memory is short; bytes. */
+const SLICE = 128 * 1024;
 const ZEROS = new Uint8Array(65_536);
 
 export class EngineSnapshotReader implements SnapshotReader {
   readonly record: SnapshotRecord;
   readonly #parts: RepositoryParts;
   readonly #chunks: ChunkReader;
-  readonly #memory = new ShortLivedMemory(WINDOW_BYTES * 3);
   #session: PoolSession | undefined;
   #index: Promise<readonly TreePage[]> | undefined;
   #refreshed = false;
@@ -145,15 +144,34 @@ export class EngineSnapshotReader implements SnapshotReader {
 
   /** Pieces of a content in order, holes and unwanted parts included but not read. */
   async *#pieces(content: Content, from: number, until: number, despiteDamage: boolean): AsyncGenerator<Piece> {
-    let ahead: Promise<Piece[]> | undefined;
-    for await (const window of this.#windows(content, from, until, despiteDamage)) {
-      const current = this.#readWindow(window, despiteDamage);
-      // It is awaited one turn later; until then an error must not count as unhandled.
-      current.catch(() => undefined);
-      if (ahead !== undefined) yield* await ahead;
-      ahead = current;
+    const windows = this.#windows(content, from, until, despiteDamage);
+    const begun: { bytes: number; pieces: Promise<Piece[]> }[] = [];
+    let bytesBegun = 0;
+    readAhead.begin();
+    try {
+      for (let isEnd = false; ; ) {
+        while (!isEnd && (begun.length === 0 || bytesBegun + readAhead.windowBytes <= readAhead.share)) {
+          const { value: window } = await windows.next();
+          if (window === undefined) {
+            isEnd = true;
+            break;
+          }
+          const bytes = wantedBytes(window);
+          const pieces = this.#readWindow(window, despiteDamage);
+          // It is awaited turns later; until then an error must not count as unhandled.
+          pieces.catch(() => undefined);
+          begun.push({ bytes, pieces });
+          bytesBegun += bytes;
+        }
+        const next = begun.shift();
+        if (next === undefined) return;
+        yield* await next.pieces;
+        bytesBegun -= next.bytes;
+        readAhead.passed(next.bytes);
+      }
+    } finally {
+      readAhead.end();
     }
-    if (ahead !== undefined) yield* await ahead;
   }
 
   async *#windows(content: Content, from: number, until: number, despiteDamage: boolean): AsyncGenerator<WindowPart[]> {
@@ -168,7 +186,7 @@ export class EngineSnapshotReader implements SnapshotReader {
       window.push({ id: wanted ? id : null, length, offset: position, isMissing: missing === true });
       if (wanted) bytes += length;
       position += length;
-      if (bytes >= WINDOW_BYTES) {
+      if (bytes >= readAhead.windowBytes) {
         yield window;
         window = [];
         bytes = 0;
@@ -180,7 +198,7 @@ export class EngineSnapshotReader implements SnapshotReader {
 
   async #readWindow(window: readonly WindowPart[], despiteDamage: boolean): Promise<Piece[]> {
     const wanted = window.flatMap(({ id }, tag) => (id === null ? [] : [{ id, tag }]));
-    const total = window.reduce((sum, part) => sum + (part.id === null ? 0 : part.length), 0);
+    const total = wantedBytes(window);
     const lost = new Map<number, string>();
     let found: Map<number, Uint8Array>;
     try {
@@ -194,7 +212,6 @@ export class EngineSnapshotReader implements SnapshotReader {
       const [first] = [...lost.keys()].sort((a, b) => a - b);
       if (first !== undefined && !despiteDamage) throw rangeLost(error, window[first] as WindowPart);
     }
-    this.#memory.passed(total);
     return window.map((part, tag) => {
       const { id, length, isMissing } = part;
       if (isMissing) return new Piece(length, undefined, 'a part of it was lost before');
@@ -230,11 +247,9 @@ export class EngineSnapshotReader implements SnapshotReader {
     const found = new Map<number, Uint8Array>();
     const session = this.#open();
     const results = await Promise.all(
-      (await this.plan(wanted)).map((range) => session.run(ENGINE_MODULE, {}, { kind: 'read-chunks', range })),
+      (await this.plan(wanted)).map((range) => session.run(ENGINE_MODULE, {}, { kind: 'read-pieces', range })),
     );
-    for (const { bytes, tags, ends } of results as ReadChunks[]) {
-      for (const [index, tag] of tags.entries()) found.set(tag, bytes.subarray(ends[index - 1] ?? 0, ends[index]));
-    }
+    for (const { pieces } of results as ReadPieces[]) for (const { tag, bytes } of pieces) found.set(tag, bytes);
     return found;
   }
 
@@ -264,6 +279,10 @@ interface WindowPart {
   isMissing: boolean;
 }
 
+function wantedBytes(window: readonly WindowPart[]): number {
+  return window.reduce((sum, { id, length }) => sum + (id === null ? 0 : length), 0);
+}
+
 function rangeLost(error: HoldfastError, { offset, length }: WindowPart): HoldfastError {
   const message = `Bytes ${offset} to ${offset + length - 1} cannot be read: ${error.message}`;
   return new HoldfastError('damaged', error.code, message, {
@@ -277,7 +296,7 @@ class Piece {
   readonly length: number;
   /** Why the zeros are none of the content. */
   readonly lostBecause: string | undefined;
-  readonly #bytes: Uint8Array | undefined;
+  #bytes: Uint8Array | undefined;
 
   constructor(length: number, bytes: Uint8Array | undefined, lostBecause?: string) {
     this.length = length;
@@ -285,8 +304,20 @@ class Piece {
     this.#bytes = bytes;
   }
 
+  /** Gives what is wanted of it, once. */
   *bytes(begin: number, end: number): Generator<Uint8Array> {
-    if (this.#bytes !== undefined) yield this.#bytes.subarray(begin, end);
+    const bytes = this.#bytes;
+    if (bytes !== undefined && !readAhead.isCrowded) yield bytes.subarray(begin, end);
+    else if (bytes !== undefined) yield* this.#inSlices(begin, end);
     else for (let at = begin; at < end; at += ZEROS.length) yield ZEROS.subarray(0, Math.min(ZEROS.length, end - at));
+  }
+
+  /** Whoever takes pieces holds one or two of them; of fifty readers that would be a hundred whole chunks. */
+  *#inSlices(begin: number, end: number): Generator<Uint8Array> {
+    for (let at = begin; at < end; at += SLICE) {
+      const slice = this.#bytes?.slice(at, Math.min(at + SLICE, end));
+      if (at + SLICE >= end) this.#bytes = undefined;
+      if (slice !== undefined) yield slice;
+    }
   }
 }
