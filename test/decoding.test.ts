@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { Encrypter } from 'age-encryption';
+import { ownProcess } from '../src/process/process-owner.ts';
 import type { DecodeOptions } from '../src/services/external/decoding/decode.ts';
 import { contentOf, DecodingRig, inPieces, outputOf, PASSPHRASE, processes, SKIP_REASON } from './decoding-rig.ts';
 
@@ -259,6 +263,17 @@ describe('decoding backups of other tools', { skip: SKIP_REASON }, () => {
       assert.equal(length, large.length);
       assert.ok(most - before < 150_000_000, `${most - before} bytes more`);
     }
+  });
+
+  test('keys that a killed process left are removed by the next one, and those of a living one stay', async () => {
+    const [dead, alive] = await Promise.all(
+      ['dead', 'alive'].map((name) => mkdtemp(path.join(rig.folder, `holdfast-gpg-${name}-`))),
+    );
+    await writeFile(path.join(dead ?? '', 'holdfast-owner'), `${hostname()}:999999999:1`);
+    await writeFile(path.join(alive ?? '', 'holdfast-owner'), ownProcess());
+    assert.deepEqual(await rig.decoded(await rig.gpgSymmetric(CONTENT)), CONTENT);
+    assert.deepEqual(await rig.leftovers(), [path.basename(alive ?? '')]);
+    await rm(alive ?? '', { recursive: true });
   });
 
   test('a missing program is named, with the command that installs it', async () => {

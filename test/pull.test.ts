@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -72,6 +72,10 @@ class DownloadServer {
   #give(headers: IncomingMessage['headers'], response: ServerResponse): void {
     const offset = this.#offsetFor(headers);
     const length = this.content.length;
+    if (offset >= length) {
+      response.writeHead(416, { 'content-range': `bytes */${length}` }).end();
+      return;
+    }
     const range =
       offset === 0
         ? {}
@@ -240,6 +244,23 @@ describe('holdfast pull', () => {
     assert.ok((await readFile(file)).equals(CONTENT));
   });
 
+  test('a part that is whole already is fetched anew, and one of somebody else is left alone', async () => {
+    const file = path.join(folder, 'part');
+    await writeFile(`${file}.part`, CONTENT);
+    const foreign = await pull(['shop', '--output', file]);
+    assert.equal(foreign.code, 1);
+    assert.match(foreign.stderr, /part\.part exists and was left as it is/);
+    assert.ok((await readFile(`${file}.part`)).equals(CONTENT));
+    await writeFile(`${file}.part.json`, JSON.stringify({ request: `${url}/download/shop?`, etag: '"one"' }));
+    assert.equal((await pull(['shop', '--output', file])).code, 0);
+    assert.equal(server.requests[0]?.headers.range, `bytes=${CONTENT.length}-`);
+    assert.ok((await readFile(file)).equals(CONTENT));
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => name.startsWith('part')),
+      ['part'],
+    );
+  });
+
   test('leaves nothing where a file cannot be gone on with, or is not what was announced', async () => {
     const file = path.join(folder, 'nothing');
     const { 'repr-digest': _digest, ...kept } = server.announced;
@@ -316,7 +337,8 @@ describe('holdfast pull', () => {
     server.isStalling = true;
     server.announced = { etag: '"x"', 'accept-ranges': 'bytes', 'content-length': String(CONTENT.length + 1) };
     const child = holdfast.start(['pull', 'shop', '--output', file], { HOLDFAST_URL: url });
-    while (!existsSync(`${file}.part.json`)) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (!existsSync(`${file}.part`) || statSync(`${file}.part`).size === 0)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     child.kill('SIGINT');
     const [code] = (await once(child, 'close')) as [number];
     assert.equal(code, 130);

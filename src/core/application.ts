@@ -2,6 +2,7 @@ import type { ApiToken, AuditEvent, Principal, Role } from './access.ts';
 import type { AdoptionManager } from './adoption-manager.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
 import type { CopyManager } from './copy-overview.ts';
+import type { DownloadManager } from './download.ts';
 import type { DrillManager } from './drill-request.ts';
 import type { LogManager } from './log-overview.ts';
 import type { Operation, OperationKind, OperationStatus, Progress } from './operation.ts';
@@ -28,6 +29,7 @@ export interface Application {
   readonly adoptions: AdoptionManager;
   readonly restores: RestoreManager;
   readonly drills: DrillManager;
+  readonly downloads: DownloadManager;
   readonly resources: ResourceManager;
   readonly operations: OperationManager;
   readonly policies: PolicyManager;

@@ -7,6 +7,7 @@ import { CatalogueBackupManager } from './backup-manager.ts';
 import { Captures } from './captures.ts';
 import type { Configuration } from './configuration.ts';
 import { RepositoryCopyManager } from './copy-manager.ts';
+import { CatalogueDownloadManager } from './download-manager.ts';
 import { CatalogueDrillManager } from './drill-manager.ts';
 import { checkHealth } from './health-check.ts';
 import { HookedWork } from './hooked-work.ts';
@@ -26,6 +27,7 @@ import type { HookRunner } from './ports/hook-runner.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { Service } from './ports/service.ts';
+import type { SqlSealer } from './ports/sql-sealer.ts';
 import type { OperationRunner, WorkQueue } from './ports/work-queue.ts';
 import { RecentChains } from './recent-chains.ts';
 import { type OpenRepository, RepositoryRegistry } from './repository-registry.ts';
@@ -46,6 +48,7 @@ export interface ApplicationParts {
   queue: WorkQueue;
   notifier: Notifier;
   hooks?: HookRunner;
+  sealer?: SqlSealer;
   clock: Clock;
   logger: Logger;
   version: string;
@@ -111,6 +114,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     adoptions,
     restores,
     drills,
+    downloads: new CatalogueDownloadManager(context, parts.version),
     resources: new CatalogueResourceManager(context, () => void captures.reload()),
     operations: new CatalogueOperationManager(context),
     policies,

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, link, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, link, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError, messageOf, systemErrorCode } from '../../../core/errors.ts';
@@ -23,7 +23,8 @@ export interface FilePull {
 /** What lies beside an unfinished file. */
 interface Unfinished {
   request: string;
-  etag: string;
+  /** null where it cannot be gone on with. */
+  etag: string | null;
 }
 
 const MOST_TRIES = 5;
@@ -39,7 +40,7 @@ const PAUSE_MILLISECONDS = 500;
 export async function pullToFile(pull: FilePull): Promise<{ bytes: number; hasDigest: boolean; content: Content }> {
   const part = `${pull.file}.part`;
   if (!pull.overwrite && (await sizeOf(pull.file)) !== undefined) throw exists(pull.file);
-  const file = await openPart(part);
+  const file = await openPart(part, pull.request);
   try {
     const whole = await fill(file, part, pull);
     await file.sync();
@@ -54,6 +55,7 @@ export async function pullToFile(pull: FilePull): Promise<{ bytes: number; hasDi
 }
 
 async function fill(file: FileHandle, part: string, pull: FilePull) {
+  let cut: HoldfastError | undefined;
   for (let [tries, best] = [1, -1]; ; tries++) {
     const begun = await unfinished(part, pull.request);
     if (begun !== undefined && tries === 1) pull.onResume(begun.offset);
@@ -64,7 +66,9 @@ async function fill(file: FileHandle, part: string, pull: FilePull) {
       if (size > best) tries = 1;
       best = Math.max(best, size);
       const isPassing = error instanceof HoldfastError && PASSING.has(error.code);
-      if (!isPassing || size <= 0 || tries >= MOST_TRIES) throw error;
+      if (isPassing && error.code === 'download-cut') cut = error;
+      // That nobody answers any more says less than that there was content.
+      if (!isPassing || size <= 0 || tries >= MOST_TRIES) throw isPassing ? (cut ?? error) : error;
       await sleep(PAUSE_MILLISECONDS * tries, undefined, { signal: pull.signal }).catch(() => undefined);
       pull.signal.throwIfAborted();
     }
@@ -79,7 +83,7 @@ async function attempt(
   begun: { offset: number; etag: string } | undefined,
   pull: FilePull,
 ): Promise<{ bytes: number; hasDigest: boolean; content: Content }> {
-  const content = await fetched(part, begun, pull);
+  const content = await fetched(begun, pull);
   if (content.offset !== (begun?.offset ?? 0) && content.offset !== 0) throw strangeRange();
   const verified = new VerifiedContent();
   if (content.offset === 0) await begin(file, part, content, pull.request);
@@ -99,30 +103,22 @@ async function attempt(
 }
 
 /** Where the server has nothing behind what is there, the beginning is asked for again. */
-async function fetched(
-  part: string,
-  begun: { offset: number; etag: string } | undefined,
-  pull: FilePull,
-): Promise<Content> {
+async function fetched(begun: { offset: number; etag: string } | undefined, pull: FilePull): Promise<Content> {
   try {
     return await pull.fetch(begun);
   } catch (error) {
     if (begun === undefined || !(error instanceof HoldfastError) || error.details.status !== 416) throw error;
-    await forget(part);
     return pull.fetch();
   }
 }
 
 async function begin(file: FileHandle, part: string, content: Content, request: string): Promise<void> {
-  await rm(`${part}.json`, { force: true });
   await file.truncate(0);
-  if (content.etag === undefined || !content.acceptsRanges) return;
-  const note = await open(`${part}.json`, 'w', 0o600);
-  try {
-    await note.writeFile(JSON.stringify({ request, etag: content.etag } satisfies Unfinished));
-  } finally {
-    await note.close();
-  }
+  await note(part, { request, etag: content.acceptsRanges ? (content.etag ?? null) : null });
+}
+
+async function note(part: string, what: Unfinished): Promise<void> {
+  await writeFile(`${part}.json`, JSON.stringify(what), { mode: 0o600 });
 }
 
 async function writeAll(file: FileHandle, piece: Uint8Array, position: number): Promise<void> {
@@ -134,19 +130,23 @@ async function writeAll(file: FileHandle, piece: Uint8Array, position: number): 
 
 /** What an earlier pull of the same left. */
 async function unfinished(part: string, request: string): Promise<{ offset: number; etag: string } | undefined> {
-  const offset = (await sizeOf(part)) ?? 0;
-  if (offset === 0) return undefined;
-  try {
-    const note = JSON.parse(await readFile(`${part}.json`, 'utf8')) as Partial<Unfinished>;
-    if (note.request === request && typeof note.etag === 'string') return { offset, etag: note.etag };
-  } catch (error) {
-    if (!(error instanceof SyntaxError) && systemErrorCode(error) !== 'ENOENT') throw error;
-  }
-  return undefined;
+  const [noted, offset = 0] = [await noteOf(part), await sizeOf(part)];
+  if (noted?.request !== request || typeof noted.etag !== 'string' || offset === 0) return undefined;
+  return { offset, etag: noted.etag };
 }
 
 async function canGoOn(part: string): Promise<boolean> {
-  return (await sizeOf(`${part}.json`)) !== undefined;
+  return typeof (await noteOf(part))?.etag === 'string';
+}
+
+async function noteOf(part: string): Promise<Partial<Unfinished> | undefined> {
+  try {
+    return JSON.parse(await readFile(`${part}.json`, 'utf8')) as Partial<Unfinished>;
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 async function publish(part: string, { file, overwrite }: FilePull): Promise<void> {
@@ -177,13 +177,13 @@ async function sizeOf(file: string): Promise<number | undefined> {
   }
 }
 
-async function openPart(part: string): Promise<FileHandle> {
+async function openPart(part: string, request: string): Promise<FileHandle> {
+  const isThere = (await sizeOf(part)) !== undefined;
+  if (isThere && (await noteOf(part)) === undefined) throw exists(part);
   try {
+    if (!isThere) await note(part, { request, etag: null });
     // Neither truncated, because it may be gone on with, nor in append mode, which would ignore positions.
-    return await open(part, 'r+').catch((error: unknown) => {
-      if (systemErrorCode(error) === 'ENOENT') return open(part, 'wx+', 0o600);
-      throw error;
-    });
+    return await open(part, isThere ? 'r+' : 'wx+', 0o600);
   } catch (error) {
     throw new HoldfastError('invalid', 'output-unwritable', `The output cannot be written: ${messageOf(error)}.`);
   }

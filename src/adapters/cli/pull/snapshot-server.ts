@@ -143,7 +143,7 @@ async function* bytesOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): 
 
 /** @param how for people: `the connection broke` */
 export function cutOff(how: string, cause?: unknown): HoldfastError {
-  const message = `The download is not whole: ${how}. Nothing of it counts; run the command again.`;
+  const message = `The download is not whole: ${how}. Do not use what came of it; run the command again.`;
   return new HoldfastError('damaged', 'download-cut', message, { cause });
 }
 

@@ -42,7 +42,7 @@ const MOST_BYTES = 2 ** 42;
 
 /**
  * Decrypts and decompresses. Returns when the first plain bytes are there, so that a wrong passphrase is known by then (but for
- * openssl, which cannot tell; see docs/external.md). Who does not read to the end closes the stream, or aborts.
+ * openssl, which cannot tell; see docs/external-decoding.md). Who does not read to the end closes the stream, or aborts.
  *
  * @param source its `return()` is called when nothing more of it is wanted
  * @throws HoldfastError `external-key-wrong` (wrong-key), `external-backup-damaged` (damaged), `external-backup-too-large`

@@ -1,16 +1,17 @@
+import { HoldfastError } from '../../../core/errors.ts';
 import { type ChildEnd, plainEnvironment, startChild } from '../../../process/child-process.ts';
 import { damaged, toolKilled, toolMissing } from './decoding-faults.ts';
 import type { Compression } from './detection.ts';
 import { throughProcess } from './process-stage.ts';
 
-/** More than `xz -9` needs; what asks for more is no backup. Bytes. */
-const XZ_MEMORY = 1 << 30;
+/** Mebibytes that a decoder may take: `xz -9` needs 65, `zstd --long=30` a thousand. */
+const MOST_MEMORY = 1024;
 
 /** The programs themselves: unlike the decoders of Node.js they tell when something else follows what they understood. */
 const PROGRAMS: Readonly<Record<Exclude<Compression, 'none'>, Program>> = {
   gzip: { program: 'gzip', args: ['-dc'], package: 'gzip' },
-  zstd: { program: 'zstd', args: ['-dcq'], package: 'zstd' },
-  xz: { program: 'xz', args: ['-dc', `--memlimit-decompress=${XZ_MEMORY}`], package: 'xz-utils' },
+  zstd: { program: 'zstd', args: ['-dcq', `--memory=${MOST_MEMORY}MB`], package: 'zstd' },
+  xz: { program: 'xz', args: ['-dc', `--memlimit-decompress=${MOST_MEMORY}MiB`], package: 'xz-utils' },
   bzip2: { program: 'bzip2', args: ['-dc'], package: 'bzip2' },
 };
 
@@ -22,7 +23,8 @@ interface Program {
 
 /**
  * Decompresses; several members or frames after each other are one.
- * @throws HoldfastError `external-backup-damaged` (damaged) where the input is damaged, cut, or goes on as something else
+ * @throws HoldfastError `external-backup-damaged` (damaged) where the input is damaged, cut, or goes on as something else;
+ *   `external-backup-too-large` (too-large) where its decoder would take too much memory
  */
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
@@ -41,5 +43,11 @@ function judge(compression: string, end: ChildEnd): Error | undefined {
   if (end.signal !== null) return toolKilled(compression, end);
   // bzip2 only warns of what follows, and ends with 0.
   if (end.exitCode === 0 && !end.stderr.includes('trailing garbage')) return undefined;
+  if (/too much memory|memory usage limit/i.test(end.stderr)) return needsMemory(compression);
   return damaged(compression, end);
+}
+
+function needsMemory(compression: string): HoldfastError {
+  const message = `The backup was compressed by ${compression} with settings that need more than ${MOST_MEMORY} MiB of memory to be undone. Make the next ones with others.`;
+  return new HoldfastError('too-large', 'external-backup-too-large', message);
 }

@@ -1,9 +1,9 @@
-import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { HoldfastError } from '../../../core/errors.ts';
 import { type ChildEnd, plainEnvironment, startChild } from '../../../process/child-process.ts';
 import { damaged, secretOnOneLine, toolKilled, toolMissing, wrongKey } from './decoding-faults.ts';
+import { makeGnupgHome, removeGnupgHome } from './gnupg-home.ts';
 import { throughProcess } from './process-stage.ts';
 
 export interface GnupgKeys {
@@ -32,9 +32,9 @@ export async function* decryptGnupg(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   secretOnOneLine(passphrase);
-  const home = await makeHome(folder);
+  const home = await makeGnupgHome(folder);
   const environment = { ...plainEnvironment(), GNUPGHOME: home };
-  const cleanUp = () => removeHome(home, environment);
+  const cleanUp = () => removeGnupgHome(home, environment);
   const start = (args: readonly string[], secret: string, until: AbortSignal) =>
     startChild('gpg', args, {
       ...{ environment, signal: until, secret, reports: true },
@@ -61,44 +61,8 @@ export async function* decryptGnupg(
   yield* throughProcess(source, { child, signal, cleanUp, judge: (end) => judge(end, privateKey !== undefined) });
 }
 
-async function makeHome(folder: string | undefined): Promise<string> {
-  const parent = folder ?? ((await isWritable(MEMORY)) ? MEMORY : tmpdir());
-  return mkdtemp(path.join(parent, 'holdfast-gpg-'));
-}
-
-const MEMORY = '/dev/shm';
-
-async function isWritable(folder: string): Promise<boolean> {
-  try {
-    await access(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** The agent locks each key anew with its passphrase; to make that as slow as can be is of no use for the moment that it lives. */
 const AGENT_SETTINGS = 's2k-count 65536\n';
-
-/** The agent that GnuPG started outlives it. It would also see that its folder is gone, but only after a while. */
-async function removeHome(home: string, environment: NodeJS.ProcessEnv): Promise<void> {
-  try {
-    for (const action of [['--kill', 'all'], ['--remove-socketdir']]) {
-      const child = startChild('gpgconf', action, {
-        ...{ environment, signal: NEVER },
-        notStarted: (cause) => toolMissing('gpgconf', 'gnupg', cause),
-      });
-      child.stdin.end();
-      child.stdout.resume();
-      // Without gpgconf, the agent ends by itself when it sees that its folder is gone.
-      await child.ended.catch(() => undefined);
-    }
-  } finally {
-    await rm(home, { recursive: true, force: true, maxRetries: 3 });
-  }
-}
-
-const NEVER = new AbortController().signal;
 
 /** What GnuPG reports is described in its doc/DETAILS. */
 function judge(end: ChildEnd, hasPrivateKey: boolean): HoldfastError | undefined {
