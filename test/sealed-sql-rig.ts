@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import pg from 'pg';
+import { HoldfastError } from '../src/core/errors.ts';
 import type { SealOptions } from '../src/core/ports/sql-sealer.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import type { PostgresqlServer } from './postgresql-server.ts';
@@ -87,6 +88,34 @@ export async function whole(stream: AsyncIterable<Uint8Array>): Promise<Buffer> 
 export async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
+
+/** Gives so many bytes and then fails. */
+export async function* failing(bytes: Buffer, after: number): AsyncGenerator<Buffer> {
+  yield* inChunks(bytes.subarray(0, after), 700);
+  throw new HoldfastError('unavailable', 'disk-gone', 'the disk "x" is gone; it\'s \\! lost');
+}
+
+/** All that a stream gives until it fails, and why it did. */
+export async function untilError(stream: AsyncIterable<Uint8Array>): Promise<{ bytes: Buffer; error: unknown }> {
+  const parts: Uint8Array[] = [];
+  try {
+    for await (const part of stream) parts.push(Buffer.from(part));
+  } catch (error) {
+    return { bytes: Buffer.concat(parts), error };
+  }
+  throw new Error('The stream did not fail.');
+}
+
+export const HOSTILE_MESSAGES = [
+  `it's "quoted"; \\! touch /tmp/holdfast-must-not-be`,
+  '$$ $holdfast$ $holdfast1$ END; $holdfast',
+  `*/ /* */ -- ; \\' \\'' \\`,
+  `two\nlines\r\n\\! id\n\\.\n%s % %%`,
+  'zero \0 and control \u0001 \u0085 \u2028',
+  `'`,
+  '',
+  '漢'.repeat(300),
+];
 
 export interface Ended {
   exitCode: number | null;

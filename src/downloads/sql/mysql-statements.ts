@@ -36,10 +36,10 @@ const OTHER_STRINGS =
 export function mysqlStatementFate(statement: Buffer, firstWord: string, delimiter: string): Buffer | undefined {
   if (DATA.has(firstWord)) return statement;
   if (LEFT_OUT.has(firstWord)) return undefined;
-  const head = tokensOf(statement, 'mysql', 60);
+  const head = tokensOf(statement, 'mysql', { most: 60, delimiter });
   switch (firstWord) {
     case 'set':
-      return setting(tokensOf(statement, 'mysql'), statement);
+      return setting(tokensOf(statement, 'mysql', { delimiter }), statement);
     case 'create':
       return created(statement, head);
     case 'drop':

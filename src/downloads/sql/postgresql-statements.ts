@@ -52,7 +52,7 @@ export class PostgresqlStatements {
   /** @throws HoldfastError `dump-not-sealable` */
   fate(statement: Buffer, firstWord: string): StatementFate {
     if (firstWord === 'insert') return statement;
-    const head = tokensOf(statement, 'postgresql', 8);
+    const head = tokensOf(statement, 'postgresql', { most: 8 });
     const words = head.map(({ kind, text }) => (kind === 'word' ? text : '"')).join(' ');
     if (WHOLE_CLUSTER.test(words)) throw wholeCluster(words);
     if (LEFT_OUT.test(words)) return undefined;

@@ -71,12 +71,13 @@ export class SqlScanner {
   #word = '';
   #wordLength = 0;
   #routine = new RoutineBody();
-  #delimiter = ';';
+  #delimiter: string;
   #delimiterMatched = 0;
   #line = '';
 
-  constructor(dialect: SqlDialect, onToken?: (token: SqlToken) => void) {
+  constructor(dialect: SqlDialect, delimiter = ';', onToken?: (token: SqlToken) => void) {
     this.#isMysql = dialect === 'mysql';
+    this.#delimiter = delimiter;
     this.#onToken = onToken;
   }
 

@@ -6,10 +6,18 @@ export interface TextToken extends SqlToken {
   text: string;
 }
 
-/** The tokens of a whole statement, its delimiter included; the first `most` of them. */
-export function tokensOf(statement: Buffer, dialect: SqlDialect, most = Number.POSITIVE_INFINITY): TextToken[] {
+export interface TokenOptions {
+  /** Only so many, from the first. */
+  most?: number;
+  /** What the statement ends with. Default a semicolon. */
+  delimiter?: string;
+}
+
+/** The tokens of a whole statement, its delimiter included. */
+export function tokensOf(statement: Buffer, dialect: SqlDialect, options: TokenOptions = {}): TextToken[] {
+  const { most = Number.POSITIVE_INFINITY, delimiter = ';' } = options;
   const found: TextToken[] = [];
-  const scanner = new SqlScanner(dialect, ({ kind, start, end }) => {
+  const scanner = new SqlScanner(dialect, delimiter, ({ kind, start, end }) => {
     const text = end - start > 1000 ? '' : statement.toString('latin1', start, end);
     found.push({ kind, start, end, text: kind === 'word' ? text.toLowerCase() : text });
   });
@@ -19,7 +27,7 @@ export function tokensOf(statement: Buffer, dialect: SqlDialect, most = Number.P
     from = scanner.scan(part, from);
     if (scanner.event === 'ended' || scanner.event === 'command') break;
   }
-  return found.slice(0, most === Number.POSITIVE_INFINITY ? undefined : most);
+  return found.slice(0, most);
 }
 
 /** The identifier that a token stands for, or undefined where it stands for none. In Latin-1. */
