@@ -67,7 +67,7 @@ CREATE FUNCTION other.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
 SELECT lo_from_bytea(900001, 'old'), lo_from_bytea(77, 'old too');
 `;
 
-export const SEAL_ROLES = 'CREATE ROLE seal_owner; CREATE ROLE seal_reader; CREATE ROLE seal_developer LOGIN;';
+export const SEAL_ROLES = `CREATE ROLE seal_owner; CREATE ROLE seal_reader; CREATE ROLE seal_developer LOGIN PASSWORD 'sup3r-secret-of-tests';`;
 
 const sealer = createSqlSealer();
 
