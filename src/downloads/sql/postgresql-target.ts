@@ -61,7 +61,17 @@ BEGIN
     -- One of them may have gone with another.
     EXECUTE pg_catalog.format('DROP %s IF EXISTS %s CASCADE', pg_catalog.replace(each.type, '-', ' '), each.identity);
   END LOOP;
-  FOR each IN SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE ${OWN_SCHEMA} LOOP
+  -- Their own schemas go only with them. Others go with the schema that they are in, for which no right to the extension is needed.
+  FOR each IN
+    SELECT e.extname FROM pg_catalog.pg_extension e WHERE e.extnamespace <> 'pg_catalog'::pg_catalog.regnamespace AND EXISTS (
+      SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+        AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid AND d.deptype = 'e')
+  LOOP
+    EXECUTE pg_catalog.format('DROP EXTENSION IF EXISTS %I CASCADE', each.extname);
+  END LOOP;
+  FOR each IN
+    SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE ${OWN_SCHEMA} AND ${OF_NO_EXTENSION('pg_namespace', 'n')}
+  LOOP
     EXECUTE pg_catalog.format('DROP SCHEMA IF EXISTS %I CASCADE', each.nspname);
   END LOOP;
   PERFORM pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata;
