@@ -68,7 +68,29 @@ const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] 
       createServiceSecretResolver(configuration, process.env),
       walGetCommand(configuration),
     ),
+  externalService,
 ];
+
+/** Joins what services may not import from each other: streams, PostgreSQL's archives, buckets. */
+async function externalService(configuration: Configuration): Promise<Service> {
+  const [{ createExternalService }, { createStreamService }] = await Promise.all([
+    import('./services/external/external-service.ts'),
+    import('./services/stream/stream-service.ts'),
+  ]);
+  const resolve = createServiceSecretResolver(configuration, process.env);
+  return createExternalService({
+    stream: createStreamService(),
+    resolveSecret: resolve,
+    openBucket: async (bucket) =>
+      // A developer waits for the answer: fewer attempts than a repository makes.
+      (await import('./storage/s3/s3-object-source.ts')).openS3ObjectSource({ ...bucket, attempts: 4 }, resolve),
+    sqlOfArchive: async function* (source, head, signal) {
+      const { sqlOfForeignArchive } = await import('./services/postgresql/foreign-archive.ts');
+      yield* sqlOfForeignArchive(source, head, signal);
+    },
+    now: () => clock.now(),
+  });
+}
 
 const clock: Clock = { now: () => new Date() };
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {

@@ -38,6 +38,7 @@ export function memoryApplication(parts: Partial<Application> = {}): MemoryAppli
       drills: { resources: 0, failing: 0 },
     }),
     drills: { standings: async () => [] },
+    downloads: { failure: () => undefined },
     backups: {
       createPosted: async (request: PostedBackupRequest) => {
         const hash = createHash('sha256');

@@ -44,6 +44,7 @@ export interface CatalogueSchema {
     recovery_milliseconds: number | null;
     record: string;
   };
+  download_usage: { account: string; period: string; downloads: number; bytes: number };
   documents: { collection: string; id: string; created_at: string; record: string };
   audit_events: {
     sequence: number;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { downloadsSchema } from './downloads-schema.ts';
 import { hookSchema } from './hook-schema.ts';
 import { s3Schema } from './s3-schema.ts';
 import { secretReference } from './secret-reference-schema.ts';
@@ -68,6 +69,7 @@ export const configurationFileSchema = z.strictObject({
     .optional(),
   copy: recurrence.optional(),
   hooks: z.array(hookSchema).optional(),
+  downloads: downloadsSchema.optional(),
   maxSnapshots: positive.optional(),
   maxChainLength: positive.optional(),
   trashDays: z.number().int().min(0).optional(),

@@ -12,6 +12,7 @@ import type {
 } from '../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../core/errors.ts';
 import { type ConfigurationFile, configurationFileSchema, environmentSchema } from './configuration-file.ts';
+import { downloadsOf } from './downloads-schema.ts';
 import { hookOf } from './hook-schema.ts';
 import { nearestName } from './nearest-name.ts';
 import { storageAt, storageOf } from './storage-place.ts';
@@ -59,6 +60,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     copies: (file.copies ?? []).map((copy) => copyOf(copy, repository, options)),
     copy: { cron: COPY_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.copy) },
     hooks: (file.hooks ?? []).map(hookOf),
+    downloads: downloadsOf(file.downloads),
     maxSnapshots: file.maxSnapshots ?? 100,
     maxChainLength: file.maxChainLength ?? 50,
     trashDays: file.trashDays ?? 7,

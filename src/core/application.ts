@@ -1,6 +1,8 @@
 import type { ApiToken, AuditEvent, Principal, Role } from './access.ts';
+import type { AdoptionManager } from './adoption-manager.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
 import type { CopyManager } from './copy-overview.ts';
+import type { DownloadManager } from './download.ts';
 import type { DrillManager } from './drill-request.ts';
 import type { LogManager } from './log-overview.ts';
 import type { Operation, OperationKind, OperationStatus, Progress } from './operation.ts';
@@ -24,8 +26,10 @@ import type { ValidationResult } from './validator.ts';
 export interface Application {
   readonly version: string;
   readonly backups: BackupManager;
+  readonly adoptions: AdoptionManager;
   readonly restores: RestoreManager;
   readonly drills: DrillManager;
+  readonly downloads: DownloadManager;
   readonly resources: ResourceManager;
   readonly operations: OperationManager;
   readonly policies: PolicyManager;

@@ -1,3 +1,4 @@
+import type { DownloadConfiguration } from './download.ts';
 import type { HookConfiguration } from './hook-configuration.ts';
 
 /** Everything an operator can set, validated and with defaults filled in. Secrets are still references here. */
@@ -25,6 +26,8 @@ export interface Configuration {
   copy: { cron: string; timeZone: string; enabled: boolean };
   /** Commands around backups and restores; only the file can name them. */
   hooks?: readonly HookConfiguration[];
+  /** Default: `DEFAULT_DOWNLOADS`. */
+  downloads?: DownloadConfiguration;
   /** Operations that run at once in this process. */
   concurrency: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';

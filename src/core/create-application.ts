@@ -1,4 +1,5 @@
 import { TokenAccessManager } from './access-manager.ts';
+import { CatalogueAdoptionManager } from './adoption-manager.ts';
 import type { Application } from './application.ts';
 import { CatalogueAuditLog } from './audit-log.ts';
 import { BackupEnds } from './backup-ends.ts';
@@ -6,6 +7,7 @@ import { CatalogueBackupManager } from './backup-manager.ts';
 import { Captures } from './captures.ts';
 import type { Configuration } from './configuration.ts';
 import { RepositoryCopyManager } from './copy-manager.ts';
+import { CatalogueDownloadManager } from './download-manager.ts';
 import { CatalogueDrillManager } from './drill-manager.ts';
 import { checkHealth } from './health-check.ts';
 import { HookedWork } from './hooked-work.ts';
@@ -25,6 +27,7 @@ import type { HookRunner } from './ports/hook-runner.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { Service } from './ports/service.ts';
+import type { SqlSealer } from './ports/sql-sealer.ts';
 import type { OperationRunner, WorkQueue } from './ports/work-queue.ts';
 import { RecentChains } from './recent-chains.ts';
 import { type OpenRepository, RepositoryRegistry } from './repository-registry.ts';
@@ -45,6 +48,7 @@ export interface ApplicationParts {
   queue: WorkQueue;
   notifier: Notifier;
   hooks?: HookRunner;
+  sealer?: SqlSealer;
   clock: Clock;
   logger: Logger;
   version: string;
@@ -81,6 +85,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     cancellations: new Set(),
   };
   const backups = new CatalogueBackupManager(context);
+  const adoptions = new CatalogueAdoptionManager(context, (order) => backups.make(order));
   const restores = new CatalogueRestoreManager(context);
   const policies = new CataloguePolicyManager(context);
   const repositories = new RepositoryStorageManager(context, parts.copies);
@@ -98,6 +103,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     repair: repositories.repairWork,
     copy: copies.work,
     drill: drills.work,
+    adopt: adoptions.work,
   });
   const captures = new Captures(context);
   const background = new Background(context, { repositories, drills, scheduler, captures }, run, parts.isAlive);
@@ -105,8 +111,10 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
   const application: Application = {
     version: parts.version,
     backups,
+    adoptions,
     restores,
     drills,
+    downloads: new CatalogueDownloadManager(context, parts.version),
     resources: new CatalogueResourceManager(context, () => void captures.reload()),
     operations: new CatalogueOperationManager(context),
     policies,

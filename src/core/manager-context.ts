@@ -7,6 +7,7 @@ import type { Catalogue } from './ports/catalogue.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
+import type { SqlSealer } from './ports/sql-sealer.ts';
 import type { WorkQueue } from './ports/work-queue.ts';
 import type { RecentChains } from './recent-chains.ts';
 import type { RepositoryRegistry } from './repository-registry.ts';
@@ -20,6 +21,8 @@ export interface ManagerContext {
   readonly services: ServiceRegistry;
   readonly queue: WorkQueue;
   readonly notifier: Notifier;
+  /** Absent: SQL can be downloaded unsealed only. */
+  readonly sealer?: SqlSealer;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly nextId: IdentifierSource;

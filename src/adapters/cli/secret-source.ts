@@ -75,7 +75,7 @@ async function enteredPassphrase(prompt: { question: string; twice: boolean; sig
 }
 
 /** Asks on the terminal without showing what is typed: readline edits the line, but its output goes nowhere. */
-function askHidden(question: string, signal: AbortSignal): Promise<string> {
+export function askHidden(question: string, signal: AbortSignal): Promise<string> {
   process.stderr.write(question);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });

@@ -39,6 +39,16 @@ export async function recordBrokenAnswer(
   await record(application, request, reply, 'failure');
 }
 
+/** Records a call whose answer did not go through Fastify: its end is known only when all was sent. */
+export async function recordEnd(
+  application: Application,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  outcome: 'success' | 'failure',
+): Promise<void> {
+  await record(application, request, reply, outcome);
+}
+
 async function record(
   application: Application,
   request: FastifyRequest,

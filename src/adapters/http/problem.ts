@@ -44,6 +44,8 @@ const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   'method-not-allowed': 405,
   'idempotency-key-reused': 422,
   'upload-too-slow': 408,
+  'range-not-satisfiable': 416,
+  'http-version-too-old': 505,
 };
 
 const SECONDS_TO_RETRY: Readonly<Record<number, number>> = { 429: 1, 503: 5 };
@@ -77,10 +79,17 @@ export function problemOf(error: unknown, request: Pick<FastifyRequest, 'id' | '
 
 /** Answers with the problem and logs what is the server's fault. */
 export async function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const problem = preparedProblem(error, request, reply);
+  return reply.type(PROBLEM_MEDIA_TYPE).send(JSON.stringify(problem));
+}
+
+/** Sets status and headers of the answer to an error, and logs what is the server's fault; the body is the caller's. */
+export function preparedProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): Problem {
   const problem = problemOf(error, request);
   if (problem.status >= 500)
     request.log.error({ err: error, requestId: request.id, code: problem.code }, 'request failed');
-  const retrySeconds = SECONDS_TO_RETRY[problem.status];
+  const { retryAfterSeconds } = problem;
+  const retrySeconds = typeof retryAfterSeconds === 'number' ? retryAfterSeconds : SECONDS_TO_RETRY[problem.status];
   if (retrySeconds !== undefined && !reply.hasHeader('retry-after')) reply.header('retry-after', retrySeconds);
   if (problem.status === 401 && !reply.hasHeader('www-authenticate')) {
     reply.header('www-authenticate', 'Bearer realm="holdfast"');
@@ -88,7 +97,8 @@ export async function sendProblem(error: unknown, request: FastifyRequest, reply
   // The rest of a body that nobody will read must not be taken for the next request.
   if (hasBody(request) && request.raw.complete === false) reply.header('connection', 'close');
   for (const name of HEADERS_OF_SUCCESS) reply.removeHeader(name);
-  return reply.code(problem.status).type(PROBLEM_MEDIA_TYPE).send(JSON.stringify(problem));
+  reply.code(problem.status);
+  return problem;
 }
 
 function hasBody({ headers }: FastifyRequest): boolean {

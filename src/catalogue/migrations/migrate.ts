@@ -3,9 +3,15 @@ import { HoldfastError } from '../../core/errors.ts';
 import { initial } from './0001-initial.ts';
 import { lookUps } from './0002-look-ups.ts';
 import { drills } from './0003-drills.ts';
+import { downloadUsage } from './0004-download-usage.ts';
 
 /** All migrations, in the order in which they are applied. A new one is a new file and a line here; old ones never change. */
-const MIGRATIONS = { '0001-initial': initial, '0002-look-ups': lookUps, '0003-drills': drills };
+const MIGRATIONS = {
+  '0001-initial': initial,
+  '0002-look-ups': lookUps,
+  '0003-drills': drills,
+  '0004-download-usage': downloadUsage,
+};
 
 /**
  * Brings a catalogue's tables up to date. To be run in one exclusive transaction: Kysely takes neither lock nor transaction

@@ -10,6 +10,7 @@ import type { CatalogueSchema, Exclusively } from '../schema.ts';
 import { createAuditTable } from '../tables/audit-table.ts';
 import { createBackupTable } from '../tables/backup-table.ts';
 import { createDocumentTable } from '../tables/document-table.ts';
+import { createDownloadUsageTable } from '../tables/download-usage-table.ts';
 import { createDrillTable } from '../tables/drill-table.ts';
 import { createIdempotencyTable } from '../tables/idempotency-table.ts';
 import { createOperationTable } from '../tables/operation-table.ts';
@@ -58,6 +59,7 @@ function tablesOf(database: Kysely<CatalogueSchema>, exclusively: Exclusively): 
     schedules: createDocumentTable<Schedule>(database, 'schedules'),
     tokens: createDocumentTable<ApiToken>(database, 'tokens'),
     drills: createDrillTable(database),
+    downloadUsage: createDownloadUsageTable(database),
     audit: createAuditTable(database, exclusively),
     idempotency: createIdempotencyTable(database),
     close: () => database.destroy(),

@@ -59,6 +59,22 @@ export function createDrillTable(database: Kysely<CatalogueSchema>): DrillTable 
     },
     standing: async (resourceId) => (await standings(resourceId))[0] ?? { resourceId },
     standings: () => standings(),
+    async proofs(backups) {
+      if (backups.length === 0) return new Map();
+      const rows = await database
+        .selectFrom('drills')
+        .select(['id', 'backup_id', 'completed_at'])
+        .where('outcome', '=', 'passed')
+        .where('resource_id', 'in', [...new Set(backups.map(({ resourceId }) => resourceId))])
+        .where(
+          'backup_id',
+          'in',
+          backups.map(({ id }) => id),
+        )
+        .orderBy('id')
+        .execute();
+      return new Map(rows.map((row) => [row.backup_id, { drillId: row.id, at: row.completed_at }]));
+    },
   };
 }
 

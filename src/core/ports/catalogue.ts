@@ -18,6 +18,7 @@ export interface Catalogue {
   readonly schedules: DocumentTable<Schedule>;
   readonly tokens: DocumentTable<ApiToken>;
   readonly drills: DrillTable;
+  readonly downloadUsage: DownloadUsageTable;
   readonly audit: AuditTable;
   readonly idempotency: IdempotencyTable;
   close(): Promise<void>;
@@ -129,6 +130,26 @@ export interface DrillTable {
   standing(resourceId: string): Promise<DrillStanding>;
   /** Of every resource that exists and was drilled. */
   standings(): Promise<readonly DrillStanding[]>;
+  /** The newest drill that passed of each of these backups that has one, by the backup's id. */
+  proofs(backups: readonly { id: string; resourceId: string }[]): Promise<ReadonlyMap<string, DrillProof>>;
+}
+
+/** That a backup was proven to restore, and when. */
+export interface DrillProof {
+  drillId: string;
+  at: string;
+}
+
+/** What downloads used of their limits, by account and period (`2026-11-21T14` for an hour, `2026-11-21` for a day, UTC). */
+export interface DownloadUsageTable {
+  get(account: string, period: string): Promise<DownloadUsage>;
+  /** Adds; forgets what is more than two days older. */
+  add(account: string, period: string, used: DownloadUsage): Promise<void>;
+}
+
+export interface DownloadUsage {
+  downloads: number;
+  bytes: number;
 }
 
 export interface AuditTable {

@@ -17,7 +17,7 @@ export const POSTGRESQL_FORMATS: readonly DownloadFormat[] = ['sql', 'custom'];
  * What a developer's own database has none of: owners, privileges, tablespaces; and what must not reach out of it: subscriptions
  * and publications.
  */
-const ALONE = [
+export const ALONE = [
   '--no-owner',
   '--no-privileges',
   '--no-tablespaces',

@@ -1,0 +1,46 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Application } from '../../core/application.ts';
+import { PROBLEM_MEDIA_TYPE, type Problem, preparedProblem } from './problem.ts';
+
+export const SQL_MEDIA_TYPE = 'application/sql; charset=utf-8';
+
+/**
+ * Answers an error of a download. What asks for anything may be piped into a database's client, which takes JSON or an empty body for
+ * no reason to fail: it gets SQL that fails with the reason, unless it is known that what it asked for is no SQL.
+ */
+export function downloadRefusal(application: Application, onRefusal: (problem: Problem) => void) {
+  return async (error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const problem = preparedProblem(error, request, reply);
+    onRefusal(problem);
+    request.auditDetails = { ...request.auditDetails, code: problem.code, outcome: outcomeOf(problem.status) };
+    reply.header('vary', 'Authorization, Accept, Accept-Encoding').header('x-accel-buffering', 'no');
+    const sql = mayBePiped(request, problem) ? application.downloads.failure(messageOf(problem)) : undefined;
+    if (sql !== undefined) return reply.type(SQL_MEDIA_TYPE).send(sql);
+    return reply.type(PROBLEM_MEDIA_TYPE).send(JSON.stringify(problem));
+  };
+}
+
+export function outcomeOf(status: number): 'denied' | 'limited' | 'refused' | 'failed' {
+  if (status === 401 || status === 403) return 'denied';
+  if (status === 429) return 'limited';
+  return status < 500 ? 'refused' : 'failed';
+}
+
+/** One line: `download failed: 404 download-not-found: …`. */
+function messageOf({ status, code, detail }: Problem): string {
+  return `Holdfast: ${status} ${code}: ${detail}`;
+}
+
+function mayBePiped(request: FastifyRequest, { formats }: Problem): boolean {
+  if (request.method === 'HEAD') return false;
+  if (Array.isArray(formats) && !formats.includes('sql')) return false;
+  const accept = request.headers.accept ?? '*/*';
+  return (
+    accept.split(',').some((range) => {
+      const [type] = range.split(';');
+      return ['*/*', 'application/sql', 'application/*', 'text/plain', 'text/*'].includes(
+        type?.trim().toLowerCase() ?? '',
+      );
+    }) && !/json|text\/html/i.test(accept)
+  );
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { DEFAULT_DOWNLOADS, type DownloadConfiguration } from '../core/download.ts';
+
+const positive = z.number().int().min(1);
+
+/** `downloads` in holdfast.yaml; docs/downloads.md tells what each setting does. */
+export const downloadsSchema = z.strictObject({
+  defaultResource: z
+    .string()
+    .regex(/^[A-Za-z0-9._:@-]{1,200}$/, 'the id of a resource')
+    .optional(),
+  maxConcurrent: positive.max(10_000).optional(),
+  limits: z
+    .strictObject({
+      downloadsPerHour: positive.optional(),
+      concurrent: positive.optional(),
+      bytesPerDay: positive.optional(),
+    })
+    .optional(),
+  idleSeconds: positive.max(86_400).optional(),
+  publicUrl: z
+    .url({ protocol: /^https?$/, error: 'a URL such as https://backups.example.org' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
+});
+
+export function downloadsOf(file: z.infer<typeof downloadsSchema> | undefined): DownloadConfiguration {
+  const { defaultResource, maxConcurrent, limits = {}, idleSeconds, publicUrl } = file ?? {};
+  const { downloadsPerHour, concurrent, bytesPerDay } = limits;
+  return {
+    maxConcurrent: maxConcurrent ?? DEFAULT_DOWNLOADS.maxConcurrent,
+    idleSeconds: idleSeconds ?? DEFAULT_DOWNLOADS.idleSeconds,
+    limits: {
+      ...(downloadsPerHour === undefined ? {} : { downloadsPerHour }),
+      ...(concurrent === undefined ? {} : { concurrent }),
+      ...(bytesPerDay === undefined ? {} : { bytesPerDay }),
+    },
+    ...(defaultResource === undefined ? {} : { defaultResource }),
+    ...(publicUrl === undefined ? {} : { publicUrl }),
+  };
+}

@@ -1,0 +1,80 @@
+import type { Backup } from './backup.ts';
+import { HoldfastError } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { ExternalSnapshot } from './ports/external-snapshots.ts';
+import type { Service } from './ports/service.ts';
+import type { Resource } from './resource.ts';
+
+/** What is said of a whole retained set; more of them are adopted by starting again. */
+export const MOST_ADOPTED_AT_ONCE = 10_000;
+
+/** What is there to adopt: the newest one of another tool, and the backup that it is already, if it is. */
+export interface AdoptionChoice {
+  snapshot: ExternalSnapshot;
+  backup?: Backup;
+}
+
+/**
+ * The newest backup that another tool made of a resource; undefined where Holdfast makes its backups itself. Older ones are left to
+ * `adopt`, so that what a policy has forgotten does not come back with the next schedule.
+ *
+ * @throws HoldfastError `external-snapshot-missing` (not-found)
+ */
+export async function chooseNewestExternal(
+  context: ManagerContext,
+  resource: Resource,
+  service: Service,
+  signal: AbortSignal,
+): Promise<AdoptionChoice | undefined> {
+  if (service.externalSnapshots === undefined) return undefined;
+  const [snapshot] = await service.externalSnapshots.list(resource, { limit: 1, signal });
+  if (snapshot === undefined) throw noExternalSnapshot(resource);
+  const backup = (await adoptedBackups(context, resource.id)).get(snapshot.id);
+  return backup === undefined ? { snapshot } : { snapshot, backup };
+}
+
+/** The backups of a resource that were another tool's, by the ids that these have there. */
+export async function adoptedBackups(
+  { catalogue }: Pick<ManagerContext, 'catalogue'>,
+  resourceId: string,
+): Promise<ReadonlyMap<string, Backup>> {
+  const adopted = (await catalogue.backups.allOf(resourceId)).flatMap((backup) =>
+    backup.external === undefined ? [] : [[backup.external.id, backup] as const],
+  );
+  return new Map(adopted);
+}
+
+/**
+ * To be asked in turn with others of the same resource, before anything is fetched.
+ * @throws HoldfastError `already-adopted` (conflict)
+ */
+export async function requireNotAdopted(
+  context: ManagerContext,
+  resourceId: string,
+  snapshot: ExternalSnapshot,
+): Promise<void> {
+  const backup = (await adoptedBackups(context, resourceId)).get(snapshot.id);
+  if (backup !== undefined) throw alreadyAdopted(snapshot, backup.id);
+}
+
+/** Another process that adopted the same one meanwhile, seen after this one's row was entered. */
+export async function adoptedElsewhere(context: ManagerContext, backup: Backup): Promise<HoldfastError | undefined> {
+  const { external, resourceId } = backup;
+  if (external === undefined) return undefined;
+  const all = await context.catalogue.backups.allOf(resourceId);
+  const other = all.find((each) => each.external?.id === external.id && each.id !== backup.id);
+  return other === undefined ? undefined : alreadyAdopted(external, other.id);
+}
+
+function alreadyAdopted(
+  { id, createdAt }: Pick<ExternalSnapshot, 'id' | 'createdAt'>,
+  backupId: string,
+): HoldfastError {
+  const message = `The backup of ${createdAt} is in the repository already, as ${backupId}.`;
+  return new HoldfastError('conflict', 'already-adopted', message, { details: { externalId: id, backupId } });
+}
+
+export function noExternalSnapshot({ id }: Resource): HoldfastError {
+  const message = `No finished backup of ${id} was found where its tool keeps them.`;
+  return new HoldfastError('not-found', 'external-snapshot-missing', message, { details: { resourceId: id } });
+}

@@ -1,0 +1,200 @@
+import type { Principal } from './access.ts';
+import {
+  DEFAULT_DOWNLOADS,
+  type Download,
+  type DownloadManager,
+  type DownloadMode,
+  type DownloadRequest,
+  type ListedSnapshot,
+  RAW_VARIANT,
+  type Snapshot,
+  type SnapshotListRequest,
+} from './download.ts';
+import { momentOfChoice } from './download-moment.ts';
+import { DownloadOpener } from './download-opener.ts';
+import { allowsSnapshot, allowsVariant, type Permission, permissionsFor } from './download-permissions.ts';
+import { DownloadPlaces } from './download-places.ts';
+import { DownloadableSnapshots, type FoundSnapshot } from './downloadable-snapshots.ts';
+import { HoldfastError } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { Page } from './ports/catalogue.ts';
+import type { DownloadFormat } from './ports/service-download.ts';
+import { listSnapshots } from './snapshot-list.ts';
+
+/** Names that an answer lists at most. */
+const NAMED = 20;
+
+/** Finds what may be downloaded; see `DownloadManager` for what each method promises. */
+export class CatalogueDownloadManager implements DownloadManager {
+  readonly #context: ManagerContext;
+  readonly #snapshots: DownloadableSnapshots;
+  readonly #opener: DownloadOpener;
+  readonly #places: DownloadPlaces;
+
+  constructor(context: ManagerContext, version: string) {
+    const { configuration, catalogue, clock, logger } = context;
+    this.#context = context;
+    this.#snapshots = new DownloadableSnapshots(context);
+    this.#opener = new DownloadOpener(context, version);
+    this.#places = new DownloadPlaces({
+      usage: catalogue.downloadUsage,
+      configuration: configuration.downloads ?? DEFAULT_DOWNLOADS,
+      clock,
+      logger,
+    });
+  }
+
+  async find(request: DownloadRequest, signal: AbortSignal): Promise<Download> {
+    if (request.at !== undefined && request.snapshotId !== undefined)
+      throw choiceInvalid('`at` and `backup` both say which one. Give one of them.', 'at');
+    const completeBy = momentOfChoice(request.at ?? 'latest', this.#context.clock.now());
+    const resourceId = request.resourceId ?? (await this.#onlyResource(request.principal));
+    const permissions = permissionsFor(request.principal, resourceId, this.#context.clock.now());
+    const variant = request.variant ?? RAW_VARIANT;
+    const allowing = permissions.filter((permission) => allowsVariant(permission, variant));
+    if (allowing.length === 0) throw await this.#variantRefused(permissions, request);
+    const snapshot = await this.#choose({ resourceId, permissions: allowing, completeBy, ...request }, signal);
+    if (variant !== RAW_VARIANT) throw variantNotAvailable(snapshot);
+    return this.#download(snapshot, request, allowing);
+  }
+
+  list(request: SnapshotListRequest, signal: AbortSignal): Promise<Page<ListedSnapshot>> {
+    return listSnapshots(this.#snapshots, this.#context, request, signal);
+  }
+
+  failure(message: string): string | undefined {
+    return this.#context.sealer?.failure(message);
+  }
+
+  /** Who may have nothing of a resource learns nothing of it; others learn that there is no such variant for them. */
+  async #variantRefused(permissions: readonly Permission[], request: DownloadRequest): Promise<HoldfastError> {
+    if (permissions.length === 0 || request.variant !== undefined) return notFound();
+    const names = [...new Set(permissions.flatMap(({ variants }) => variants))].join(', ');
+    const message = `You may have these variants of it: ${names}, and none of them can be made yet. Ask whoever runs this service for the data itself (the variant ${RAW_VARIANT}).`;
+    return new HoldfastError('unsupported', 'variant-not-available', message, { details: { available: [] } });
+  }
+
+  async #onlyResource(principal: Principal): Promise<string> {
+    const now = this.#context.clock.now();
+    const mayHave = (id: string) => permissionsFor(principal, id, now).length > 0;
+    const { defaultResource } = this.#context.configuration.downloads ?? DEFAULT_DOWNLOADS;
+    if (defaultResource !== undefined && mayHave(defaultResource)) return defaultResource;
+    const ids: string[] = [];
+    for await (const { id } of this.#snapshots.resources()) {
+      if (mayHave(id)) ids.push(id);
+      if (ids.length > NAMED) break;
+    }
+    const [only] = ids;
+    if (only === undefined) throw notFound();
+    if (ids.length === 1) return only;
+    const named = `${ids.slice(0, NAMED).join(', ')}${ids.length > NAMED ? ' …' : ''}`;
+    const message = `You may have several resources: ${named}. Name one: /download/${only}`;
+    throw new HoldfastError('invalid', 'resource-needed', message, { details: { resources: ids.slice(0, NAMED) } });
+  }
+
+  async #choose(wanted: Choice, signal: AbortSignal): Promise<FoundSnapshot> {
+    const { resourceId, snapshotId, permissions, completeBy } = wanted;
+    const named = snapshotId === undefined ? undefined : await this.#snapshots.get(resourceId, snapshotId, signal);
+    let newest: FoundSnapshot | undefined;
+    if (snapshotId === undefined || needsNewest(permissions, named)) {
+      for await (const snapshot of this.#snapshots.newestFirst({ resourceId }, signal)) {
+        newest ??= snapshot;
+        if (snapshotId !== undefined) break;
+        const isOldEnough = completeBy === undefined || snapshot.completedAt <= completeBy;
+        if (isOldEnough && isAllowed(permissions, snapshot, snapshot === newest)) return snapshot;
+        if (!permissions.some((permission) => allowsSnapshot(permission, snapshot, false))) break;
+      }
+    }
+    if (named !== undefined && isAllowed(permissions, named, named.id === newest?.id)) return named;
+    throw await this.#nothingFound(resourceId, newest ?? named);
+  }
+
+  async #nothingFound(resourceId: string, some: Snapshot | undefined): Promise<HoldfastError> {
+    if (some !== undefined) return snapshotNotFound(some.formats);
+    const resource = await this.#context.catalogue.resources.get(resourceId);
+    if (resource === undefined) return notFound();
+    const service = this.#context.services.all().find(({ name }) => name === resource.service);
+    if (service?.downloads === undefined && service?.externalSnapshots === undefined) return notOffered(resource);
+    return snapshotNotFound(service.downloads?.formats ?? service.externalSnapshots?.formats(resource).formats ?? []);
+  }
+
+  #download(snapshot: FoundSnapshot, request: DownloadRequest, permissions: readonly Permission[]): Download {
+    const { tables, paths, mode = 'create' } = request;
+    const format = chosenFormat(snapshot, request.format);
+    const isSealed = format === 'sql' && request.seal !== 'none';
+    requireFittingMode(snapshot, mode, isSealed);
+    const choice = {
+      format,
+      ...(tables === undefined ? {} : { tables }),
+      ...(paths === undefined ? {} : { paths }),
+    };
+    const order = { snapshot, choice, mode, isSealed };
+    return {
+      snapshot,
+      variant: RAW_VARIANT,
+      format,
+      mode,
+      isSealed,
+      fingerprint: this.#opener.fingerprint(order),
+      enter: () => this.#places.enter(permissions),
+      open: (signal) => this.#opener.open(order, signal),
+    };
+  }
+}
+
+interface Choice {
+  resourceId: string;
+  snapshotId?: string;
+  permissions: readonly Permission[];
+  completeBy: string | undefined;
+}
+
+/** Whether it must be known which one is the newest to tell whether a named one may be had. */
+function needsNewest(permissions: readonly Permission[], named: Snapshot | undefined): boolean {
+  return named === undefined || !isAllowed(permissions, named, false);
+}
+
+function isAllowed(permissions: readonly Permission[], snapshot: Snapshot, isNewest: boolean): boolean {
+  return permissions.some((permission) => allowsSnapshot(permission, snapshot, isNewest));
+}
+
+function chosenFormat({ formats, resourceId }: Snapshot, wanted: DownloadFormat | undefined): DownloadFormat {
+  const format = wanted ?? formats[0];
+  if (format !== undefined && formats.includes(format)) return format;
+  const message = `${resourceId} cannot be had as ${format}. There are: ${formats.join(', ')}.`;
+  throw new HoldfastError('unsupported', 'format-not-offered', message, { details: { formats } });
+}
+
+function requireFittingMode({ formats }: Snapshot, mode: DownloadMode, isSealed: boolean): void {
+  if (mode === 'create' || isSealed) return;
+  throw choiceInvalid('`mode=replace` is for sealed SQL only: nothing else could be taken back.', 'mode', formats);
+}
+
+function choiceInvalid(message: string, field: string, formats?: readonly DownloadFormat[]): HoldfastError {
+  const details = { field, ...(formats === undefined ? {} : { formats }) };
+  return new HoldfastError('invalid', 'download-choice-invalid', message, { details });
+}
+
+/** One answer for what does not exist and for what somebody may not have. */
+function notFound(): HoldfastError {
+  const message =
+    'There is nothing here that you may download under this name. GET /snapshots lists what there is for you.';
+  return new HoldfastError('not-found', 'download-not-found', message);
+}
+
+function snapshotNotFound(formats: readonly DownloadFormat[]): HoldfastError {
+  const message =
+    'There is no complete snapshot of it that you asked for and may have. GET /snapshots lists what there is for you.';
+  return new HoldfastError('not-found', 'snapshot-not-found', message, { details: { formats } });
+}
+
+function variantNotAvailable({ resourceId, formats }: Snapshot): HoldfastError {
+  const message = `There is no such variant of ${resourceId}. There is: ${RAW_VARIANT}, the data as it was backed up.`;
+  const details = { available: [RAW_VARIANT], formats };
+  return new HoldfastError('unsupported', 'variant-not-available', message, { details });
+}
+
+function notOffered({ id, service }: { id: string; service: string }): HoldfastError {
+  const message = `What the service ${service} backs up (${id}) cannot be downloaded, only restored.`;
+  return new HoldfastError('unsupported', 'download-not-offered', message, { details: { service, formats: [] } });
+}

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import type { Principal } from './access.ts';
+import type { DownloadLimits, Grant } from './grant.ts';
+
+/** One grant that covers a resource now, or the absence of grants, which allows everything. */
+export interface Permission {
+  variants: 'all' | readonly string[];
+  latestOnly: boolean;
+  /** RFC 3339, UTC: only snapshots that were created then or later. */
+  notBefore?: string;
+  limits: DownloadLimits;
+  /** Under which name downloads by this permission are counted. */
+  account: string;
+}
+
+const DAY = 86_400_000;
+
+/** What allows a caller to download something of a resource; nothing does where this is empty. */
+export function permissionsFor(principal: Principal, resourceId: string, now: Date): readonly Permission[] {
+  const { resources, grants } = principal;
+  if (resources !== undefined && !matchesAny(resources, resourceId)) return [];
+  const caller = `${principal.method ?? 'local'}:${principal.name}`;
+  if (grants === undefined) return [{ variants: 'all', latestOnly: false, limits: {}, account: caller }];
+  return grants
+    .filter((grant) => matchesAny(grant.resources, resourceId) && !isOver(grant, now))
+    .map((grant) => permissionOf(grant, caller, now));
+}
+
+/** Patterns of the resources of which a caller may have something; undefined: all. */
+export function coveredResources({ resources, grants }: Principal): readonly string[] | undefined {
+  return grants === undefined ? resources : grants.flatMap((grant) => grant.resources);
+}
+
+export function allowsVariant({ variants }: Permission, variant: string): boolean {
+  return variants === 'all' || variants.includes(variant);
+}
+
+/** Whether a permission reaches a snapshot, which is the newest one or not. */
+export function allowsSnapshot(
+  { latestOnly, notBefore }: Permission,
+  { createdAt }: { createdAt: string },
+  isNewest: boolean,
+): boolean {
+  return (isNewest || !latestOnly) && (notBefore === undefined || createdAt >= notBefore);
+}
+
+function matchesAny(patterns: readonly string[], resourceId: string): boolean {
+  return patterns.some((pattern) =>
+    pattern.endsWith('*') ? resourceId.startsWith(pattern.slice(0, -1)) : pattern === resourceId,
+  );
+}
+
+function isOver({ expiresAt }: Grant, now: Date): boolean {
+  // What is no time has never begun to be valid.
+  return expiresAt !== undefined && !(Date.parse(expiresAt) > now.getTime());
+}
+
+function permissionOf(grant: Grant, caller: string, now: Date): Permission {
+  const { variants, latestOnly = false, maxAgeDays, limits = {} } = grant;
+  const notBefore = maxAgeDays === undefined ? undefined : new Date(now.getTime() - maxAgeDays * DAY).toISOString();
+  return {
+    variants,
+    latestOnly,
+    ...(notBefore === undefined ? {} : { notBefore }),
+    limits,
+    account: `${caller}#${fingerprintOf(grant)}`,
+  };
+}
+
+/** Grants have no names: what a grant is about tells one from another. */
+function fingerprintOf({ resources, variants, limits = {} }: Grant): string {
+  const { downloadsPerHour, concurrent, bytesPerDay } = limits;
+  const text = JSON.stringify([resources, variants, [downloadsPerHour, concurrent, bytesPerDay]]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
