@@ -19,11 +19,14 @@ import type {
 } from './core/composition.ts';
 import type { Configuration, KeyConfiguration, RepositoryConfiguration } from './core/configuration.ts';
 import { HoldfastError } from './core/errors.ts';
+import type { IdentityConfiguration } from './core/identity-configuration.ts';
 import type { Catalogue } from './core/ports/catalogue.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { HookRunner } from './core/ports/hook-runner.ts';
+import type { IdentityProvider } from './core/ports/identity-provider.ts';
 import type { KeyProvider } from './core/ports/key-provider.ts';
 import type { Logger } from './core/ports/logger.ts';
+import type { PasswordHasher } from './core/ports/password-hasher.ts';
 import type { Service } from './core/ports/service.ts';
 import type { Storage } from './core/ports/storage.ts';
 import type { WorkQueue } from './core/ports/work-queue.ts';
@@ -66,6 +69,19 @@ const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] 
       createServiceSecretResolver(configuration, process.env),
       walGetCommand(configuration),
     ),
+];
+
+interface IdentityParts {
+  identity: IdentityConfiguration;
+  catalogue: Catalogue;
+  passwords: PasswordHasher;
+  logger: Logger;
+}
+
+/** One line for each way to tell who calls, in the order in which they are asked. */
+const IDENTITY_PROVIDERS: readonly ((parts: IdentityParts) => Promise<IdentityProvider | undefined>)[] = [
+  async ({ catalogue: { users }, passwords }) =>
+    (await import('./identity/local/local-users.ts')).createLocalUsers({ users, passwords, clock }),
 ];
 
 const clock: Clock = { now: () => new Date() };
@@ -138,6 +154,7 @@ async function openApplication(
       owner,
       isAlive: isProcessAlive,
       drillFolders: createDrillFolders({ owner, isAlive: isProcessAlive }),
+      identity: await identityOf(configuration, mode, { catalogue, logger }),
       environment: { node: process.version, host: hostname(), system: `${type()} ${release()} ${arch()}` },
     });
     if (mode === 'command') await queue.start(run);
@@ -146,6 +163,19 @@ async function openApplication(
     await Promise.allSettled(repositories.map((repository) => repository.close()));
     throw error;
   }
+}
+
+/** Commands change passwords; only the service is asked who calls. */
+async function identityOf(
+  { identity = { grants: [] } }: Configuration,
+  mode: ApplicationMode,
+  parts: { catalogue: Catalogue; logger: Logger },
+): Promise<{ providers: readonly IdentityProvider[]; passwords: PasswordHasher }> {
+  const { createArgon2Passwords } = await import('./identity/local/argon2-passwords.ts');
+  const passwords = createArgon2Passwords();
+  if (mode === 'command') return { providers: [], passwords };
+  const providers = await Promise.all(IDENTITY_PROVIDERS.map((create) => create({ identity, passwords, ...parts })));
+  return { providers: providers.filter((provider) => provider !== undefined), passwords };
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */

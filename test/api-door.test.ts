@@ -97,7 +97,8 @@ describe('the door with credentials', () => {
   it('asks for credentials, and says so by the book', async () => {
     const without = await server.inject('/backups');
     assert.equal(without.statusCode, 401);
-    assert.equal(without.headers['www-authenticate'], 'Bearer realm="holdfast"');
+    const challenges = ['Basic realm="holdfast", charset="UTF-8"', 'Bearer realm="holdfast"'];
+    assert.deepEqual(without.headers['www-authenticate'], challenges);
     assert.equal(without.headers['content-type'], 'application/problem+json; charset=utf-8');
     for (const authorization of ['Bearer hf_wrong', 'Basic aGY6eA==', 'Bearer', `Bearer ${'x'.repeat(600)}`]) {
       const answer = await server.inject({ url: '/backups', headers: { authorization } });

@@ -12,12 +12,17 @@ test('a token is returned once, kept only as a hash, and opens until it is revok
   assert.match(token, /^hf_[A-Za-z0-9_-]{43}$/);
   assert.ok(!JSON.stringify([...rows.values()]).includes(token));
   assert.ok(!('hash' in record) && !JSON.stringify(await access.listTokens()).includes('hash'));
-  assert.deepEqual(await access.authenticate(token), { name: 'ci', role: 'operator', resources: ['shop-*'] });
+  assert.deepEqual(await access.identify({ kind: 'bearer', token }, 'here'), {
+    name: 'ci',
+    role: 'operator',
+    method: 'token',
+    resources: ['shop-*'],
+  });
   for (const wrong of ['', 'hf_', `${token}x`, token.slice(0, -1), token.toUpperCase()]) {
-    assert.equal(await access.authenticate(wrong), undefined);
+    assert.equal(await access.identify({ kind: 'bearer', token: wrong }, 'here'), undefined);
   }
   await access.revokeToken(record.id);
-  assert.equal(await access.authenticate(token), undefined);
+  assert.equal(await access.identify({ kind: 'bearer', token }, 'here'), undefined);
   await assert.rejects(access.revokeToken(record.id), { code: 'token-not-found' });
 });
 
@@ -25,9 +30,9 @@ test('a token opens no longer than until it expires', async () => {
   const { access, clock } = openAccess();
   const { token } = await access.createToken({ name: 'short', role: 'viewer', expiresInDays: 1 });
   clock.time += 86_400_000 - 1;
-  assert.equal((await access.authenticate(token))?.name, 'short');
+  assert.equal((await access.identify({ kind: 'bearer', token }, 'here'))?.name, 'short');
   clock.time += 1;
-  assert.equal(await access.authenticate(token), undefined);
+  assert.equal(await access.identify({ kind: 'bearer', token }, 'here'), undefined);
 });
 
 test('the last use is recorded at most once a minute', async () => {
@@ -35,7 +40,7 @@ test('the last use is recorded at most once a minute', async () => {
   const { token } = await access.createToken({ name: 'busy', role: 'viewer' });
   const before = writes.count;
   for (let call = 0; call < 100; call++) {
-    await access.authenticate(token);
+    await access.identify({ kind: 'bearer', token }, 'here');
     clock.time += 1000;
   }
   assert.equal(writes.count - before, 2);
@@ -65,6 +70,12 @@ function openAccess() {
   const clock = { time: START, now: () => new Date(clock.time) };
   const silent = () => undefined;
   const logger = { debug: silent, info: silent, warn: silent, error: silent };
-  const access = new TokenAccessManager({ tokens, clock, nextId: createIdentifierSource(clock), logger });
+  const access = new TokenAccessManager({
+    tokens,
+    users: { get: async () => undefined, list: async () => [] },
+    clock,
+    nextId: createIdentifierSource(clock),
+    logger,
+  });
   return { access, clock, rows, writes };
 }

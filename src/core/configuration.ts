@@ -1,4 +1,5 @@
 import type { HookConfiguration } from './hook-configuration.ts';
+import type { IdentityConfiguration } from './identity-configuration.ts';
 
 /** Everything an operator can set, validated and with defaults filled in. Secrets are still references here. */
 export interface Configuration {
@@ -25,6 +26,8 @@ export interface Configuration {
   copy: { cron: string; timeZone: string; enabled: boolean };
   /** Commands around backups and restores; only the file can name them. */
   hooks?: readonly HookConfiguration[];
+  /** Who vouches for callers besides Holdfast itself. */
+  identity?: IdentityConfiguration;
   /** Operations that run at once in this process. */
   concurrency: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';
