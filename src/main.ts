@@ -19,7 +19,7 @@ import type {
 } from './core/composition.ts';
 import type { Configuration, KeyConfiguration, RepositoryConfiguration } from './core/configuration.ts';
 import { HoldfastError } from './core/errors.ts';
-import type { IdentityConfiguration } from './core/identity-configuration.ts';
+import type { GrantRule, IdentityConfiguration } from './core/identity-configuration.ts';
 import type { Catalogue } from './core/ports/catalogue.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { HookRunner } from './core/ports/hook-runner.ts';
@@ -73,15 +73,24 @@ const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] 
 
 interface IdentityParts {
   identity: IdentityConfiguration;
+  rules: readonly GrantRule[];
+  resolveSecret: (reference: string) => Promise<string>;
+  clock: Clock;
   catalogue: Catalogue;
   passwords: PasswordHasher;
   logger: Logger;
 }
 
 /** One line for each way to tell who calls, in the order in which they are asked. */
-const IDENTITY_PROVIDERS: readonly ((parts: IdentityParts) => Promise<IdentityProvider | undefined>)[] = [
-  async ({ catalogue: { users }, passwords }) =>
-    (await import('./identity/local/local-users.ts')).createLocalUsers({ users, passwords, clock }),
+const IDENTITY_PROVIDERS: readonly ((parts: IdentityParts) => Promise<IdentityProvider | '' | undefined>)[] = [
+  async ({ catalogue: { users }, ...parts }) =>
+    (await import('./identity/local/local-users.ts')).createLocalUsers({ ...parts, users }),
+  async ({ identity: { proxy }, ...parts }) =>
+    proxy?.userHeader && (await import('./identity/proxy/proxy-identity.ts')).createProxyIdentity({ ...parts, proxy }),
+  async ({ identity: { oidc }, ...parts }) =>
+    oidc && (await import('./identity/oidc/oidc-identity.ts')).createOidcIdentity({ ...parts, oidc }),
+  async ({ identity: { ldap }, ...parts }) =>
+    ldap && (await import('./identity/ldap/ldap-identity.ts')).createLdapIdentity({ ...parts, ldap }),
 ];
 
 const clock: Clock = { now: () => new Date() };
@@ -165,6 +174,11 @@ async function openApplication(
   }
 }
 
+/** Of what the configuration file itself refers to. */
+function ownSecret(reference: string): Promise<string> {
+  return resolveSecret(reference, process.env);
+}
+
 /** Commands change passwords; only the service is asked who calls. */
 async function identityOf(
   { identity = { grants: [] } }: Configuration,
@@ -174,8 +188,9 @@ async function identityOf(
   const { createArgon2Passwords } = await import('./identity/local/argon2-passwords.ts');
   const passwords = createArgon2Passwords();
   if (mode === 'command') return { providers: [], passwords };
-  const providers = await Promise.all(IDENTITY_PROVIDERS.map((create) => create({ identity, passwords, ...parts })));
-  return { providers: providers.filter((provider) => provider !== undefined), passwords };
+  const common = { ...parts, identity, rules: identity.grants, passwords, clock, resolveSecret: ownSecret };
+  const providers = await Promise.all(IDENTITY_PROVIDERS.map((create) => create(common)));
+  return { providers: providers.filter((provider) => typeof provider === 'object'), passwords };
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */

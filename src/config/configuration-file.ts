@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { hookSchema } from './hook-schema.ts';
+import { identitySchema } from './identity-schema.ts';
 import { isSecretReference } from './resolve-secret.ts';
 
 const positive = z.number().int().min(1);
@@ -61,6 +62,7 @@ export const configurationFileSchema = z.strictObject({
     .optional(),
   copy: recurrence.optional(),
   hooks: z.array(hookSchema).optional(),
+  identity: identitySchema.optional(),
   maxSnapshots: positive.optional(),
   maxChainLength: positive.optional(),
   trashDays: z.number().int().min(0).optional(),

@@ -13,6 +13,7 @@ import type {
 import { HoldfastError, messageOf, systemErrorCode } from '../core/errors.ts';
 import { type ConfigurationFile, configurationFileSchema, environmentSchema } from './configuration-file.ts';
 import { hookOf } from './hook-schema.ts';
+import { identityOf } from './identity-schema.ts';
 import { nearestName } from './nearest-name.ts';
 
 export interface LoadOptions {
@@ -58,6 +59,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     copies: (file.copies ?? []).map((copy) => copyOf(copy, repository, workingFolder)),
     copy: { cron: COPY_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.copy) },
     hooks: (file.hooks ?? []).map(hookOf),
+    ...(file.identity === undefined ? {} : { identity: identityOf(file.identity, workingFolder) }),
     maxSnapshots: file.maxSnapshots ?? 100,
     maxChainLength: file.maxChainLength ?? 50,
     trashDays: file.trashDays ?? 7,
