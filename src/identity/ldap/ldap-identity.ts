@@ -145,6 +145,8 @@ function requireUsableFilters({ users, groups }: LdapConfiguration): void {
     if (filter === undefined) continue;
     try {
       FilterParser.parseString(filterFor(filter, { name: 'x', dn: 'x' }));
+      // The library does not mind what is missing at the end.
+      if (filter.split('(').length !== filter.split(')').length) throw new Error('its parentheses do not match');
     } catch (cause) {
       const message = `The setting \`identity.ldap.${setting}\` is no filter by RFC 4515: ${messageOf(cause)}. Write it without blanks between parentheses.`;
       throw new HoldfastError('invalid', 'configuration-invalid', message, { cause });
