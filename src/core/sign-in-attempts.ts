@@ -59,9 +59,7 @@ export class SignInAttempts {
     const pair = `${guessKey(name)}\n${place}`;
     const keys = [`name ${guessKey(name)}`, `address ${place}`];
     const isKnown = this.#now() - (this.#known.get(pair) ?? Number.NEGATIVE_INFINITY) < KNOWN_FOR;
-    await this.#admission(isKnown ? keys.slice(1) : keys);
-    const counters = keys.map((key) => this.#counter(key));
-    for (const counter of counters) counter.undecided++;
+    const counters = await this.#admission(keys, isKnown ? keys.slice(1) : keys);
     const end = (failed: boolean) => {
       for (const counter of counters) this.#decide(counter, failed);
     };
@@ -75,17 +73,27 @@ export class SignInAttempts {
     };
   }
 
-  async #admission(keys: readonly string[]): Promise<void> {
+  /**
+   * Waits until an attempt may be made and counts it as undecided, with nothing in between in which others could be let in too.
+   * @param decisive those of the keys that can shut it out
+   */
+  async #admission(keys: readonly string[], decisive: readonly string[]): Promise<readonly Counter[]> {
     for (;;) {
-      const counters = keys.map((key) => this.#counter(key));
+      const counters = decisive.map((key) => this.#counter(key));
       const blockedUntil = Math.max(...counters.map((counter) => counter.blockedUntil));
       if (blockedUntil > this.#now()) throw blocked(Math.ceil((blockedUntil - this.#now()) / 1000));
       const full = counters.find((counter) => counter.undecided >= FREE_FAILURES - this.#failures(counter));
-      if (full === undefined) return;
+      if (full === undefined) return this.#reserve(keys);
       if (this.#queue >= LONGEST_QUEUE) throw busy();
       this.#queue++;
       await new Promise<void>((next) => full.waiting.add(next)).finally(() => this.#queue--);
     }
+  }
+
+  #reserve(keys: readonly string[]): readonly Counter[] {
+    const counters = keys.map((key) => this.#counter(key));
+    for (const counter of counters) counter.undecided++;
+    return counters;
   }
 
   #counter(key: string): Counter {
