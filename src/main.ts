@@ -107,6 +107,7 @@ const composition: Composition = {
   openApplication,
   serve,
   keyProvider,
+  resolveSecret: ownSecret,
   createKeyFile,
   acquireServiceLock,
   runningService,
@@ -174,7 +175,7 @@ async function openApplication(
   }
 }
 
-/** Of what the configuration file itself refers to. */
+/** Of what the configuration file or a command of its operator refers to. */
 function ownSecret(reference: string): Promise<string> {
   return resolveSecret(reference, process.env);
 }
