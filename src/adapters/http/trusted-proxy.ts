@@ -54,7 +54,10 @@ export class TrustedProxy {
 
 /** Node.js reads headers as Latin-1; proxies write UTF-8. */
 function onlyValue(request: FastifyRequest, header: string): string | undefined {
-  const values = request.raw.headersDistinct[header.toLowerCase()] ?? [];
+  const { rawHeaders } = request.raw;
+  const values = rawHeaders.filter(
+    (_value, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === header.toLowerCase(),
+  );
   if (values.length > 1) {
     const message = `The header ${header} came ${values.length} times. The proxy must replace what callers send, not add to it.`;
     throw new HoldfastError('invalid', 'proxy-identity-ambiguous', message);
