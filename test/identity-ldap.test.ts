@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { Principal } from '../src/core/access.ts';
 import type { GrantRule, LdapConfiguration } from '../src/core/identity-configuration.ts';
 import type { IdentityProvider } from '../src/core/ports/identity-provider.ts';
 import { createLdapIdentity } from '../src/identity/ldap/ldap-identity.ts';
 import { startService } from './api-service.ts';
+import { commandLine } from './command-line.ts';
 import { freePort } from './free-port.ts';
 import { LdapServer, SLAPD_SKIP_REASON } from './ldap-server.ts';
 
@@ -30,7 +31,9 @@ function person([uid, password]: readonly [string, string]): string {
   const id = Buffer.from(uid).toString('base64');
   const secret = Buffer.from(password).toString('base64');
   const number = PEOPLE.findIndex(([name]) => name === uid);
-  return `dn: cn=person ${number},ou=people,${BASE}\nobjectClass: inetOrgPerson\ncn: person ${number}\nsn: x\nuid:: ${id}\nuserPassword:: ${secret}\n`;
+  const groups =
+    uid === 'boss' ? ['groups', 'elsewhere'].map((ou) => `seeAlso: cn=ops,ou=${ou},${BASE}\n`).join('') : '';
+  return `dn: cn=person ${number},ou=people,${BASE}\nobjectClass: inetOrgPerson\ncn: person ${number}\nsn: x\nuid:: ${id}\nuserPassword:: ${secret}\n${groups}`;
 }
 
 const ENTRIES = [
@@ -193,6 +196,53 @@ describe('people of an LDAP directory', { skip: SLAPD_SKIP_REASON }, () => {
     assert.ok(!silent.received().includes(LdapServer.admin.password));
   });
 
+  it('send no password over a second connection where somebody cuts the first one after it was encrypted', async (t) => {
+    const cutting = await cuttingServer(t, server.port);
+    const provider = await identity({ urls: [`ldap://localhost:${cutting.port}`] });
+    assert.equal(((await signIn(provider, 'boss', 'boss of the directory')) as Principal).name, 'boss');
+    const all = cutting.received().length;
+    for (let at = 40; at < all; at += Math.ceil(all / 40)) {
+      cutting.cutAfter(at);
+      // The remembered password is of another provider.
+      const anew = await identity({ urls: [`ldap://localhost:${cutting.port}`] });
+      await assert.rejects(signIn(anew, 'boss', 'boss of the directory'), isUnavailable, `after ${at} bytes`);
+      assert.equal(cutting.connections(), 1, `after ${at} bytes`);
+      assert.ok(!cutting.received().includes('directory'));
+    }
+  });
+
+  it('are in the groups that their own entry names', async () => {
+    const groups = { base: `ou=groups,${BASE}`, memberOf: 'seeAlso', name: 'cn' };
+    const found = (await signIn(await identity({ groups }), 'boss', 'boss of the directory')) as Principal;
+    assert.deepEqual(found.groups, [`cn=ops,ou=groups,${BASE}`, 'ops', `cn=ops,ou=elsewhere,${BASE}`]);
+  });
+
+  it('come into a service that is configured for them, and one that lacks a secret does not start', async (t) => {
+    const holdfast = await commandLine(t);
+    const lines = (password: string) => `
+identity:
+  ldap:
+    url: ${server.secureUrl}
+    ca: ${server.authorityFile}
+    bind: { dn: "${LdapServer.admin.dn}", password: "${password}" }
+    users: { base: "${BASE}" }
+    groups: { base: "ou=groups,${BASE}", filter: "(member={dn})" }
+    timeoutSeconds: 20
+  grants: [{ subjects: ["group:dev"], resources: ["shop-*"], variants: [raw] }]
+`;
+    await holdfast.put('holdfast.yaml', lines('env:NO_SUCH_SECRET'));
+    const refused = await holdfast.run(['serve', '--port', '0']);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /NO_SUCH_SECRET/);
+    await holdfast.put('ldap-password', `${LdapServer.admin.password}\n`);
+    await holdfast.put('holdfast.yaml', lines(`file:${holdfast.folder}/ldap-password`));
+    const { url } = await holdfast.serve(t);
+    assert.equal((await fetch(`${url}/me`)).status, 401, 'nobody is let in without credentials');
+    const authorization = `Basic ${Buffer.from('rené:rené of the directory').toString('base64')}`;
+    const me = (await (await fetch(`${url}/me`, { headers: { authorization } })).json()) as Principal;
+    assert.deepEqual([me.name, me.method, me.role, me.resources], ['rené', 'ldap', 'developer', ['shop-*']]);
+  });
+
   it('are not looked for where the account that looks is refused, and that is no fault of theirs', async () => {
     const provider = await identity({ bindDn: `cn=nobody,${BASE}` });
     await assert.rejects(signIn(provider, 'boss', 'boss of the directory'), isUnavailable);
@@ -217,6 +267,43 @@ const SILENT = { debug: silently, info: silently, warn: silently, error: silentl
 
 function isUnavailable(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'directory-unavailable';
+}
+
+/** Forwards the first connection to a port, cuts it after so many bytes from its caller, and takes further ones. */
+async function cuttingServer(t: TestContext, target: number) {
+  let received = '';
+  let connections = 0;
+  let cutAfter = Number.POSITIVE_INFINITY;
+  const port = await freePort();
+  const proxy = createServer((client) => {
+    client.on('error', silently);
+    if (++connections > 1) {
+      client.on('data', (bytes) => {
+        received += bytes.toString('latin1');
+      });
+      return;
+    }
+    const directory = connect(target, '127.0.0.1').on('error', silently);
+    directory.pipe(client);
+    client.on('data', (bytes) => {
+      received += bytes.toString('latin1');
+      if (received.length < cutAfter) directory.write(bytes);
+      else client.destroy();
+    });
+    client.on('close', () => directory.destroy());
+  });
+  await new Promise<void>((listening) => proxy.listen(port, '127.0.0.1', listening));
+  t.after(() => new Promise((closed) => proxy.close(closed)));
+  return {
+    port,
+    received: () => received,
+    connections: () => connections,
+    cutAfter: (bytes: number) => {
+      received = '';
+      connections = 0;
+      cutAfter = bytes;
+    },
+  };
 }
 
 /** Takes connections and answers nothing. */

@@ -9,8 +9,8 @@ const secretReference = z.string().refine(isSecretReference, {
   error: 'a secret must not stand here itself: write env:NAME or file:/path',
   params: { secret: true },
 });
-const oneOrMore = <Item extends z.ZodType>(item: Item) =>
-  z.union([item.transform((only) => [only]), z.array(item).min(1)]);
+const oneOrMore = (item: z.ZodType<string>) =>
+  z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(item).min(1));
 
 const directoryUrl = text.refine(
   (url) => /^ldaps?:\/\/[^/?#@\s]+\/?$/i.test(url) && URL.canParse(url),
@@ -108,14 +108,10 @@ const proxy = z
   );
 
 const count = z.number().int().min(1);
-const days = z.union([
-  count.max(36_500),
-  z
-    .string()
-    .regex(/^\d{1,5}d$/, 'must be a number of days, such as 30d')
-    .transform((written) => Number(written.slice(0, -1)))
-    .refine((number) => number > 0, 'must be at least one day'),
-]);
+const days = z.preprocess(
+  (value) => (typeof value === 'string' && /^\d{1,5}d$/.test(value) ? Number(value.slice(0, -1)) : value),
+  z.number({ error: 'must be a number of days, such as 30d' }).int().min(1).max(36_500),
+);
 const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()], {
   error: 'must be a date such as 2027-03-31 or a time by RFC 3339',
 });
