@@ -135,6 +135,65 @@ describe('local users', () => {
   });
 });
 
+describe('guesses', () => {
+  it('are answered 429 after five, with a time to wait, and are in the audit log', async (t) => {
+    const service = await startService(t);
+    await service.application.users.put('fred', { role: 'viewer' }, PASSWORD);
+    const statuses: number[] = [];
+    for (let guess = 0; guess < 7; guess++) {
+      statuses.push((await as(service, basic('fred', `guess ${guess}`))('GET', '/backups')).status);
+    }
+    assert.deepEqual(statuses, [401, 401, 401, 401, 401, 429, 429]);
+    const shut = await as(service, basic('fred', PASSWORD))('GET', '/backups');
+    assert.equal(shut.body.code, 'sign-in-blocked');
+    const seconds = Number(shut.headers.get('retry-after'));
+    assert.ok(seconds > 0 && seconds <= 60, String(seconds));
+    const other = await as(service, basic('nobody', PASSWORD))('GET', '/backups');
+    assert.equal(other.body.code, 'sign-in-blocked', 'from this address nobody signs in, known or not');
+    assert.equal((await as(service, basic('fred', 'guess'))('GET', '/')).status, 200, 'what is open stays open');
+    const { items } = await service.application.audit.page({}, { limit: 50 });
+    const failed = items.filter(({ outcome, details }) => outcome === 'denied' && details.shownName === 'fred');
+    assert.equal(failed.length, 9);
+    assert.ok(!JSON.stringify(items).includes('guess '));
+  });
+});
+
+describe('whoever may download less than everything', () => {
+  it('cannot get around that by reading, listing or restoring backups whole', async (t) => {
+    const service = await startService(t);
+    const { users, access } = service.application;
+    const { token } = await access.createToken({ name: 'admin', role: 'admin' });
+    const admin = as(service, { authorization: `Bearer ${token}` });
+    const { body: backup } = await admin('POST', '/backups', { resourceId: 'shop', data: { secret: 1 } });
+    const narrow = [
+      { resources: ['shop'], variants: ['reduced'] },
+      { resources: ['other'], variants: ['raw'] },
+      { resources: ['shop'], variants: ['raw'], latestOnly: true },
+      { resources: ['shop'], variants: ['raw'], limits: { concurrent: 1 } },
+    ];
+    const calls = [
+      ['GET', `/backups/${backup.id}/content`],
+      ['GET', `/backups/${backup.id}/entries`],
+      ['POST', '/restore', { backupId: backup.id }],
+      ['POST', '/restore/point-in-time', { resourceId: 'shop', timestamp: '2100-01-01T00:00:00Z' }],
+    ] as const;
+    for (const grants of [
+      [],
+      narrow,
+      [{ resources: ['shop'], variants: ['raw'], expiresAt: '2020-01-01T00:00:00Z' }],
+    ]) {
+      await users.put('fred', { role: 'operator', grants }, PASSWORD);
+      for (const [method, route, body] of calls) {
+        const answer = await as(service, basic('fred', PASSWORD))(method, route, body);
+        assert.equal(answer.body.code, 'content-not-granted', route);
+      }
+    }
+    await users.put('fred', { role: 'operator', grants: [...narrow, { resources: ['sh*'], variants: ['raw'] }] });
+    assert.equal((await as(service, basic('fred', PASSWORD))(...calls[0])).status, 200);
+    assert.equal((await as(service, basic('fred', PASSWORD))(...calls[2])).status, 200);
+  });
+});
+
 describe('a token in the place of a password', () => {
   it('is the token, whatever the name, and a revoked one is asked of nobody else', async (t) => {
     const service = await startService(
