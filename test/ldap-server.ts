@@ -16,7 +16,7 @@ const SCHEMAS = '/etc/ldap/schema';
 export const SLAPD_SKIP_REASON =
   existsSync('/usr/sbin/slapd') && existsSync(SCHEMAS) && isInstalled('openssl')
     ? false
-    : 'THE DIRECTORY SERVER slapd IS MISSING, SO NONE OF THIS WAS TESTED. Run: apt-get install slapd ldap-utils openssl';
+    : 'THE DIRECTORY SERVER slapd IS MISSING, SO NONE OF THIS WAS TESTED. Run: apt-get install slapd openssl';
 
 /** A private slapd in a temporary folder, on free ports of loopback, with a certificate of its own authority for `localhost`. */
 export class LdapServer {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -127,4 +127,11 @@ test('rules say whom, what and which variants: data as it was backed up is never
   await assert.rejects(ruled('{ subjects: ["user:a"], resources: [], variants: [raw] }'), /resources/);
   const nobody = identityOf('identity:\n  oidc: { issuer: "https://id.example.org", audience: x }\n');
   await assert.rejects(nobody, /nobody whom LDAP, OIDC or a proxy/);
+});
+
+test('the examples of the documentation are valid', async () => {
+  const text = await readFile(new URL('../../docs/identity.md', import.meta.url), 'utf8');
+  const examples = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, example]) => example ?? '');
+  assert.equal(examples.length, 3);
+  for (const example of examples) assert.ok((await identityOf(example)).identity?.grants.length, example);
 });
