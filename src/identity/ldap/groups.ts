@@ -1,4 +1,4 @@
-import type { Client } from 'ldapts';
+import type { Client, Entry } from 'ldapts';
 import type { LdapConfiguration } from '../../core/identity-configuration.ts';
 import { filterFor } from './filter.ts';
 
@@ -29,10 +29,13 @@ export async function groupsBySearch(
     attributes: [groups.name],
     sizeLimit: MOST_GROUPS,
   });
-  return searchEntries.flatMap((entry) => {
-    const found = Object.entries(entry).find(([name]) => name.toLowerCase() === groups.name.toLowerCase())?.[1];
-    return [entry.dn, ...[found ?? []].flat().map(String)];
-  });
+  return searchEntries.flatMap((entry) => [entry.dn, ...valuesOf(entry, groups.name)]);
+}
+
+/** Of an attribute, whose name directories write in any case. */
+export function valuesOf(entry: Entry, attribute: string): string[] {
+  const found = Object.entries(entry).find(([name]) => name.toLowerCase() === attribute.toLowerCase())?.[1];
+  return [found ?? []].flat().map(String);
 }
 
 function isBelow(dn: string, base: string): boolean {

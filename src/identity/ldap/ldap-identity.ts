@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type Entry, FilterParser, ResultCodeError } from 'ldapts';
+import { type Client, type Entry, FilterParser, ResultCodeError } from 'ldapts';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 import { principalByRules } from '../../core/grant-rules.ts';
 import type { GrantRule, LdapConfiguration } from '../../core/identity-configuration.ts';
@@ -10,7 +10,7 @@ import { guessKey, isWrittenName, normalUserName } from '../../core/user-name.ts
 import { VerifiedPasswords } from '../../core/verified-passwords.ts';
 import { type DirectoryAddress, withDirectory } from './directory-connection.ts';
 import { filterFor } from './filter.ts';
-import { groupsByMembership, groupsBySearch } from './groups.ts';
+import { groupsByMembership, groupsBySearch, valuesOf } from './groups.ts';
 
 export interface LdapIdentityParts {
   ldap: LdapConfiguration;
@@ -28,6 +28,9 @@ interface Found {
 /** Says of a bind that name and password do not go together, or that the account may not be used (RFC 4511 appendix A). */
 const REFUSALS = new Set([19, 48, 49, 50, 53]);
 const SIZE_LIMIT_EXCEEDED = 4;
+
+/** Connections to directories at once; a slow one must not gather more. */
+const MOST_LOOK_UPS = 32;
 
 /**
  * People whom an LDAP directory knows: they are searched for by name, and then bound with their password. What was right is remembered
@@ -47,6 +50,16 @@ export async function createLdapIdentity(parts: LdapIdentityParts): Promise<Iden
     ...(authorities === undefined ? {} : { authorities }),
   }));
   const verified = new VerifiedPasswords<Found>(clock, ldap.cacheSeconds * 1000);
+  let lookUps = 0;
+  const looked = async (name: string, password: string) => {
+    if (lookUps >= MOST_LOOK_UPS) throw busy();
+    lookUps++;
+    try {
+      return await lookUp(addresses, { ...parts, bindPassword, name, password });
+    } finally {
+      lookUps--;
+    }
+  };
   return {
     method: 'ldap',
     async identify(credentials) {
@@ -57,7 +70,7 @@ export async function createLdapIdentity(parts: LdapIdentityParts): Promise<Iden
       const words = [name, password];
       let found = verified.find(words);
       if (found === undefined) {
-        found = await lookUp(addresses, { ...parts, bindPassword, name, password });
+        found = await looked(name, password);
         if (found === undefined) return 'unrecognised';
         verified.add(words, found);
         logger.debug({ name: found.name }, 'the directory knows the password');
@@ -65,6 +78,11 @@ export async function createLdapIdentity(parts: LdapIdentityParts): Promise<Iden
       return principalByRules(rules, { method: 'ldap', ...found }, clock.now());
     },
   };
+}
+
+function busy(): HoldfastError {
+  const message = 'Too many callers sign in at this moment. Try again in a second.';
+  return new HoldfastError('too-many', 'sign-in-busy', message, { details: { retryAfterSeconds: 1 } });
 }
 
 type LookUp = LdapIdentityParts & { bindPassword: string | undefined; name: string; password: string };
@@ -91,50 +109,50 @@ async function lookUpAt(address: DirectoryAddress, look: LookUp): Promise<Found 
   const { ldap, name, password, bindPassword } = look;
   return withDirectory(address, async (client) => {
     if (ldap.bindDn !== undefined && bindPassword !== undefined) await client.bind(ldap.bindDn, bindPassword);
-    const { groups } = ldap;
-    const wanted = [ldap.users.name, ...(groups === undefined || groups.filter !== undefined ? [] : [groups.memberOf])];
-    let entries: readonly Entry[];
-    try {
-      const filter = filterFor(ldap.users.filter, { name });
-      const result = await client.search(ldap.users.base, { filter, scope: 'sub', sizeLimit: 2, attributes: wanted });
-      entries = result.searchEntries;
-    } catch (error) {
-      if (!(error instanceof ResultCodeError) || error.code !== SIZE_LIMIT_EXCEEDED) throw error;
-      entries = [];
-      look.logger.warn({ name }, 'the directory knows several users by one name, so none of them is let in');
-    }
-    const [entry, ...more] = entries;
-    if (more.length > 0)
-      look.logger.warn({ name }, 'the directory knows several users by one name, so none of them is let in');
-    // Nobody has an empty name: a bind with it would succeed for everybody.
-    if (entry === undefined || more.length > 0 || entry.dn === '') return undefined;
-    const known = nameOf(entry, ldap.users.name, name);
-    if (known === undefined) return undefined;
-    const found =
-      groups === undefined
-        ? []
-        : groups.filter === undefined
-          ? groupsByMembership(valuesOf(entry, groups.memberOf), groups.base)
-          : await groupsBySearch(client, groups, { dn: entry.dn, name: known });
-    try {
-      await client.bind(entry.dn, password);
-    } catch (error) {
-      if (error instanceof ResultCodeError && REFUSALS.has(error.code)) return undefined;
-      throw error;
-    }
-    return { name: normalUserName(known), groups: found };
+    const entry = await onlyEntry(client, look);
+    const known = entry === undefined ? undefined : nameOf(entry, ldap.users.name, name);
+    if (entry === undefined || known === undefined) return undefined;
+    // Before the bind: afterwards the user would be the one who looks.
+    const groups = await groupsOf(client, ldap, entry, known);
+    return (await isBound(client, entry.dn, password)) ? { name: normalUserName(known), groups } : undefined;
   });
+}
+
+async function onlyEntry(client: Client, { ldap, name, logger }: LookUp): Promise<Entry | undefined> {
+  const { users, groups } = ldap;
+  const attributes = groups === undefined ? [users.name] : [users.name, groups.memberOf];
+  try {
+    const filter = filterFor(users.filter, { name });
+    const { searchEntries } = await client.search(users.base, { filter, scope: 'sub', sizeLimit: 2, attributes });
+    // Nobody has an empty name: a bind with it would succeed for everybody.
+    if (searchEntries.length <= 1) return searchEntries[0]?.dn === '' ? undefined : searchEntries[0];
+  } catch (error) {
+    if (!(error instanceof ResultCodeError) || error.code !== SIZE_LIMIT_EXCEEDED) throw error;
+  }
+  logger.warn({ name }, 'the directory knows several users by one name, so none of them is let in');
+  return undefined;
+}
+
+async function groupsOf(client: Client, { groups }: LdapConfiguration, entry: Entry, name: string): Promise<string[]> {
+  if (groups === undefined) return [];
+  if (groups.filter !== undefined) return groupsBySearch(client, groups, { dn: entry.dn, name });
+  return groupsByMembership(valuesOf(entry, groups.memberOf), groups.base);
+}
+
+async function isBound(client: Client, dn: string, password: string): Promise<boolean> {
+  try {
+    await client.bind(dn, password);
+    return true;
+  } catch (error) {
+    if (error instanceof ResultCodeError && REFUSALS.has(error.code)) return false;
+    throw error;
+  }
 }
 
 /** As the directory writes it, not as the caller did. Of several names, the one that was shown. */
 function nameOf(entry: Entry, attribute: string, shown: string): string | undefined {
   const values = valuesOf(entry, attribute).filter(isWrittenName);
   return values.length === 1 ? values[0] : values.find((value) => guessKey(value) === guessKey(shown));
-}
-
-function valuesOf(entry: Entry, attribute: string): string[] {
-  const found = Object.entries(entry).find(([name]) => name.toLowerCase() === attribute.toLowerCase())?.[1];
-  return [found ?? []].flat().map(String);
 }
 
 function requireUsableFilters({ users, groups }: LdapConfiguration): void {

@@ -10,6 +10,7 @@ import { IssuerKeys } from './issuer-keys.ts';
 
 const CLOCK_SKEW_SECONDS = 60;
 const MOST_GROUPS = 2000;
+const SECONDS_BETWEEN_REFUSALS = 1;
 const SIGNED_TOKEN = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/;
 
 /** What jose throws about the token itself. Anything else is about the issuer. */
@@ -36,13 +37,22 @@ export interface OidcIdentityParts {
 
 /**
  * Bearers of tokens that an OpenID Connect issuer signed (RFC 7519, RFC 9068): its keys are found by discovery and fetched again when it
- * rotates them; issuer, audience, algorithm and times are checked. Refused tokens are logged with the reason and without the token.
+ * rotates them; issuer, audience, algorithm and times are checked. Refused tokens are logged with the reason and without the token,
+ * not more than one a second.
  *
  * `identify` throws `issuer-unavailable` (unavailable) where the keys cannot be fetched.
  */
 export function createOidcIdentity(parts: OidcIdentityParts): IdentityProvider {
   const { oidc, rules, clock, logger } = parts;
   const keys = new IssuerKeys(oidc.issuer, clock, parts.keyCooldownMilliseconds);
+  let saidAt = 0;
+  // Strangers must not fill the log.
+  const sayRefused = (reason: string) => {
+    const now = clock.now().getTime();
+    if (now - saidAt < SECONDS_BETWEEN_REFUSALS * 1000) return;
+    saidAt = now;
+    logger.warn({ reason, issuer: oidc.issuer }, "an issuer's token was refused");
+  };
   return {
     method: 'oidc',
     async identify(credentials) {
@@ -53,12 +63,12 @@ export function createOidcIdentity(parts: OidcIdentityParts): IdentityProvider {
       } catch (error) {
         if (!(error instanceof errors.JOSEError) || !REFUSALS.has(error.code))
           throw issuerUnavailable(oidc.issuer, error);
-        logger.warn({ reason: messageOf(error), issuer: oidc.issuer }, "an issuer's token was refused");
+        sayRefused(messageOf(error));
         return 'refused';
       }
       const name = nameIn(claims, oidc.nameClaim);
       if (name === undefined) {
-        logger.warn({ claim: oidc.nameClaim, issuer: oidc.issuer }, "an issuer's token names nobody");
+        sayRefused(`its claim ${oidc.nameClaim} names nobody`);
         return 'refused';
       }
       return principalByRules(rules, { method: 'oidc', name, groups: groupsIn(claims, oidc.groupsClaim) }, clock.now());
