@@ -218,6 +218,31 @@ describe('a token in the place of a password', () => {
     assert.equal((await as(service, basic('any', token))('GET', '/me')).status, 401);
   });
 
+  it('carries what it was made with, and grants that cannot be are refused', async (t) => {
+    const service = await startService(t);
+    const { token } = await service.application.access.createToken({ name: 'admin', role: 'admin' });
+    const admin = as(service, { authorization: `Bearer ${token}` });
+    const grants = [
+      { resources: ['shop-*'], variants: ['raw'], maxAgeDays: 7, expiresAt: '2999-01-01T01:00:00+01:00' },
+    ];
+    const made = await admin('POST', '/tokens', { name: 'narrow', role: 'developer', grants });
+    assert.equal(made.status, 201);
+    const kept = [{ ...grants[0], expiresAt: '2999-01-01T00:00:00.000Z' }];
+    const me = await as(service, basic('any', made.body.token))('GET', '/me');
+    assert.deepEqual(me.body, { name: 'narrow', role: 'developer', method: 'token', grants: kept });
+    const wrong = [
+      {},
+      { resources: ['a'] },
+      { ...grants[0], variants: [] },
+      { ...grants[0], maxAgeDays: 0 },
+      { ...grants[0], more: 1 },
+    ];
+    for (const grant of wrong) {
+      const answer = await admin('POST', '/tokens', { name: 'wrong', role: 'developer', grants: [grant] });
+      assert.equal(answer.status, 400, JSON.stringify(grant));
+    }
+  });
+
   it('never comes into the audit log, not even as a name', async (t) => {
     const service = await startService(t);
     const { token } = await service.application.access.createToken({ name: 'ci', role: 'viewer' });

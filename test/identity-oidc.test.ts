@@ -17,6 +17,7 @@ import type { Principal } from '../src/core/access.ts';
 import type { GrantRule, OidcConfiguration } from '../src/core/identity-configuration.ts';
 import { createOidcIdentity } from '../src/identity/oidc/oidc-identity.ts';
 import { startService } from './api-service.ts';
+import { commandLine } from './command-line.ts';
 
 const RULES: readonly GrantRule[] = [
   { subjects: ['group:dev'], role: 'developer', resources: ['shop'], variants: ['reduced'], methods: ['oidc'] },
@@ -229,4 +230,32 @@ it("an issuer's token opens the routes that its rules allow, and nothing past th
   assert.equal(await call('/backups', await issuer.token({ sub: 'nobody', groups: [] })), 403);
   assert.equal(await call('/backups', await issuer.token({ aud: 'x' })), 401);
   assert.equal(await call('/backups'), 401);
+});
+
+it('a service that is configured for an issuer and a proxy believes both, with the secret of its file', async (t) => {
+  const issuer = await Issuer.start(t);
+  const holdfast = await commandLine(t);
+  const secretFile = await holdfast.put('proxy-secret', 'shared-secret\n');
+  await holdfast.put(
+    'holdfast.yaml',
+    `
+identity:
+  oidc: { issuer: "${issuer.url}", audience: holdfast }
+  proxy: { addresses: [127.0.0.1], userHeader: X-User, secretHeader: X-Secret, secret: "file:${secretFile}" }
+  grants:
+    - { subjects: ["group:dev"], methods: [oidc], resources: [shop], variants: [reduced] }
+    - { subjects: ["user:anna"], methods: [proxy], role: viewer, resources: ["*"] }
+`,
+  );
+  const { url } = await holdfast.serve(t);
+  const me = async (headers: Record<string, string>) => {
+    const answer = await fetch(`${url}/me`, { headers });
+    return { status: answer.status, ...((await answer.json()) as Partial<Principal>) };
+  };
+  assert.equal((await me({})).status, 401);
+  const fred = await me({ authorization: `Bearer ${await issuer.token()}` });
+  assert.deepEqual([fred.status, fred.name, fred.method], [200, 'fred', 'oidc']);
+  const anna = await me({ 'x-user': 'anna', 'x-secret': 'shared-secret' });
+  assert.deepEqual([anna.status, anna.name, anna.method], [200, 'anna', 'proxy']);
+  assert.equal((await me({ 'x-user': 'anna', 'x-secret': 'guess' })).status, 401);
 });
