@@ -44,6 +44,8 @@ export interface DownloadRig {
   /** The largest file of the repository. */
   largestPack(): Promise<string>;
   audits(action?: string): Promise<AuditFacts[]>;
+  /** Ends HTTP as the service does at its end. */
+  drain(graceMilliseconds?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -156,6 +158,7 @@ export async function startDownloads(
     largestPack: () => largestFile(path.join(temporary.folder, 'packs')),
     audits: async (action = 'download.get') =>
       [...(await application.audit.page({ action }, { limit: 100 })).items].reverse(),
+    drain: (graceMilliseconds) => running.close(graceMilliseconds),
     close: () => {
       closing ??= close();
       return closing;
@@ -260,7 +263,7 @@ async function* throughChild(
   source: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const child = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('cat', { stdio: ['pipe', 'pipe', 'ignore'] });
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const { pid = 0 } = child;
   controls.children.add(pid);
@@ -296,7 +299,7 @@ async function* throughChild(
 async function largestFile(folder: string): Promise<string> {
   const names = await readdir(folder, { recursive: true });
   const files = await Promise.all(
-    names.map(async (name) => ({ file: path.join(folder, name), ...(await stat(path.join(folder, name))) })),
+    names.map(async (name) => ({ file: path.join(folder, name), facts: await stat(path.join(folder, name)) })),
   );
-  return files.filter((each) => each.isFile()).sort((a, b) => b.size - a.size)[0]!.file;
+  return files.filter(({ facts }) => facts.isFile()).sort((a, b) => b.facts.size - a.facts.size)[0]!.file;
 }

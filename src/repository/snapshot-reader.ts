@@ -14,14 +14,12 @@ import { contentSegments, isLoss } from './content-list.ts';
 import { chunkMissing } from './missing-chunk.ts';
 import type { EngineTask, ReadChunks, ReadDespiteDamage } from './pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from './pipeline/messages.ts';
-import { ShortLivedMemory } from './pipeline/short-lived-memory.ts';
 import type { PoolSession } from './pipeline/task-pool.ts';
+import { readAhead } from './read-ahead.ts';
 import type { RepositoryParts } from './repository-parts.ts';
 import { decodeTreePage } from './tree-entry-codec.ts';
 import { decodeTreeIndex, isBelow, pagesHolding, type TreePage } from './tree-index.ts';
 
-/** Content is read ahead in windows of this many plain bytes, two of them at a time. */
-const WINDOW_BYTES = 8 * 1024 * 1024;
 /** Content up to this length is read without worker threads. */
 const SMALL_CONTENT = 1024 * 1024;
 const ZEROS = new Uint8Array(65_536);
@@ -30,7 +28,6 @@ export class EngineSnapshotReader implements SnapshotReader {
   readonly record: SnapshotRecord;
   readonly #parts: RepositoryParts;
   readonly #chunks: ChunkReader;
-  readonly #memory = new ShortLivedMemory(WINDOW_BYTES * 3);
   #session: PoolSession | undefined;
   #index: Promise<readonly TreePage[]> | undefined;
   #refreshed = false;
@@ -146,14 +143,23 @@ export class EngineSnapshotReader implements SnapshotReader {
   /** Pieces of a content in order, holes and unwanted parts included but not read. */
   async *#pieces(content: Content, from: number, until: number, despiteDamage: boolean): AsyncGenerator<Piece> {
     let ahead: Promise<Piece[]> | undefined;
-    for await (const window of this.#windows(content, from, until, despiteDamage)) {
-      const current = this.#readWindow(window, despiteDamage);
-      // It is awaited one turn later; until then an error must not count as unhandled.
-      current.catch(() => undefined);
+    readAhead.begin();
+    try {
+      for await (const window of this.#windows(content, from, until, despiteDamage)) {
+        if (ahead !== undefined && !readAhead.isAhead) {
+          yield* await ahead;
+          ahead = undefined;
+        }
+        const current = this.#readWindow(window, despiteDamage);
+        // It is awaited one turn later; until then an error must not count as unhandled.
+        current.catch(() => undefined);
+        if (ahead !== undefined) yield* await ahead;
+        ahead = current;
+      }
       if (ahead !== undefined) yield* await ahead;
-      ahead = current;
+    } finally {
+      readAhead.end();
     }
-    if (ahead !== undefined) yield* await ahead;
   }
 
   async *#windows(content: Content, from: number, until: number, despiteDamage: boolean): AsyncGenerator<WindowPart[]> {
@@ -168,7 +174,7 @@ export class EngineSnapshotReader implements SnapshotReader {
       window.push({ id: wanted ? id : null, length, offset: position, isMissing: missing === true });
       if (wanted) bytes += length;
       position += length;
-      if (bytes >= WINDOW_BYTES) {
+      if (bytes >= readAhead.windowBytes) {
         yield window;
         window = [];
         bytes = 0;
@@ -185,7 +191,7 @@ export class EngineSnapshotReader implements SnapshotReader {
     let found: Map<number, Uint8Array>;
     try {
       found =
-        total <= SMALL_CONTENT && this.#session === undefined
+        total <= SMALL_CONTENT && total < readAhead.windowBytes && this.#session === undefined
           ? await this.#readHere(wanted)
           : await this.#readInThreads(wanted);
     } catch (error) {
@@ -194,7 +200,7 @@ export class EngineSnapshotReader implements SnapshotReader {
       const [first] = [...lost.keys()].sort((a, b) => a - b);
       if (first !== undefined && !despiteDamage) throw rangeLost(error, window[first] as WindowPart);
     }
-    this.#memory.passed(total);
+    readAhead.passed(total);
     return window.map((part, tag) => {
       const { id, length, isMissing } = part;
       if (isMissing) return new Piece(length, undefined, 'a part of it was lost before');

@@ -12,19 +12,22 @@ import { ReadBuffers } from './read-buffers.ts';
 import type { PlacesOf } from './session-callbacks.ts';
 import { ShortLivedMemory } from './short-lived-memory.ts';
 
+/** Of all sources of this thread. */
+const MEMORY = new ShortLivedMemory();
+
 /** Reads ranges of packs and opens, decodes and verifies what is wanted from them. */
 export class RangeSource implements ChunkSource {
   readonly #storage: Storage;
   readonly #keyring: Keyring;
   readonly #placesOf: PlacesOf | undefined;
   readonly buffers: ReadBuffers;
-  readonly memory = new ShortLivedMemory();
+  readonly memory = MEMORY;
   readonly #openers = new Map<string, PackOpener>();
 
   /** @param placesOf asks where chunks are now, should a pack be gone */
   constructor(storage: Storage, keyring: Keyring, placesOf?: PlacesOf) {
     this.#storage = storage;
-    this.buffers = new ReadBuffers(storage);
+    this.buffers = ReadBuffers.of(storage);
     this.#keyring = keyring;
     this.#placesOf = placesOf;
   }

@@ -5,7 +5,14 @@ export class ReadBuffers {
   readonly #free: Buffer[] = [];
   readonly #allocate: (length: number) => Buffer;
 
-  constructor(storage: Storage) {
+  /** Those of this thread for a storage: sessions take turns, and a crowd of them must not keep some each. */
+  static of(storage: Storage): ReadBuffers {
+    const buffers = known.get(storage) ?? new ReadBuffers(storage);
+    known.set(storage, buffers);
+    return buffers;
+  }
+
+  private constructor(storage: Storage) {
     this.#allocate = (length) => storage.allocate?.(length) ?? Buffer.allocUnsafeSlow(length);
   }
 
@@ -22,5 +29,6 @@ export class ReadBuffers {
   }
 }
 
+const known = new WeakMap<Storage, ReadBuffers>();
 const SMALLEST = 1024 * 1024;
 const KEPT = 2;
