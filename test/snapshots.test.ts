@@ -186,7 +186,6 @@ describe('GET /snapshots', () => {
     t.after(() => browser.close());
     const page = await browser.newPage({ viewport: { width: 1100, height: 760 } });
     const said: string[] = [];
-    page.on('console', (message) => said.push(message.text()));
     page.on('dialog', (dialog) => said.push(dialog.message()));
     await page.goto(`${rig.url}/snapshots`);
     const commands = await page.locator('pre').allTextContents();
