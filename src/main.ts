@@ -153,6 +153,7 @@ async function openApplication(
     { openRepositories },
     { createLogNotifier },
     { openSqliteCatalogue },
+    { createSqlSealer },
     logger,
   ] = await Promise.all([
     import('./core/create-application.ts'),
@@ -161,6 +162,7 @@ async function openApplication(
     import('./process/open-repositories.ts'),
     import('./notifiers/log/log-notifier.ts'),
     import('./catalogue/sqlite/sqlite-catalogue.ts'),
+    import('./downloads/sql/sql-sealer.ts'),
     loggerFor(configuration),
   ]);
   const services = await Promise.all(SERVICES.map((create) => create(configuration)));
@@ -182,6 +184,7 @@ async function openApplication(
       queue,
       notifier: createLogNotifier(logger),
       ...(await hooksOf(configuration)),
+      sealer: createSqlSealer(),
       clock,
       logger,
       version,

@@ -6,6 +6,7 @@ import type { Configuration } from '../../core/configuration.ts';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import { isLoopbackHost } from './browser-guard.ts';
 import { createHttpServer } from './create-http-server.ts';
+import { resetTransfers } from './socket-transfer.ts';
 
 /** How long requests that are under way may take to end when the server closes. */
 const GRACE_MILLISECONDS = 30_000;
@@ -41,7 +42,11 @@ export async function serve(
 }
 
 async function closeGently(server: FastifyInstance, graceMilliseconds: number): Promise<void> {
-  const impatience = setTimeout(() => server.server.closeAllConnections(), graceMilliseconds);
+  const impatience = setTimeout(() => {
+    // What is cut off now must not look like its end, as it would to some after a mere close.
+    resetTransfers(server.server);
+    server.server.closeAllConnections();
+  }, graceMilliseconds);
   try {
     await server.close();
   } finally {

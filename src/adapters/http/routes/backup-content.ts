@@ -11,6 +11,7 @@ import type { HttpServer } from '../http-server.ts';
 import { answers, bytesAnswer } from '../route-schemas.ts';
 import { treeEntrySchema } from '../schemas/backup-schema.ts';
 import { idPath } from '../schemas/fields.ts';
+import { breakConnection } from '../socket-transfer.ts';
 import { byteStringOf, treeEntryAnswer } from '../tree-entry-answer.ts';
 import { matchesEtag } from './backups.ts';
 
@@ -171,7 +172,7 @@ function answer(
   return reply.send(Readable.from([]));
 }
 
-/** A stream whose failure is logged and audited; Fastify then destroys the socket, so that the answer does not end cleanly. */
+/** A stream whose failure is logged and audited, and resets the connection, so that nobody takes the answer for a whole one. */
 function guarded(
   { application }: HttpContext,
   bytes: AsyncIterable<Uint8Array | string>,
@@ -182,6 +183,7 @@ function guarded(
   stream.once('error', (error) => {
     if (!reply.raw.headersSent || reply.raw.destroyed) return;
     request.log.error({ err: error, requestId: request.id }, 'an answer broke off');
+    breakConnection(reply.raw);
     void recordBrokenAnswer(application, request, reply);
   });
   return stream;
