@@ -162,8 +162,17 @@ describe('people of an LDAP directory', { skip: SLAPD_SKIP_REASON }, () => {
   });
 
   it('are looked for in the next directory where one does not answer', async () => {
-    const provider = await identity({ urls: [`ldap://localhost:${await freePort()}`, server.url] });
+    const warnings: unknown[] = [];
+    const provider = await createLdapIdentity({
+      ldap: configuration({ urls: [`ldap://localhost:${await freePort()}`, server.url] }),
+      rules: RULES,
+      resolveSecret: async () => LdapServer.admin.password,
+      clock: { now: () => new Date() },
+      logger: { ...SILENT, warn: (facts: unknown) => void warnings.push(facts) },
+    });
     assert.equal(((await signIn(provider, 'boss', 'boss of the directory')) as Principal).name, 'boss');
+    assert.equal(((await signIn(provider, 'FRED', 'fred of the directory')) as Principal).name, 'fred');
+    assert.equal(warnings.length, 1, 'and is asked first from then on');
   });
 
   it('are told that the directory is down, and not that their password is wrong', async (t) => {

@@ -6,7 +6,7 @@ import type { Credentials } from '../../core/ports/identity-provider.ts';
 import { includesRole, scopedTo } from '../../core/role-scope.ts';
 import { isWrittenName, looksLikeToken } from '../../core/user-name.ts';
 import { guardAgainstOtherSites, guardAgainstStrangers } from './browser-guard.ts';
-import { REPEATED_CHALLENGES } from './challenges.ts';
+import { CHALLENGES, REPEATED_CHALLENGES } from './challenges.ts';
 import { credentialsOf } from './credentials.ts';
 import { requireUnconfined } from './grants.ts';
 import type { HttpServer, RouteRules } from './http-server.ts';
@@ -31,8 +31,17 @@ export function guardDoor(
   server.decorateRequest('principal', null as unknown as Principal);
   server.decorateRequest('isKnown', false);
   server.decorateRequest('shownName', undefined);
+  let saidUnknownProxy = false;
   server.addHook('onRequest', async (request, reply) => {
     request.principal = UNKNOWN_PRINCIPAL;
+    if (!saidUnknownProxy && isForwardedByUnknown(request, options.proxy)) {
+      saidUnknownProxy = true;
+      const address = request.socket.remoteAddress;
+      request.log.warn(
+        { address },
+        'a proxy that is not among identity.proxy.addresses passes requests on: all its callers count as one, and one who guesses passwords shuts out all',
+      );
+    }
     const { config } = request.routeOptions;
     const isOpenRoute = request.is404 || config.role === 'anyone';
     if (await application.access.credentialsExist()) {
@@ -69,6 +78,7 @@ async function authenticate(
     return;
   }
   if (isOpenRoute) return;
+  reply.header('www-authenticate', authorization === undefined ? CHALLENGES : REPEATED_CHALLENGES);
   if (authorization === undefined) {
     throw new HoldfastError(
       'unauthenticated',
@@ -76,7 +86,6 @@ async function authenticate(
       'This needs credentials: a name and a password (curl -u NAME), or a token (Authorization: Bearer hf_…). "holdfast user add" and "holdfast token create" make them.',
     );
   }
-  reply.header('www-authenticate', REPEATED_CHALLENGES);
   throw new HoldfastError(
     'unauthenticated',
     'credentials-invalid',
@@ -108,6 +117,10 @@ function noteShownName(request: FastifyRequest, credentials: Credentials): void 
   if (credentials.kind === 'bearer') return;
   const { name } = credentials;
   request.shownName = isWrittenName(name) && !looksLikeToken(name) ? name.slice(0, 64) : '(unusable)';
+}
+
+function isForwardedByUnknown({ headers, socket }: FastifyRequest, proxy: TrustedProxy): boolean {
+  return headers['x-forwarded-for'] !== undefined && !proxy.includes(socket.remoteAddress);
 }
 
 function requireRole(request: FastifyRequest, config: RouteRules): void {

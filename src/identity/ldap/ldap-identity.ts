@@ -44,6 +44,7 @@ export async function createLdapIdentity(parts: LdapIdentityParts): Promise<Iden
   requireUsableFilters(ldap);
   const authorities = ldap.caFile === undefined ? undefined : await authoritiesOf(ldap.caFile);
   const bindPassword = ldap.bindPassword === undefined ? undefined : await parts.resolveSecret(ldap.bindPassword);
+  // The one that answered last comes first: one that is gone must not cost its time at each sign-in.
   const addresses: DirectoryAddress[] = ldap.urls.map((url) => ({
     ...ldap,
     url,
@@ -87,11 +88,13 @@ function busy(): HoldfastError {
 
 type LookUp = LdapIdentityParts & { bindPassword: string | undefined; name: string; password: string };
 
-async function lookUp(addresses: readonly DirectoryAddress[], look: LookUp): Promise<Found | undefined> {
+async function lookUp(addresses: DirectoryAddress[], look: LookUp): Promise<Found | undefined> {
   let cause: unknown;
-  for (const address of addresses) {
+  for (const address of [...addresses]) {
     try {
-      return await lookUpAt(address, look);
+      const found = await lookUpAt(address, look);
+      addresses.sort((one, other) => Number(other === address) - Number(one === address));
+      return found;
     } catch (error) {
       look.logger.warn({ reason: messageOf(error), url: address.url }, 'a directory could not be asked');
       cause = error;
