@@ -166,6 +166,18 @@ describe('a sealed PostgreSQL dump', { skip: SKIP_REASON }, () => {
     );
   });
 
+  it('leaves out policies for roles that the target has not, and says so', async () => {
+    const table = 'CREATE TABLE public.t (a text);\nALTER TABLE public.t ENABLE ROW LEVEL SECURITY;\n';
+    const policies = `CREATE POLICY absent ON public.t TO of_production USING ('$holdfast$' <> '\\');\nCREATE POLICY here ON public.t USING (true);\n`;
+    const into = await target('policies');
+    const ended = await into.psql(
+      await whole(sealed(Buffer.from(`${table}${policies}-- PostgreSQL database dump complete\n`))),
+    );
+    assert.equal(ended.exitCode, 0);
+    assert.match(ended.stderr, /WARNING: {2}A policy is left out: role "of_production" does not exist/);
+    assert.equal(await server.sql('policies', 'SELECT polname FROM pg_policy'), 'here');
+  });
+
   it('loads what newer versions write, and no command of theirs', async () => {
     const newer = `\\restrict aB3\nSET statement_timeout = 0;\nSET transaction_timeout = 0;\nSET client_encoding = 'UTF8';
 SET standard_conforming_strings = on;\nSELECT pg_catalog.set_config('search_path', '', false);\nSET default_tablespace = fast;

@@ -22,7 +22,7 @@ const LEFT_OUT =
   /^(grant|revoke|security label|drop|create (publication|subscription|user mapping)|alter (publication|subscription|user mapping|default privileges)|comment on (extension|database|publication|subscription|language|procedural language|schema public)|alter large object|(set|reset) (session authorization|role))\b/;
 const WHOLE_CLUSTER =
   /^(create|alter|drop|comment on) (database|role|user(?! mapping)|group|tablespace)\b|^alter system\b/;
-/** Whatever the transaction of the seal would be ended by, or cannot hold. */
+/** They pass as they are. */
 const DATA = new Set([
   'insert',
   'update',

@@ -7,13 +7,15 @@ import { notSealable } from './not-sealable.ts';
  */
 export class RoutineBody {
   #words: string[] = [];
+  /** False as soon as the statement cannot be one of these. */
+  #mayBeRoutine = true;
   #isRoutine = false;
   #depth = 0;
   #awaitsAtomic = false;
 
   /** True while the words of the statement matter. */
   get reads(): boolean {
-    return this.#isRoutine || this.#words.length < 4;
+    return this.#mayBeRoutine;
   }
 
   get isOpen(): boolean {
@@ -21,7 +23,7 @@ export class RoutineBody {
   }
 
   word(text: string, isInParentheses: boolean): void {
-    if (this.#words.length < 4) this.#learn(text);
+    if (!this.#isRoutine) this.#learn(text);
     if (!this.#isRoutine || isInParentheses) return;
     if (this.#awaitsAtomic) {
       if (text !== 'atomic') this.#refuse();
@@ -41,6 +43,7 @@ export class RoutineBody {
 
   reset(): void {
     this.#words = [];
+    this.#mayBeRoutine = true;
     this.#isRoutine = false;
     this.#depth = 0;
     this.#awaitsAtomic = false;
@@ -48,7 +51,9 @@ export class RoutineBody {
 
   #learn(text: string): void {
     this.#words.push(text);
-    this.#isRoutine = /^create (or replace )?(function|procedure)\b/.test(this.#words.join(' '));
+    if (text === 'create' && this.#words.length === 1) return;
+    this.#isRoutine = /^create (or replace )?(function|procedure)$/.test(this.#words.join(' '));
+    this.#mayBeRoutine = this.#isRoutine || /^create or( replace)?$/.test(this.#words.join(' '));
   }
 
   #refuse(): never {

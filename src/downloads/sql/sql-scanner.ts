@@ -1,4 +1,6 @@
 import type { SqlDialect } from '../../core/ports/service-download.ts';
+import { BlockComment } from './block-comment.ts';
+import { DollarQuote } from './dollar-quote.ts';
 import { notSealable } from './not-sealable.ts';
 import { RoutineBody } from './routine-body.ts';
 import { BYTE, isDigit, isSpace, isWordByte, isWordStart } from './sql-bytes.ts';
@@ -19,8 +21,6 @@ type State =
   | 'star'
   | 'line comment'
   | 'comment'
-  | 'comment star'
-  | 'comment slash'
   | 'comment opening'
   | 'comment opening M'
   | 'conditional version'
@@ -30,7 +30,6 @@ type State =
   | 'quote closed'
   | 'word'
   | 'number'
-  | 'dollar'
   | 'dollar tag'
   | 'dollar quoted'
   | 'delimiter'
@@ -59,15 +58,14 @@ export class SqlScanner {
   #isInStatement = false;
   #tokens = 0;
   #tokenStart = 0;
-  #commentDepth = 0;
+  readonly #blockComment: BlockComment;
   #parentheses = 0;
   #quote = 0;
   #hasEscapes = false;
   #isAfterEscapeString = false;
   #conditional: 'none' | 'mysql' | 'mariadb' = 'none';
   #hasSandboxMark = false;
-  #tag = '';
-  #tagMatched = 0;
+  readonly #dollarQuote = new DollarQuote();
   #word = '';
   #wordLength = 0;
   #routine = new RoutineBody();
@@ -77,6 +75,7 @@ export class SqlScanner {
 
   constructor(dialect: SqlDialect, delimiter = ';', onToken?: (token: SqlToken) => void) {
     this.#isMysql = dialect === 'mysql';
+    this.#blockComment = new BlockComment({ nests: dialect === 'postgresql' });
     this.#delimiter = delimiter;
     this.#onToken = onToken;
   }
@@ -127,11 +126,10 @@ export class SqlScanner {
         return at + 1;
       case 'quote closed':
         return this.#quoteClosed(byte, at);
-      case 'dollar':
       case 'dollar tag':
-        return this.#dollar(byte, at);
+        return this.#dollarTag(byte, at);
       case 'dollar quoted':
-        return this.#dollarQuoted(bytes, at, end);
+        return this.#dollarQuoted(bytes, at);
       case 'delimiter':
         return this.#delimiterGoesOn(byte, at);
       case 'command line':
@@ -196,7 +194,8 @@ export class SqlScanner {
         return at + 1;
       }
     } else if (byte === BYTE.dollar) {
-      this.#state = 'dollar';
+      this.#state = 'dollar tag';
+      this.#dollarQuote.begin();
       return at + 1;
     } else if (byte === BYTE.open) this.#parentheses++;
     else if (byte === BYTE.close && this.#parentheses > 0) this.#parentheses--;
@@ -324,48 +323,18 @@ export class SqlScanner {
     return at;
   }
 
-  #dollar(byte: number, at: number): number {
-    if (this.#state === 'dollar') this.#tag = '$';
-    if (byte === BYTE.dollar) {
-      this.#tag += '$';
-      this.#tagMatched = 0;
-      this.#state = 'dollar quoted';
-      return at + 1;
-    }
-    if (this.#state === 'dollar' && isDigit(byte)) {
-      this.#state = 'number';
-      return at + 1;
-    }
-    const isTag = this.#state === 'dollar' ? isWordStart(byte) : isWordByte(byte);
-    if (!isTag || this.#tag.length > 200)
-      throw notSealable('a dollar sign stands where it begins neither a string nor a parameter');
-    this.#tag += String.fromCharCode(byte);
-    this.#state = 'dollar tag';
+  #dollarTag(byte: number, at: number): number {
+    const came = this.#dollarQuote.tagByte(byte);
+    if (came === 'parameter') this.#state = 'number';
+    else if (came === 'end') this.#state = 'dollar quoted';
     return at + 1;
   }
 
-  #dollarQuoted(bytes: Uint8Array, from: number, end: number): number {
-    const tag = this.#tag;
-    let matched = this.#tagMatched;
-    let at = from;
-    while (at < end) {
-      if (matched === 0) {
-        at = bytes.indexOf(BYTE.dollar, at);
-        if (at < 0) break;
-        matched = 1;
-        at++;
-        continue;
-      }
-      const byte = bytes[at++];
-      if (byte === tag.charCodeAt(matched)) matched++;
-      // Within a tag there is no dollar sign, so one that does not fit can only be the first of the next try.
-      else matched = byte === BYTE.dollar ? 1 : 0;
-      if (matched < tag.length) continue;
-      this.#token('string', at);
-      this.#state = 'code';
-      return at;
-    }
-    this.#tagMatched = at < 0 ? 0 : matched;
+  #dollarQuoted(bytes: Uint8Array, at: number): number {
+    const end = this.#dollarQuote.endIn(bytes, at);
+    if (end < 0) return bytes.length;
+    this.#token('string', end);
+    this.#state = 'code';
     return end;
   }
 
@@ -423,7 +392,7 @@ export class SqlScanner {
         return at;
       case 'slash':
         if (byte !== BYTE.star) return this.#noComment(at);
-        this.#commentDepth = 1;
+        this.#blockComment.begin();
         this.#state = this.#isMysql ? 'comment opening' : 'comment';
         this.#isAfterEscapeString = false;
         return at + 1;
@@ -445,7 +414,7 @@ export class SqlScanner {
       case 'line comment':
         return this.#lineComment(bytes, at, end);
       default:
-        return this.#blockComment(bytes, at, end, byte);
+        return this.#inBlockComment(bytes, at);
     }
   }
 
@@ -497,24 +466,10 @@ export class SqlScanner {
     return at;
   }
 
-  #blockComment(bytes: Uint8Array, from: number, end: number, first: number): number {
-    if (this.#state === 'comment star') {
-      if (first === BYTE.star) return from + 1;
-      this.#state = 'comment';
-      if (first !== BYTE.slash) return from;
-      if (--this.#commentDepth === 0) this.#state = this.#isInStatement ? 'code' : 'start';
-      return from + 1;
-    }
-    if (this.#state === 'comment slash') {
-      if (first === BYTE.slash) return from + 1;
-      this.#state = 'comment';
-      if (first !== BYTE.star) return from;
-      this.#commentDepth++;
-      return from + 1;
-    }
-    let at = from;
-    while (at < end && bytes[at] !== BYTE.star && (this.#isMysql || bytes[at] !== BYTE.slash)) at++;
-    if (at < end) this.#state = bytes[at] === BYTE.star ? 'comment star' : 'comment slash';
-    return Math.min(at + 1, end);
+  #inBlockComment(bytes: Uint8Array, at: number): number {
+    const end = this.#blockComment.endIn(bytes, at);
+    if (end < 0) return bytes.length;
+    this.#state = this.#isInStatement ? 'code' : 'start';
+    return end;
   }
 }
