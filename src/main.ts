@@ -275,7 +275,11 @@ async function openReplica(place: string): Promise<Storage> {
   throw new HoldfastError('no-repository', 'repository-missing', `There is no repository in ${place} to fetch from.`);
 }
 
-async function inspectRepository(configuration: Configuration, repositoryId: string): Promise<RepositoryInspection> {
+async function inspectRepository(
+  configuration: Configuration,
+  repositoryId: string,
+  options?: { tryWriting: boolean },
+): Promise<RepositoryInspection> {
   const found = configuration.repositories.find(({ id }) => id === repositoryId);
   if (found === undefined) {
     const message = `There is no repository "${repositoryId}" in the configuration.`;
@@ -284,7 +288,9 @@ async function inspectRepository(configuration: Configuration, repositoryId: str
   const { repositoryExists } = await import('./repository/initialise-repository.ts');
   const storage = await openStorage(found);
   try {
-    return { id: repositoryId, location: storage.location, exists: await repositoryExists(storage) };
+    const exists = await repositoryExists(storage);
+    if (exists && options?.tryWriting === true) await storage.tryWriting?.();
+    return { id: repositoryId, location: storage.location, exists };
   } finally {
     await storage.close();
   }

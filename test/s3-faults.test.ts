@@ -189,6 +189,9 @@ describe('storage in a bucket behind a bad network', { skip: SKIP_WITHOUT_MINIO 
     pending.write(Buffer.from('x'));
     await assert.rejects(pending.commit('b'), { code: 'storage-not-exclusive' });
     await assert.rejects(careless.tryWriting!(), { code: 'storage-not-exclusive' });
+    proxy.before = undefined;
+    meets('PUT', { kind: 'status', status: 501 });
+    await assert.rejects(careless.putNew('a', Buffer.from('x')), { code: 'storage-not-exclusive' });
     for (const key of ['a', 'b']) await assert.rejects(careless.get(key), { code: 'object-missing' });
     await careless.close();
     direct.close();

@@ -129,6 +129,8 @@ describe('holdfast with buckets', { skip: SKIP_WITHOUT_MINIO, concurrency: 2 }, 
       assert.ok(!problem.message.includes(SECRET_KEY));
     };
     await fails({}, 'bucket-missing', /no bucket "no-such-bucket"/);
+    const { checks } = await holdfast.json(['doctor'], '', 1);
+    assert.match(checks.at(-1)?.message ?? '', /no bucket "no-such-bucket".*\[bucket-missing\]/);
     await fails({ accessKeyId: 'env:TEST_S3_WRONG' }, 's3-credentials-refused', /access key/);
     await fails({ secretAccessKey: 'env:TEST_S3_WRONG' }, 's3-credentials-refused', /access key/);
     await fails({ secretAccessKey: 'env:TEST_S3_ABSENT' }, 'secret-missing', /TEST_S3_ABSENT/);

@@ -56,8 +56,15 @@ export interface Composition {
   /** For `wal-push` and `wal-get`. Needs nothing to be open. */
   logFiles(): Promise<LogFiles>;
 
-  /** For `doctor`: looks at a configured repository's storage without a key and without making anything. */
-  inspectRepository(configuration: Configuration, repositoryId: string): Promise<RepositoryInspection>;
+  /**
+   * For `doctor`: looks at a configured repository's storage without a key and without making anything.
+   * @param options `tryWriting`: rejects where a repository that is there would take nothing
+   */
+  inspectRepository(
+    configuration: Configuration,
+    repositoryId: string,
+    options?: { tryWriting: boolean },
+  ): Promise<RepositoryInspection>;
 
   /**
    * For `recover`: moves a catalogue that does not open out of the way, so that `openApplication` begins an empty one.

@@ -82,6 +82,10 @@ function refusal({ name, status, message }: Answer, attempt: S3Attempt, what: st
 
 function misconfiguration(answer: Answer, attempt: S3Attempt): Reason | undefined {
   const { name, status, code, message } = answer;
+  if (status === 501 && attempt.action === 's3:PutObject') {
+    const text = `The S3 server of ${attempt.location} does not implement PUT with If-None-Match, by which a commit is safe from others. Use another server, or a newer version; docs/s3.md tells more.`;
+    return ['unsupported', 'storage-not-exclusive', text];
+  }
   if (name === 'InvalidBucketName') {
     const text = `"${attempt.bucket}" is not a name that the S3 server of ${attempt.location} allows for a bucket. Correct it in the configuration.`;
     return ['invalid', 's3-options-invalid', text];
