@@ -16,6 +16,7 @@ import { DEFAULT_DOWNLOADS, type DownloadConfiguration } from '../src/core/downl
 import type { Catalogue } from '../src/core/ports/catalogue.ts';
 import type { ChainLink, Service } from '../src/core/ports/service.ts';
 import type { DownloadContext, DownloadMaterial } from '../src/core/ports/service-download.ts';
+import type { SqlSealer } from '../src/core/ports/sql-sealer.ts';
 import { createDrillFolders } from '../src/process/drill-folders.ts';
 import { createCopyOpener } from '../src/process/open-copies.ts';
 import { createInProcessQueue } from '../src/queue/in-process/in-process-queue.ts';
@@ -63,7 +64,12 @@ export interface DumpControls {
 
 export async function startDownloads(
   t: Pick<TestContext, 'after'>,
-  options: { downloads?: Partial<DownloadConfiguration>; services?: readonly Service[]; folder?: string } = {},
+  options: {
+    downloads?: Partial<DownloadConfiguration>;
+    services?: readonly Service[];
+    folder?: string;
+    sealer?: SqlSealer;
+  } = {},
 ): Promise<DownloadRig> {
   const folder = options.folder ?? (await mkdtemp(path.join(tmpdir(), 'holdfast-downloads-')));
   const temporary = await TemporaryRepository.create({}, path.join(folder, 'repository'));
@@ -105,7 +111,7 @@ export async function startDownloads(
       sqlDumps(controls),
       ...(options.services ?? []),
     ],
-    sealer: createPlainTestSealer(),
+    sealer: options.sealer ?? createPlainTestSealer(),
     notifier: { notify: async () => undefined },
     version: '1.2.3',
     owner: 'test',
