@@ -20,11 +20,14 @@ import type {
 } from './core/composition.ts';
 import type { Configuration, KeyConfiguration, RepositoryConfiguration } from './core/configuration.ts';
 import { HoldfastError } from './core/errors.ts';
+import type { GrantRule, IdentityConfiguration } from './core/identity-configuration.ts';
 import type { Catalogue } from './core/ports/catalogue.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { HookRunner } from './core/ports/hook-runner.ts';
+import type { IdentityProvider } from './core/ports/identity-provider.ts';
 import type { KeyProvider } from './core/ports/key-provider.ts';
 import type { Logger } from './core/ports/logger.ts';
+import type { PasswordHasher } from './core/ports/password-hasher.ts';
 import type { Service } from './core/ports/service.ts';
 import type { Storage } from './core/ports/storage.ts';
 import type { WorkQueue } from './core/ports/work-queue.ts';
@@ -92,6 +95,28 @@ async function externalService(configuration: Configuration): Promise<Service> {
   });
 }
 
+interface IdentityParts {
+  identity: IdentityConfiguration;
+  rules: readonly GrantRule[];
+  resolveSecret: (reference: string) => Promise<string>;
+  clock: Clock;
+  catalogue: Catalogue;
+  passwords: PasswordHasher;
+  logger: Logger;
+}
+
+/** One line for each way to tell who calls, in the order in which they are asked. */
+const IDENTITY_PROVIDERS: readonly ((parts: IdentityParts) => Promise<IdentityProvider | '' | undefined>)[] = [
+  async ({ catalogue: { users }, ...parts }) =>
+    (await import('./identity/local/local-users.ts')).createLocalUsers({ ...parts, users }),
+  async ({ identity: { proxy }, ...parts }) =>
+    proxy?.userHeader && (await import('./identity/proxy/proxy-identity.ts')).createProxyIdentity({ ...parts, proxy }),
+  async ({ identity: { oidc }, ...parts }) =>
+    oidc && (await import('./identity/oidc/oidc-identity.ts')).createOidcIdentity({ ...parts, oidc }),
+  async ({ identity: { ldap }, ...parts }) =>
+    ldap && (await import('./identity/ldap/ldap-identity.ts')).createLdapIdentity({ ...parts, ldap }),
+];
+
 const clock: Clock = { now: () => new Date() };
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -106,6 +131,7 @@ const composition: Composition = {
   openApplication,
   serve,
   keyProvider,
+  resolveSecret: ownSecret,
   createKeyFile,
   acquireServiceLock,
   runningService,
@@ -127,6 +153,7 @@ async function openApplication(
     { openRepositories },
     { createLogNotifier },
     { openSqliteCatalogue },
+    { createSqlSealer },
     logger,
   ] = await Promise.all([
     import('./core/create-application.ts'),
@@ -135,6 +162,7 @@ async function openApplication(
     import('./process/open-repositories.ts'),
     import('./notifiers/log/log-notifier.ts'),
     import('./catalogue/sqlite/sqlite-catalogue.ts'),
+    import('./downloads/sql/sql-sealer.ts'),
     loggerFor(configuration),
   ]);
   const services = await Promise.all(SERVICES.map((create) => create(configuration)));
@@ -156,12 +184,14 @@ async function openApplication(
       queue,
       notifier: createLogNotifier(logger),
       ...(await hooksOf(configuration)),
+      sealer: createSqlSealer(),
       clock,
       logger,
       version,
       owner,
       isAlive: isProcessAlive,
       drillFolders: createDrillFolders({ owner, isAlive: isProcessAlive }),
+      identity: await identityOf(configuration, mode, { catalogue, logger }),
       environment: { node: process.version, host: hostname(), system: `${type()} ${release()} ${arch()}` },
     });
     if (mode === 'command') await queue.start(run);
@@ -170,6 +200,25 @@ async function openApplication(
     await Promise.allSettled(repositories.map((repository) => repository.close()));
     throw error;
   }
+}
+
+/** Of what the configuration file or a command of its operator refers to. */
+function ownSecret(reference: string): Promise<string> {
+  return resolveSecret(reference, process.env);
+}
+
+/** Commands change passwords; only the service is asked who calls. */
+async function identityOf(
+  { identity = { grants: [] } }: Configuration,
+  mode: ApplicationMode,
+  parts: { catalogue: Catalogue; logger: Logger },
+): Promise<{ providers: readonly IdentityProvider[]; passwords: PasswordHasher }> {
+  const { createArgon2Passwords } = await import('./identity/local/argon2-passwords.ts');
+  const passwords = createArgon2Passwords();
+  if (mode === 'command') return { providers: [], passwords };
+  const common = { ...parts, identity, rules: identity.grants, passwords, clock, resolveSecret: ownSecret };
+  const providers = await Promise.all(IDENTITY_PROVIDERS.map((create) => create(common)));
+  return { providers: providers.filter((provider) => typeof provider === 'object'), passwords };
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */

@@ -14,9 +14,10 @@ import type { Backup } from '../src/core/backup.ts';
 import { createApplication } from '../src/core/create-application.ts';
 import { DEFAULT_DOWNLOADS, type DownloadConfiguration } from '../src/core/download.ts';
 import type { Catalogue } from '../src/core/ports/catalogue.ts';
+import type { Credentials } from '../src/core/ports/identity-provider.ts';
 import type { ChainLink, Service } from '../src/core/ports/service.ts';
 import type { DownloadContext, DownloadMaterial } from '../src/core/ports/service-download.ts';
-import type { SqlSealer } from '../src/core/ports/sql-sealer.ts';
+import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import { createDrillFolders } from '../src/process/drill-folders.ts';
 import { createCopyOpener } from '../src/process/open-copies.ts';
 import { createInProcessQueue } from '../src/queue/in-process/in-process-queue.ts';
@@ -24,7 +25,6 @@ import { createDocumentService } from '../src/services/document/document-service
 import { createStreamService } from '../src/services/stream/stream-service.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';
 import { httpConfiguration } from './api-memory-application.ts';
-import { createPlainTestSealer } from './plain-test-sealer.ts';
 import { TemporaryRepository } from './temporary-repository.ts';
 
 /** The whole service over HTTP, with services whose downloads are simple to tell apart. */
@@ -45,6 +45,8 @@ export interface DownloadRig {
   /** The largest file of the repository. */
   largestPack(): Promise<string>;
   audits(action?: string): Promise<AuditFacts[]>;
+  /** Ends HTTP as the service does at its end. */
+  drain(graceMilliseconds?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -64,12 +66,7 @@ export interface DumpControls {
 
 export async function startDownloads(
   t: Pick<TestContext, 'after'>,
-  options: {
-    downloads?: Partial<DownloadConfiguration>;
-    services?: readonly Service[];
-    folder?: string;
-    sealer?: SqlSealer;
-  } = {},
+  options: { downloads?: Partial<DownloadConfiguration>; services?: readonly Service[]; folder?: string } = {},
 ): Promise<DownloadRig> {
   const folder = options.folder ?? (await mkdtemp(path.join(tmpdir(), 'holdfast-downloads-')));
   const temporary = await TemporaryRepository.create({}, path.join(folder, 'repository'));
@@ -111,7 +108,7 @@ export async function startDownloads(
       sqlDumps(controls),
       ...(options.services ?? []),
     ],
-    sealer: options.sealer ?? createPlainTestSealer(),
+    sealer: createSqlSealer(),
     notifier: { notify: async () => undefined },
     version: '1.2.3',
     owner: 'test',
@@ -124,7 +121,8 @@ export async function startDownloads(
     access: {
       ...created.access,
       credentialsExist: async () => principals.size > 0,
-      authenticate: async (token: string) => principals.get(token),
+      identify: async (credentials: Credentials) =>
+        credentials.kind === 'bearer' ? principals.get(credentials.token) : undefined,
     },
   };
   await queue.start(run);
@@ -162,6 +160,7 @@ export async function startDownloads(
     largestPack: () => largestFile(path.join(temporary.folder, 'packs')),
     audits: async (action = 'download.get') =>
       [...(await application.audit.page({ action }, { limit: 100 })).items].reverse(),
+    drain: (graceMilliseconds) => running.close(graceMilliseconds),
     close: () => {
       closing ??= close();
       return closing;
@@ -266,7 +265,7 @@ async function* throughChild(
   source: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const child = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('cat', { stdio: ['pipe', 'pipe', 'ignore'] });
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const { pid = 0 } = child;
   controls.children.add(pid);
@@ -302,7 +301,7 @@ async function* throughChild(
 async function largestFile(folder: string): Promise<string> {
   const names = await readdir(folder, { recursive: true });
   const files = await Promise.all(
-    names.map(async (name) => ({ file: path.join(folder, name), ...(await stat(path.join(folder, name))) })),
+    names.map(async (name) => ({ file: path.join(folder, name), facts: await stat(path.join(folder, name)) })),
   );
-  return files.filter((each) => each.isFile()).sort((a, b) => b.size - a.size)[0]!.file;
+  return files.filter(({ facts }) => facts.isFile()).sort((a, b) => b.facts.size - a.facts.size)[0]!.file;
 }

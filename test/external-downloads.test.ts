@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import { startDownloads } from './download-rig.ts';
 import { endGpg, externalService, finishedFile, gpgOf } from './external-rig.ts';
 import { PostgresqlServer, SKIP_REASON } from './postgresql-server.ts';
@@ -54,7 +53,6 @@ describe('curl … | psql of what another tool encrypted', { skip: SKIP_REASON }
     finishedFile(path.join(folder, 'shop-2026-11-19.sql.gpg'), whole);
     const { url, application } = await startDownloads(t, {
       services: [externalService()],
-      sealer: createSqlSealer(),
     });
     const configuration = {
       source: { kind: 'listing', patterns: ['shop-{yyyy}-{MM}-{dd}.sql.gpg'] },
@@ -92,7 +90,6 @@ describe('curl … | psql of what another tool encrypted', { skip: SKIP_REASON }
   it('tells psql the reason where the backup cannot be had, without where', async (t) => {
     const { url, application } = await startDownloads(t, {
       services: [externalService({ 'env:PASSPHRASE': 'wrong' })],
-      sealer: createSqlSealer(),
     });
     const folder = path.join(place, 'refused');
     finishedFile(path.join(folder, 'shop-2026-11-19.sql.gpg'), gpgOf(dump, path.join(place, 'gnupg')));

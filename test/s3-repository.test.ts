@@ -163,6 +163,12 @@ describe('a repository in a bucket', { skip: SKIP_WITHOUT_MINIO }, () => {
     for (const [id, bytes] of stored) assert.ok((await readBytes(fresh, id)).equals(bytes), id);
     assert.ok(stored.size > failed, `${stored.size} stored, ${failed} failed`);
     await assertSound(fresh);
+    const asked = new Set(proxy.seen.map(({ method, url }) => (url.includes('list-type=2') ? 'list' : method)));
+    assert.deepEqual(
+      [...asked].sort(),
+      ['DELETE', 'GET', 'HEAD', 'PUT', 'list'],
+      'what docs/s3.md says must be allowed',
+    );
   });
 });
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type CommandLine, commandLine, filesBelow } from './command-line.ts';
 import { ACCESS_KEY, MinioServer, SECRET_KEY, SKIP_WITHOUT_MINIO } from './minio-server.ts';
 import { Service } from './service-process.ts';
@@ -60,6 +61,32 @@ describe('holdfast with buckets', { skip: SKIP_WITHOUT_MINIO, concurrency: 2 }, 
     assert.equal(restored.code, 0, restored.stderr);
     assert.ok((await readFile(back)).equals(bytes));
     assert.match((await holdfast.run(['list'], '', reading)).stdout, new RegExp(String(posted.id)));
+  });
+
+  test('what the service acknowledged is whole after it was killed in the middle of others', async (context) => {
+    const holdfast = await commandLine(context);
+    const bucket = await minio.createBucket();
+    await configure(holdfast, `repository:\n  s3: ${placeIn(bucket, 'killed')}\n`);
+    const words = ['--config', path.join(holdfast.folder, 'holdfast.yaml')];
+    const acknowledged = new Map<string, Buffer>();
+    for (let round = 0; round < 3; round++) {
+      const service = await Service.start(holdfast.data, words);
+      const uploads = Array.from({ length: 4 }, async (_, lane) => {
+        for (let n = 0; ; n++) {
+          const bytes = randomBytes(100_000 * (n + 1));
+          const { id } = await service.upload(`lane-${lane}`, bytes);
+          acknowledged.set(String(id), bytes);
+        }
+      });
+      for (const upload of uploads) upload.catch(() => undefined);
+      while (acknowledged.size < (round + 1) * 4) await sleep(20);
+      await service.end('SIGKILL');
+      await Promise.allSettled(uploads);
+    }
+    const service = await Service.start(holdfast.data, words);
+    for (const [id, bytes] of acknowledged) assert.ok((await service.content(id)).equals(bytes), id);
+    await service.end('SIGTERM');
+    assert.equal((await holdfast.json(['verify', '--level', '4'])).ok, true);
   });
 
   test('a copy in a bucket is made, synced, repaired from, and recovered from when the folder is gone', async (context) => {

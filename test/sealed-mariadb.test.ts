@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import fc from 'fast-check';
 import { HoldfastError } from '../src/core/errors.ts';
+import { SqlLexer } from '../src/downloads/sql/sql-lexer.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import { MARIADB_SKIP_REASON, MariadbServer } from './mariadb-server.ts';
 import { sameText } from './postgresql-rig.ts';
 import { type Ended, failing, fed, HOSTILE_MESSAGES, inChunks, untilError, whole } from './sealed-sql-rig.ts';
+
+const SOUPS = Math.ceil(Number(process.env.HOLDFAST_SEAL_CUTS ?? 60) / 5);
 
 const SHOP = `
 CREATE TABLE users (id int PRIMARY KEY, email varchar(200) DEFAULT 'a\\\\b''";--', raw blob, boss int, FOREIGN KEY (boss) REFERENCES users (id));
@@ -126,6 +130,28 @@ describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
     }
   });
 
+  it('is read as the client reads it, in any soup of quotes, comments and delimiters', async () => {
+    await fc.assert(
+      fc.asyncProperty(soup, async (script) => {
+        const statements = read(script);
+        fc.pre(statements !== undefined);
+        const ended = await fed(
+          'mariadb',
+          [...server.options, '--force', '--comments', '-vv'],
+          process.env,
+          Buffer.from(script),
+        );
+        const shown = [...ended.stdout.matchAll(/^--------------\n(.*?)\n--------------\n/gms)];
+        const seen = shown.map(([, text]) => letters(text!)).filter(Boolean);
+        assert.equal(seen.length, statements.length, JSON.stringify(seen));
+        // Comments before a statement are part of it for the client.
+        for (const [n, statement] of statements.entries())
+          assert.ok(seen[n]!.endsWith(statement), `${seen[n]} | ${statement}`);
+      }),
+      { numRuns: SOUPS },
+    );
+  });
+
   it('is refused where its end is missing', async () => {
     const { bytes, error } = await untilError(sealed(dump.subarray(0, dump.lastIndexOf('-- Dump completed'))));
     assert.equal((error as HoldfastError).code, 'dump-cut');
@@ -140,6 +166,76 @@ describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
     }
   });
 });
+
+const FRAGMENTS = [
+  ...[
+    "'",
+    "''",
+    "\\'",
+    '\\\\',
+    '"',
+    '""',
+    '`',
+    '-- ',
+    '--',
+    '#',
+    '\n',
+    '/*',
+    '*/',
+    '/*!',
+    '/*!40101 ',
+    ';',
+    ';\n',
+    ';;',
+    '(',
+    'a',
+    '1',
+    ' ',
+  ],
+  ...[
+    'SELECT 1',
+    '/',
+    '-',
+    '*',
+    "'x'",
+    "'\\';'",
+    '`;`',
+    '/*;*/',
+    '"\';"',
+    '\nDELIMITER ;;\n',
+    '\nDELIMITER ;\n',
+    '\nDELIMITER //\n',
+    '//',
+    '\\',
+  ],
+];
+const soup = fc.array(fc.constantFrom(...FRAGMENTS), { maxLength: 30 }).map((parts) => `SELECT 0;\n${parts.join('')}`);
+
+/** The statements; undefined where the lexer refuses, or the end is one that is not whole. */
+function read(script: string): string[] | undefined {
+  const lexer = new SqlLexer({ dialect: 'mysql' });
+  const found: string[] = [];
+  try {
+    const pieces = [...lexer.push(Buffer.from(script)), ...lexer.end()];
+    for (const [n, piece] of pieces.entries()) {
+      // The client sends a comment before an empty statement, its own command or the very end as a statement.
+      const isComment = piece.kind === 'gap' && piece.bytes.toString().trim() !== '';
+      const next = pieces[n + 1];
+      if (isComment && (next?.kind !== 'statement' || letters(next.bytes.toString()) === '')) return undefined;
+      if (piece.kind === 'rest' || (piece.kind === 'command' && piece.bytes[0] === 0x5c)) return undefined;
+      if (piece.kind === 'statement') found.push(letters(piece.bytes.toString()));
+    }
+    return found.filter(Boolean);
+  } catch (error) {
+    assert.ok(error instanceof HoldfastError);
+    return undefined;
+  }
+}
+
+/** The client shows statements without delimiters. */
+function letters(text: string): string {
+  return text.replaceAll(/[^a-z0-9]/gi, '');
+}
 
 /** Comments name the database and the time. */
 function sameDump(actual: Buffer, expected: Buffer): void {

@@ -40,7 +40,7 @@ describe('a sealed PostgreSQL dump', { skip: SKIP_REASON }, () => {
   const targets: Target[] = [];
 
   before(async () => {
-    server = await PostgresqlServer.start();
+    server = await PostgresqlServer.start(['max_connections = 100']);
     await server.sql('postgres', SEAL_ROLES);
     await target('source', TRICKY);
     dump = Buffer.from(await server.dump('source'), 'latin1');
@@ -260,6 +260,7 @@ async function afterCuts(
         const isUnchanged = (await target.fingerprint()) === before;
         ends.push({ at, ended, isUnchanged });
         if (isUnchanged) continue;
+        await target.close();
         target = await makeTarget(n + AT_ONCE * ++made);
         before = await target.fingerprint();
       }

@@ -148,6 +148,7 @@ export class Target {
   readonly database: string;
   readonly #server: PostgresqlServer;
   readonly #client: pg.Client;
+  #isClosed = false;
 
   private constructor(server: PostgresqlServer, database: string, client: pg.Client) {
     this.#server = server;
@@ -188,8 +189,10 @@ export class Target {
     return JSON.stringify(rows);
   }
 
+  /** May be called again. */
   async close(): Promise<void> {
-    await this.#client.end();
+    if (!this.#isClosed) await this.#client.end();
+    this.#isClosed = true;
   }
 }
 

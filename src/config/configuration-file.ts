@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { downloadsSchema } from './downloads-schema.ts';
 import { hookSchema } from './hook-schema.ts';
+import { identitySchema } from './identity-schema.ts';
 import { s3Schema } from './s3-schema.ts';
 import { secretReference } from './secret-reference-schema.ts';
 
@@ -70,6 +71,7 @@ export const configurationFileSchema = z.strictObject({
   copy: recurrence.optional(),
   hooks: z.array(hookSchema).optional(),
   downloads: downloadsSchema.optional(),
+  identity: identitySchema.optional(),
   maxSnapshots: positive.optional(),
   maxChainLength: positive.optional(),
   trashDays: z.number().int().min(0).optional(),

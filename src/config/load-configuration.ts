@@ -14,6 +14,7 @@ import { HoldfastError, messageOf, systemErrorCode } from '../core/errors.ts';
 import { type ConfigurationFile, configurationFileSchema, environmentSchema } from './configuration-file.ts';
 import { downloadsOf } from './downloads-schema.ts';
 import { hookOf } from './hook-schema.ts';
+import { identityOf } from './identity-schema.ts';
 import { nearestName } from './nearest-name.ts';
 import { storageAt, storageOf } from './storage-place.ts';
 
@@ -61,6 +62,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     copy: { cron: COPY_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.copy) },
     hooks: (file.hooks ?? []).map(hookOf),
     downloads: downloadsOf(file.downloads),
+    ...(file.identity === undefined ? {} : { identity: identityOf(file.identity, workingFolder) }),
     maxSnapshots: file.maxSnapshots ?? 100,
     maxChainLength: file.maxChainLength ?? 50,
     trashDays: file.trashDays ?? 7,

@@ -6,7 +6,7 @@ import { resolveSecret } from './resolve-secret.ts';
 
 /**
  * Reads secrets for resources, but none that is of Holdfast itself: whoever may define a resource also chooses the server that its
- * password is sent to, and must not have the keys of the repository sent there.
+ * password is sent to, and must not have the keys of the repository, or the password of the directory, sent there.
  *
  * @throws HoldfastError `secret-not-for-resources` (denied), `secret-missing` (invalid)
  */
@@ -16,9 +16,12 @@ export function createServiceSecretResolver(
 ): (reference: string) => Promise<string> {
   const repositories = [...configuration.repositories, ...configuration.copies];
   const keys = repositories.flatMap((repository) => repository.keys);
+  const { ldap, proxy } = configuration.identity ?? {};
+  const ofIdentity = [ldap?.bindPassword, proxy?.secret].filter((reference) => reference !== undefined);
   const own = new Set([
     ...keys.map((key) => (key.kind === 'keyfile' ? `file:${path.resolve(key.path)}` : key.passphrase)),
     ...repositories.flatMap(({ storage }) => secretsOfStorage(storage)),
+    ...ofIdentity.map((reference) => reference.replace(/^file:(.*)$/s, (_all, file) => `file:${path.resolve(file)}`)),
   ]);
   return async (reference) => {
     const isOwn =

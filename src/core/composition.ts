@@ -38,6 +38,9 @@ export interface Composition {
   /** What a key's reference names is read when the provider is first used. */
   keyProvider(configuration: KeyConfiguration): KeyProvider;
 
+  /** Reads what `env:NAME` or `file:/path` names. @throws HoldfastError `secret-missing` (invalid) */
+  resolveSecret(reference: string): Promise<string>;
+
   /** Makes a new key file, readable by its owner only. @throws HoldfastError `key-file-exists` (conflict) */
   createKeyFile(path: string): Promise<void>;
 

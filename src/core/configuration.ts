@@ -1,5 +1,6 @@
 import type { DownloadConfiguration } from './download.ts';
 import type { HookConfiguration } from './hook-configuration.ts';
+import type { IdentityConfiguration } from './identity-configuration.ts';
 
 /** Everything an operator can set, validated and with defaults filled in. Secrets are still references here. */
 export interface Configuration {
@@ -28,6 +29,8 @@ export interface Configuration {
   hooks?: readonly HookConfiguration[];
   /** Default: `DEFAULT_DOWNLOADS`. */
   downloads?: DownloadConfiguration;
+  /** Who vouches for callers besides Holdfast itself. */
+  identity?: IdentityConfiguration;
   /** Operations that run at once in this process. */
   concurrency: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';

@@ -33,6 +33,7 @@ export const COMMANDS: readonly CommandSummary[] = [
   { name: 'copy', summary: 'keep second copies of backups elsewhere', load: () => import('./commands/copy.ts') },
   { name: 'key', summary: 'manage what opens a repository', load: () => import('./commands/key.ts') },
   { name: 'token', summary: "manage the API's credentials", load: () => import('./commands/token.ts') },
+  { name: 'user', summary: 'manage who signs in with a password', load: () => import('./commands/user.ts') },
   {
     name: 'recover',
     summary: 'rebuild the catalogue from a repository and a key',

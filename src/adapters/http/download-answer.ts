@@ -136,6 +136,7 @@ async function send(
   reply.raw.writeHead(status, { ...headersOfAll(reply), ...headers, ...closing });
   const firstByteSeconds = reply.elapsedTime / 1000;
   const end = await transferBody(pieces, reply.raw, {
+    server: request.server.server,
     ...(length === undefined ? {} : { length }),
     idleMilliseconds: idleSeconds * 1000,
     tellsFailure: download.isSealed,

@@ -6,6 +6,7 @@ import type { Configuration } from '../../core/configuration.ts';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import { isLoopbackHost } from './browser-guard.ts';
 import { createHttpServer } from './create-http-server.ts';
+import { resetTransfers } from './socket-transfer.ts';
 
 /** How long requests that are under way may take to end when the server closes. */
 const GRACE_MILLISECONDS = 30_000;
@@ -20,7 +21,7 @@ export interface RunningServer {
 /**
  * Listens as configured. The log goes to standard error.
  *
- * @throws HoldfastError `credentials-required` (denied) for a host other than loopback while no token exists;
+ * @throws HoldfastError `credentials-required` (denied) for a host other than loopback while no credentials exist;
  * `address-in-use`, `address-not-available` (unavailable)
  */
 export async function serve(
@@ -41,7 +42,11 @@ export async function serve(
 }
 
 async function closeGently(server: FastifyInstance, graceMilliseconds: number): Promise<void> {
-  const impatience = setTimeout(() => server.server.closeAllConnections(), graceMilliseconds);
+  const impatience = setTimeout(() => {
+    // What is cut off now must not look like its end, as it would to some after a mere close.
+    resetTransfers(server.server);
+    server.server.closeAllConnections();
+  }, graceMilliseconds);
   try {
     await server.close();
   } finally {
@@ -59,7 +64,7 @@ function credentialsRequired(host: string): HoldfastError {
   return new HoldfastError(
     'denied',
     'credentials-required',
-    `Holdfast does not listen on ${host} while no credentials exist, because everybody who reaches it would be its admin. Create a token first: holdfast token create NAME --role admin. Or listen on 127.0.0.1.`,
+    `Holdfast does not listen on ${host} while no credentials exist, because everybody who reaches it would be its admin. Create some first: holdfast user add NAME --role admin, or holdfast token create NAME --role admin. Or listen on 127.0.0.1.`,
     { details: { host } },
   );
 }

@@ -1,9 +1,11 @@
-import type { ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 
 /** How long a client that was told why a download failed has to read it before its connection is reset. */
-const PATIENCE_MILLISECONDS = 1000;
+const PATIENCE_MILLISECONDS = 300;
 
 export interface TransferOptions {
+  /** Whose response it is. */
+  server: Server;
   /** Bytes that were announced; anything else is a failure. */
   length?: number;
   /** Until a client that takes nothing is given up. */
@@ -35,6 +37,7 @@ export async function transferBody(
 ): Promise<TransferEnd> {
   const { length } = options;
   let bytes = 0;
+  const leave = entered(response, options.server);
   try {
     for await (const piece of pieces) {
       if (response.destroyed) throw new ClientGone('it closed the connection');
@@ -51,7 +54,22 @@ export async function transferBody(
     if (isTold) await read(response, options.idleMilliseconds);
     breakConnection(response);
     return { outcome: error instanceof ClientGone ? 'aborted' : 'failed', bytes, error };
+  } finally {
+    leave();
   }
+}
+
+/** Breaks all transfers of a server that are under way. */
+export function resetTransfers(server: Server): void {
+  for (const response of underWay.get(server) ?? []) breakConnection(response);
+}
+
+const underWay = new WeakMap<Server, Set<ServerResponse>>();
+
+function entered(response: ServerResponse, server: Server): () => void {
+  const responses = underWay.get(server) ?? new Set();
+  underWay.set(server, responses.add(response));
+  return () => responses.delete(response);
 }
 
 /** Ends a connection such that nobody takes what was sent for the whole. */

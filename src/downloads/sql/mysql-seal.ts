@@ -29,7 +29,8 @@ export class MysqlSeal implements Seal {
   *given(piece: SqlPiece): Generator<Buffer> {
     switch (piece.kind) {
       case 'gap':
-        yield isHarmlessComment(piece.bytes) ? piece.bytes : NEWLINE;
+        // Clients that keep comments do not see a DELIMITER behind one of the form /* … */.
+        yield isHarmlessComment(piece.bytes) && !piece.bytes.includes('/*') ? piece.bytes : NEWLINE;
         break;
       case 'statement':
         yield* this.#statement(piece.bytes, piece.firstWord);

@@ -293,15 +293,23 @@ export class SqlScanner {
       // The string's token begins with its letter.
       return this.#openQuote(next, at, true);
     }
-    if (this.#tokens === 0) this.firstWord = text;
-    else if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space)
+    const isFirst = this.#tokens === 0;
+    if (isFirst) this.firstWord = text;
+    if (!this.#isMysql && this.#routine.reads) this.#routine.word(text, this.#parentheses > 0);
+    this.#token('word', at);
+    this.#state = 'code';
+    if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space)
+      this.#delimiterCommand(isFirst && text === 'delimiter');
+    return at;
+  }
+
+  /** The mysql client looks for this word wherever it stands outside of quotes and comments, at the end of other words too. */
+  #delimiterCommand(isAtStart: boolean): void {
+    if (!isAtStart || this.#conditional !== 'none')
       throw notSealable(
         'it has the word DELIMITER in the midst of a statement, which the mysql client takes for a command',
       );
-    if (!this.#isMysql && this.#routine.reads) this.#routine.word(text, this.#parentheses > 0);
-    this.#token('word', at);
-    this.#state = this.#isMysql && this.#tokens === 1 && text === 'delimiter' ? 'command line' : 'code';
-    return at;
+    this.#state = 'command line';
   }
 
   #numberGoesOn(bytes: Uint8Array, from: number, end: number): number {
@@ -443,9 +451,10 @@ export class SqlScanner {
 
   /** The dash or slash before this byte was an operator. */
   #noComment(at: number): number {
-    if (!this.#isInStatement) return this.#begin(at, 1, 'code');
-    this.#token('symbol', at);
+    this.#tokenStart = at - 1;
     this.#state = 'code';
+    if (!this.#isInStatement) this.#begin(at, 1, 'code');
+    this.#token('symbol', at);
     return at;
   }
 

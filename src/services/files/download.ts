@@ -40,8 +40,7 @@ export async function downloadFiles({ chain, choice, signal, warn }: DownloadCon
     async *bytes() {
       const leftOut = new LeftOut(warn);
       const leaveOut = ({ name, entry }: ArchiveFile) => leftOut.add(name, entry.type);
-      const make = isZip ? zipArchive : tarArchive;
-      yield* make(archiveFiles(tree), leaveOut);
+      yield* isZip ? zipArchive(archiveFiles(tree), leaveOut) : tarArchive(archiveFiles(tree), leaveOut);
       leftOut.end();
     },
   };

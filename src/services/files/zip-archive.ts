@@ -16,8 +16,6 @@ import {
 
 /** Contents up to this many bytes are packed at once, and their sizes stand before them. */
 const SMALL = 256 * 1024;
-/** From here on sizes are written in 8 bytes: what does not pack grows a little. */
-const LARGE = 0xf0000000;
 /** Fastest: a download is waited for, and mostly compressed on its way as well. */
 const LEVEL = constants.Z_BEST_SPEED;
 const FOR_PACKED = 64 * 1024;
@@ -27,10 +25,12 @@ const FOR_PACKED = 64 * 1024;
  * the name of each file for the directory at its end.
  *
  * @param leaveOut is told of what a zip cannot hold
+ * @param largeFrom bytes from which on a file's sizes are written in 8 bytes: what does not pack grows a little
  */
 export async function* zipArchive(
   files: AsyncIterable<ArchiveFile>,
   leaveOut: (file: ArchiveFile) => void,
+  largeFrom = 0xf0000000,
 ): AsyncGenerator<Uint8Array> {
   const joiner = new PieceJoiner();
   const directory: Buffer[] = [];
@@ -47,7 +47,7 @@ export async function* zipArchive(
     }
     const name = Buffer.from(entry.type === 'directory' ? `${file.name}/` : file.name, 'latin1');
     const size = entry.type === 'file' ? (entry.size ?? 0) : 0;
-    const plain = { entry, name, offset, isLarge: size >= LARGE };
+    const plain = { entry, name, offset, isLarge: size >= largeFrom };
     if (size <= SMALL) {
       const { bytes, packed } = packSmall(await contentOf(file));
       const method = packed === bytes ? STORED : DEFLATED;
@@ -80,7 +80,7 @@ async function contentOf({ entry, bytes }: ArchiveFile): Promise<Buffer> {
 
 function packSmall(bytes: Buffer): { bytes: Buffer; packed: Buffer } {
   if (bytes.length === 0) return { bytes, packed: bytes };
-  const packed = deflateRawSync(bytes, { level: LEVEL });
+  const packed = deflateRawSync(bytes, { level: LEVEL, chunkSize: Math.max(64, bytes.length) });
   return { bytes, packed: packed.length < bytes.length ? packed : bytes };
 }
 

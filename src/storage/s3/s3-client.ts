@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { Agent as SecureAgent } from 'node:https';
 import { getCACertificates } from 'node:tls';
+import { isMainThread } from 'node:worker_threads';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 
@@ -48,18 +49,23 @@ export const DEFAULT_SOCKETS = 16;
  * @throws HoldfastError `s3-options-invalid`, `s3-ca-unreadable` (invalid)
  */
 export async function createS3Client(options: S3ClientOptions, resolveSecret: SecretResolver): Promise<S3Client> {
-  const [{ S3Client }, { NodeHttpHandler }, ca] = await Promise.all([
+  const [{ S3Client }, { StandardRetryStrategy }, { NodeHttpHandler }, ca] = await Promise.all([
     import('@aws-sdk/client-s3'),
+    import('@smithy/core/retry'),
     import('@smithy/node-http-handler'),
     authorities(options.caFile),
   ]);
   const { sockets = DEFAULT_SOCKETS, connectSeconds = 10, idleSeconds = 60 } = options;
+  const attempts = options.attempts ?? 10;
+  let answered = !isMainThread;
   const agent = { keepAlive: true, maxSockets: sockets };
-  return new S3Client({
+  const client = new S3Client({
     ...addressing(options),
     ...credentials(options, resolveSecret),
-    maxAttempts: options.attempts ?? 10,
-    retryMode: 'standard',
+    // A server that never answered is more likely named wrongly than out of order: whoever waits for a command learns it soon.
+    retryStrategy: new StandardRetryStrategy(async () =>
+      answered ? attempts : Math.min(attempts, ATTEMPTS_UNANSWERED),
+    ),
     requestChecksumCalculation: options.uploadChecksums === true ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     expectContinueHeader: false,
@@ -76,7 +82,19 @@ export async function createS3Client(options: S3ClientOptions, resolveSecret: Se
       }),
     }),
   });
+  client.middlewareStack.add(
+    (next) => async (input) => {
+      const result = await next(input);
+      answered = true;
+      return result;
+    },
+    // Next to the connection: before what turns some answers into errors.
+    { step: 'deserialize', name: 'wasAnswered', priority: 'low' },
+  );
+  return client;
 }
+
+const ATTEMPTS_UNANSWERED = 5;
 
 function addressing(options: S3ClientOptions): Pick<S3ClientConfig, 'endpoint' | 'region' | 'forcePathStyle'> {
   const { endpoint, region = endpoint === undefined ? undefined : 'us-east-1' } = options;

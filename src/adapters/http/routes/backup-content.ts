@@ -5,12 +5,13 @@ import type { Backup } from '../../../core/backup.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { recordBrokenAnswer } from '../audit-trail.ts';
 import { sha256Of } from '../backup-answer.ts';
-import { visibleBackup } from '../grants.ts';
+import { requireContentGrant, visibleBackup } from '../grants.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
 import { answers, bytesAnswer } from '../route-schemas.ts';
 import { treeEntrySchema } from '../schemas/backup-schema.ts';
 import { idPath } from '../schemas/fields.ts';
+import { breakConnection } from '../socket-transfer.ts';
 import { byteStringOf, treeEntryAnswer } from '../tree-entry-answer.ts';
 import { matchesEtag } from './backups.ts';
 
@@ -43,6 +44,7 @@ export function backupContentRoutes(server: HttpServer, context: HttpContext): v
     },
     async (request, reply) => {
       const backup = await visibleBackup(application, request.principal, request.params.id);
+      requireContentGrant(request.principal, backup.resourceId);
       if (request.query.allowDamaged === 'true') return answerDespiteDamage(context, backup, request, reply);
       // What a service makes of a tree, such as SQL of a dump, may differ from one time to the next.
       if (backup.contentKind === 'tree') return answerMadeContent(context, backup, request, reply);
@@ -75,6 +77,7 @@ export function backupContentRoutes(server: HttpServer, context: HttpContext): v
     },
     async (request, reply) => {
       const backup = await visibleBackup(application, request.principal, request.params.id);
+      requireContentGrant(request.principal, backup.resourceId);
       const { path, limit } = request.query;
       const paths = path === undefined ? undefined : [path].flat().map(byteStringOf);
       const entries = application.backups.entries(backup.id, paths);
@@ -169,7 +172,7 @@ function answer(
   return reply.send(Readable.from([]));
 }
 
-/** A stream whose failure is logged and audited; Fastify then destroys the socket, so that the answer does not end cleanly. */
+/** A stream whose failure is logged and audited, and resets the connection, so that nobody takes the answer for a whole one. */
 function guarded(
   { application }: HttpContext,
   bytes: AsyncIterable<Uint8Array | string>,
@@ -180,6 +183,7 @@ function guarded(
   stream.once('error', (error) => {
     if (!reply.raw.headersSent || reply.raw.destroyed) return;
     request.log.error({ err: error, requestId: request.id }, 'an answer broke off');
+    breakConnection(reply.raw);
     void recordBrokenAnswer(application, request, reply);
   });
   return stream;

@@ -54,11 +54,12 @@ export function snapshotRoutes(server: HttpServer, { application, configuration 
       const kind = wantedKind(request.headers.accept);
       if (kind === 'json') return reply.send(snapshots);
       if (kind === 'text') return reply.type('text/plain; charset=utf-8').send(snapshotTable(list));
+      // Without its own origin the page's links would be requests of strangers.
       return reply
         .type('text/html; charset=utf-8')
         .header(
           'content-security-policy',
-          `default-src 'none'; style-src '${SNAPSHOT_PAGE_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-top-navigation allow-downloads`,
+          `default-src 'none'; style-src '${SNAPSHOT_PAGE_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-same-origin allow-top-navigation allow-downloads`,
         )
         .send(snapshotPage(list));
     },

@@ -104,7 +104,8 @@ async function decrypt(
   options: DecodeOptions,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const [passphrase, privateKey] = [await options.passphrase?.(), await options.privateKey?.()];
+  const passphrase = await options.passphrase?.();
+  const privateKey = encryption === 'openssl' ? undefined : await options.privateKey?.();
   const keys = {
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(privateKey === undefined ? {} : { privateKey }),

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import { type DownloadRig, startDownloads } from './download-rig.ts';
+import { NGINX_SKIP_REASON, NginxServer, type ProxyKind } from './nginx-server.ts';
+import { PostgresqlServer, SKIP_REASON } from './postgresql-server.ts';
+
+const ROWS = 100_000;
+const WAYS = ['http/1.1', 'http/1.0', 'nginx http10', 'nginx http11', 'nginx unbuffered'] as const;
+type Way = (typeof WAYS)[number];
+const skip = SKIP_REASON || NGINX_SKIP_REASON;
+
+describe('a download that fails on its way', { skip }, () => {
+  const afters: (() => unknown)[] = [];
+  let rig: DownloadRig;
+  let server: PostgresqlServer;
+  let nginx: NginxServer;
+  let original: { file: string; bytes: Buffer };
+
+  before(async () => {
+    server = await PostgresqlServer.start();
+    rig = await startDownloads({ after: (work) => void afters.push(work as () => unknown) });
+    nginx = await NginxServer.before(rig.url);
+    await rig.backUpSql('shop', ROWS);
+    const file = await rig.largestPack();
+    original = { file, bytes: await readFile(file) };
+    await server.sql('postgres', 'CREATE DATABASE app');
+    await server.sql('app', 'CREATE TABLE kept (id integer); INSERT INTO kept VALUES (1)');
+  });
+  after(async () => {
+    await nginx?.close();
+    for (const work of afters) await work();
+    await server?.remove();
+  });
+
+  /** `curl … | psql app`, and how both ended. */
+  async function piped(way: Way, route: string): Promise<{ curl: number | null; psql: number | null; said: string }> {
+    const [kind, proxy] = way.split(' ');
+    const url = kind === 'nginx' ? nginx.url(proxy as ProxyKind) : rig.url;
+    const curl = spawn('curl', ['-sS', ...(kind === 'http/1.0' ? ['--http1.0'] : []), `${url}${route}`], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const psql = spawn('psql', ['-X', '-q', '-h', server.folder, '-p', `${server.port}`, '-U', 'postgres', 'app'], {
+      env: { ...process.env, PGPASSWORD: server.password },
+      stdio: ['pipe', 'ignore', 'pipe'],
+    });
+    let said = '';
+    psql.stderr.on('data', (bytes: Buffer) => {
+      said += bytes;
+    });
+    curl.stderr.resume();
+    psql.stdin.on('error', () => curl.stdout.destroy());
+    curl.stdout.pipe(psql.stdin);
+    const [[curlCode], [psqlCode]] = await Promise.all([once(curl, 'close'), once(psql, 'close')]);
+    return { curl: curlCode as number | null, psql: psqlCode as number | null, said };
+  }
+
+  async function tables(): Promise<string> {
+    return server.sql(
+      'app',
+      `SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'`,
+    );
+  }
+
+  /** Nothing of a download may go on after its end. */
+  async function assertNothingRuns(): Promise<void> {
+    for (let patience = 0; rig.controls.reading + rig.controls.children.size > 0 && patience < 500; patience++)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(rig.controls.reading, 0);
+    assert.equal(rig.controls.children.size, 0);
+  }
+
+  const FAILURES = {
+    'a pack is damaged': async () => {
+      const bytes = Buffer.from(original.bytes);
+      const place = Math.floor(bytes.length * 0.85);
+      for (let at = place; at < place + 64; at++) bytes[at]! ^= 0xff;
+      await writeFile(original.file, bytes);
+      return async () => writeFile(original.file, original.bytes);
+    },
+    'a child is killed': async () => {
+      rig.controls.onBytes = (given, child) => {
+        if (given > 1_000_000) process.kill(child, 'SIGKILL');
+      };
+      return async () => {
+        rig.controls.onBytes = () => undefined;
+      };
+    },
+    'the storage fails': async () => {
+      rig.controls.onBytes = async (given) => {
+        if (given > 1_000_000) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+      };
+      return async () => {
+        rig.controls.onBytes = () => undefined;
+      };
+    },
+  };
+
+  for (const way of WAYS) {
+    it(`leaves the database as it was, by ${way}, whatever failed`, async () => {
+      for (const [what, fail] of Object.entries(FAILURES)) {
+        for (const mode of what === 'a child is killed' ? ['create', 'replace'] : ['create']) {
+          const mend = await fail();
+          const { curl, psql, said } = await piped(way, `/download/shop?mode=${mode}`);
+          await mend();
+          assert.notEqual(psql, 0, `${what}: psql`);
+          assert.notEqual(curl, 0, `${what}: curl`);
+          assert.notEqual(said, '', what);
+          assert.equal(await tables(), 'kept', what);
+          await assertNothingRuns();
+        }
+      }
+    });
+
+    it(`is whole by ${way} where nothing fails`, async () => {
+      const { curl, psql, said } = await piped(way, '/download/shop');
+      assert.deepEqual({ curl, psql, said }, { curl: 0, psql: 0, said: '' });
+      assert.equal(await server.sql('app', 'SELECT count(*), max(id) FROM shop_orders'), `${ROWS}|${ROWS - 1}`);
+      await server.sql('app', 'DROP TABLE shop_orders');
+    });
+  }
+
+  it('is told by psql, with the reason, where it is refused', async () => {
+    for (const way of WAYS) {
+      const { psql, said } = await piped(way, '/download/nothing');
+      assert.equal(psql, 3, way);
+      assert.match(said, /404 download-not-found/, way);
+    }
+  });
+});

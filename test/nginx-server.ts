@@ -1,0 +1,117 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { freePort } from './free-port.ts';
+
+const PROGRAM = found();
+
+export const NGINX_SKIP_REASON =
+  PROGRAM === undefined
+    ? 'NGINX IS MISSING, SO NOTHING WAS TESTED THROUGH A PROXY. Run: apt-get install nginx-light'
+    : false;
+
+/** The ways in which an nginx before Holdfast speaks to it, each on a port of its own. */
+export type ProxyKind = 'http10' | 'http11' | 'unbuffered';
+
+const UPSTREAMS: Readonly<Record<ProxyKind, string>> = {
+  // What nginx did before 1.29.7 without being told.
+  http10: 'proxy_http_version 1.0;',
+  http11: 'proxy_http_version 1.1; proxy_set_header Connection "";',
+  unbuffered: 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;',
+};
+
+/** A private nginx in a temporary folder, before a service on a port of this machine. */
+export class NginxServer {
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  readonly #ports: Readonly<Record<ProxyKind, number>>;
+
+  private constructor(child: ChildProcess, folder: string, ports: Readonly<Record<ProxyKind, number>>) {
+    this.#child = child;
+    this.#folder = folder;
+    this.#ports = ports;
+  }
+
+  static async before(upstream: string): Promise<NginxServer> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-nginx-'));
+    const ports = { http10: await freePort(), http11: await freePort(), unbuffered: await freePort() };
+    const file = path.join(folder, 'nginx.conf');
+    await writeFile(file, configuration(folder, upstream, ports));
+    const child = spawn(PROGRAM ?? '', ['-p', folder, '-c', file, '-e', path.join(folder, 'error.log')], {
+      stdio: 'ignore',
+    });
+    const server = new NginxServer(child, folder, ports);
+    try {
+      for (const port of Object.values(ports)) await listening(port);
+      return server;
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+  }
+
+  url(kind: ProxyKind): string {
+    return `http://127.0.0.1:${this.#ports[kind]}`;
+  }
+
+  async close(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const ended = once(this.#child, 'exit');
+      this.#child.kill('SIGTERM');
+      await ended;
+    }
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function configuration(folder: string, upstream: string, ports: Readonly<Record<ProxyKind, number>>): string {
+  const servers = Object.entries(ports).map(
+    ([kind, port]) => `server {
+    listen 127.0.0.1:${port};
+    location / { proxy_pass ${upstream}; proxy_set_header Host $http_host; ${UPSTREAMS[kind as ProxyKind]} }
+  }`,
+  );
+  const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  );
+  return `daemon off;
+${process.getuid?.() === 0 ? 'user root;' : ''}
+worker_processes 1;
+pid ${folder}/pid;
+error_log ${folder}/error.log;
+events { worker_connections 256; }
+http {
+  access_log off;
+  ${places.join('\n  ')}
+  ${servers.join('\n  ')}
+}
+`;
+}
+
+async function listening(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt++) {
+    const socket = connect(port, '127.0.0.1');
+    const isOpen = await new Promise<boolean>((resolve) =>
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false)),
+    );
+    socket.destroy();
+    if (isOpen) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`nginx does not listen on port ${port}`);
+}
+
+function found(): string | undefined {
+  for (const program of ['nginx', '/usr/sbin/nginx']) {
+    try {
+      execFileSync(program, ['-v'], { stdio: 'ignore' });
+      return program;
+    } catch {
+      // Not there.
+    }
+  }
+  return undefined;
+}
