@@ -57,6 +57,7 @@ const WHO_MAY: Readonly<Record<string, Expected>> = {
   'GET /resources/:id/drills/summary': 'viewer',
   'POST /resources/:id/retention/apply': 'operator',
   'POST /resources/:id/test': 'operator',
+  'POST /resources/:id/adopt': 'operator',
   'GET /resources/:id/log': 'viewer',
   'GET /operations': 'viewer',
   'GET /operations/:id': 'viewer',

@@ -183,6 +183,35 @@ describe('backups of another tool in a folder', () => {
     }
   });
 
+  it('are adopted once, though two processes do it at the same time', async () => {
+    const { folder: data, remove } = await temporaryFolder();
+    const one = await openManagedApplication(data, { services: [externalService()] });
+    const other = await openManagedApplication(data, { services: [externalService()] });
+    try {
+      const { configuration } = shop();
+      await one.application.resources.put({ id: 'shop', service: 'external', configuration });
+      const ended = await Promise.all(
+        [one, other].map(async ({ application }) => {
+          const started = await application.adoptions.start({ resourceId: 'shop', all: true, createdBy: 'test' });
+          return application.operations.wait(started.id, 60_000);
+        }),
+      );
+      for (const { status, result, error } of ended) {
+        assert.equal(status, 'completed', JSON.stringify(error));
+        assert.equal(Number(result?.adopted) + Number(result?.alreadyThere), 4);
+      }
+      const { items } = await one.application.backups.list({ resourceId: 'shop' }, { limit: 10 });
+      assert.deepEqual(
+        items.map(({ createdAt }) => createdAt.slice(8, 10)),
+        ['20', '19', '18', '15'],
+      );
+    } finally {
+      await one.application.close();
+      await other.application.close();
+      await remove();
+    }
+  });
+
   it('that are broken do not keep the others from being adopted, and the operation says so', async () => {
     const { folder: data, remove } = await temporaryFolder();
     const managed = await openManagedApplication(data, { services: [externalService()] });

@@ -64,10 +64,10 @@ export class CatalogueAdoptionManager implements AdoptionManager {
     const expired = missing.length - wanted.length;
     if (expired > 0) warn(`${expired} are older than retentionDays (${metadata.retentionDays}) and were left out.`);
     const order = { resource, service, metadata, operationId: operation.id, signal, report, warn };
-    const { backupIds, failures } = await this.#adoptAll(wanted, order);
+    const { backupIds, failures, foundThere } = await this.#adoptAll(wanted, order);
     const result = {
       ...{ adopted: backupIds.length, backupIds: backupIds.slice(0, MOST_IDS), failed: failures.length, expired },
-      alreadyThere: listed.length - missing.length,
+      alreadyThere: listed.length - missing.length + foundThere,
     };
     return { result, ...outcomeOf(failures, wanted.length) };
   };
@@ -75,9 +75,10 @@ export class CatalogueAdoptionManager implements AdoptionManager {
   async #adoptAll(
     snapshots: readonly ExternalSnapshot[],
     order: Omit<BackupOrder, 'type' | 'encrypt' | 'external'> & OperationWorkContext,
-  ): Promise<{ backupIds: string[]; failures: unknown[] }> {
+  ): Promise<{ backupIds: string[]; failures: unknown[]; foundThere: number }> {
     const backupIds: string[] = [];
     const failures: unknown[] = [];
+    let foundThere = 0;
     let inARow = 0;
     for (const [index, external] of snapshots.entries()) {
       order.signal.throwIfAborted();
@@ -92,13 +93,18 @@ export class CatalogueAdoptionManager implements AdoptionManager {
         inARow = 0;
       } catch (error) {
         order.signal.throwIfAborted();
+        if (error instanceof HoldfastError && error.code === 'already-adopted') {
+          // Somebody else adopts the same ones now.
+          foundThere++;
+          continue;
+        }
         failures.push(error);
         this.#context.logger.error({ err: error, externalId: external.id }, 'a backup could not be adopted');
         order.warn(`The backup of ${external.createdAt} was not adopted: ${messageOf(error)}`);
         if (++inARow === MOST_FAILURES_IN_A_ROW) throw error;
       }
     }
-    return { backupIds, failures };
+    return { backupIds, failures, foundThere };
   }
 
   /** The next cleanup would take it away again. */

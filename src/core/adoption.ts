@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backup } from './backup.ts';
 import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -57,14 +58,25 @@ export async function requireNotAdopted(
   if (backup !== undefined) throw alreadyAdopted(snapshot, backup.id);
 }
 
-/** Another process that adopted the same one meanwhile, seen after this one's row was entered. */
+/**
+ * Whether another process adopted the same one meanwhile, seen after this one's row was entered: each looks after it entered its own, so
+ * at least one of them sees the other. The later one gives way at once; the earlier one gives it time for that, since the other may have
+ * looked before this one's row was there, and then stays.
+ */
 export async function adoptedElsewhere(context: ManagerContext, backup: Backup): Promise<HoldfastError | undefined> {
-  const { external, resourceId } = backup;
+  const { external, resourceId, id } = backup;
   if (external === undefined) return undefined;
-  const all = await context.catalogue.backups.allOf(resourceId);
-  const other = all.find((each) => each.external?.id === external.id && each.id !== backup.id);
-  return other === undefined ? undefined : alreadyAdopted(external, other.id);
+  for (let look = 1; ; look++) {
+    const all = await context.catalogue.backups.allOf(resourceId);
+    const other = all.find((each) => each.external?.id === external.id && each.id !== id);
+    if (other === undefined) return undefined;
+    if (other.id < id || look === MOST_LOOKS) return alreadyAdopted(external, other.id);
+    await sleep(LOOK_MILLISECONDS);
+  }
 }
+
+const MOST_LOOKS = 20;
+const LOOK_MILLISECONDS = 100;
 
 function alreadyAdopted(
   { id, createdAt }: Pick<ExternalSnapshot, 'id' | 'createdAt'>,

@@ -255,7 +255,6 @@ async function requireBase(context: ManagerContext, repository: Repository, back
   );
 }
 
-/** Whoever sees another one withdraws: both may, and then the next adoption takes it. */
 async function requireAdoptedOnce(context: ManagerContext, repository: Repository, backup: Backup): Promise<void> {
   const conflict = await adoptedElsewhere(context, backup);
   if (conflict === undefined) return;

@@ -20,7 +20,7 @@ export class StepFault extends Error {
 const WORDING: Record<Step, { code: string; message: string }> = {
   finding: {
     code: 'external-finding-failed',
-    message: 'Where the backups are listed could not be asked, or its answer could not be used.',
+    message: 'The list of backups cannot be had: what knows of them does not answer, or not as it should.',
   },
   passphrase: {
     code: 'external-passphrase-failed',
