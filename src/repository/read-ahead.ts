@@ -17,12 +17,14 @@ class ReadAhead {
   readonly #memory = new ShortLivedMemory(COLLECT_EVERY);
   #readers = 0;
 
-  begin(): void {
+  /** @returns how to say that one reads no more; once is enough */
+  begin(): () => void {
+    let isReading = true;
     this.#readers++;
-  }
-
-  end(): void {
-    this.#readers--;
+    return () => {
+      if (isReading) this.#readers--;
+      isReading = false;
+    };
   }
 
   /** Bytes that one reader may have at hand and under way. */

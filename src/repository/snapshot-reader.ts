@@ -32,6 +32,8 @@ export class EngineSnapshotReader implements SnapshotReader {
   readonly #chunks: ChunkReader;
   #session: PoolSession | undefined;
   #index: Promise<readonly TreePage[]> | undefined;
+  /** Ends of readings that go on, or that somebody forgot to end. */
+  readonly #readings = new Set<() => void>();
   #refreshed = false;
 
   constructor(parts: RepositoryParts, record: SnapshotRecord) {
@@ -114,6 +116,7 @@ export class EngineSnapshotReader implements SnapshotReader {
   }
 
   async close(): Promise<void> {
+    for (const end of this.#readings) end();
     const session = this.#session;
     this.#session = undefined;
     await session?.close(false);
@@ -147,7 +150,8 @@ export class EngineSnapshotReader implements SnapshotReader {
     const windows = this.#windows(content, from, until, despiteDamage);
     const begun: { bytes: number; pieces: Promise<Piece[]> }[] = [];
     let bytesBegun = 0;
-    readAhead.begin();
+    const end = readAhead.begin();
+    this.#readings.add(end);
     try {
       for (let isEnd = false; ; ) {
         while (!isEnd && (begun.length === 0 || bytesBegun + readAhead.windowBytes <= readAhead.share)) {
@@ -170,7 +174,8 @@ export class EngineSnapshotReader implements SnapshotReader {
         readAhead.passed(next.bytes);
       }
     } finally {
-      readAhead.end();
+      end();
+      this.#readings.delete(end);
     }
   }
 
