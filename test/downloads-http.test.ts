@@ -396,6 +396,7 @@ describe('what is kept of a download', () => {
     rig.principals.set('fred', { name: 'fred', role: 'developer', method: 'ldap' });
     const headers = {
       authorization: 'Bearer fred',
+      'accept-encoding': 'identity',
       'x-reason': Buffer.from('ticket 4711 für Anna').toString('latin1'),
     };
     const body = await (await fetch(`${rig.url}/download/shop?mode=replace`, { headers })).text();
