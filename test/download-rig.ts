@@ -247,12 +247,14 @@ function sqlDumps(controls: DumpControls): Service {
 }
 
 async function* dumpOf(rows: number): AsyncGenerator<Uint8Array> {
-  yield Buffer.from('CREATE TABLE shop_orders (id integer, note text);\nCOPY shop_orders (id, note) FROM stdin;\n');
+  yield Buffer.from(
+    '--\n-- PostgreSQL database dump\n--\n\nCREATE TABLE public.shop_orders (id integer, note text);\nCOPY public.shop_orders (id, note) FROM stdin;\n',
+  );
   for (let at = 0; at < rows; at += 1000) {
     const lines = Array.from({ length: Math.min(1000, rows - at) }, (_, row) => `${at + row}\t${noteOf(at + row)}\n`);
     yield Buffer.from(lines.join(''));
   }
-  yield Buffer.from('\\.\n');
+  yield Buffer.from('\\.\n\n--\n-- PostgreSQL database dump complete\n--\n\n');
 }
 
 /** Does not compress to nothing. */
