@@ -6,11 +6,14 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { startDownloads } from './download-rig.ts';
 import { endGpg, externalService, finishedFile, gpgOf } from './external-rig.ts';
+import { skipWithout } from './installed-programs.ts';
 import { PostgresqlServer, SKIP_REASON } from './postgresql-server.ts';
 
 const ROWS = 30_000;
 
-describe('curl … | psql of what another tool encrypted', { skip: SKIP_REASON }, () => {
+describe('curl … | psql of what another tool encrypted', {
+  skip: SKIP_REASON || skipWithout({ gpg: 'gnupg', curl: 'curl' }),
+}, () => {
   let place: string;
   let server: PostgresqlServer;
   let dump: Buffer;

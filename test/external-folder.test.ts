@@ -8,6 +8,7 @@ import type { Resource } from '../src/core/resource.ts';
 import { FolderSource } from '../src/services/external/objects/folder-source.ts';
 import { processes } from './decoding-rig.ts';
 import { endGpg, externalResource, externalService, finishedFile, gpgOf, plainDump } from './external-rig.ts';
+import { skipWithout } from './installed-programs.ts';
 import { DAY, gather, openManagedApplication, temporaryFolder } from './managed-application.ts';
 
 function linkOf(file: string): string {
@@ -21,7 +22,7 @@ function linkOf(file: string): string {
 const signal = new AbortController().signal;
 const warn = () => undefined;
 
-describe('backups of another tool in a folder', () => {
+describe('backups of another tool in a folder', { skip: skipWithout({ gpg: 'gnupg' }) }, () => {
   let place: string;
   let folder: string;
   let gnupg: string;

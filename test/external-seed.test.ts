@@ -9,6 +9,7 @@ import { openS3ObjectSource } from '../src/storage/s3/s3-object-source.ts';
 import { certificate } from './certificate.ts';
 import { ElasticsearchServer } from './elasticsearch-server.ts';
 import { endGpg, externalResource, externalService, gpgOf, PASSPHRASE, plainDump } from './external-rig.ts';
+import { skipWithout } from './installed-programs.ts';
 import { gather } from './managed-application.ts';
 import { ACCESS_KEY, MinioServer, SECRET_KEY, SKIP_WITHOUT_MINIO } from './minio-server.ts';
 import { S3Proxy } from './s3-proxy.ts';
@@ -20,7 +21,7 @@ const ROWS = 200_000;
 
 /** The set-up that this came from: an index of backups, a passphrase in Vault, objects in S3, GnuPG. */
 describe('an index in Elasticsearch, a passphrase in Vault, objects in S3, encrypted by GnuPG', {
-  skip: SKIP_WITHOUT_MINIO,
+  skip: SKIP_WITHOUT_MINIO || skipWithout({ gpg: 'gnupg', openssl: 'openssl' }),
 }, () => {
   let place: string;
   let minio: MinioServer;

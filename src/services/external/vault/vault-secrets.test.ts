@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { certificate } from '../../../../test/certificate.ts';
+import { skipWithout } from '../../../../test/installed-programs.ts';
 import { VaultServer } from '../../../../test/vault-server.ts';
 import { vaultSchema } from './vault-configuration.ts';
 import { VaultSecrets } from './vault-secrets.ts';
@@ -137,7 +138,7 @@ describe('secrets in Vault', () => {
   });
 });
 
-describe('Vault over TLS', () => {
+describe('Vault over TLS', { skip: skipWithout({ openssl: 'openssl' }) }, () => {
   let folder: string;
   let server: VaultServer;
 
