@@ -92,6 +92,12 @@ describe('a download of a PostgreSQL backup', { skip: SKIP_REASON, timeout: 1_20
     );
     assert.equal(await sql('part', `INSERT INTO sales.secrets VALUES (3, 'x', 'c') RETURNING what`), 'c!');
     assert.match(warnings.join(), /foreign key.*left out/);
+    const child = await downloaded(service, repository(), backup, { format: 'sql', tables: ['public.child'] });
+    await load('child', child.bytes);
+    assert.equal(
+      await sql('child', 'SELECT count(*), sum(b) FROM public.parent NATURAL LEFT JOIN public.child'),
+      '1|3',
+    );
     const customers = await downloaded(service, repository(), backup, { format: 'sql', tables: ['sales.customers'] });
     await load('customers', customers.bytes);
     assert.equal(

@@ -36,9 +36,11 @@ export async function tableLines(
   for (let isMore = candidates.size > 0; isMore; ) {
     isMore = false;
     await write(inOrder(list, chosen));
-    const names = namesIn(await schemaOf(archive, signal, args));
-    for (const [line, { schema, name }] of candidates) {
-      if (!names.has(`${schema}.${name}`)) continue;
+    const sql = await schemaOf(archive, signal, args);
+    const names = namesIn(sql);
+    const parents = namesIn([...sql.matchAll(INHERITS)].join('\n'));
+    for (const [line, { kind, schema, name }] of candidates) {
+      if (!(kind === 'TABLE' ? parents : names).has(`${schema}.${name}`)) continue;
       candidates.delete(line);
       chosen.add(line);
       isMore = true;
@@ -56,9 +58,12 @@ interface Candidate {
   name: string;
 }
 
-/** What tables can need that is no table. */
+/** Parents of tables come empty; other tables that are named (by views, by functions) are not needed to make what is chosen. */
+const INHERITS = /^INHERITS \(.*\)/gm;
+
+/** What tables can need. */
 const NEEDED =
-  /^\d+; \d+ \d+ (?:(EXTENSION) - (\S+)|(SHELL TYPE|TYPE|DOMAIN|FUNCTION|PROCEDURE|AGGREGATE|OPERATOR CLASS|OPERATOR FAMILY|OPERATOR|COLLATION|SEQUENCE SET|SEQUENCE|TEXT SEARCH CONFIGURATION|TEXT SEARCH DICTIONARY) (\S+) (.*)) \S*$/;
+  /^\d+; \d+ \d+ (?:(EXTENSION) - (\S+)|(TABLE|SHELL TYPE|TYPE|DOMAIN|FUNCTION|PROCEDURE|AGGREGATE|OPERATOR CLASS|OPERATOR FAMILY|OPERATOR|COLLATION|SEQUENCE SET|SEQUENCE|TEXT SEARCH CONFIGURATION|TEXT SEARCH DICTIONARY) (\S+) (.*)) \S*$/;
 
 /** Names of functions come with the types of their arguments, which are no part of the name. */
 function candidateOf(line: string): Candidate | undefined {
