@@ -155,7 +155,10 @@ describe('GET /snapshots', () => {
       (await listed(rig)).map(({ id }) => id),
       ['s3://bucket/a b?&', own.id, 'older'],
     );
-    assert.match(await (await fetch(`${rig.url}/download/legacy`)).text(), /\n-- legacy .*setval\('s3:\/\/bucket\/a b\?&'/s);
+    assert.match(
+      await (await fetch(`${rig.url}/download/legacy`)).text(),
+      /\n-- legacy .*setval\('s3:\/\/bucket\/a b\?&'/s,
+    );
     const [newest] = await listed(rig, '?resource=legacy');
     const url = /'(http[^']+)'/.exec(newest!.command)?.[1];
     assert.match(await (await fetch(String(url))).text(), /setval\('s3:/);
