@@ -25,7 +25,7 @@ export class S3Proxy {
   readonly endpoint: string;
   /** Asked for each request. */
   fault: (request: PassingRequest) => Fault | undefined = () => undefined;
-  /** Runs before a request goes on to the server. */
+  /** Runs before a request goes on to the server; it goes on even if its client has gone meanwhile. */
   before: ((request: PassingRequest) => Promise<void>) | undefined;
   readonly seen: PassingRequest[] = [];
   /** connections that clients opened */
@@ -81,8 +81,8 @@ export class S3Proxy {
       await sleep(1);
       return refuse(to, fault);
     }
-    await this.before?.(passing);
     const body = await gathered(from, fault?.kind === 'request-cut' ? fault.after : undefined);
+    await this.before?.(passing);
     if (fault?.kind === 'request-cut') {
       await this.#beginAtServer(from, body);
       return void socket.destroy();

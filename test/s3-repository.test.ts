@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { Repository } from '../src/core/ports/repository.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
@@ -122,6 +123,40 @@ describe('a repository in a bucket', { skip: SKIP_WITHOUT_MINIO }, () => {
     const mended = await openAgain('source');
     context.after(() => mended.close());
     assert.ok((await readBytes(mended, id)).equals(bytes));
+  });
+
+  test('is not harmed by a commit that comes to the server long after its writer gave up', async (context) => {
+    const calm = await made('belated');
+    context.after(() => calm.close());
+    const kept = randomBytes(200_000);
+    const { id } = await backUpBytes(calm, kept);
+    const hasty = await openAgain('belated', { endpoint: proxy.endpoint, idleSeconds: 0.5, attempts: 1 });
+    context.after(() => hasty.close());
+    let land = (): void => undefined;
+    const landing = new Promise<void>((resolve) => {
+      land = resolve;
+    });
+    proxy.before = async ({ method, url }) => {
+      if (method === 'PUT' && url.includes('/snapshots/')) await landing;
+    };
+    await assert.rejects(backUpBytes(hasty, randomBytes(400_000)), { kind: 'unavailable' });
+    const storage = await storageAt('belated');
+    context.after(() => storage.close());
+    const before = await packBytes(storage);
+    // As where its process has ended.
+    for (const { key } of await storage.list('sessions/')) await storage.delete(key);
+    await calm.collect(NOW);
+    assert.ok((await packBytes(storage)) < before - 300_000, 'what nobody committed was collected');
+    land();
+    while ((await storage.list('snapshots/')).length < 2) await sleep(50);
+    proxy.reset();
+    const fresh = await openAgain('belated');
+    context.after(() => fresh.close());
+    assert.deepEqual(await fresh.listSnapshots(), [id]);
+    await assertSound(fresh);
+    await fresh.collect(NOW);
+    assert.ok((await readBytes(fresh, id)).equals(kept));
+    assert.equal((await storage.list('snapshots/')).length, 1);
   });
 
   test('holds every backup that was reported complete, whatever happened to requests and answers', async (context) => {

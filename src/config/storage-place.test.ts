@@ -54,10 +54,10 @@ test('an address says where, and leaves the rest to the file and to the environm
     ['other', 'place', 'here'],
   );
   assert.equal(addressed?.storage.options.secretAccessKey, 'file:/etc/secret');
-  const environment = { AWS_ENDPOINT_URL_S3: 'https://s3.example', AWS_CA_BUNDLE: '/etc/ca.pem' };
+  const environment = { AWS_ENDPOINT_URL_S3: 'https://s3.example', AWS_CA_BUNDLE: '/etc/ca.pem', AWS_REGION: 'auto' };
   assert.deepEqual(storageAt('s3://b-b', { workingFolder: folder, environment }), {
     kind: 's3',
-    options: { bucket: 'b-b', endpoint: 'https://s3.example', caFile: '/etc/ca.pem' },
+    options: { bucket: 'b-b', endpoint: 'https://s3.example', region: 'auto', caFile: '/etc/ca.pem' },
   });
   assert.deepEqual((await load(BUCKET, {}, 'a/folder')).repositories[0]?.storage, {
     kind: 'local',

@@ -48,6 +48,7 @@ function inBucket(
   const options = {
     ...settings,
     endpoint: endpoint?.replace(/\/$/, ''),
+    region: settings.region ?? environment.AWS_REGION,
     caFile: caFile === undefined ? undefined : path.resolve(workingFolder, caFile),
     prefix,
   };

@@ -94,7 +94,7 @@ export async function createS3Client(options: S3ClientOptions, resolveSecret: Se
   return client;
 }
 
-const ATTEMPTS_UNANSWERED = 5;
+const ATTEMPTS_UNANSWERED = 3;
 
 function addressing(options: S3ClientOptions): Pick<S3ClientConfig, 'endpoint' | 'region' | 'forcePathStyle'> {
   const { endpoint, region = endpoint === undefined ? undefined : 'us-east-1' } = options;
