@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { HoldfastError } from '../src/core/errors.ts';
@@ -6,13 +7,22 @@ import { SqlLexer } from '../src/downloads/sql/sql-lexer.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import { MARIADB_SKIP_REASON, MariadbServer } from './mariadb-server.ts';
 import { sameText } from './postgresql-rig.ts';
-import { type Ended, failing, fed, HOSTILE_MESSAGES, inChunks, untilError, whole } from './sealed-sql-rig.ts';
+import {
+  type Ended,
+  failing,
+  fed,
+  HOSTILE_MESSAGES,
+  inChunks,
+  MUST_NOT_BE,
+  untilError,
+  whole,
+} from './sealed-sql-rig.ts';
 
 const SOUPS = Math.ceil(Number(process.env.HOLDFAST_SEAL_CUTS ?? 60) / 5);
 
 const SHOP = `
 CREATE TABLE users (id int PRIMARY KEY, email varchar(200) DEFAULT 'a\\\\b''";--', raw blob, boss int, FOREIGN KEY (boss) REFERENCES users (id));
-INSERT INTO users VALUES (1, 'it''s; \\\\! touch /tmp/holdfast-must-not-be', x'00ff5c270a0d1a22', NULL), (2, '/* -- # \\n\\\\\\\\', '\\\\', 1), (3, 'ü 漢 \`', NULL, 2);
+INSERT INTO users VALUES (1, 'it''s; \\\\! touch ${MUST_NOT_BE}', x'00ff5c270a0d1a22', NULL), (2, '/* -- # \\n\\\\\\\\', '\\\\', 1), (3, 'ü 漢 \`', NULL, 2);
 CREATE TABLE \`od\`\`d; -- na"me\` (\`co'l\` text, \`system\` int DEFAULT 3);
 INSERT INTO \`od\`\`d; -- na"me\` (\`co'l\`) VALUES ('DELIMITER //'), ('source /etc/passwd'), ('\\nsystem id\\n');
 CREATE VIEW late AS SELECT id, concat(email, '\\\\;''') AS e FROM users WHERE id > 1;
@@ -55,6 +65,7 @@ describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
     assert.deepEqual({ exitCode: ended.exitCode, stderr: ended.stderr }, { exitCode: 0, stderr: '' });
     assert.match(ended.stdout, /: complete\n$/);
     sameDump(await server.dump('whole'), dump);
+    assert.equal(existsSync(MUST_NOT_BE), false);
   });
 
   it('does not touch a database that is not empty', async () => {

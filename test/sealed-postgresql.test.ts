@@ -10,6 +10,7 @@ import {
   type Ended,
   failing,
   HOSTILE_MESSAGES,
+  MUST_NOT_BE,
   OLD,
   SEAL_ROLES,
   sealed,
@@ -23,8 +24,6 @@ const CUTS = Number(process.env.HOLDFAST_SEAL_CUTS ?? 60);
 /** Each with a database of its own, since a transaction waits for another that makes the same things. */
 const AT_ONCE = 3;
 const FAILURES = Math.ceil(CUTS / 40);
-/** Attacks make it. */
-const MUST_NOT_BE = '/tmp/holdfast-must-not-be';
 const RESTORES: { source: string; mode: 'create' | 'replace'; options?: string[] }[] = [
   { source: 'source', mode: 'create' },
   { source: 'source', mode: 'replace' },
@@ -147,6 +146,7 @@ describe('a sealed PostgreSQL dump', { skip: SKIP_REASON }, () => {
       );
       sameText(await contents(database), await contents(source));
     }
+    assert.equal(existsSync(MUST_NOT_BE), false);
   });
 
   it('can be loaded by a developer who owns no more than the database', async () => {

@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { SealOptions } from '../src/core/ports/sql-sealer.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import type { PostgresqlServer } from './postgresql-server.ts';
+
+/** A file that whoever runs a command of a dump would make. */
+export const MUST_NOT_BE = path.join(tmpdir(), `holdfast-must-not-be-${process.pid}`);
 
 /** Small, with one of each thing that can mislead whoever reads a dump by its lines. */
 export const TRICKY = `
@@ -23,7 +27,7 @@ name; COPY" VALUES (1, '$$;', '$tag$'), (2, '/*', '--');
 COMMENT ON TABLE sales.users IS 'line1
 COPY sales.users (id) FROM stdin;
 \\.
-\\! touch /tmp/holdfast-must-not-be
+\\! touch ${MUST_NOT_BE}
 ';
 CREATE FUNCTION sales.count_all(OUT n bigint) LANGUAGE plpgsql AS $body$
 BEGIN
@@ -107,7 +111,7 @@ export async function untilError(stream: AsyncIterable<Uint8Array>): Promise<{ b
 }
 
 export const HOSTILE_MESSAGES = [
-  `it's "quoted"; \\! touch /tmp/holdfast-must-not-be`,
+  `it's "quoted"; \\! touch ${MUST_NOT_BE}`,
   '$$ $holdfast$ $holdfast1$ END; $holdfast',
   `*/ /* */ -- ; \\' \\'' \\`,
   `two\nlines\r\n\\! id\n\\.\n%s % %%`,
