@@ -24,6 +24,7 @@ import type { Clock } from './core/ports/clock.ts';
 import type { HookRunner } from './core/ports/hook-runner.ts';
 import type { KeyProvider } from './core/ports/key-provider.ts';
 import type { Logger } from './core/ports/logger.ts';
+import type { ResourceTurns } from './core/ports/resource-turns.ts';
 import type { Service } from './core/ports/service.ts';
 import type { Storage } from './core/ports/storage.ts';
 import type { WorkQueue } from './core/ports/work-queue.ts';
@@ -149,11 +150,17 @@ async function openApplication(
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */
-async function hooksOf(configuration: Configuration): Promise<{ hooks?: HookRunner }> {
+async function hooksOf(configuration: Configuration): Promise<{ hooks?: HookRunner; turns?: ResourceTurns }> {
   const { hooks = [] } = configuration;
   if (hooks.length === 0) return {};
-  const { createProcessHookRunner } = await import('./hooks/process-hook-runner.ts');
-  return { hooks: createProcessHookRunner(hooks, createServiceSecretResolver(configuration, process.env)) };
+  const [{ createProcessHookRunner }, { createResourceTurns }] = await Promise.all([
+    import('./hooks/process-hook-runner.ts'),
+    import('./catalogue/sqlite/resource-turns.ts'),
+  ]);
+  return {
+    hooks: createProcessHookRunner(hooks, createServiceSecretResolver(configuration, process.env)),
+    turns: createResourceTurns(configuration.dataFolder),
+  };
 }
 
 /** The service takes operations from the catalogue; a command runs its own and nobody else's. */

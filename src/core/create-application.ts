@@ -24,6 +24,7 @@ import type { DrillFolders } from './ports/drill-folders.ts';
 import type { HookRunner } from './ports/hook-runner.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
+import type { ResourceTurns } from './ports/resource-turns.ts';
 import type { Service } from './ports/service.ts';
 import type { OperationRunner, WorkQueue } from './ports/work-queue.ts';
 import { RecentChains } from './recent-chains.ts';
@@ -45,6 +46,8 @@ export interface ApplicationParts {
   queue: WorkQueue;
   notifier: Notifier;
   hooks?: HookRunner;
+  /** Beside hooks, where other processes use the same data folder. */
+  turns?: ResourceTurns;
   clock: Clock;
   logger: Logger;
   version: string;
