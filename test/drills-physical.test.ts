@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveSecret } from '../src/config/resolve-secret.ts';
 import type { ResourceLog } from '../src/core/ports/resource-log.ts';
 import type { Service } from '../src/core/ports/service.ts';
@@ -166,6 +167,17 @@ describe('restore drills of PostgreSQL clusters', { skip: SKIP_REASON, timeout: 
       assert.ok((reached?.at ?? '') > createdAt);
       assert.ok(ageMilliseconds <= Date.parse(drill.createdAt) - Date.parse(reached?.at ?? ''));
       assert.match(check(drill, 'log')?.found ?? '', /^[4-6] segments, /);
+    });
+
+    test('leave nothing where they are cancelled while they replay it', async () => {
+      const { drills, operations } = rig.managed.application;
+      const { id } = await drills.start({ resourceId: 'cluster', createdBy: 'test' });
+      while ((await operations.get(id)).progress?.phase !== 'replaying the log') {
+        assert.equal((await operations.get(id)).error?.message, undefined);
+        await sleep(5);
+      }
+      await operations.cancel(id);
+      assert.equal((await rig.ended({ id })).status, 'cancelled');
     });
 
     test('find in it the records that PostgreSQL finds', async () => {

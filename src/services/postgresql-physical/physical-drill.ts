@@ -32,8 +32,9 @@ export async function drillCluster(context: DrillContext, walGet: WalGetCommand)
   await context.requireRoom(backup.size + SPARE_BYTES + (kept?.roomBytes ?? 0));
   const programs = await findServerPrograms(cluster.major, { exactly: true });
   const server = await PrivateServer.prepare({ programs, folder, signal });
+  let feed: WalFeed | undefined;
   try {
-    const feed = kept === undefined ? undefined : await feedFor(context, cluster, { log: kept.log, server });
+    feed = kept === undefined ? undefined : await feedFor(context, cluster, { log: kept.log, server });
     const dataFolder = await restore(context, { cluster, server, walGet, feed });
     await compareWithManifest(context, server, dataFolder);
     await requireNoTablespaceMade(path.join(dataFolder, 'pg_wal'), cluster, signal);
@@ -46,6 +47,7 @@ export async function drillCluster(context: DrillContext, walGet: WalGetCommand)
     return { restoredBytes: backup.size, software: { postgresql: programs.version } };
   } finally {
     await server.stop();
+    await feed?.settle();
   }
 }
 

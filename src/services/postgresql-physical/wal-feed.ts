@@ -58,6 +58,7 @@ export class WalFeed {
   readonly #options: WalFeedOptions;
   readonly #records: WalRecords;
   readonly #laidOut: string[] = [];
+  #answering: Promise<void> = Promise.resolve();
   #stored: WalLog | undefined;
   #end: Lsn | undefined;
   /** Of the segment in which the log ended: it may have grown since, and the server must see one end. */
@@ -91,8 +92,13 @@ export class WalFeed {
     // One at a time: a server waits for each answer.
     createInterface({ input: channel }).on('line', (name) => {
       this.lastAsked = performance.now();
-      void this.#answer(name).then((answer) => channel.write(`${answer}\n`));
+      this.#answering = this.#answer(name).then((answer) => void channel.write(`${answer}\n`));
     });
+  }
+
+  /** Waits for what is still being laid out when the server has ended. */
+  async settle(): Promise<void> {
+    await this.#answering;
   }
 
   async #answer(name: string): Promise<'given' | 'absent' | 'failed'> {
