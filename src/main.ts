@@ -28,6 +28,7 @@ import type { IdentityProvider } from './core/ports/identity-provider.ts';
 import type { KeyProvider } from './core/ports/key-provider.ts';
 import type { Logger } from './core/ports/logger.ts';
 import type { PasswordHasher } from './core/ports/password-hasher.ts';
+import type { ResourceTurns } from './core/ports/resource-turns.ts';
 import type { Service } from './core/ports/service.ts';
 import type { Storage } from './core/ports/storage.ts';
 import type { WorkQueue } from './core/ports/work-queue.ts';
@@ -222,11 +223,17 @@ async function identityOf(
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */
-async function hooksOf(configuration: Configuration): Promise<{ hooks?: HookRunner }> {
+async function hooksOf(configuration: Configuration): Promise<{ hooks?: HookRunner; turns?: ResourceTurns }> {
   const { hooks = [] } = configuration;
   if (hooks.length === 0) return {};
-  const { createProcessHookRunner } = await import('./hooks/process-hook-runner.ts');
-  return { hooks: createProcessHookRunner(hooks, createServiceSecretResolver(configuration, process.env)) };
+  const [{ createProcessHookRunner }, { createResourceTurns }] = await Promise.all([
+    import('./hooks/process-hook-runner.ts'),
+    import('./catalogue/sqlite/resource-turns.ts'),
+  ]);
+  return {
+    hooks: createProcessHookRunner(hooks, createServiceSecretResolver(configuration, process.env)),
+    turns: createResourceTurns(configuration.dataFolder),
+  };
 }
 
 /** The service takes operations from the catalogue; a command runs its own and nobody else's. */

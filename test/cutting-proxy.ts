@@ -6,6 +6,8 @@ export class CuttingProxy {
   cutAfter: number | undefined;
   /** Changes the first place in each piece that holds these bytes, to as many others. */
   change?: { from: Buffer; to: Buffer };
+  /** How many connections it has cut. */
+  cuts = 0;
   /** Bytes that came through. */
   forwarded = 0;
   readonly port: number;
@@ -38,6 +40,7 @@ export class CuttingProxy {
   }
 
   #forward(client: Socket, target: number): void {
+    let isCut = false;
     const server = connect(target, '127.0.0.1');
     const end = () => {
       client.destroy();
@@ -54,6 +57,10 @@ export class CuttingProxy {
     server.on('data', (bytes: Buffer) => {
       const left = (this.cutAfter ?? Number.POSITIVE_INFINITY) - this.forwarded;
       this.forwarded += bytes.length;
+      if (left < bytes.length && !isCut) {
+        isCut = true;
+        this.cuts++;
+      }
       const place = this.change === undefined ? -1 : bytes.indexOf(this.change.from);
       if (place >= 0) this.change?.to.copy(bytes, place);
       const passes = left >= bytes.length ? bytes : bytes.subarray(0, Math.max(0, left));

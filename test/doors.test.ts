@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Service, spawnHoldfast } from './service-process.ts';
 
 /** The real service and command line, with hooks in the configuration file. */
@@ -25,6 +26,8 @@ describe('hooks and tests of resources, from the outside', () => {
     const hooks = ['before-backup', 'after-backup', 'before-restore', 'after-restore'].map(
       (when) => `  - {when: ${when}, command: ${command}, environment: {TOKEN: 'file:${folder}/password'}}`,
     );
+    const waiting = JSON.stringify(['/bin/sh', '-c', `until [ -e '${folder}/go' ]; do sleep 0.05; done`]);
+    hooks.push(`  - {when: before-backup, resources: [slow], command: ${waiting}}`);
     await writeFile(path.join(folder, 'holdfast.yaml'), `hooks:\n${hooks.join('\n')}\n`);
   });
   after(() => rm(folder, { recursive: true, force: true }));
@@ -98,6 +101,39 @@ describe('hooks and tests of resources, from the outside', () => {
     assert.match(doctor.stdout, /fail +resource +half, path: There is no/);
     assert.equal(doctor.code, 1);
     assert.equal((await run(['resource', 'test', 'nobody'])).code, 1);
+  });
+
+  test('the command line waits while the service works on the same resource with hooks, and not for others', async () => {
+    const service = await Service.start(data, words());
+    try {
+      const configuration = { paths: [path.join(folder, 'source')] };
+      await service.call('PUT', '/resources/slow', JSON.stringify({ service: 'files', configuration }));
+      await service.call('POST', '/backups', JSON.stringify({ resourceId: 'slow' }));
+      const logged = async () =>
+        (await readFile(log, 'utf8').catch(() => '')).split('\n').map((line) => line.split(' ', 2).join(' '));
+      while (!(await logged()).includes('before-backup slow')) await sleep(20);
+      const second = run(['backup', '--resource', 'slow', '--json']);
+      const other = await run(['backup', path.join(folder, 'source'), '--resource', 'another', '--json']);
+      assert.equal(other.code, 0, other.stderr);
+      const phases = async () => {
+        const listed: unknown = await service.call('GET', '/operations?resourceId=slow');
+        return (listed as { progress?: { phase?: string } }[]).map(({ progress }) => progress?.phase);
+      };
+      while (!(await phases()).includes('waiting for another process')) await sleep(20);
+      assert.deepEqual(
+        (await logged()).filter((line) => line.endsWith(' slow')),
+        ['before-backup slow'],
+      );
+      await writeFile(path.join(folder, 'go'), '');
+      const { code, stderr } = await second;
+      assert.equal(code, 0, stderr);
+      const turns = (await logged()).filter((line) => line.endsWith(' slow'));
+      assert.deepEqual(turns, ['before-backup slow', 'after-backup slow', 'before-backup slow', 'after-backup slow']);
+    } finally {
+      // Whatever went wrong, nobody shall wait on.
+      await writeFile(path.join(folder, 'go'), '');
+      await service.end('SIGTERM');
+    }
   });
 
   test('the command line shows the plan of a restore into another resource, and then does it', async () => {

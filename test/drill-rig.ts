@@ -58,9 +58,7 @@ export class DrillRig {
     resourceId: string,
     request: Omit<DrillRequest, 'resourceId' | 'createdBy'> = {},
   ): Promise<{ drill: Drill; operation: Operation }> {
-    const { drills } = this.managed.application;
-    const operation = await this.ended(await drills.start({ resourceId, ...request, createdBy: 'test' }));
-    return { drill: await drills.get(String(operation.result?.drillId)), operation };
+    return drillOf(this.managed, resourceId, request);
   }
 
   /** Flips a bit in every pack. */
@@ -81,6 +79,18 @@ export class DrillRig {
     if (process.geteuid?.() !== 0) execFileSync('chmod', ['-R', 'u+rwX', this.folder]);
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** The evidence of a drill of any application, whatever it found, and its operation. */
+export async function drillOf(
+  { application }: Pick<ManagedApplication, 'application'>,
+  resourceId: string,
+  request: Omit<DrillRequest, 'resourceId' | 'createdBy'> = {},
+): Promise<{ drill: Drill; operation: Operation }> {
+  const { drills, operations } = application;
+  const { id } = await drills.start({ resourceId, ...request, createdBy: 'test' });
+  const operation = await operations.wait(id, LONG);
+  return { drill: await drills.get(String(operation.result?.drillId)), operation };
 }
 
 export function check(drill: Drill, name: string): DrillCheck | undefined {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdir, rm } from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ResourceLog } from '../src/core/ports/resource-log.ts';
 import { walFiles } from '../src/services/postgresql-physical/wal-files.ts';
 import { readWalLog } from '../src/services/postgresql-physical/wal-pieces.ts';
+import { CuttingProxy } from './cutting-proxy.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
 import { giveToServer, WalCluster } from './postgresql-wal-cluster.ts';
 import { compareWithServer, eventually, RunningCapture } from './postgresql-wal-rig.ts';
@@ -105,7 +105,7 @@ describe('WAL that was acknowledged', { skip: SKIP_REASON }, () => {
   test('a connection that is cut at random bytes again and again loses and doubles nothing', async () => {
     const cluster = await create('wal_keep_size = 500MB');
     await cluster.query('CREATE TABLE rows (id bigint, text text)');
-    const proxy = await CuttingProxy.start(cluster.port);
+    const proxy = await CuttingProxy.to(cluster.port);
     try {
       const kept = await keep({
         connection: { ...cluster.connection(), socket: undefined, host: '127.0.0.1', port: proxy.port },
@@ -118,14 +118,14 @@ describe('WAL that was acknowledged', { skip: SKIP_REASON }, () => {
       })();
       for (let round = 0; round < 200; round++) {
         // From within the log-in to far into the stream.
-        proxy.cutAfter(Math.floor(10 ** (2 + 4 * Math.random())));
+        proxy.reset(Math.floor(10 ** (2 + 4 * Math.random())));
         const capture = new RunningCapture(kept.resource, kept.log);
         await Promise.race([capture.ended, pause(3000)]);
         await capture.stop();
       }
       isOver = true;
       await writer;
-      proxy.cutAfter(Number.POSITIVE_INFINITY);
+      proxy.reset();
       const last = new RunningCapture(kept.resource, kept.log);
       await last.caughtUp(cluster);
       await last.stop();
@@ -216,61 +216,4 @@ async function recoverFrom(log: ResourceLog, copy: WalCluster): Promise<void> {
     return state?.over === true;
   }, 'the recovery did not end');
   await rm(archive, { recursive: true });
-}
-
-/** Passes bytes on to a server and breaks the connections off after so many from it. */
-class CuttingProxy {
-  cuts = 0;
-  readonly port: number;
-  readonly #server: net.Server;
-  readonly #sockets = new Set<net.Socket>();
-  #left = Number.POSITIVE_INFINITY;
-
-  private constructor(server: net.Server, port: number) {
-    this.#server = server;
-    this.port = port;
-  }
-
-  static async start(target: number): Promise<CuttingProxy> {
-    const server = net.createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    const proxy = new CuttingProxy(server, typeof address === 'object' && address !== null ? address.port : 0);
-    server.on('connection', (from) => proxy.#pass(from, net.connect(target, '127.0.0.1')));
-    return proxy;
-  }
-
-  /** Bytes that the server may send from now on, over all connections. */
-  cutAfter(bytes: number): void {
-    this.#left = bytes;
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-
-  #pass(from: net.Socket, to: net.Socket): void {
-    for (const [socket, other] of [
-      [from, to],
-      [to, from],
-    ] as const) {
-      this.#sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        other.destroy();
-      });
-    }
-    from.on('data', (bytes) => to.write(bytes));
-    to.on('data', (bytes) => {
-      if (typeof bytes === 'string') return;
-      from.write(bytes.subarray(0, Math.max(0, this.#left)));
-      this.#left -= bytes.length;
-      if (this.#left > 0) return;
-      this.cuts++;
-      from.destroySoon();
-      to.destroy();
-    });
-  }
 }

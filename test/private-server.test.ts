@@ -5,7 +5,6 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +14,7 @@ import { PrivateServer } from '../src/services/postgresql/private-server.ts';
 import { checkPages, checkRelations } from '../src/services/postgresql/server-checks.ts';
 import { findServerPrograms } from '../src/services/postgresql/server-programs.ts';
 import { Session } from '../src/services/postgresql/session.ts';
+import { firstLine } from './first-line.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
 import { processesIn } from './processes.ts';
 
@@ -133,8 +133,8 @@ describe('a private PostgreSQL server', { skip: SKIP_REASON, timeout: 600_000 },
 
   test('ends with a process that is killed, and the next one removes what it left', async () => {
     const script = fileURLToPath(new URL('./private-server-owner.ts', import.meta.url));
-    const child = spawn(process.execPath, [script, parent], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [folder] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+    const child = spawn(process.execPath, [script, parent], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const folder = await firstLine(child);
     assert.ok(processesIn(folder).length > 1);
     const ended = once(child, 'exit');
     child.kill('SIGKILL');

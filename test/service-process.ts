@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { firstLine } from './first-line.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const COMPILED = fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url));
@@ -17,13 +17,11 @@ export class Service {
     this.#url = url;
   }
 
-  /** @param words further words of the command line */
+  /** @param words further words of the command line @throws Error with what the service said, where it does not start */
   static async start(data: string, words: readonly string[] = []): Promise<Service> {
     const child = spawnHoldfast(['serve', '--data', data, '--port', '0', '--json', ...words]);
-    child.stderr?.resume();
-    const lines = createInterface({ input: child.stdout! });
-    const [text] = (await once(lines, 'line')) as [string];
-    return new Service(child, (JSON.parse(text) as { url: string }).url);
+    const { url } = JSON.parse(await firstLine(child)) as { url: string };
+    return new Service(child, url);
   }
 
   async call(method: string, route: string, body?: string): Promise<Record<string, unknown>> {

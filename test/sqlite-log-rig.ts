@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -71,6 +71,11 @@ export class SqliteLogRig {
 
   get repositoryFolder(): string {
     return path.join(this.#home, 'repository');
+  }
+
+  /** Folders of drills that are still there. */
+  async leftovers(): Promise<string[]> {
+    return (await readdir(this.#home)).filter((name) => name.startsWith('holdfast-drill-'));
   }
 
   async unfollow(): Promise<void> {

@@ -29,6 +29,7 @@ import type { IdentityProvider } from './ports/identity-provider.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { PasswordHasher } from './ports/password-hasher.ts';
+import type { ResourceTurns } from './ports/resource-turns.ts';
 import type { Service } from './ports/service.ts';
 import type { SqlSealer } from './ports/sql-sealer.ts';
 import type { OperationRunner, WorkQueue } from './ports/work-queue.ts';
@@ -53,6 +54,8 @@ export interface ApplicationParts {
   notifier: Notifier;
   hooks?: HookRunner;
   sealer?: SqlSealer;
+  /** Beside hooks, where other processes use the same data folder. */
+  turns?: ResourceTurns;
   clock: Clock;
   logger: Logger;
   version: string;

@@ -1,5 +1,5 @@
 import type { Backup } from './backup.ts';
-import type { Assertion, Drill, DrillChoice, DrillFault, DrillVerdict } from './drill.ts';
+import type { Assertion, Drill, DrillChoice, DrillFault, DrillVerdict, LogPoint, RecoveryPoint } from './drill.ts';
 import { DrillChecks } from './drill-checks.ts';
 import { HoldfastError, isTransient, messageOf, systemErrorCode } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -34,6 +34,7 @@ export class DrillRun {
   readonly #began = performance.now();
   readonly #createdAt: string;
   #readyAfter: number | undefined;
+  #reached: LogPoint | undefined;
   #restoredBytes: number | undefined;
   #software: Readonly<Record<string, string>> = {};
 
@@ -50,7 +51,7 @@ export class DrillRun {
    * @throws the abort's reason, where the drill was cancelled: then nothing was proven and nothing is kept
    */
   async perform(work: OperationWorkContext, mayTryAgain: boolean): Promise<Drill> {
-    const recoveryPoint = await this.#recoveryPoint();
+    const newest = await this.#newestBackup();
     let failure: unknown;
     try {
       const folder = await this.#folders.make();
@@ -64,7 +65,7 @@ export class DrillRun {
     }
     work.signal.throwIfAborted();
     if (mayTryAgain && mayPass(failure) && this.#checks.failed().length === 0) throw failure;
-    return this.#evidence(failure, recoveryPoint);
+    return this.#evidence(failure, newest);
   }
 
   async #drill(folder: DrillFolder, { signal, report, warn }: OperationWorkContext): Promise<void> {
@@ -91,8 +92,9 @@ export class DrillRun {
           warn(message);
         },
         requireRoom: (bytes) => requireRoom(folder, bytes),
-        dataReady: () => {
+        dataReady: (reached) => {
           this.#readyAfter ??= Math.round(performance.now() - this.#began);
+          this.#reached = reached;
         },
       });
       this.#restoredBytes = outcome.restoredBytes;
@@ -112,7 +114,7 @@ export class DrillRun {
     }
   }
 
-  #evidence(failure: unknown, recoveryPoint: Drill['recoveryPoint']): Drill {
+  #evidence(failure: unknown, newest: Backup): Drill {
     const { operation, backup, which, assertions, environment } = this.#order;
     const judgement = this.#judge(failure);
     return {
@@ -136,7 +138,7 @@ export class DrillRun {
       checks: this.#checks.made,
       assertions,
       ...(this.#readyAfter === undefined ? {} : { recoveryTimeMilliseconds: this.#readyAfter }),
-      recoveryPoint,
+      recoveryPoint: this.#recoveryPoint(newest),
       ...(this.#restoredBytes === undefined ? {} : { restoredBytes: this.#restoredBytes }),
       warnings: this.#warnings,
       environment: { ...environment, ...this.#software },
@@ -147,11 +149,16 @@ export class DrillRun {
   }
 
   /** To be asked before anything else: a drill may take longer than until the next backup. */
-  async #recoveryPoint(): Promise<Drill['recoveryPoint']> {
+  async #newestBackup(): Promise<Backup> {
     const { backup } = this.#order;
-    const newest = (await this.#context.catalogue.backups.latest(backup.resourceId)) ?? backup;
-    const ageMilliseconds = Math.max(0, Date.parse(this.#createdAt) - Date.parse(newest.createdAt));
-    return { backupId: newest.id, createdAt: newest.createdAt, ageMilliseconds };
+    return (await this.#context.catalogue.backups.latest(backup.resourceId)) ?? backup;
+  }
+
+  #recoveryPoint({ id: backupId, createdAt }: Backup): RecoveryPoint {
+    const log = this.#reached;
+    const newest = Math.max(...[createdAt, log?.at ?? createdAt].map(Date.parse));
+    const ageMilliseconds = Math.max(0, Date.parse(this.#createdAt) - newest);
+    return { backupId, createdAt, ...(log === undefined ? {} : { log }), ageMilliseconds };
   }
 
   #judge(failure: unknown): Pick<Drill, 'outcome' | 'fault' | 'error'> {

@@ -64,8 +64,8 @@ export interface Drill {
   assertions: readonly Assertion[];
   /** From the beginning of the drill until the data could be used; absent where it did not come to that. */
   recoveryTimeMilliseconds?: number;
-  /** What would have been lost, had everything else been lost when the drill began: all since the newest backup. */
-  recoveryPoint: { backupId: string; createdAt: string; ageMilliseconds: number };
+  /** What would have been lost, had everything else been lost when the drill began. */
+  recoveryPoint: RecoveryPoint;
   restoredBytes?: number;
   warnings: readonly string[];
   /** Names of programs and their versions, the host and its system. */
@@ -74,6 +74,24 @@ export interface Drill {
   /** When the drill began, and when all was checked and removed. */
   createdAt: string;
   completedAt: string;
+}
+
+export interface RecoveryPoint {
+  /** The newest backup when the drill began, and when it was made. */
+  backupId: string;
+  createdAt: string;
+  /** The end of the resource's log, where the drill brought what it restored up to there. */
+  log?: LogPoint;
+  /** How old the newer of both was when the drill began: all that was lost is younger. */
+  ageMilliseconds: number;
+}
+
+/** A place in a resource's log. */
+export interface LogPoint {
+  /** In the service's words: for PostgreSQL an LSN. */
+  position: string;
+  /** RFC 3339: of the last change before it. */
+  at: string;
 }
 
 /** What drills say of a resource. */

@@ -4,6 +4,7 @@ import type { Progress } from './operation.ts';
 import type { Hook, HookEvent, HookOutcome, HookRunner } from './ports/hook-runner.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
+import type { ResourceTurns } from './ports/resource-turns.ts';
 
 /** A backup or restore that hooks may surround. */
 export interface HookedDeed {
@@ -23,17 +24,21 @@ export interface DeedEnd {
 }
 
 /**
- * Runs the hooks of the configuration around backups and restores. While one of a resource has hooks, no other of this process
- * that has hooks begins: what the first one's hook stopped, the second one's must not start again too early.
+ * Runs the hooks of the configuration around backups and restores. While one of a resource has hooks, no other that has hooks
+ * begins, in whatever process: what the first one's hook stopped, the second one's must not start again too early.
  */
 export class HookedWork {
   readonly #runner: HookRunner | undefined;
   readonly #notifier: Notifier;
   readonly #logger: Logger;
   readonly #turns = new KeyedLock();
+  readonly #processes: ResourceTurns | undefined;
 
-  constructor({ hooks, notifier, logger }: { hooks?: HookRunner; notifier: Notifier; logger: Logger }) {
+  /** @param parts without `turns`, this process is the only one */
+  constructor(parts: { hooks?: HookRunner; turns?: ResourceTurns; notifier: Notifier; logger: Logger }) {
+    const { hooks, turns, notifier, logger } = parts;
     this.#runner = hooks;
+    this.#processes = turns;
     this.#notifier = notifier;
     this.#logger = logger;
   }
@@ -55,20 +60,35 @@ export class HookedWork {
     return this.#turns.run(
       deed.hooksOf,
       async () => {
-        let end: DeedEnd = { outcome: 'failed' };
+        const onWait = () => deed.report({ percent: 0, phase: 'waiting for another process' });
+        const endTurn = await this.#processes?.take(deed.hooksOf, deed.signal, onWait);
         try {
-          const result = await work(await this.#runBefore(before, deed));
-          end = endOf(result);
-          return result;
-        } catch (error) {
-          if (deed.signal.aborted) end = { outcome: 'cancelled' };
-          throw error;
+          return await this.#surround(deed, { before, after }, work, endOf);
         } finally {
-          await this.#runAfter(after, deed, end);
+          endTurn?.();
         }
       },
       deed.signal,
     );
+  }
+
+  async #surround<Result>(
+    deed: HookedDeed,
+    { before, after }: { before: readonly Hook[]; after: readonly Hook[] },
+    work: (warnings: readonly string[]) => Promise<Result>,
+    endOf: (result: Result) => DeedEnd,
+  ): Promise<Result> {
+    let end: DeedEnd = { outcome: 'failed' };
+    try {
+      const result = await work(await this.#runBefore(before, deed));
+      end = endOf(result);
+      return result;
+    } catch (error) {
+      if (deed.signal.aborted) end = { outcome: 'cancelled' };
+      throw error;
+    } finally {
+      await this.#runAfter(after, deed, end);
+    }
   }
 
   async #runBefore(hooks: readonly Hook[], deed: HookedDeed): Promise<readonly string[]> {

@@ -79,9 +79,10 @@ ${reason}</section>`;
 
 function figures({ recoveryTimeMilliseconds, recoveryPoint, restoredBytes }: Drill): string {
   const time = recoveryTimeMilliseconds === undefined ? '–' : formatDuration(recoveryTimeMilliseconds);
+  const newest = recoveryPoint.log === undefined ? 'newest backup' : 'last change that was replayed';
   const boxes = [
     ['Recovery time', time, 'from the beginning of the drill until the data could be used'],
-    ['Recovery point', formatDuration(recoveryPoint.ageMilliseconds), 'age of the newest backup when the drill began'],
+    ['Recovery point', formatDuration(recoveryPoint.ageMilliseconds), `age of the ${newest} when the drill began`],
     ['Restored', restoredBytes === undefined ? '–' : formatBytes(restoredBytes), 'content that came back'],
   ] as const;
   const items = boxes.map(
@@ -114,12 +115,16 @@ function whatFacts({ resourceId, resourceType, service, backup, which, restoredB
 }
 
 function howFacts({ createdBy, createdAt, completedAt, operationId, recoveryPoint, environment }: Drill): Fact[] {
+  const { log } = recoveryPoint;
+  const replayed: Fact[] =
+    log === undefined ? [] : [['Log replayed to', `${log.position}, the last change of ${formatMoment(log.at)}`]];
   return [
     ['Started by', createdBy],
     ['From', formatMoment(createdAt)],
     ['To', formatMoment(completedAt)],
     ['Operation', operationId],
     ['Newest backup then', `${recoveryPoint.backupId}, ${formatMoment(recoveryPoint.createdAt)}`],
+    ...replayed,
     ...Object.entries(environment).map(([name, value]): Fact => [wordOf(name), value]),
   ];
 }

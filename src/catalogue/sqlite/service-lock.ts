@@ -1,18 +1,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
-import { isDenied, SQLITE_BUSY, SQLITE_NOTADB, sqliteResultCode } from './catalogue-fault.ts';
-
-/** Held locks: a database that nothing refers to is closed by garbage collection, and its lock would go with it. */
-const held = new Set<DatabaseSync>();
+import { isDenied, SQLITE_NOTADB, sqliteResultCode } from './catalogue-fault.ts';
+import { tryFileLock } from './file-lock.ts';
 
 /** Who looks whether a service runs has the lock for a moment; a service that starts just then waits for that. */
 const WAIT_MILLISECONDS = 300;
 
 /**
- * Makes sure that one service runs on a data folder. The lock is the operating system's on a file of its own (SQLite takes
- * and keeps it), so that it ends with the process, however that ends: there is no stale lock to remove by hand.
+ * Makes sure that one service runs on a data folder. Its lock ends with the process, however that ends.
  *
  * @throws HoldfastError `data-folder-in-use` (locked), naming the process that has it; `data-folder-denied` (denied);
  * `service-lock-damaged` (damaged)
@@ -20,13 +16,12 @@ const WAIT_MILLISECONDS = 300;
 export async function acquireServiceLock(dataFolder: string): Promise<{ release(): Promise<void> }> {
   try {
     mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
-    const database = tryLock(dataFolder, WAIT_MILLISECONDS);
-    if (database === undefined) throw inUse(dataFolder);
-    held.add(database);
+    const end = tryFileLock(lockFile(dataFolder), WAIT_MILLISECONDS);
+    if (end === undefined) throw inUse(dataFolder);
     writeFileSync(holderFile(dataFolder), `${process.pid}\n`, { mode: 0o600 });
     return {
       async release() {
-        if (held.delete(database)) database.close();
+        end();
       },
     };
   } catch (error) {
@@ -36,29 +31,17 @@ export async function acquireServiceLock(dataFolder: string): Promise<{ release(
 
 /** The id of the process that serves a data folder now, or undefined. */
 export async function serviceLockHolder(dataFolder: string): Promise<number | undefined> {
-  let database: DatabaseSync | undefined;
+  let end: (() => void) | undefined;
   try {
-    database = tryLock(dataFolder, 0);
+    end = tryFileLock(lockFile(dataFolder), 0);
   } catch (error) {
     // A data folder that is not there or cannot be written to is served by nobody.
     if (error instanceof Error) return undefined;
     throw error;
   }
-  if (database === undefined) return holderOf(dataFolder);
-  database.close();
+  if (end === undefined) return holderOf(dataFolder);
+  end();
   return undefined;
-}
-
-function tryLock(dataFolder: string, waitMilliseconds: number): DatabaseSync | undefined {
-  const database = new DatabaseSync(lockFile(dataFolder), { timeout: waitMilliseconds });
-  try {
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE;');
-    return database;
-  } catch (error) {
-    database.close();
-    if (sqliteResultCode(error) === SQLITE_BUSY) return undefined;
-    throw error;
-  }
 }
 
 function lockFile(dataFolder: string): string {

@@ -1,5 +1,5 @@
 import type { Backup } from '../backup.ts';
-import type { Assertion, DrillCheck } from '../drill.ts';
+import type { Assertion, DrillCheck, LogPoint } from '../drill.ts';
 import type { Progress } from '../operation.ts';
 import type { Resource } from '../resource.ts';
 import type { ChainLink } from './chain-link.ts';
@@ -25,8 +25,11 @@ export interface DrillContext {
   warn(message: string): void;
   /** @throws HoldfastError `drill-space-short` (unavailable) where the folder's disk has less room. @param bytes */
   requireRoom(bytes: number): Promise<void>;
-  /** To be called when the restored data could be used: it ends the measured recovery time. */
-  dataReady(): void;
+  /**
+   * To be called when the restored data could be used: it ends the measured recovery time.
+   * @param reached how far the log brought them, if it did
+   */
+  dataReady(reached?: LogPoint): void;
 }
 
 /** A check before it was made. */

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { z } from 'zod';
 import { parseConfiguration } from '../../core/service-settings.ts';
 import { connectionSchema } from '../postgresql/connection-schema.ts';
@@ -17,6 +18,11 @@ const schema = z.strictObject({
   temporarySlot: z.boolean().default(true),
   /** Go on where another cluster is found than the one that earlier backups are of. */
   acceptNewSystem: z.boolean().default(false),
+  /** Of the server, where it runs on this machine: restores into this resource go there. */
+  dataFolder: z
+    .string()
+    .refine((value) => path.isAbsolute(value) && path.resolve(value) !== '/', 'must be an absolute path of a folder')
+    .optional(),
   /** Absent: no WAL is kept, and a backup restores to its own end only. */
   wal: walSchema.optional(),
 });

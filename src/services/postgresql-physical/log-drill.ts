@@ -4,16 +4,34 @@ import type { DrillContext, DrillFinding } from '../../core/ports/service-drill.
 import type { RecordedCluster } from './recorded-cluster.ts';
 import { bytesOf, nextSegment, planSegment, type SegmentPlan, whileReplaced } from './wal-assembly.ts';
 import { requireSegmentHeader, SEGMENT_HEADER_BYTES } from './wal-page.ts';
-import { readWalLog, type WalLog } from './wal-pieces.ts';
+import { readWalLog, type WalLog, type WalPiece } from './wal-pieces.ts';
 import { formatLsn, parseLsn, startOfSegment } from './wal-position.ts';
+
+/** Where the log of a cluster goes on after a backup. @returns in words, why it does not */
+export function logAfter(
+  { segments }: WalLog,
+  { timeline, startLsn, stopLsn, walSegmentBytes }: RecordedCluster,
+): { first: WalPiece } | { absent: string } {
+  const start = startOfSegment(parseLsn(startLsn), walSegmentBytes);
+  const own = segments.filter((piece) => piece.timeline === timeline && piece.end > start);
+  // The backup itself holds what a log lacks that was begun while it was made.
+  const first = own[0];
+  if (first === undefined || !own.some(({ end }) => end > parseLsn(stopLsn)))
+    return { absent: `No WAL is kept after this backup (${stopLsn})` };
+  if (first.start > parseLsn(stopLsn))
+    return { absent: `The log begins at ${formatLsn(first.start)}, after this backup` };
+  return { first };
+}
 
 /**
  * Reads all WAL that is kept from a backup on, whose chunks are compared with what came from the server, and looks that none is
  * missing in between: each moment up to its end can be restored from this backup.
+ * @param known names of segments that were read already, as a whole
  */
 export async function checkLog(
   { log, checks, signal, report }: Pick<DrillContext, 'log' | 'checks' | 'signal' | 'report'>,
   cluster: RecordedCluster,
+  known: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   if (log === undefined) return;
   const stored = readWalLog(await log.pieces());
@@ -28,7 +46,7 @@ export async function checkLog(
     },
     async () => {
       const onSegment = (current: string) => report({ percent: 90, phase: 'reading the log', current });
-      return new LogCheck(stored, { log, signal, onSegment }).judge(cluster);
+      return new LogCheck(stored, { log, signal, known, onSegment }).judge(cluster);
     },
   );
 }
@@ -36,6 +54,7 @@ export async function checkLog(
 interface LogCheckOptions {
   log: LogReading;
   signal: AbortSignal;
+  known: ReadonlySet<string>;
   onSegment(name: string): void;
 }
 
@@ -51,18 +70,13 @@ class LogCheck {
     this.#options = options;
   }
 
-  async judge({ timeline, startLsn, stopLsn, walSegmentBytes }: RecordedCluster): Promise<DrillFinding> {
+  async judge(cluster: RecordedCluster): Promise<DrillFinding> {
     const { segments } = this.#stored;
-    const start = startOfSegment(parseLsn(startLsn), walSegmentBytes);
-    const own = segments.filter((piece) => piece.timeline === timeline && piece.end > start);
-    // The backup itself holds what a log lacks that was begun while it was made.
-    const first = own[0];
-    if (first === undefined || !own.some(({ end }) => end > parseLsn(stopLsn)))
-      return { outcome: 'not-applicable', found: `No WAL is kept after this backup (${stopLsn})` };
-    if (first.start > parseLsn(stopLsn))
-      return { outcome: 'not-applicable', found: `The log begins at ${formatLsn(first.start)}, after this backup` };
+    const { timeline } = cluster;
+    const after = logAfter(this.#stored, cluster);
+    if ('absent' in after) return { outcome: 'not-applicable', found: after.absent };
     try {
-      await this.#follow(first.segment);
+      await this.#follow(after.first.segment);
       for (const later of new Set(segments.map((piece) => piece.timeline).filter((each) => each > timeline))) {
         const begin = segments.find((piece) => piece.timeline === later);
         if (begin !== undefined) await this.#follow(begin.segment);
@@ -94,11 +108,13 @@ class LogCheck {
     if (plan.kind === 'absent') return plan;
     let head = Buffer.alloc(0);
     let length = 0;
-    for await (const bytes of bytesOf(this.#options.log, plan.parts)) {
+    const isKnown = plan.kind === 'whole' && this.#options.known.has(name);
+    if (isKnown) length = plan.segmentBytes;
+    for await (const bytes of bytesOf(this.#options.log, isKnown ? [] : plan.parts)) {
       if (head.length < SEGMENT_HEADER_BYTES) head = Buffer.concat([head, bytes]).subarray(0, SEGMENT_HEADER_BYTES);
       length += bytes.length;
     }
-    if (length >= SEGMENT_HEADER_BYTES) requireSegmentHeader(head, name, plan);
+    if (head.length >= SEGMENT_HEADER_BYTES) requireSegmentHeader(head, name, plan);
     this.#segments++;
     this.#bytes += length;
     this.#end = formatLsn(plan.start + BigInt(length));

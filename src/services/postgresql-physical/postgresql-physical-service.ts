@@ -27,6 +27,7 @@ export function createPostgresqlPhysicalService(resolveSecret: ResolveSecret, wa
     source: 'fetched',
     parseConfiguration: parsePhysicalConfiguration,
     backup: (context) => backUpCluster(context, resolveSecret),
+    restoresIntoResources: true,
     restore: (context) => restoreCluster(context, walGet),
     drill: (context) => drillCluster(context, walGet),
     parseAssertions: parsePostgresqlAssertions,

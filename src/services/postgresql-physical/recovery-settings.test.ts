@@ -9,6 +9,7 @@ const CLUSTER = { stoppedAt: '2026-03-01T12:00:00.500000Z', stopLsn: '1/A0000000
 
 function settingsOf(options: Record<string, unknown>, moment?: string): Record<string, string> {
   const parsed = parseRestoreOptions({
+    backup: { resourceId: 'cluster' },
     options: { target: '/t', ...options },
     ...(moment === undefined ? {} : { moment }),
   });

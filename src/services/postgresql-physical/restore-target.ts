@@ -1,24 +1,12 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  chmod,
-  chown,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-  statfs,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, realpath, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import { syncFolder } from '../../process/sync-folder.ts';
 import type { RecordedCluster } from './recorded-cluster.ts';
+import { exchange, nameAside, requireReplaceable, requireStopped } from './replaced-folder.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { FileOwner } from './restore-task.ts';
 
@@ -29,7 +17,10 @@ interface FreeFolder {
 }
 
 export interface TargetPlan {
-  data: FreeFolder;
+  data: FreeFolder & {
+    /** Another data folder is there, which gets this name when the restored one is complete. */
+    aside?: string;
+  };
   /** By OID. */
   tablespaces: ReadonlyMap<string, FreeFolder>;
   /** null: this process's own account */
@@ -40,15 +31,15 @@ export interface TargetPlan {
  * Decides where all goes and makes sure that nothing is in the way; touches nothing.
  *
  * @throws HoldfastError `restore-target-in-use` (locked), `target-not-empty`, `target-not-a-folder`, `target-folder-missing`,
- * `targets-overlap` (conflict), `options-invalid`, `owner-unknown` (invalid)
+ * `targets-overlap`, `target-not-a-data-folder`, `target-is-mount-point` (conflict), `options-invalid`, `owner-unknown` (invalid)
  */
 export async function planTarget(options: RestoreOptions, cluster: RecordedCluster): Promise<TargetPlan> {
-  const data = await freeFolder(options.target, 'target');
+  const data = await dataFolder(options);
   const tablespaces = new Map<string, FreeFolder>();
   for (const [oid, location] of tablespaceFolders(options, cluster))
     tablespaces.set(oid, await freeFolder(location, `tablespaces.${oid}`));
   refuseOverlap([data, ...tablespaces.values()].map((each) => each.path));
-  return { data, tablespaces, owner: await ownerFor(options, data.path) };
+  return { data, tablespaces, owner: await ownerFor(options, data) };
 }
 
 function tablespaceFolders({ tablespaces }: RestoreOptions, cluster: RecordedCluster): Map<string, string> {
@@ -67,7 +58,28 @@ function tablespaceFolders({ tablespaces }: RestoreOptions, cluster: RecordedClu
   );
 }
 
+/** The one to be made, and what becomes of another one that is there. */
+async function dataFolder({ target, conflict }: RestoreOptions): Promise<TargetPlan['data']> {
+  const { folder, names } = await lookAt(target, 'target');
+  if (conflict === 'fail' || names === undefined || names.length === 0) return freeFolder(target, 'target');
+  await requireReplaceable(folder);
+  return { path: folder, exists: false, aside: await nameAside(folder, new Date()) };
+}
+
 async function freeFolder(given: string, option: string): Promise<FreeFolder> {
+  const { folder, names } = await lookAt(given, option);
+  if (names === undefined) return { path: folder, exists: false };
+  if (names.length === 0) return { path: folder, exists: true };
+  if (option === 'target') await requireStopped(folder);
+  const advice =
+    option === 'target'
+      ? `name another place by \`target\`, or replace it by \`conflict: "replace"\``
+      : `name another place by \`${option}\``;
+  throw notEmpty(folder, `or ${advice}`);
+}
+
+/** @returns the folder behind symbolic links of its parent, and the names in it, if it is there */
+async function lookAt(given: string, option: string): Promise<{ folder: string; names?: readonly string[] }> {
   const parent = await realpath(path.dirname(path.resolve(given))).catch(() => undefined);
   if (parent === undefined) {
     const message = `The folder ${path.dirname(given)}, in which ${given} would be made, does not exist. Make it, or name another place by \`${option}\`.`;
@@ -75,26 +87,17 @@ async function freeFolder(given: string, option: string): Promise<FreeFolder> {
   }
   const folder = path.join(parent, path.basename(path.resolve(given)));
   const status = await lstat(folder).catch(absent);
-  if (status === undefined) return { path: folder, exists: false };
+  if (status === undefined) return { folder };
   if (!status.isDirectory()) {
     const message = `${folder} exists and is no folder. Name another place by \`${option}\`; nothing was changed.`;
     throw new HoldfastError('conflict', 'target-not-a-folder', message, { details: { path: folder } });
   }
-  const names = await readdir(folder);
-  if (names.length === 0) return { path: folder, exists: true };
-  if (names.includes('postmaster.pid')) throw await inUse(folder);
-  throw notEmpty(folder, `or name another place by \`${option}\``);
+  return { folder, names: await readdir(folder) };
 }
 
 function notEmpty(folder: string, otherwise: string): HoldfastError {
-  const message = `${folder} is not empty, and a restore replaces nothing. Move it away (keep it until the restored server is proven to be good), ${otherwise}.`;
+  const message = `${folder} is not empty. Move it away (keep it until the restored server is proven to be good), ${otherwise}.`;
   return new HoldfastError('conflict', 'target-not-empty', message, { details: { path: folder } });
-}
-
-async function inUse(folder: string): Promise<HoldfastError> {
-  const [first = ''] = (await readFile(path.join(folder, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
-  const message = `A server runs in ${folder}, or did not end orderly there (postmaster.pid names process ${first || 'unknown'}). Nothing was changed; stop it and move the folder away, or name another place by \`target\`.`;
-  return new HoldfastError('locked', 'restore-target-in-use', message, { details: { path: folder, process: first } });
 }
 
 function refuseOverlap(folders: readonly string[]): void {
@@ -107,14 +110,17 @@ function refuseOverlap(folders: readonly string[]): void {
 }
 
 /** A server does not start as root, so files that root restores go to another account. */
-async function ownerFor({ owner }: RestoreOptions, target: string): Promise<FileOwner | null> {
+async function ownerFor(
+  { owner }: RestoreOptions,
+  { path: target, aside }: TargetPlan['data'],
+): Promise<FileOwner | null> {
   if (process.geteuid?.() !== 0) {
     if (owner === undefined) return null;
     const message = 'Only root can give files to another account. Leave `owner` away, or run Holdfast as root.';
     throw new HoldfastError('invalid', 'options-invalid', message);
   }
   if (owner !== undefined) return accountOf(String(owner));
-  const { uid, gid } = await stat(path.dirname(target));
+  const { uid, gid } = await stat(aside === undefined ? path.dirname(target) : target);
   return uid === 0 ? accountOf('postgres') : { uid, gid };
 }
 
@@ -158,15 +164,19 @@ export class TargetFolders {
     }
   }
 
-  /** Gives the data folder its name and makes that durable. @throws HoldfastError `target-not-empty` (conflict) */
+  /**
+   * Gives the data folder its name and makes that durable; one that is replaced is moved aside at this moment, and not before.
+   * @throws HoldfastError `target-not-empty` (conflict), `restore-target-in-use` (locked)
+   */
   async finish(): Promise<void> {
     const { data, tablespaces } = this.#plan;
     for (const each of this.#folders()) if (each.exists) await rm(path.join(each.path, CLAIM));
     for (const each of tablespaces.values()) await syncFolder(path.dirname(each.path));
+    if (data.aside !== undefined) return exchange(this.working, data.path, data.aside);
     if (!data.exists) {
       const status = await lstat(data.path).catch(absent);
       if (status !== undefined) {
-        const message = `${data.path} came while the restore ran, and a restore replaces nothing. Move it away and restore again.`;
+        const message = `${data.path} came while the restore ran. Move it away and restore again.`;
         throw new HoldfastError('conflict', 'target-not-empty', message);
       }
       await rename(this.working, data.path);

@@ -37,7 +37,9 @@ export async function restoreCluster(context: RestoreContext, walGet: WalGetComm
   const job = { context, options, reader, cluster, recovery, target };
   if (options.dryRun) return { report: { dryRun: true, ...describe(job) }, plan: planOf(job) };
   const written = await writeCluster(job);
-  return { report: { dryRun: false, ...describe(job), ...written } };
+  const { aside } = target.data;
+  const moved = aside === undefined ? {} : { movedAside: aside };
+  return { report: { dryRun: false, ...describe(job), ...moved, ...written } };
 }
 
 interface RestoreJob {
@@ -131,10 +133,17 @@ function writeOwned(file: string, text: string, owner: FileOwner | null): string
   return place;
 }
 
-/** Nothing is ever replaced, so folders are all that there is to tell. */
+/** Nothing is ever lost, so folders are all that there is to tell. */
 function planOf({ context, target }: RestoreJob) {
-  const folders = [target.data, ...target.tablespaces.values()].map((each) => each.path);
-  return servicePlan({ created: plannedNames(folders), bytes: context.backup.size });
+  const { path: folder, aside } = target.data;
+  const tablespaces = [...target.tablespaces.values()].map((each) => each.path);
+  return servicePlan({
+    created: plannedNames([...(aside === undefined ? [folder] : []), ...tablespaces]),
+    ...(aside === undefined
+      ? {}
+      : { replaced: plannedNames([`${folder} (is moved aside, to ${folder}.before-restore-TIME)`]) }),
+    bytes: context.backup.size,
+  });
 }
 
 function describe({ options, cluster, recovery, target }: RestoreJob): Readonly<Record<string, unknown>> {

@@ -1,7 +1,9 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import path from 'node:path';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
@@ -27,8 +29,12 @@ export interface StartOptions {
    * `hot_standby: 'off'` or what pg_controldata names of the source (`max_connections` and others).
    */
   settings?: Readonly<Record<string, string>>;
-  /** For recovery, which can take long; default 600. */
+  /** Without a sign of life; default 600. */
   patienceSeconds?: number;
+  /** Beside the begin: when the server showed last that it goes on with a recovery; see `performance.now`. */
+  lastSign?: () => number;
+  /** Gets the other end of what the server and its commands have as descriptor 4. */
+  attend?: (channel: Duplex) => void;
 }
 
 /**
@@ -113,7 +119,7 @@ export class PrivateServer {
    * @throws HoldfastError `postgresql-private-server-failed` (unavailable) with the end of the server's log
    */
   async start(dataFolder: string, options: StartOptions): Promise<void> {
-    const { user, database = 'postgres', settings = {}, patienceSeconds = 600 } = options;
+    const { user, database = 'postgres', settings = {}, attend } = options;
     const hba = path.join(this.#folder, 'pg_hba.conf');
     const ident = path.join(this.#folder, 'pg_ident.conf');
     const configuration = path.join(this.#folder, 'postgresql.conf');
@@ -137,10 +143,11 @@ export class PrivateServer {
       folder: this.#folder,
       log,
       account: this.#account,
+      ...(attend === undefined ? {} : { attend }),
     });
     const place = { socket: this.#socketFolder, port: PORT, user, database };
     const connection = new Connection(connectionSchema.parse(place), '');
-    await this.#awaitReady(connection, this.#process, log, patienceSeconds);
+    await this.#awaitReady(connection, this.#process, log, options);
     this.#connection = connection;
   }
 
@@ -211,10 +218,10 @@ export class PrivateServer {
     connection: Connection,
     server: ServerProcess,
     log: string,
-    patienceSeconds: number,
+    { patienceSeconds = 600, lastSign = () => 0 }: StartOptions,
   ): Promise<void> {
-    const until = performance.now() + patienceSeconds * 1000;
-    for (;;) {
+    const begun = performance.now();
+    for (let pause = POLL_MILLISECONDS; ; pause = Math.min(1000, pause * 1.1)) {
       try {
         const session = await Session.open(connection, connection.database, this.#signal);
         await session.close();
@@ -224,14 +231,14 @@ export class PrivateServer {
         if (server.hasEnded) throw failed('The private server ended by itself', await endOf(log), error);
         const isStarting = error instanceof HoldfastError && error.kind === 'unavailable';
         if (!isStarting) throw error;
-        if (performance.now() > until)
+        if (performance.now() > Math.max(begun, lastSign()) + patienceSeconds * 1000)
           throw failed(
             `The private server took no connections for ${patienceSeconds} seconds`,
             await endOf(log),
             error,
           );
       }
-      await sleep(POLL_MILLISECONDS, undefined, { signal: this.#signal });
+      await sleep(pause, undefined, { signal: this.#signal });
     }
   }
 }
@@ -245,6 +252,10 @@ const SETTINGS: Readonly<Record<string, string>> = {
   full_page_writes: 'off',
   synchronous_commit: 'off',
   archive_mode: 'off',
+  archive_cleanup_command: '',
+  recovery_end_command: '',
+  primary_conninfo: '',
+  primary_slot_name: '',
   shared_preload_libraries: '',
   session_preload_libraries: '',
   local_preload_libraries: '',
@@ -299,17 +310,21 @@ exit "$status"`;
 async function startServer(
   program: string,
   args: readonly string[],
-  { folder, log, account }: { folder: string; log: string; account: Account | undefined },
+  given: { folder: string; log: string; account: Account | undefined; attend?: (channel: Duplex) => void },
 ): Promise<ServerProcess> {
+  const { folder, log, account, attend } = given;
   const output = await open(log, 'a', 0o600);
   try {
     const child = spawn('/bin/sh', ['-c', KEEPER, 'keeper', program, ...args], {
       cwd: folder,
       env: { ...inheritedEnvironment(), HOME: folder, LC_ALL: 'C' },
-      stdio: ['pipe', output.fd, output.fd],
+      // The third is the keeper's own.
+      stdio: ['pipe', output.fd, output.fd, 'ignore', attend === undefined ? 'ignore' : 'pipe'],
       detached: true,
       ...account,
     });
+    const channel = child.stdio[4];
+    if (channel instanceof Socket) attend?.(channel);
     return watch(child);
   } finally {
     await output.close();
@@ -340,6 +355,8 @@ function watch(child: ChildProcess): ServerProcess {
       await ended;
       clearTimeout(kill);
       child.stdin?.end();
+      const channel = child.stdio[4];
+      if (channel instanceof Socket) channel.destroy();
     },
   };
 }

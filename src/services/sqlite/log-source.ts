@@ -11,16 +11,18 @@ import { readDatabase } from './read-database.ts';
 
 const BLOCK_BYTES = 1024 * 1024;
 
+type Sources = Pick<RestoreContext, 'backup' | 'chain' | 'log' | 'signal' | 'warn'>;
+
 /** A state of a database that is put together from a whole copy and the log. */
 export class LogSource {
   /** RFC 3339 */
   readonly moment: string;
   /** The most that the file needs while it is put together, bytes. */
   readonly mostBytes: number;
-  readonly #context: RestoreContext;
+  readonly #context: Sources;
   readonly #path: LogPath;
 
-  constructor(context: RestoreContext, moment: string, path: LogPath) {
+  constructor(context: Sources, moment: string, path: LogPath) {
     this.#context = context;
     this.moment = moment;
     this.#path = path;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { expectationText, judgeValue } from '../../core/assertion.ts';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
@@ -7,6 +7,7 @@ import type { DrillContext, DrillFinding, DrillOutcome } from '../../core/ports/
 import type { DatabaseFacts } from './database-job.ts';
 import { DatabaseProcess } from './database-process.ts';
 import { largerBlocks } from './larger-blocks.ts';
+import { type NewestState, newestState, rebuildNewest } from './log-state-drill.ts';
 import { readDatabase } from './read-database.ts';
 import { type RecordedDatabase, recordedDatabase } from './recorded-database.ts';
 import type { SqliteAssertion } from './sqlite-assertions.ts';
@@ -18,7 +19,8 @@ const MOST_DIFFERENCES = 50;
 
 /**
  * Restores a database into the drill's folder, has SQLite check it, counts its rows, and asks it what the user asserts. All of that
- * happens in processes of their own, which remove the file should the service die.
+ * happens in processes of their own, which remove the file should the service die. Where a log is kept, its newest state is put
+ * together first: what the user asserts is asked of that.
  */
 export async function drillDatabase(context: DrillContext): Promise<DrillOutcome> {
   const { backup, chain, checks, folder } = context;
@@ -26,7 +28,9 @@ export async function drillDatabase(context: DrillContext): Promise<DrillOutcome
   if (link === undefined)
     throw new HoldfastError('internal', 'chain-empty', 'A drill was begun without a backup to restore.');
   const recorded = recordedDatabase(link.reader.record.serviceData, backup.id);
-  await context.requireRoom(backup.size);
+  const newest = await newestState(context, recorded);
+  await context.requireRoom(Math.max(backup.size, newest?.size ?? 0));
+  const isReplayed = newest !== undefined && (await drillNewest(context, recorded, newest));
   const file = path.join(folder, 'database.sqlite');
   await checks.make(
     {
@@ -35,13 +39,28 @@ export async function drillDatabase(context: DrillContext): Promise<DrillOutcome
       description: 'SHA-256 of the restored file is that of the backup',
       expected: `${backup.checksum}, ${backup.size} bytes`,
     },
-    () => write(context, file),
+    () => write(context, file, isReplayed),
   );
   // A file without pages is a database without anything in it.
-  if (backup.size > 0) await inspect(context, file, recorded);
+  if (backup.size > 0) await inspect(context, file, { recorded });
+  if (!isReplayed) await askAll(context, file);
+  return { restoredBytes: backup.size, software: { sqlite: process.versions.sqlite ?? 'unknown' } };
+}
+
+/** @returns whether the state could be had */
+async function drillNewest(context: DrillContext, recorded: RecordedDatabase, newest: NewestState): Promise<boolean> {
+  const file = await rebuildNewest(context, recorded, newest);
+  if (file === undefined) return false;
+  if (newest.size > 0) await inspect(context, file, { subject: `the newest state of the log, ${newest.target.at}` });
+  await askAll(context, file);
+  await rm(file, { force: true });
+  return true;
+}
+
+async function askAll(context: DrillContext, file: string): Promise<void> {
   // Each assertion came through the service's own schema.
   for (const assertion of context.assertions as readonly SqliteAssertion[])
-    await checks.make(
+    await context.checks.make(
       {
         name: 'assertion',
         kind: 'assertion',
@@ -51,10 +70,9 @@ export async function drillDatabase(context: DrillContext): Promise<DrillOutcome
       },
       () => ask(context, file, assertion),
     );
-  return { restoredBytes: backup.size, software: { sqlite: process.versions.sqlite ?? 'unknown' } };
 }
 
-async function write(context: DrillContext, file: string): Promise<DrillFinding> {
+async function write(context: DrillContext, file: string, isReplayed: boolean): Promise<DrillFinding> {
   const { backup, chain, signal, report } = context;
   const hash = createHash('sha256');
   let doneBytes = 0;
@@ -70,14 +88,19 @@ async function write(context: DrillContext, file: string): Promise<DrillFinding>
   } finally {
     await handle.close();
   }
-  context.dataReady();
+  if (!isReplayed) context.dataReady();
   const checksum = `sha256:${hash.digest('hex')}`;
   const found = `${checksum}, ${doneBytes} bytes`;
   if (doneBytes === 0 && backup.size === 0) return { outcome: 'not-applicable', found: 'an empty file' };
   return { outcome: checksum === backup.checksum ? 'passed' : 'failed', found };
 }
 
-async function inspect(context: DrillContext, file: string, recorded: RecordedDatabase): Promise<void> {
+/** @param of what is known of it: what the backup says, or in words what it is, where that says nothing of its rows */
+async function inspect(
+  context: DrillContext,
+  file: string,
+  of: { recorded: RecordedDatabase } | { subject: string },
+): Promise<void> {
   const { checks, signal, folder, report } = context;
   const databases = new DatabaseProcess(signal, { temporaryFolder: folder, unfinished: file });
   let facts: DatabaseFacts | undefined;
@@ -87,6 +110,7 @@ async function inspect(context: DrillContext, file: string, recorded: RecordedDa
         name: 'integrity-check',
         kind: 'integrity',
         description: "SQLite's integrity_check finds nothing wrong in any page, index or constraint",
+        ...('subject' in of ? { subject: of.subject } : {}),
         expected: 'ok',
       },
       async () => {
@@ -111,7 +135,8 @@ async function inspect(context: DrillContext, file: string, recorded: RecordedDa
     await databases.close();
   }
   const tables = facts?.problems.length === 0 ? facts.tables : undefined;
-  if (tables === undefined) return;
+  if (tables === undefined || 'subject' in of) return;
+  const { recorded } = of;
   await checks.make(
     {
       name: 'row-counts',

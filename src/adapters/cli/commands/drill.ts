@@ -145,16 +145,22 @@ async function writeWhole(file: string, text: string): Promise<void> {
 }
 
 function drillLines(drill: Drill): string[] {
-  const { backup, recoveryTimeMilliseconds: time, restoredBytes, recoveryPoint, error } = drill;
+  const { backup, recoveryTimeMilliseconds: time, restoredBytes, error } = drill;
   const restored = restoredBytes === undefined ? '' : `, ${formatBytes(restoredBytes)}`;
   return [
     `${VERDICTS[drill.outcome]}: ${printable(drill.resourceId)}, ${backup.id} of ${formatTime(backup.createdAt)}${restored}.`,
     ...(error === undefined ? [] : [`  ${printable(error.message)} [${error.code}]`]),
     ...drill.checks.flatMap(checkLines),
     ...(time === undefined ? [] : [`Recovery time ${formatDuration(time)}: until the data could be used.`]),
-    `Recovery point ${formatDuration(recoveryPoint.ageMilliseconds)}: the age of the newest backup.`,
+    recoveryPointLine(drill),
     `Evidence ${drill.id}, ${count(drill.checks.length, 'check')}; "holdfast drill show ${drill.id} --html FILE" makes a page of it.`,
   ];
+}
+
+function recoveryPointLine({ recoveryPoint: { log, ageMilliseconds } }: Drill): string {
+  const age = `Recovery point ${formatDuration(ageMilliseconds)}: the age of the `;
+  if (log === undefined) return `${age}newest backup.`;
+  return `${age}last change. The log was replayed to ${printable(log.position)}, ${formatTime(log.at)}.`;
 }
 
 const MARKS: Record<DrillCheck['outcome'], string> = { passed: 'ok    ', failed: 'FAILED', 'not-applicable': 'n/a   ' };

@@ -42,6 +42,7 @@ export function define(command: Command, session: CommandSession): void {
         'skip',
         'overwrite',
         'newer',
+        'replace',
       ]),
     )
     .option('--dry-run', 'only tell what would be restored')
@@ -203,8 +204,10 @@ function placeLines(backup: Backup, restored: RestoreOperation, options: Restore
     const words = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
     return [`  ${words}: ${/bytes$/i.test(name) ? formatBytes(value) : value.toLocaleString('en-US')}`];
   });
+  const aside = restored.result?.movedAside;
+  const moved = typeof aside === 'string' ? [`  what was there is now ${aside}`] : [];
   const warnings = restored.warnings.length === 0 ? [] : [`  ${count(restored.warnings.length, 'warning')}`];
-  return [`${verb} ${backup.id} of ${formatTime(backup.createdAt)} to ${where}.`, ...counts, ...warnings];
+  return [`${verb} ${backup.id} of ${formatTime(backup.createdAt)} to ${where}.`, ...moved, ...counts, ...warnings];
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> {

@@ -59,8 +59,18 @@ export const drillSchema = z
       .optional()
       .describe('From the beginning of the drill until the data could be used; absent where it did not come to that.'),
     recoveryPoint: z
-      .object({ backupId: z.string(), createdAt: z.string(), ageMilliseconds: z.number() })
-      .describe('The newest backup when the drill began, and its age.'),
+      .object({
+        backupId: z.string(),
+        createdAt: z.string(),
+        log: z
+          .object({ position: z.string(), at: z.string() })
+          .optional()
+          .describe(
+            'The end of the log, where the drill replayed it: an LSN or state, and when the last change before it was made.',
+          ),
+        ageMilliseconds: z.number(),
+      })
+      .describe('The newest backup when the drill began, the end of the log, and the age of the newer of both then.'),
     restoredBytes: z.number().optional(),
     warnings: z.array(z.string()),
     environment: z.record(z.string(), z.string()).describe('Programs and their versions, the host and its system.'),

@@ -1,0 +1,178 @@
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { HoldfastError } from '../../core/errors.ts';
+import type { LogReading } from '../../core/ports/resource-log.ts';
+import type { DrillContext, DrillFinding } from '../../core/ports/service-drill.ts';
+import { Connection } from '../postgresql/connection.ts';
+import { listDatabases } from '../postgresql/database-facts.ts';
+import type { PrivateServer } from '../postgresql/private-server.ts';
+import { Session } from '../postgresql/session.ts';
+import { parsePhysicalConfiguration } from './configuration.ts';
+import { logAfter } from './log-drill.ts';
+import type { RecordedCluster } from './recorded-cluster.ts';
+import { cutWarning, tablespaceInBackup, WalFeed } from './wal-feed.ts';
+import { readWalLog } from './wal-pieces.ts';
+import { formatLsn, kindOfWalFile, type Lsn, parseLsn, segmentStart, startOfSegment } from './wal-position.ts';
+import { tablespaceOf, WalRecords } from './wal-records.ts';
+
+/** Every cluster has it. */
+export const MAINTENANCE = 'template1';
+/** The superuser that a cluster was made with, whatever it is called. */
+const BOOTSTRAP_SUPERUSER = 10;
+/** What of its WAL a server keeps until its next restart point. */
+const MOST_WAL_BYTES = 2 * 1024 ** 3;
+
+export interface LogToReplay {
+  log: LogReading;
+  /** What it takes on the disk, about. */
+  roomBytes: number;
+}
+
+/** The log that leads on from a backup. @returns undefined where there is none: the backup can be restored to its own end only */
+export async function logToReplay(
+  { log }: Pick<DrillContext, 'log'>,
+  cluster: RecordedCluster,
+): Promise<LogToReplay | undefined> {
+  if (log === undefined) return undefined;
+  const stored = readWalLog(await log.pieces());
+  if (!('first' in logAfter(stored, cluster))) return undefined;
+  const from = parseLsn(cluster.startLsn);
+  let bytes = 0;
+  for (const { start, end } of stored.segments) if (end > from) bytes += Number(end - start);
+  return { log, roomBytes: Math.min(bytes, MOST_WAL_BYTES) };
+}
+
+export function feedFor(
+  { folder, signal, report }: DrillContext,
+  cluster: RecordedCluster,
+  { log, server }: { log: LogReading; server: PrivateServer },
+): Promise<WalFeed> {
+  return WalFeed.make({
+    ...{ log, signal, account: server.account, folder: path.join(folder, 'wal') },
+    consistentFrom: parseLsn(cluster.stopLsn),
+    onSegment: (current) => report({ percent: 60, phase: 'replaying the log', current }),
+  });
+}
+
+/** @throws HoldfastError `tablespace-made-during-backup` (unsupported): the backup's own WAL makes one */
+export async function requireNoTablespaceMade(
+  folder: string,
+  { startLsn, walSegmentBytes }: RecordedCluster,
+  signal: AbortSignal,
+): Promise<void> {
+  const records = new WalRecords((record) => {
+    const tablespace = tablespaceOf(record);
+    if (tablespace !== undefined && record.end > parseLsn(startLsn)) throw tablespaceInBackup(tablespace);
+  });
+  const from = startOfSegment(parseLsn(startLsn), walSegmentBytes);
+  for (const name of (await readdir(folder).catch(() => [])).sort()) {
+    if (kindOfWalFile(name) !== 'segment') continue;
+    const { start } = segmentStart(name, walSegmentBytes);
+    if (start < from) continue;
+    records.beginSegment(start, walSegmentBytes);
+    for await (const bytes of createReadStream(path.join(folder, name), { signal, highWaterMark: 1 << 20 }))
+      records.push(bytes);
+  }
+}
+
+interface Recovery {
+  server: PrivateServer;
+  dataFolder: string;
+  cluster: RecordedCluster;
+  feed: WalFeed | undefined;
+}
+
+/** @returns the names of the databases */
+export async function startAndReplay(context: DrillContext, recovery: Recovery): Promise<readonly string[]> {
+  const { feed } = recovery;
+  let started: Started | undefined;
+  await context.checks.make(
+    {
+      name: 'starts',
+      kind: 'integrity',
+      description: `The server starts, ${feed === undefined ? 'recovers to the end of the backup' : 'replays the WAL that is kept'} and takes connections`,
+      expected: 'running',
+    },
+    async () => {
+      started = await start(context, recovery);
+      return { outcome: 'passed', found: `running, with the databases ${started.databases.join(', ')}` };
+    },
+  );
+  if (feed === undefined || started === undefined) {
+    context.dataReady();
+    return started?.databases ?? [];
+  }
+  const { replayedTo, lastTransactionAt, databases } = started;
+  context.dataReady({ position: formatLsn(replayedTo), at: lastTransactionAt ?? recovery.cluster.stoppedAt });
+  if (feed.cutAt !== undefined) context.warn(cutWarning(feed.cutAt));
+  await context.checks.make(
+    {
+      name: 'replayed',
+      kind: 'content',
+      description: 'The server replayed every record of the WAL that is kept',
+      expected: `up to ${formatLsn(feed.end ?? 0n)}`,
+    },
+    () => judgeReplay(feed, started as Started),
+  );
+  return databases;
+}
+
+interface Started {
+  databases: readonly string[];
+  replayedTo: Lsn;
+  /** RFC 3339, by the clock of the source; absent where no transaction ended after the backup. */
+  lastTransactionAt: string | undefined;
+}
+
+function judgeReplay(feed: WalFeed, { replayedTo, lastTransactionAt }: Started): DrillFinding {
+  const last = lastTransactionAt === undefined ? 'no transaction' : `the last transaction of ${lastTransactionAt}`;
+  const found = `up to ${formatLsn(replayedTo)}, ${last}`;
+  const isWhole = feed.end !== undefined && replayedTo >= feed.end;
+  return { outcome: isWhole ? 'passed' : 'failed', found };
+}
+
+async function start(context: DrillContext, { server, dataFolder, feed }: Recovery): Promise<Started> {
+  await server
+    .start(dataFolder, {
+      user: knownRole(context),
+      database: MAINTENANCE,
+      // Transactions that are prepared need a place to be brought back to, whatever the source's setting was by then.
+      settings: { hot_standby: 'off', max_prepared_transactions: '1000', max_wal_size: '512MB' },
+      ...(feed === undefined ? {} : { attend: (channel) => feed.attend(channel), lastSign: () => feed.lastAsked }),
+    })
+    .catch((error: unknown) => notStarted(error, feed));
+  const session = await Session.open(server.connection, MAINTENANCE, context.signal);
+  try {
+    const { name, position, at } = await session.row<{ name: string; position: string | null; at: string | null }>(
+      `SELECT rolname AS name, pg_last_wal_replay_lsn()::text AS position,
+         to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
+       FROM pg_roles WHERE oid = $1`,
+      [BOOTSTRAP_SUPERUSER],
+    );
+    server.actAs(name);
+    const databases = await listDatabases(session);
+    return { databases, replayedTo: parseLsn(position ?? '0/0'), lastTransactionAt: at ?? undefined };
+  } finally {
+    await session.close();
+  }
+}
+
+/** A cluster that does not start is worth nothing, unless it is this machine that lacks something. */
+function notStarted(error: unknown, feed: WalFeed | undefined): never {
+  const { failure } = feed ?? {};
+  if (failure instanceof HoldfastError && failure.code === 'wal-gap')
+    throw new HoldfastError('damaged', 'wal-gap', failure.message, { cause: failure });
+  if (failure !== undefined) throw failure;
+  if (!(error instanceof HoldfastError) || error.code !== 'postgresql-private-server-failed') throw error;
+  if (OF_THIS_MACHINE.test(error.message)) throw error;
+  throw new HoldfastError('damaged', 'postgresql-cluster-not-started', error.message, { cause: error });
+}
+
+const OF_THIS_MACHINE = /No space left|Permission denied|shared memory|semaphore|Cannot allocate|took no connections/;
+
+/** One that is in the cluster for certain: it was there when the backup was made by it. */
+function knownRole({ resource }: DrillContext): string {
+  if (resource?.service !== 'postgresql-physical') return 'postgres';
+  return new Connection(parsePhysicalConfiguration(resource.configuration).connection, '').user;
+}
