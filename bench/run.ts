@@ -11,11 +11,11 @@ import { describeMachine } from './machine.ts';
 import { growthReport, measureGrowth } from './memory-growth.ts';
 
 /*
- * Measures Holdfast beside the backup programs that are on PATH, what its collections and a large index cost, its API, and PostgreSQL. Everything is made from fixed seeds in a
+ * Measures Holdfast beside the backup programs that are on PATH, what its collections and a large index cost, its API, PostgreSQL, and downloads. Everything is made from fixed seeds in a
  * temporary folder and removed again; the raw numbers stay in bench/results/.
  */
 
-const USAGE = `npm run bench -- [--only engine|collection|api|postgresql] [--quick] [--large] [--rounds N] [--data random,text,files]
+const USAGE = `npm run bench -- [--only engine|collection|api|postgresql|downloads] [--quick] [--large] [--rounds N] [--data random,text,files]
                 [--job "first backup,restore"] [--tools holdfast,restic,borg] [--workdir FOLDER]`;
 
 const listOf = <const Names extends readonly [string, ...string[]]>(names: Names) =>
@@ -26,7 +26,7 @@ const listOf = <const Names extends readonly [string, ...string[]]>(names: Names
     .default([...names]);
 
 const optionsSchema = z.object({
-  only: z.enum(['engine', 'collection', 'api', 'postgresql']).optional(),
+  only: z.enum(['engine', 'collection', 'api', 'postgresql', 'downloads']).optional(),
   quick: z.boolean().default(false),
   large: z.boolean().default(false),
   rounds: z.coerce.number().int().min(1).max(20).optional(),
@@ -56,6 +56,7 @@ async function run(): Promise<void> {
   if (isWanted('collection')) report.push(...(await runCollection(results)));
   if (isWanted('api')) report.push(await runApi(results));
   if (isWanted('postgresql')) report.push(await runPostgresql(results));
+  if (isWanted('downloads')) report.push(await runDownloads(results));
   process.stdout.write(`\n${report.join('\n\n')}\n`);
   keepResults(results);
 }
@@ -120,6 +121,13 @@ async function runPostgresql(results: Record<string, unknown>): Promise<string> 
   const measurements = await measurePostgresql({ workFolder, quick: options.quick, log });
   results.postgresql = measurements;
   return postgresqlReport(measurements);
+}
+
+async function runDownloads(results: Record<string, unknown>): Promise<string> {
+  const { downloadsReport, measureDownloads } = await import('./downloads.ts');
+  const measurements = await measureDownloads({ workFolder, quick: options.quick, log });
+  results.downloads = measurements;
+  return downloadsReport(measurements);
 }
 
 function keepResults(results: Readonly<Record<string, unknown>>): void {

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '../test/free-port.ts';
 
 const START_LIMIT_MILLISECONDS = 30_000;
+/** USER_HZ, which is 100 on every Linux that Node.js runs on. */
+const TICKS_PER_SECOND = 100;
 const main = join(dirname(dirname(fileURLToPath(import.meta.url))), 'src', 'main.ts');
 
 /** The real service on a data folder and a free port of loopback. */
@@ -39,6 +41,15 @@ export class ServiceProcess {
   peakMemoryBytes(): number {
     const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
     return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+  }
+
+  /** User and system time since the start, of all its threads and of child processes that have ended. */
+  cpuSeconds(): number {
+    const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+    return ticks / TICKS_PER_SECOND;
   }
 
   async stop(): Promise<void> {
