@@ -23,6 +23,7 @@ import { decodeTreeIndex, isBelow, pagesHolding, type TreePage } from './tree-in
 /** Content up to this length is read without worker threads. */
 const SMALL_CONTENT = 1024 * 1024;
 const ZEROS = new Uint8Array(65_536);
+const COPY_BYTES = 128 * 1024;
 
 export class EngineSnapshotReader implements SnapshotReader {
   readonly record: SnapshotRecord;
@@ -283,16 +284,30 @@ class Piece {
   readonly length: number;
   /** Why the zeros are none of the content. */
   readonly lostBecause: string | undefined;
-  readonly #bytes: Uint8Array | undefined;
+  #bytes: Uint8Array | undefined;
 
+  /** @param bytes nobody else's */
   constructor(length: number, bytes: Uint8Array | undefined, lostBecause?: string) {
     this.length = length;
     this.lostBecause = lostBecause;
     this.#bytes = bytes;
   }
 
+  /** May be called once. */
   *bytes(begin: number, end: number): Generator<Uint8Array> {
-    if (this.#bytes !== undefined) yield this.#bytes.subarray(begin, end);
+    if (this.#bytes !== undefined && !readAhead.isAhead) yield* this.#copied(this.#bytes, begin, end);
+    else if (this.#bytes !== undefined) yield this.#bytes.subarray(begin, end);
     else for (let at = begin; at < end; at += ZEROS.length) yield ZEROS.subarray(0, Math.min(ZEROS.length, end - at));
+  }
+
+  /**
+   * Each step on the way holds what it gave last while it waits for more. In a crowd that would be a chunk for each reader that waits for
+   * a thread; so they get small copies, and the chunk's memory is given back at once.
+   */
+  *#copied(bytes: Uint8Array, begin: number, end: number): Generator<Uint8Array> {
+    for (let at = begin; at < end; at += COPY_BYTES) yield bytes.slice(at, Math.min(at + COPY_BYTES, end));
+    this.#bytes = undefined;
+    const { buffer } = bytes;
+    if (buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength) buffer.transfer(0);
   }
 }

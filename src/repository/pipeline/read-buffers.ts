@@ -19,7 +19,7 @@ export class ReadBuffers {
   /** Runs `work` with a buffer of at least `length` bytes, which is another's afterwards. */
   async use<Result>(length: number, work: (buffer: Buffer) => Promise<Result>): Promise<Result> {
     const at = this.#free.findIndex((buffer) => buffer.length >= length);
-    const buffer = at < 0 ? this.#allocate(Math.max(length, SMALLEST)) : (this.#free.splice(at, 1)[0] as Buffer);
+    const buffer = at < 0 ? this.#allocate(roomFor(length)) : (this.#free.splice(at, 1)[0] as Buffer);
     try {
       return await work(buffer);
     } finally {
@@ -27,6 +27,11 @@ export class ReadBuffers {
       this.#free.push(buffer);
     }
   }
+}
+
+/** A power of two: ranges that grow little by little then share a buffer. What is not touched of it costs nothing. */
+function roomFor(length: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(length, SMALLEST)));
 }
 
 const known = new WeakMap<Storage, ReadBuffers>();
