@@ -75,8 +75,9 @@ function indexTable(samples: readonly LargeIndexSample[]): string {
   const rows = sizes.map((chunks, index) => {
     const seconds = median(open(chunks).map((sample) => sample.openSeconds));
     const grown = median(open(chunks).map((sample) => sample.grownBytes));
+    const inUse = median(open(chunks).map((sample) => sample.inUseBytes));
     const smaller = sizes[index - 1];
-    const grownSmaller = smaller === undefined ? undefined : median(open(smaller).map((sample) => sample.grownBytes));
+    const inUseSmaller = smaller === undefined ? undefined : median(open(smaller).map((sample) => sample.inUseBytes));
     const { indexBytes = 0, indexSegments = 0 } = open(chunks)[0] ?? {};
     return [
       chunks.toLocaleString('en'),
@@ -84,14 +85,24 @@ function indexTable(samples: readonly LargeIndexSample[]): string {
       seconds.toFixed(3),
       megabytes(grown),
       (grown / chunks).toFixed(0),
-      smaller === undefined || grownSmaller === undefined
+      (inUse / chunks).toFixed(1),
+      smaller === undefined || inUseSmaller === undefined
         ? ''
-        : ((grown - grownSmaller) / (chunks - smaller)).toFixed(0),
+        : ((inUse - inUseSmaller) / (chunks - smaller)).toFixed(1),
       chunks === 1_000_000 ? '1.5 s, 64 bytes' : '64 bytes',
     ];
   });
   return markdownTable(
-    ['chunks', 'index, MB in segments', 'open, s', 'grown by MB', 'bytes a chunk', 'each more', 'wanted at most'],
+    [
+      'chunks',
+      'index, MB in segments',
+      'open, s',
+      'grown by MB',
+      'bytes a chunk',
+      'of these in use',
+      'each more',
+      'wanted at most',
+    ],
     rows,
   );
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { randomBlocks } from './data/random-bytes.ts';
 import { openEngine, recordOf } from './engine-access.ts';
 import type { IndexJob, JobOutcome } from './large-index.ts';
@@ -8,19 +9,24 @@ import type { IndexJob, JobOutcome } from './large-index.ts';
  */
 
 const SMALL_BACKUP_BYTES = 100_000;
+const SETTLING_MILLISECONDS = 300;
 
 const [dataFolder = '', job = ''] = process.argv.slice(2);
 process.stdout.write(`${JSON.stringify(await runJob(job as IndexJob))}\n`);
 
 async function runJob(name: IndexJob): Promise<JobOutcome> {
   collectGarbage();
-  const before = process.memoryUsage.rss();
+  const before = memoryNow();
   const began = performance.now();
   const { repository } = await openEngine(dataFolder);
   const { chunks } = name === 'open' ? await repository.statistics() : { chunks: 0 };
   const openSeconds = secondsSince(began);
   collectGarbage();
-  const grownBytes = process.memoryUsage.rss() - before;
+  // What buffers held is given back by a thread of its own.
+  await delay(SETTLING_MILLISECONDS);
+  const after = memoryNow();
+  const grownBytes = after.resident - before.resident;
+  const inUseBytes = after.inUse - before.inUse;
   const continued = performance.now();
   let snapshots = 0;
   if (name === 'list') snapshots = (await repository.listSnapshots()).length;
@@ -28,7 +34,7 @@ async function runJob(name: IndexJob): Promise<JobOutcome> {
   if (name === 'dry run' || name === 'collection') await repository.collect({ dryRun: name === 'dry run' });
   const seconds = secondsSince(continued);
   await repository.close();
-  return { openSeconds, seconds, grownBytes, chunks, snapshots };
+  return { openSeconds, seconds, grownBytes, inUseBytes, chunks, snapshots };
 }
 
 async function backUp(repository: Awaited<ReturnType<typeof openEngine>>['repository']): Promise<void> {
@@ -40,6 +46,11 @@ async function backUp(repository: Awaited<ReturnType<typeof openEngine>>['reposi
 
 async function* blocks(): AsyncGenerator<Uint8Array> {
   yield* randomBlocks(SMALL_BACKUP_BYTES, process.pid);
+}
+
+function memoryNow(): { resident: number; inUse: number } {
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
+  return { resident: rss, inUse: heapUsed + arrayBuffers };
 }
 
 function collectGarbage(): void {

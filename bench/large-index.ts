@@ -18,6 +18,8 @@ export interface JobOutcome {
   seconds: number;
   /** What was resident more after opening than before, garbage collected. */
   grownBytes: number;
+  /** What of that is in use: objects of JavaScript and shared memory. The rest is memory that was used on the way and is used again. */
+  inUseBytes: number;
   chunks: number;
   snapshots: number;
 }

@@ -7,6 +7,7 @@ import { runCommandLine } from './adapters/cli/run-command-line.ts';
 import { loadConfiguration } from './config/load-configuration.ts';
 import { resolveSecret } from './config/resolve-secret.ts';
 import { createServiceSecretResolver } from './config/service-secret.ts';
+import { storageAt } from './config/storage-place.ts';
 import type { Application } from './core/application.ts';
 import type {
   ApplicationMode,
@@ -19,11 +20,14 @@ import type {
 } from './core/composition.ts';
 import type { Configuration, KeyConfiguration, RepositoryConfiguration } from './core/configuration.ts';
 import { HoldfastError } from './core/errors.ts';
+import type { GrantRule, IdentityConfiguration } from './core/identity-configuration.ts';
 import type { Catalogue } from './core/ports/catalogue.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { HookRunner } from './core/ports/hook-runner.ts';
+import type { IdentityProvider } from './core/ports/identity-provider.ts';
 import type { KeyProvider } from './core/ports/key-provider.ts';
 import type { Logger } from './core/ports/logger.ts';
+import type { PasswordHasher } from './core/ports/password-hasher.ts';
 import type { Service } from './core/ports/service.ts';
 import type { Storage } from './core/ports/storage.ts';
 import type { WorkQueue } from './core/ports/work-queue.ts';
@@ -42,6 +46,7 @@ import { announce, announcementOf, withdraw } from './process/service-announceme
 /** One line for each kind of storage. */
 const STORAGES: Record<string, (options: Readonly<Record<string, unknown>>) => Promise<Storage>> = {
   local: async (options) => (await import('./storage/local/local-storage.ts')).openStorage(options),
+  s3: async (options) => (await import('./storage/s3/s3-storage.ts')).openStorage(options),
 };
 
 /** One line for each kind of key. */
@@ -66,6 +71,50 @@ const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] 
       createServiceSecretResolver(configuration, process.env),
       walGetCommand(configuration),
     ),
+  externalService,
+];
+
+/** Joins what services may not import from each other: streams, PostgreSQL's archives, buckets. */
+async function externalService(configuration: Configuration): Promise<Service> {
+  const [{ createExternalService }, { createStreamService }] = await Promise.all([
+    import('./services/external/external-service.ts'),
+    import('./services/stream/stream-service.ts'),
+  ]);
+  const resolve = createServiceSecretResolver(configuration, process.env);
+  return createExternalService({
+    stream: createStreamService(),
+    resolveSecret: resolve,
+    openBucket: async (bucket) =>
+      // A developer waits for the answer: fewer attempts than a repository makes.
+      (await import('./storage/s3/s3-object-source.ts')).openS3ObjectSource({ ...bucket, attempts: 4 }, resolve),
+    sqlOfArchive: async function* (source, head, signal) {
+      const { sqlOfForeignArchive } = await import('./services/postgresql/foreign-archive.ts');
+      yield* sqlOfForeignArchive(source, head, signal);
+    },
+    now: () => clock.now(),
+  });
+}
+
+interface IdentityParts {
+  identity: IdentityConfiguration;
+  rules: readonly GrantRule[];
+  resolveSecret: (reference: string) => Promise<string>;
+  clock: Clock;
+  catalogue: Catalogue;
+  passwords: PasswordHasher;
+  logger: Logger;
+}
+
+/** One line for each way to tell who calls, in the order in which they are asked. */
+const IDENTITY_PROVIDERS: readonly ((parts: IdentityParts) => Promise<IdentityProvider | '' | undefined>)[] = [
+  async ({ catalogue: { users }, ...parts }) =>
+    (await import('./identity/local/local-users.ts')).createLocalUsers({ ...parts, users }),
+  async ({ identity: { proxy }, ...parts }) =>
+    proxy?.userHeader && (await import('./identity/proxy/proxy-identity.ts')).createProxyIdentity({ ...parts, proxy }),
+  async ({ identity: { oidc }, ...parts }) =>
+    oidc && (await import('./identity/oidc/oidc-identity.ts')).createOidcIdentity({ ...parts, oidc }),
+  async ({ identity: { ldap }, ...parts }) =>
+    ldap && (await import('./identity/ldap/ldap-identity.ts')).createLdapIdentity({ ...parts, ldap }),
 ];
 
 const clock: Clock = { now: () => new Date() };
@@ -82,6 +131,7 @@ const composition: Composition = {
   openApplication,
   serve,
   keyProvider,
+  resolveSecret: ownSecret,
   createKeyFile,
   acquireServiceLock,
   runningService,
@@ -103,6 +153,7 @@ async function openApplication(
     { openRepositories },
     { createLogNotifier },
     { openSqliteCatalogue },
+    { createSqlSealer },
     logger,
   ] = await Promise.all([
     import('./core/create-application.ts'),
@@ -111,6 +162,7 @@ async function openApplication(
     import('./process/open-repositories.ts'),
     import('./notifiers/log/log-notifier.ts'),
     import('./catalogue/sqlite/sqlite-catalogue.ts'),
+    import('./downloads/sql/sql-sealer.ts'),
     loggerFor(configuration),
   ]);
   const services = await Promise.all(SERVICES.map((create) => create(configuration)));
@@ -132,12 +184,14 @@ async function openApplication(
       queue,
       notifier: createLogNotifier(logger),
       ...(await hooksOf(configuration)),
+      sealer: createSqlSealer(),
       clock,
       logger,
       version,
       owner,
       isAlive: isProcessAlive,
       drillFolders: createDrillFolders({ owner, isAlive: isProcessAlive }),
+      identity: await identityOf(configuration, mode, { catalogue, logger }),
       environment: { node: process.version, host: hostname(), system: `${type()} ${release()} ${arch()}` },
     });
     if (mode === 'command') await queue.start(run);
@@ -146,6 +200,25 @@ async function openApplication(
     await Promise.allSettled(repositories.map((repository) => repository.close()));
     throw error;
   }
+}
+
+/** Of what the configuration file or a command of its operator refers to. */
+function ownSecret(reference: string): Promise<string> {
+  return resolveSecret(reference, process.env);
+}
+
+/** Commands change passwords; only the service is asked who calls. */
+async function identityOf(
+  { identity = { grants: [] } }: Configuration,
+  mode: ApplicationMode,
+  parts: { catalogue: Catalogue; logger: Logger },
+): Promise<{ providers: readonly IdentityProvider[]; passwords: PasswordHasher }> {
+  const { createArgon2Passwords } = await import('./identity/local/argon2-passwords.ts');
+  const passwords = createArgon2Passwords();
+  if (mode === 'command') return { providers: [], passwords };
+  const common = { ...parts, identity, rules: identity.grants, passwords, clock, resolveSecret: ownSecret };
+  const providers = await Promise.all(IDENTITY_PROVIDERS.map((create) => create(common)));
+  return { providers: providers.filter((provider) => typeof provider === 'object'), passwords };
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */
@@ -186,24 +259,27 @@ function keyProvider<Kind extends KeyConfiguration['kind']>(
   return KEYS[configuration.kind](configuration);
 }
 
-async function openStorage({ id, storage }: RepositoryConfiguration): Promise<Storage> {
+async function openStorage({ id, storage }: Pick<RepositoryConfiguration, 'id' | 'storage'>): Promise<Storage> {
   const open = STORAGES[storage.kind];
   if (open !== undefined) return open(storage.options);
   const message = `The repository "${id}" names the storage "${storage.kind}". There are: ${Object.keys(STORAGES).join(', ')}.`;
   throw new HoldfastError('invalid', 'storage-kind-unknown', message, { details: { kind: storage.kind } });
 }
 
-async function openReplica(folder: string): Promise<Storage> {
-  const storage = await (await import('./storage/local/local-storage.ts')).openStorage({
-    folder: path.resolve(folder),
-  });
+async function openReplica(place: string): Promise<Storage> {
+  const chosen = storageAt(place, { workingFolder: process.cwd(), environment: process.env });
+  const storage = await openStorage({ id: place, storage: chosen });
   const { repositoryExists } = await import('./repository/initialise-repository.ts');
   if (await repositoryExists(storage)) return storage;
   await storage.close();
-  throw new HoldfastError('no-repository', 'repository-missing', `There is no repository in ${folder} to fetch from.`);
+  throw new HoldfastError('no-repository', 'repository-missing', `There is no repository in ${place} to fetch from.`);
 }
 
-async function inspectRepository(configuration: Configuration, repositoryId: string): Promise<RepositoryInspection> {
+async function inspectRepository(
+  configuration: Configuration,
+  repositoryId: string,
+  options?: { tryWriting: boolean },
+): Promise<RepositoryInspection> {
   const found = configuration.repositories.find(({ id }) => id === repositoryId);
   if (found === undefined) {
     const message = `There is no repository "${repositoryId}" in the configuration.`;
@@ -212,7 +288,9 @@ async function inspectRepository(configuration: Configuration, repositoryId: str
   const { repositoryExists } = await import('./repository/initialise-repository.ts');
   const storage = await openStorage(found);
   try {
-    return { id: repositoryId, location: storage.location, exists: await repositoryExists(storage) };
+    const exists = await repositoryExists(storage);
+    if (exists && options?.tryWriting === true) await storage.tryWriting?.();
+    return { id: repositoryId, location: storage.location, exists };
   } finally {
     await storage.close();
   }

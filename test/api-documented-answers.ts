@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { z } from 'zod';
+import { callerSchema, userSchema } from '../src/adapters/http/schemas/access-schema.ts';
 import {
   auditEventSchema,
   keySlotSchema,
@@ -61,6 +62,9 @@ const DOCUMENTED: readonly [RegExp, z.ZodType][] = [
   [/ \/repositories\//, repositorySchema],
   [/^GET \/tokens$/, z.array(tokenSchema)],
   [/^POST \/tokens$/, newTokenSchema],
+  [/^GET \/users$/, z.array(userSchema)],
+  [/^(GET|PUT) \/users\/[^/]+$/, userSchema],
+  [/^GET \/me$/, callerSchema],
   [/^GET \/audit$/, z.array(auditEventSchema)],
 ];
 

@@ -97,7 +97,8 @@ describe('the door with credentials', () => {
   it('asks for credentials, and says so by the book', async () => {
     const without = await server.inject('/backups');
     assert.equal(without.statusCode, 401);
-    assert.equal(without.headers['www-authenticate'], 'Bearer realm="holdfast"');
+    const challenges = ['Basic realm="holdfast", charset="UTF-8"', 'Bearer realm="holdfast"'];
+    assert.deepEqual(without.headers['www-authenticate'], challenges);
     assert.equal(without.headers['content-type'], 'application/problem+json; charset=utf-8');
     for (const authorization of ['Bearer hf_wrong', 'Basic aGY6eA==', 'Bearer', `Bearer ${'x'.repeat(600)}`]) {
       const answer = await server.inject({ url: '/backups', headers: { authorization } });
@@ -167,29 +168,6 @@ describe('every route', () => {
       }
     }
     assert.deepEqual([...roles].map(String).sort(), ['admin', 'developer', 'operator', 'undefined', 'viewer']);
-    await server.close();
-  });
-
-  it('is closed to roles below its own and open to the others', async () => {
-    const roles: Role[] = ['viewer', 'developer', 'operator', 'admin'];
-    const memory = memoryApplication();
-    for (const role of roles) memory.principals.set(`hf_${role}`, { name: role, role });
-    const server = await serverOf(memory);
-    const { paths } = (await server.inject('/openapi.json')).json() as {
-      paths: Record<string, Record<string, { description: string }>>;
-    };
-    for (const [path, methods] of Object.entries(paths)) {
-      for (const [method, { description }] of Object.entries(methods)) {
-        const needed = /Needs the role `(\w+)`/.exec(description)?.[1] as Role | undefined;
-        for (const role of roles) {
-          const url = path.replaceAll(/\{\w+\}/g, 'x');
-          const headers = { authorization: `Bearer hf_${role}` };
-          const answer = await server.inject({ method: method.toUpperCase() as 'GET', url, headers });
-          const mayPass = needed === undefined || roles.indexOf(role) >= roles.indexOf(needed);
-          assert.equal(answer.statusCode !== 403, mayPass, `${role}: ${method} ${path}`);
-        }
-      }
-    }
     await server.close();
   });
 

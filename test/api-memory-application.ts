@@ -4,6 +4,7 @@ import type { Application, PostedBackupRequest } from '../src/core/application.t
 import type { Backup } from '../src/core/backup.ts';
 import type { Configuration } from '../src/core/configuration.ts';
 import { HoldfastError } from '../src/core/errors.ts';
+import type { Credentials } from '../src/core/ports/identity-provider.ts';
 
 /** An event as the audit log was told it. */
 export type RecordedEvent = Parameters<Application['audit']['record']>[0];
@@ -65,7 +66,10 @@ export function memoryApplication(parts: Partial<Application> = {}): MemoryAppli
     },
     access: {
       credentialsExist: async () => principals.size > 0,
-      authenticate: async (token: string) => principals.get(token),
+      identify: async (credentials: Credentials) =>
+        credentials.kind === 'bearer'
+          ? principals.get(credentials.token)
+          : principals.get('password' in credentials ? `${credentials.name}:${credentials.password}` : ''),
     },
     audit: {
       record: async (event: RecordedEvent) => {

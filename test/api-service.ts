@@ -11,7 +11,12 @@ import type { Application } from '../src/core/application.ts';
 import type { Configuration } from '../src/core/configuration.ts';
 import { createApplication } from '../src/core/create-application.ts';
 import { HoldfastError } from '../src/core/errors.ts';
+import type { IdentityConfiguration } from '../src/core/identity-configuration.ts';
+import type { Catalogue } from '../src/core/ports/catalogue.ts';
+import type { IdentityProvider } from '../src/core/ports/identity-provider.ts';
 import type { Service } from '../src/core/ports/service.ts';
+import { createArgon2Passwords } from '../src/identity/local/argon2-passwords.ts';
+import { createLocalUsers } from '../src/identity/local/local-users.ts';
 import { createDrillFolders } from '../src/process/drill-folders.ts';
 import { createCopyOpener } from '../src/process/open-copies.ts';
 import { createInProcessQueue } from '../src/queue/in-process/in-process-queue.ts';
@@ -29,15 +34,31 @@ export interface RunningService {
   close(): Promise<void>;
 }
 
+/** Who vouches for callers besides local users, whose passwords cost little here. */
+export interface ServiceIdentity {
+  configuration?: IdentityConfiguration;
+  providers?: readonly IdentityProvider[];
+}
+
+function identityOf({ users }: Catalogue, { providers = [] }: ServiceIdentity) {
+  const passwords = createArgon2Passwords({ memoryKiB: 64, passes: 1, parallelism: 1 });
+  const local = createLocalUsers({ users, passwords, clock: { now: () => new Date() } });
+  return { passwords, providers: [local, ...providers], refusalMilliseconds: 20 };
+}
+
 /** Starts the service; it ends with the test. */
 export async function startService(
   t: Pick<TestContext, 'after'>,
   server: Partial<Configuration['server']> = {},
+  identity: ServiceIdentity = {},
 ): Promise<RunningService> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-api-'));
   const temporary = await TemporaryRepository.create({}, path.join(folder, 'repository'));
   const catalogue = await openSqliteCatalogue({ file: path.join(folder, 'catalogue.sqlite') });
-  const configuration = serviceConfiguration(folder, server);
+  const configuration = {
+    ...serviceConfiguration(folder, server),
+    ...(identity.configuration === undefined ? {} : { identity: identity.configuration }),
+  };
   const logger = pino({ level: 'silent' });
   const { repository } = temporary;
   const { application } = createApplication({
@@ -64,6 +85,7 @@ export async function startService(
     isAlive: () => true,
     drillFolders: createDrillFolders({ owner: 'test', isAlive: () => true, parent: folder }),
     environment: { host: 'test' },
+    identity: identityOf(catalogue, identity),
   });
   await application.startBackground();
   const running = await serve(application, configuration, logger);

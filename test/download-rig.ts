@@ -14,8 +14,10 @@ import type { Backup } from '../src/core/backup.ts';
 import { createApplication } from '../src/core/create-application.ts';
 import { DEFAULT_DOWNLOADS, type DownloadConfiguration } from '../src/core/download.ts';
 import type { Catalogue } from '../src/core/ports/catalogue.ts';
+import type { Credentials } from '../src/core/ports/identity-provider.ts';
 import type { ChainLink, Service } from '../src/core/ports/service.ts';
 import type { DownloadContext, DownloadMaterial } from '../src/core/ports/service-download.ts';
+import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import { createDrillFolders } from '../src/process/drill-folders.ts';
 import { createCopyOpener } from '../src/process/open-copies.ts';
 import { createInProcessQueue } from '../src/queue/in-process/in-process-queue.ts';
@@ -23,7 +25,6 @@ import { createDocumentService } from '../src/services/document/document-service
 import { createStreamService } from '../src/services/stream/stream-service.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';
 import { httpConfiguration } from './api-memory-application.ts';
-import { createPlainTestSealer } from './plain-test-sealer.ts';
 import { TemporaryRepository } from './temporary-repository.ts';
 
 /** The whole service over HTTP, with services whose downloads are simple to tell apart. */
@@ -107,7 +108,7 @@ export async function startDownloads(
       sqlDumps(controls),
       ...(options.services ?? []),
     ],
-    sealer: createPlainTestSealer(),
+    sealer: createSqlSealer(),
     notifier: { notify: async () => undefined },
     version: '1.2.3',
     owner: 'test',
@@ -120,7 +121,8 @@ export async function startDownloads(
     access: {
       ...created.access,
       credentialsExist: async () => principals.size > 0,
-      authenticate: async (token: string) => principals.get(token),
+      identify: async (credentials: Credentials) =>
+        credentials.kind === 'bearer' ? principals.get(credentials.token) : undefined,
     },
   };
   await queue.start(run);
@@ -245,12 +247,14 @@ function sqlDumps(controls: DumpControls): Service {
 }
 
 async function* dumpOf(rows: number): AsyncGenerator<Uint8Array> {
-  yield Buffer.from('CREATE TABLE shop_orders (id integer, note text);\nCOPY shop_orders (id, note) FROM stdin;\n');
+  yield Buffer.from(
+    '--\n-- PostgreSQL database dump\n--\n\nCREATE TABLE public.shop_orders (id integer, note text);\nCOPY public.shop_orders (id, note) FROM stdin;\n',
+  );
   for (let at = 0; at < rows; at += 1000) {
     const lines = Array.from({ length: Math.min(1000, rows - at) }, (_, row) => `${at + row}\t${noteOf(at + row)}\n`);
     yield Buffer.from(lines.join(''));
   }
-  yield Buffer.from('\\.\n');
+  yield Buffer.from('\\.\n\n--\n-- PostgreSQL database dump complete\n--\n\n');
 }
 
 /** Does not compress to nothing. */

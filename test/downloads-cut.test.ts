@@ -28,6 +28,7 @@ describe('a download that fails on its way', { skip }, () => {
     const file = await rig.largestPack();
     original = { file, bytes: await readFile(file) };
     damaged = await damagedBehindTheBeginning();
+    await server.sql('postgres', 'CREATE DATABASE fresh');
     await server.sql('postgres', 'CREATE DATABASE app');
     await server.sql('app', 'CREATE TABLE kept (id integer); INSERT INTO kept VALUES (1)');
   });
@@ -55,14 +56,18 @@ describe('a download that fails on its way', { skip }, () => {
     return assert.fail('no damage shows behind the beginning');
   }
 
-  /** `curl … | psql app`, and how both ended. */
-  async function piped(way: Way, route: string): Promise<{ curl: number | null; psql: number | null; said: string }> {
+  /** `curl … | psql fresh`, and how both ended. */
+  async function piped(
+    way: Way,
+    route: string,
+    database = 'fresh',
+  ): Promise<{ curl: number | null; psql: number | null; said: string }> {
     const [kind, proxy] = way.split(' ');
     const url = kind === 'nginx' ? nginx.url(proxy as ProxyKind) : rig.url;
     const curl = spawn('curl', ['-sS', ...(kind === 'http/1.0' ? ['--http1.0'] : []), `${url}${route}`], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const psql = spawn('psql', ['-X', '-q', '-h', server.folder, '-p', `${server.port}`, '-U', 'postgres', 'app'], {
+    const psql = spawn('psql', ['-X', '-q', '-h', server.folder, '-p', `${server.port}`, '-U', 'postgres', database], {
       env: { ...process.env, PGPASSWORD: server.password },
       stdio: ['pipe', 'ignore', 'pipe'],
     });
@@ -77,9 +82,9 @@ describe('a download that fails on its way', { skip }, () => {
     return { curl: curlCode as number | null, psql: psqlCode as number | null, said };
   }
 
-  async function tables(): Promise<string> {
+  async function tables(database: string): Promise<string> {
     return server.sql(
-      'app',
+      database,
       `SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'`,
     );
   }
@@ -120,12 +125,13 @@ describe('a download that fails on its way', { skip }, () => {
       for (const [what, fail] of Object.entries(FAILURES)) {
         for (const mode of what === 'a child is killed' ? ['create', 'replace'] : ['create']) {
           const mend = await fail();
-          const { curl, psql, said } = await piped(way, `/download/shop?mode=${mode}`);
+          const database = mode === 'create' ? 'fresh' : 'app';
+          const { curl, psql, said } = await piped(way, `/download/shop?mode=${mode}`, database);
           await mend();
           assert.notEqual(psql, 0, `${what}: psql`);
           assert.notEqual(curl, 0, `${what}: curl`);
           assert.notEqual(said, '', what);
-          assert.equal(await tables(), 'kept', what);
+          assert.equal(await tables(database), mode === 'create' ? '' : 'kept', what);
           await assertNothingRuns();
         }
       }
@@ -134,8 +140,8 @@ describe('a download that fails on its way', { skip }, () => {
     it(`is whole by ${way} where nothing fails`, async () => {
       const { curl, psql, said } = await piped(way, '/download/shop');
       assert.deepEqual({ curl, psql, said }, { curl: 0, psql: 0, said: '' });
-      assert.equal(await server.sql('app', 'SELECT count(*), max(id) FROM shop_orders'), `${ROWS}|${ROWS - 1}`);
-      await server.sql('app', 'DROP TABLE shop_orders');
+      assert.equal(await server.sql('fresh', 'SELECT count(*), max(id) FROM shop_orders'), `${ROWS}|${ROWS - 1}`);
+      await server.sql('fresh', 'DROP TABLE shop_orders');
     });
   }
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { openSqliteCatalogue } from '../src/catalogue/sqlite/sqlite-catalogue.ts';
 import type { Application } from '../src/core/application.ts';
 import type { Configuration } from '../src/core/configuration.ts';
-import { createApplication } from '../src/core/create-application.ts';
+import { type ApplicationParts, createApplication } from '../src/core/create-application.ts';
 import type { Catalogue } from '../src/core/ports/catalogue.ts';
 import type { HookRunner } from '../src/core/ports/hook-runner.ts';
 import type { KeyProvider } from '../src/core/ports/key-provider.ts';
@@ -52,6 +52,8 @@ export async function openManagedApplication(
     owner?: string;
     configuration?: Partial<Configuration>;
     hooks?: HookRunner;
+    /** Made of this catalogue and clock. */
+    identity?: (parts: { catalogue: Catalogue; clock: { now: () => Date } }) => Promise<ApplicationParts['identity']>;
   } = {},
 ): Promise<ManagedApplication> {
   let ahead = 0;
@@ -65,6 +67,7 @@ export async function openManagedApplication(
   const queue = createInProcessQueue(catalogue.operations, owner);
   const notifications: Notification[] = [];
   const configuration = { ...configurationFor(folder), ...options.configuration };
+  const identity = await options.identity?.({ catalogue, clock: { now } });
   const { application, run } = createApplication({
     configuration,
     repositories: [
@@ -96,6 +99,7 @@ export async function openManagedApplication(
     isAlive: () => false,
     drillFolders: createDrillFolders({ owner, isAlive: () => false, parent: folder }),
     environment: { host: 'test' },
+    ...(identity === undefined ? {} : { identity }),
   });
   await queue.start(run);
   return {

@@ -19,7 +19,7 @@ function isOpenToServer(): boolean {
   return spawnSync('setpriv', words).status === 0;
 }
 
-function accountIds(name: string): { uid: number; gid: number } | undefined {
+export function accountIds(name: string): { uid: number; gid: number } | undefined {
   try {
     const id = (option: string) => Number(execFileSync('id', [option, name], { stdio: ['ignore', 'pipe', 'ignore'] }));
     return { uid: id('-u'), gid: id('-g') };

@@ -55,7 +55,7 @@ function elsewhere(snapshots: ExternalSnapshot[]): Service {
         isReproducible: false,
         acceptsRanges: false,
         async *bytes() {
-          yield Buffer.from(`-- ${id}\n`);
+          yield Buffer.from(`SELECT setval('${id}', 1);\n-- PostgreSQL database dump complete\n`);
         },
       }),
     },
@@ -155,12 +155,15 @@ describe('GET /snapshots', () => {
       (await listed(rig)).map(({ id }) => id),
       ['s3://bucket/a b?&', own.id, 'older'],
     );
-    assert.match(await (await fetch(`${rig.url}/download/legacy`)).text(), /^-- legacy .*-- s3:\/\/bucket\/a b\?&\n/s);
+    assert.match(
+      await (await fetch(`${rig.url}/download/legacy`)).text(),
+      /\n-- legacy .*setval\('s3:\/\/bucket\/a b\?&'/s,
+    );
     const [newest] = await listed(rig, '?resource=legacy');
     const url = /'(http[^']+)'/.exec(newest!.command)?.[1];
-    assert.match(await (await fetch(String(url))).text(), /-- s3:/);
-    assert.match(await (await fetch(`${rig.url}/download/legacy?backup=older`)).text(), /-- older\n/);
-    assert.match(await (await fetch(`${rig.url}/download/legacy?at=${at(0)}`)).text(), /-- older\n/);
+    assert.match(await (await fetch(String(url))).text(), /setval\('s3:/);
+    assert.match(await (await fetch(`${rig.url}/download/legacy?backup=older`)).text(), /setval\('older'/);
+    assert.match(await (await fetch(`${rig.url}/download/legacy?at=${at(0)}`)).text(), /setval\('older'/);
     rig.principals.set('fred', {
       ...{ name: 'fred', role: 'developer' },
       grants: [{ resources: ['legacy'], variants: ['raw'], latestOnly: true }],

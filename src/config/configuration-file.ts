@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { downloadsSchema } from './downloads-schema.ts';
 import { hookSchema } from './hook-schema.ts';
-import { isSecretReference } from './resolve-secret.ts';
+import { identitySchema } from './identity-schema.ts';
+import { s3Schema } from './s3-schema.ts';
+import { secretReference } from './secret-reference-schema.ts';
 
 const positive = z.number().int().min(1);
-const secretReference = z.string().refine(isSecretReference, {
-  error: 'a secret must not stand here itself: write env:NAME or file:/path',
-  params: { secret: true },
-});
 const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']);
 
 const recurrence = z.strictObject({
@@ -18,6 +16,7 @@ const recurrence = z.strictObject({
 
 const repository = z.strictObject({
   folder: z.string().min(1).optional(),
+  s3: s3Schema.optional(),
   keys: z
     .array(
       z
@@ -49,20 +48,30 @@ export const configurationFileSchema = z.strictObject({
       allowedHosts: z.array(z.string().min(1)).optional(),
     })
     .optional(),
-  repository: repository.optional(),
+  repository: repository
+    .refine(
+      ({ folder, s3 }) => folder === undefined || s3 === undefined,
+      'it lies in a folder or in a bucket (s3), not in both',
+    )
+    .optional(),
   copies: z
     .array(
-      repository.extend({
-        id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens'),
-        folder: z.string().min(1),
-        keepForgottenDays: z.union([z.number().int().min(0), z.literal('forever')]).optional(),
-      }),
+      repository
+        .extend({
+          id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'lower-case letters, digits and hyphens'),
+          keepForgottenDays: z.union([z.number().int().min(0), z.literal('forever')]).optional(),
+        })
+        .refine(
+          ({ folder, s3 }) => (folder === undefined) !== (s3 === undefined),
+          'each copy lies in a folder or in a bucket (s3)',
+        ),
     )
     .refine((copies) => new Set(copies.map(({ id }) => id)).size === copies.length, 'each copy has an id of its own')
     .optional(),
   copy: recurrence.optional(),
   hooks: z.array(hookSchema).optional(),
   downloads: downloadsSchema.optional(),
+  identity: identitySchema.optional(),
   maxSnapshots: positive.optional(),
   maxChainLength: positive.optional(),
   trashDays: z.number().int().min(0).optional(),

@@ -14,7 +14,9 @@ import { HoldfastError, messageOf, systemErrorCode } from '../core/errors.ts';
 import { type ConfigurationFile, configurationFileSchema, environmentSchema } from './configuration-file.ts';
 import { downloadsOf } from './downloads-schema.ts';
 import { hookOf } from './hook-schema.ts';
+import { identityOf } from './identity-schema.ts';
 import { nearestName } from './nearest-name.ts';
+import { storageAt, storageOf } from './storage-place.ts';
 
 export interface LoadOptions {
   /** Path of a file that must be there; default: `HOLDFAST_CONFIG`, or `holdfast.yaml` in the working folder if there is one. */
@@ -42,7 +44,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   await checkRecurrence('prune', file.prune, PRUNE_CRON);
   await checkRecurrence('scrub', file.scrub, SCRUB_CRON);
   await checkRecurrence('copy', file.copy, COPY_CRON);
-  const repository = repositoryOf(file, environment, overrides, dataFolder, workingFolder);
+  const repository = repositoryOf(file, environment, overrides, dataFolder, options);
   return {
     dataFolder,
     server: {
@@ -56,10 +58,11 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
       allowedHosts: file.server?.allowedHosts ?? [],
     },
     repositories: [repository],
-    copies: (file.copies ?? []).map((copy) => copyOf(copy, repository, workingFolder)),
+    copies: (file.copies ?? []).map((copy) => copyOf(copy, repository, options)),
     copy: { cron: COPY_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.copy) },
     hooks: (file.hooks ?? []).map(hookOf),
     downloads: downloadsOf(file.downloads),
+    ...(file.identity === undefined ? {} : { identity: identityOf(file.identity, workingFolder) }),
     maxSnapshots: file.maxSnapshots ?? 100,
     maxChainLength: file.maxChainLength ?? 50,
     trashDays: file.trashDays ?? 7,
@@ -79,9 +82,13 @@ function repositoryOf(
   environment: Environment,
   overrides: ConfigurationOverrides,
   dataFolder: string,
-  workingFolder: string,
+  from: LoadOptions,
 ): RepositoryConfiguration {
-  const folder = overrides.repository ?? environment.HOLDFAST_REPOSITORY ?? file.repository?.folder;
+  const { workingFolder } = from;
+  const place = overrides.repository ?? environment.HOLDFAST_REPOSITORY;
+  const storage =
+    (place === undefined ? storageOf(file.repository ?? {}, from) : storageAt(place, from, file.repository?.s3)) ??
+    storageAt(path.join(dataFolder, 'repository'), from);
   const named: KeyConfiguration[] = [
     ...keysOf(overrides.keyFile, overrides.passphrase),
     ...keysOf(
@@ -103,13 +110,12 @@ function repositoryOf(
     cipher = 'aes-256-gcm',
     codec = 'zstd',
     zstdLevel = 3,
-    workers = Math.min(8, availableParallelism()),
+    workers = Math.min(storage.kind === 's3' ? 4 : 8, availableParallelism()),
   } = file.repository ?? {};
-  const place = path.resolve(workingFolder, folder ?? path.join(dataFolder, 'repository'));
   return {
     id: 'default',
-    storage: { kind: 'local', options: { folder: place } },
-    keys: keys.length > 0 ? keys : [{ kind: 'keyfile', path: defaultKeyFile(dataFolder, place) }],
+    storage,
+    keys: keys.length > 0 ? keys : [{ kind: 'keyfile', path: defaultKeyFile(dataFolder, storage.options.folder) }],
     keyIsDefault: keys.length === 0,
     settings: { cipher, codec, zstdLevel },
     workers,
@@ -120,17 +126,17 @@ function repositoryOf(
 function copyOf(
   copy: NonNullable<ConfigurationFile['copies']>[number],
   repository: RepositoryConfiguration,
-  workingFolder: string,
+  from: LoadOptions,
 ): CopyConfiguration {
   const { cipher, codec, zstdLevel } = { ...repository.settings, ...withoutUndefined(copy) };
   const named = (copy.keys ?? []).flatMap((key) => keysOf(key.file, key.passphrase));
   const keys = named.map((key) =>
-    key.kind === 'keyfile' ? { ...key, path: path.resolve(workingFolder, key.path) } : key,
+    key.kind === 'keyfile' ? { ...key, path: path.resolve(from.workingFolder, key.path) } : key,
   );
   const { keepForgottenDays = KEEP_FORGOTTEN_DAYS } = copy;
   return {
     id: copy.id,
-    storage: { kind: 'local', options: { folder: path.resolve(workingFolder, copy.folder) } },
+    storage: storageOf(copy, from) ?? repository.storage,
     keys: keys.length > 0 ? keys : repository.keys,
     keyIsDefault: keys.length === 0 && repository.keyIsDefault,
     settings: { cipher, codec, zstdLevel },
@@ -140,9 +146,9 @@ function copyOf(
 }
 
 /** @throws HoldfastError `key-inside-repository`: whoever gets hold of the backups would have their key as well */
-function defaultKeyFile(dataFolder: string, repositoryFolder: string): string {
+function defaultKeyFile(dataFolder: string, repositoryFolder: unknown): string {
   const file = path.join(dataFolder, 'keys', 'holdfast.key');
-  if (!file.startsWith(path.join(repositoryFolder, path.sep))) return file;
+  if (typeof repositoryFolder !== 'string' || !file.startsWith(path.join(repositoryFolder, path.sep))) return file;
   throw new HoldfastError(
     'invalid',
     'key-inside-repository',

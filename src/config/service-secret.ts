@@ -6,7 +6,7 @@ import { resolveSecret } from './resolve-secret.ts';
 
 /**
  * Reads secrets for resources, but none that is of Holdfast itself: whoever may define a resource also chooses the server that its
- * password is sent to, and must not have the keys of the repository sent there.
+ * password is sent to, and must not have the keys of the repository, or the password of the directory, sent there.
  *
  * @throws HoldfastError `secret-not-for-resources` (denied), `secret-missing` (invalid)
  */
@@ -14,8 +14,15 @@ export function createServiceSecretResolver(
   configuration: Configuration,
   environment: NodeJS.ProcessEnv,
 ): (reference: string) => Promise<string> {
-  const keys = [...configuration.repositories, ...configuration.copies].flatMap((repository) => repository.keys);
-  const own = new Set(keys.map((key) => (key.kind === 'keyfile' ? `file:${path.resolve(key.path)}` : key.passphrase)));
+  const repositories = [...configuration.repositories, ...configuration.copies];
+  const keys = repositories.flatMap((repository) => repository.keys);
+  const { ldap, proxy } = configuration.identity ?? {};
+  const ofIdentity = [ldap?.bindPassword, proxy?.secret].filter((reference) => reference !== undefined);
+  const own = new Set([
+    ...keys.map((key) => (key.kind === 'keyfile' ? `file:${path.resolve(key.path)}` : key.passphrase)),
+    ...repositories.flatMap(({ storage }) => secretsOfStorage(storage)),
+    ...ofIdentity.map((reference) => reference.replace(/^file:(.*)$/s, (_all, file) => `file:${path.resolve(file)}`)),
+  ]);
   return async (reference) => {
     const isOwn =
       own.has(reference) ||
@@ -29,6 +36,16 @@ export function createServiceSecretResolver(
       `${reference} is a secret of Holdfast itself, or lies in its data folder. Name another variable or file for the password of a resource.`,
     );
   };
+}
+
+/** Of a bucket, as the configuration names them or as the AWS SDK finds them. */
+function secretsOfStorage({ kind, options }: Configuration['repositories'][number]['storage']): string[] {
+  if (kind !== 's3') return [];
+  const { accessKeyId, secretAccessKey, sessionToken } = options;
+  const named = [accessKeyId, secretAccessKey, sessionToken]
+    .filter((reference) => typeof reference === 'string')
+    .map((reference) => (reference.startsWith('file:') ? `file:${path.resolve(reference.slice(5))}` : reference));
+  return named.length > 0 ? named : ['env:AWS_ACCESS_KEY_ID', 'env:AWS_SECRET_ACCESS_KEY', 'env:AWS_SESSION_TOKEN'];
 }
 
 async function isOwnFile(file: string, own: ReadonlySet<string>, dataFolder: string): Promise<boolean> {

@@ -1,36 +1,103 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { ApiToken, Principal, Role } from './access.ts';
-import type { AccessManager } from './application.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ApiToken, LocalUser, Principal } from './access.ts';
+import type { AccessManager, NewToken } from './application.ts';
 import { HoldfastError } from './errors.ts';
+import { activeGrants } from './grant-expiry.ts';
 import type { IdentifierSource } from './identifier.ts';
 import type { DocumentTable } from './ports/catalogue.ts';
 import type { Clock } from './ports/clock.ts';
+import type { Credentials, IdentityProvider } from './ports/identity-provider.ts';
 import type { Logger } from './ports/logger.ts';
+import { SignInAttempts } from './sign-in-attempts.ts';
+import { normalUserName } from './user-name.ts';
 
 const TOKEN_BYTES = 32;
 const DAY = 86_400_000;
 const LAST_USE_GRANULARITY = 60_000;
+/** What nobody would choose for a password. */
+const TOKEN = /^hf_[A-Za-z0-9_-]{43}$/;
 
-/** Keeps API tokens: `hf_` and 32 random bytes in base64url, of which only the SHA-256 is stored. */
+/** A refused password is answered after a whole number of these, so that the time tells nothing of what was looked at. */
+const REFUSAL_MILLISECONDS = 500;
+
+/** What access is decided by. */
+export interface AccessParts {
+  tokens: DocumentTable<ApiToken>;
+  users: Pick<DocumentTable<LocalUser>, 'get' | 'list'>;
+  /** Asked in this order for all that is no token. */
+  providers?: readonly IdentityProvider[];
+  /** The configuration names a directory, an issuer or a proxy that vouches for callers. */
+  isVouchedFor?: boolean;
+  clock: Clock;
+  nextId: IdentifierSource;
+  logger: Logger;
+  /** Default 500. */
+  refusalMilliseconds?: number;
+}
+
+/**
+ * Tells who calls, and keeps API tokens: `hf_` and 32 random bytes in base64url, of which only the SHA-256 is stored. A token is one
+ * wherever it is shown, as a bearer or in the place of a password; it goes to no directory.
+ */
 export class TokenAccessManager implements AccessManager {
+  readonly #parts: AccessParts;
   readonly #tokens: DocumentTable<ApiToken>;
   readonly #clock: Clock;
-  readonly #nextId: IdentifierSource;
-  readonly #logger: Logger;
+  readonly #attempts: SignInAttempts;
 
-  constructor(parts: { tokens: DocumentTable<ApiToken>; clock: Clock; nextId: IdentifierSource; logger: Logger }) {
+  constructor(parts: AccessParts) {
+    this.#parts = parts;
     this.#tokens = parts.tokens;
     this.#clock = parts.clock;
-    this.#nextId = parts.nextId;
-    this.#logger = parts.logger;
+    this.#attempts = new SignInAttempts(parts.clock);
   }
 
   async credentialsExist(): Promise<boolean> {
-    return (await this.#tokens.list()).length > 0;
+    if (this.#parts.isVouchedFor === true || (await this.#tokens.list()).length > 0) return true;
+    return (await this.#parts.users.list()).length > 0;
+  }
+
+  async identify(credentials: Credentials, address: string): Promise<Principal | undefined> {
+    if (credentials.kind === 'password' && !TOKEN.test(credentials.password)) return this.#signIn(credentials, address);
+    const token = credentials.kind === 'password' ? credentials.password : tokenOf(credentials);
+    return token === undefined ? this.#ask(credentials) : this.#ownerOf(token);
+  }
+
+  /** Slowly for whoever is wrong, and in the same time whether the name or the password was. */
+  async #signIn(credentials: Credentials & { kind: 'password' }, address: string): Promise<Principal | undefined> {
+    const began = performance.now();
+    const attempt = await this.#attempts.begin(credentials.name, address);
+    let found: Principal | undefined;
+    try {
+      // An empty password makes some directories let anybody in.
+      found = credentials.password === '' ? undefined : await this.#ask(credentials);
+    } catch (error) {
+      attempt.abandoned();
+      throw error;
+    }
+    if (found !== undefined) {
+      attempt.succeeded();
+      return found;
+    }
+    attempt.failed();
+    const step = this.#parts.refusalMilliseconds ?? REFUSAL_MILLISECONDS;
+    const passed = performance.now() - began;
+    await delay(Math.ceil(passed / step) * step - passed);
+    return undefined;
+  }
+
+  async #ask(credentials: Credentials): Promise<Principal | undefined> {
+    for (const provider of this.#parts.providers ?? []) {
+      const found = await provider.identify(credentials);
+      if (found === 'refused') return undefined;
+      if (found !== 'unrecognised') return found;
+    }
+    return undefined;
   }
 
   /** Compares with every token, so that the time tells neither whether one fits nor which. */
-  async authenticate(token: string): Promise<Principal | undefined> {
+  async #ownerOf(token: string): Promise<Principal | undefined> {
     const digest = sha256(token);
     const now = this.#clock.now();
     let found: ApiToken | undefined;
@@ -41,32 +108,33 @@ export class TokenAccessManager implements AccessManager {
     }
     if (found === undefined) return undefined;
     await this.#recordUse(found, now);
+    const { name, role, resources, grants } = found;
     return {
-      name: found.name,
-      role: found.role,
-      ...(found.resources === undefined ? {} : { resources: found.resources }),
+      name,
+      role,
+      method: 'token',
+      ...(resources === undefined ? {} : { resources }),
+      ...(grants === undefined ? {} : { grants: activeGrants(grants, now) }),
     };
   }
 
   /** @throws HoldfastError `token-name-taken` (conflict): the audit log tells callers apart by it */
-  async createToken(request: {
-    name: string;
-    role: Role;
-    resources?: readonly string[];
-    expiresInDays?: number;
-  }): Promise<{ token: string; record: Omit<ApiToken, 'hash'> }> {
+  async createToken(request: NewToken): Promise<{ token: string; record: Omit<ApiToken, 'hash'> }> {
     const now = this.#clock.now();
-    const taken = (await this.#tokens.list()).some(({ name }) => name === request.name);
-    if (taken) {
-      const message = `There is a token named "${request.name}" already. Revoke it first, or choose another name.`;
+    const isToken = (await this.#tokens.list()).some(({ name }) => name === request.name);
+    const isUser = (await this.#parts.users.get(normalUserName(request.name))) !== undefined;
+    if (isToken || isUser) {
+      const what = isToken ? 'token' : 'user';
+      const message = `There is a ${what} named "${request.name}" already. Remove it first, or choose another name.`;
       throw new HoldfastError('conflict', 'token-name-taken', message, { details: { name: request.name } });
     }
     const token = `hf_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
     const record: Omit<ApiToken, 'hash'> = {
-      id: this.#nextId('token'),
+      id: this.#parts.nextId('token'),
       name: request.name,
       role: request.role,
       ...(request.resources === undefined ? {} : { resources: request.resources }),
+      ...(request.grants === undefined ? {} : { grants: request.grants }),
       createdAt: now.toISOString(),
       ...(request.expiresInDays === undefined
         ? {}
@@ -94,9 +162,13 @@ export class TokenAccessManager implements AccessManager {
       const current = await this.#tokens.get(token.id);
       if (current !== undefined) await this.#tokens.put({ ...current, lastUsedAt: now.toISOString() });
     } catch (error) {
-      this.#logger.warn({ err: error, tokenId: token.id }, 'the use of a token could not be recorded');
+      this.#parts.logger.warn({ err: error, tokenId: token.id }, 'the use of a token could not be recorded');
     }
   }
+}
+
+function tokenOf(credentials: Credentials): string | undefined {
+  return credentials.kind === 'bearer' && TOKEN.test(credentials.token) ? credentials.token : undefined;
 }
 
 function isExpired(token: ApiToken, now: Date): boolean {

@@ -13,6 +13,20 @@ export interface Principal {
   method?: 'local' | 'token' | 'password' | 'ldap' | 'oidc' | 'proxy';
   /** Narrow what may be downloaded; absent: every variant of each resource that the caller may use. */
   grants?: readonly Grant[];
+  /** As a directory, an issuer or a proxy named them. */
+  groups?: readonly string[];
+  /**
+   * Where the caller has different roles on different resources. For each request the door chooses those whose role suffices:
+   * `role` and `resources` then say what holds for this request.
+   */
+  scopes?: readonly RoleScope[];
+}
+
+/** A role, and where it holds. */
+export interface RoleScope {
+  role: Role;
+  /** Absent: on all. */
+  resources?: readonly string[];
 }
 
 /** An API token as it is kept: the token itself is shown once and stored as SHA-256 only. */
@@ -21,11 +35,32 @@ export interface ApiToken {
   name: string;
   role: Role;
   resources?: readonly string[];
+  /** Narrow what may be downloaded with it. */
+  grants?: readonly Grant[];
   /** Hex SHA-256 of the token. */
   hash: string;
   createdAt: string;
   expiresAt?: string;
   lastUsedAt?: string;
+}
+
+/** Somebody who signs in with a name and a password that Holdfast itself keeps. */
+export interface LocalUser {
+  /** The name. */
+  id: string;
+  name: string;
+  role: Role;
+  resources?: readonly string[];
+  /** Narrow what may be downloaded. */
+  grants?: readonly Grant[];
+  /** As the hasher made it, with its parameters. */
+  passwordHash: string;
+  createdAt: string;
+  updatedAt: string;
+  passwordChangedAt: string;
+  /** From then on the user may not sign in. */
+  expiresAt?: string;
+  disabled: boolean;
 }
 
 /** One entry of the audit log; `hash` covers the entry and the hash before it, so that removal or change shows. */

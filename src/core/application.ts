@@ -1,12 +1,15 @@
 import type { ApiToken, AuditEvent, Principal, Role } from './access.ts';
+import type { AdoptionManager } from './adoption-manager.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
 import type { CopyManager } from './copy-overview.ts';
 import type { DownloadManager } from './download.ts';
 import type { DrillManager } from './drill-request.ts';
+import type { Grant } from './grant.ts';
 import type { LogManager } from './log-overview.ts';
 import type { Operation, OperationKind, OperationStatus, Progress } from './operation.ts';
 import type { Policy, RetentionRules } from './policy.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
+import type { Credentials } from './ports/identity-provider.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
 import type { ContentDamage, KeySlot, RepairOptions, Repository, RepositoryStatistics } from './ports/repository.ts';
 import type { CheckBudget, CheckLevel, CheckReport } from './ports/repository-check.ts';
@@ -16,6 +19,7 @@ import type { Resource } from './resource.ts';
 import type { ResourceTest } from './resource-test.ts';
 import type { Schedule } from './schedule.ts';
 import type { TreeEntry } from './tree-entry.ts';
+import type { UserManager } from './user-manager.ts';
 import type { ValidationResult } from './validator.ts';
 
 /**
@@ -25,6 +29,7 @@ import type { ValidationResult } from './validator.ts';
 export interface Application {
   readonly version: string;
   readonly backups: BackupManager;
+  readonly adoptions: AdoptionManager;
   readonly restores: RestoreManager;
   readonly drills: DrillManager;
   readonly downloads: DownloadManager;
@@ -36,6 +41,7 @@ export interface Application {
   readonly copies: CopyManager;
   readonly logs: LogManager;
   readonly access: AccessManager;
+  readonly users: UserManager;
   readonly audit: AuditLog;
   readonly idempotency: import('./ports/catalogue.ts').IdempotencyTable;
   /** `document`, `stream`, `files` … */
@@ -329,17 +335,27 @@ export interface StorageManager {
 export interface AccessManager {
   /** False while no credentials exist: then only loopback may call, as admin. */
   credentialsExist(): Promise<boolean>;
-  /** @returns undefined for an unknown, expired or malformed token; takes the same time for each */
-  authenticate(token: string): Promise<Principal | undefined>;
+  /**
+   * Tells who shows credentials.
+   *
+   * @param address the caller's: wrong passwords are counted by it and by the name
+   * @returns undefined where they are unknown, wrong, expired or taken back; whoever guesses is answered slowly
+   * @throws HoldfastError `sign-in-blocked`, `sign-in-busy` (too-many) with `retryAfterSeconds` in their details;
+   * `nothing-granted` (denied); (unavailable) where a directory or an issuer does not answer
+   */
+  identify(credentials: Credentials, address: string): Promise<Principal | undefined>;
   /** The token is returned once and never again. */
-  createToken(request: {
-    name: string;
-    role: Role;
-    resources?: readonly string[];
-    expiresInDays?: number;
-  }): Promise<{ token: string; record: Omit<ApiToken, 'hash'> }>;
+  createToken(request: NewToken): Promise<{ token: string; record: Omit<ApiToken, 'hash'> }>;
   listTokens(): Promise<readonly Omit<ApiToken, 'hash'>[]>;
   revokeToken(id: string): Promise<void>;
+}
+
+export interface NewToken {
+  name: string;
+  role: Role;
+  resources?: readonly string[];
+  grants?: readonly Grant[];
+  expiresInDays?: number;
 }
 
 export interface AuditLog {

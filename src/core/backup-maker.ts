@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { adoptedElsewhere, requireNotAdopted } from './adoption.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
 import { type BackupBase, chooseBase } from './backup-base.ts';
 import { HoldfastError, messageOf } from './errors.ts';
@@ -6,6 +7,7 @@ import type { HookedDeed } from './hooked-work.ts';
 import type { KeyedLock } from './keyed-lock.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Progress } from './operation.ts';
+import type { ExternalSnapshot } from './ports/external-snapshots.ts';
 import type { Repository, WrittenCounts } from './ports/repository.ts';
 import type { Service, ServiceBackup } from './ports/service.ts';
 import type { Resource } from './resource.ts';
@@ -19,6 +21,8 @@ export interface BackupOrder {
   type: BackupType;
   metadata: BackupMetadata;
   encrypt: boolean;
+  /** For services whose backups another tool makes. */
+  external?: ExternalSnapshot;
   /** For posted content. */
   input?: AsyncIterable<Uint8Array>;
   /** Absent for posted content. */
@@ -62,9 +66,9 @@ function hookedDeed({ resource, operationId, signal, report, warn }: BackupOrder
   return { kind: 'backup', hooksOf: resource.id, event, signal, report, warn: (message) => warn?.(message) };
 }
 
-/** A slow upload of a stream, which is always complete by itself, must not make the next one wait. */
+/** A slow upload of a stream, which is always complete by itself, must not make the next one wait. What is adopted must not come twice. */
 function buildsOnOthers(service: Service): boolean {
-  return service.backupTypes.some((type) => type !== 'full');
+  return service.externalSnapshots !== undefined || service.backupTypes.some((type) => type !== 'full');
 }
 
 async function makeInTurn(
@@ -73,6 +77,7 @@ async function makeInTurn(
   earlierWarnings: readonly string[],
 ): Promise<Backup> {
   const repository = context.repositories.get(order.resource.repositoryId);
+  if (order.external !== undefined) await requireNotAdopted(context, order.resource.id, order.external);
   const chosen = await chooseBase(context, order.resource, order.service, repository, order);
   let isKept = false;
   try {
@@ -82,6 +87,7 @@ async function makeInTurn(
     });
     await enterIntoCatalogue(context, backup);
     await requireBase(context, repository, backup);
+    await requireAdoptedOnce(context, repository, backup);
     isKept = backup.chainLength > 0;
     if (isKept) await context.recentChains.keep(backup.id, chosen.chain.links);
     return backup;
@@ -106,6 +112,7 @@ async function writeSnapshot(
       type: chosen.type,
       chain: chosen.chain.links,
       ...(order.input === undefined ? {} : { input: order.input }),
+      ...(order.external === undefined ? {} : { external: order.external }),
       writer,
       latest: () => latestServiceData(context, repository, order),
       signal,
@@ -159,6 +166,8 @@ function describe(context: ManagerContext, ingredients: Ingredients): Backup {
   const { order, chosen, made, counts, warnings, begun } = ingredients;
   const base = made.type === 'full' ? undefined : chosen.base;
   const { retentionDays } = order.metadata;
+  const completedAt = context.clock.now().toISOString();
+  const createdAt = new Date(order.external?.createdAt ?? begun.createdAt);
   return {
     id: ingredients.id,
     resourceId: order.resource.id,
@@ -174,7 +183,7 @@ function describe(context: ManagerContext, ingredients: Ingredients): Backup {
     checksum: made.checksum,
     ...(base === undefined ? {} : { parentId: base.id, baseFullId: base.baseFullId ?? base.id }),
     chainLength: base !== undefined && made.isDelta ? base.chainLength + 1 : 0,
-    metadata: order.metadata,
+    ...labelsOf(order, made, completedAt),
     warnings: warnings.first,
     warningCount: warnings.count,
     statistics: {
@@ -186,12 +195,27 @@ function describe(context: ManagerContext, ingredients: Ingredients): Backup {
       ...(made.files === undefined ? {} : { files: made.files }),
     },
     repositoryId: order.resource.repositoryId,
-    createdAt: begun.createdAt.toISOString(),
-    completedAt: context.clock.now().toISOString(),
+    createdAt: createdAt.toISOString(),
+    completedAt: order.external === undefined ? completedAt : createdAt.toISOString(),
     ...(retentionDays === undefined
       ? {}
-      : { expiresAt: new Date(begun.createdAt.getTime() + retentionDays * DAY).toISOString() }),
+      : { expiresAt: new Date(createdAt.getTime() + retentionDays * DAY).toISOString() }),
     held: false,
+  };
+}
+
+/** What retention, points in time and listings look at is when the other tool made it. */
+function labelsOf(
+  { external, metadata }: BackupOrder,
+  { externalContent }: ServiceBackup,
+  adoptedAt: string,
+): Pick<Backup, 'metadata' | 'external'> {
+  if (external === undefined) return { metadata };
+  const { id } = external;
+  const createdAt = new Date(external.createdAt).toISOString();
+  return {
+    metadata: { ...metadata, tags: { ...metadata.tags, 'external-id': id, 'external-time': createdAt } },
+    external: { id, createdAt, adoptedAt, ...(externalContent === undefined ? {} : { content: externalContent }) },
   };
 }
 
@@ -229,6 +253,15 @@ async function requireBase(context: ManagerContext, repository: Repository, back
     `${backup.parentId} was deleted while a backup was built on it. Repeat the backup: it builds on what is there now.`,
     { details: { baseId: backup.parentId } },
   );
+}
+
+async function requireAdoptedOnce(context: ManagerContext, repository: Repository, backup: Backup): Promise<void> {
+  const conflict = await adoptedElsewhere(context, backup);
+  if (conflict === undefined) return;
+  await context.catalogue.backups.delete(backup.id);
+  const { trashDays } = context.configuration;
+  await repository.forgetSnapshot(backup.id, { trashDays, reason: 'another process adopted the same one meanwhile' });
+  throw conflict;
 }
 
 /** A tree may hold a million unreadable files: the first warnings are kept, all are counted. */

@@ -1,3 +1,4 @@
+import { chooseNewestExternal } from './adoption.ts';
 import type { BackupManager, PostedBackupRequest } from './application.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
 import { type BackupOrder, makeBackup } from './backup-maker.ts';
@@ -43,7 +44,7 @@ export class CatalogueBackupManager implements BackupManager {
     requireUsableId(request.resourceId, 'resource');
     requireBackupType(service, type);
     const resource = await this.#postedResource(request);
-    return this.#make({
+    return this.make({
       resource,
       ...(request.resourceType === undefined ? {} : { resourceType: request.resourceType }),
       service,
@@ -87,7 +88,15 @@ export class CatalogueBackupManager implements BackupManager {
     const resource = await requireResource(this.#context, operation.resourceId ?? '');
     const input = operation.input as { type: BackupType; encrypt: boolean; metadata: BackupMetadata };
     const service = this.#context.services.get(resource.service);
-    const backup = await this.#make({ resource, service, ...input, operationId: operation.id, signal, report, warn });
+    const chosen = await chooseNewestExternal(this.#context, resource, service, signal);
+    if (chosen?.backup !== undefined) {
+      warn(`The newest backup of the other tool, of ${chosen.snapshot.createdAt}, was adopted before.`);
+      return { backupId: chosen.backup.id, result: { backupId: chosen.backup.id, alreadyAdopted: true } };
+    }
+    const external = chosen === undefined ? {} : { external: chosen.snapshot };
+    const backup = await this.make({
+      ...{ resource, service, ...input, ...external, operationId: operation.id, signal, report, warn },
+    });
     for (const warning of backup.warnings) warn(warning);
     const { size, compressedSize, statistics } = backup;
     return {
@@ -194,7 +203,8 @@ export class CatalogueBackupManager implements BackupManager {
     }
   }
 
-  async #make(order: BackupOrder): Promise<Backup> {
+  /** Makes one backup and tells people how it went. */
+  async make(order: BackupOrder): Promise<Backup> {
     const { notifier } = this.#context;
     try {
       const backup = await makeBackup(this.#context, this.#locks, order);

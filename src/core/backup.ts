@@ -36,6 +36,17 @@ export interface BackupLogRange {
   facts: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** The backup of another tool that a backup was taken from. */
+export interface AdoptedSnapshot {
+  /** As the service lists it. */
+  id: string;
+  createdAt: string;
+  /** When it came into the repository; RFC 3339. */
+  adoptedAt: string;
+  /** What its bytes are, in the words of the service. */
+  content?: string;
+}
+
 /** One recovery point of a resource. `id` is `backup-` and a ULID: opaque, sortable by time. */
 export interface Backup {
   id: string;
@@ -73,6 +84,8 @@ export interface Backup {
   expiresAt?: string;
   /** Present where it is no backup but a piece of a resource's log; `resourceId` is then the resource's and `~log`. */
   log?: BackupLogRange;
+  /** Present where another tool made it; `createdAt` and `completedAt` are then when that was. */
+  external?: AdoptedSnapshot;
   /** A held backup is deleted by nobody until the hold is lifted. */
   held: boolean;
 }

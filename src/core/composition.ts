@@ -38,6 +38,9 @@ export interface Composition {
   /** What a key's reference names is read when the provider is first used. */
   keyProvider(configuration: KeyConfiguration): KeyProvider;
 
+  /** Reads what `env:NAME` or `file:/path` names. @throws HoldfastError `secret-missing` (invalid) */
+  resolveSecret(reference: string): Promise<string>;
+
   /** Makes a new key file, readable by its owner only. @throws HoldfastError `key-file-exists` (conflict) */
   createKeyFile(path: string): Promise<void>;
 
@@ -47,14 +50,21 @@ export interface Composition {
   /** Who serves the data folder now, or undefined. For `doctor` and messages; nothing's safety depends on it. */
   runningService(dataFolder: string): Promise<RunningService | undefined>;
 
-  /** For `repair`: opens a local copy of a repository, to fetch from it. @throws `repository-missing` (no-repository) */
-  openReplica(folder: string): Promise<Storage>;
+  /** For `repair`: opens a copy of a repository, by its folder or `s3://` address, to fetch from it. @throws `repository-missing` (no-repository) */
+  openReplica(place: string): Promise<Storage>;
 
   /** For `wal-push` and `wal-get`. Needs nothing to be open. */
   logFiles(): Promise<LogFiles>;
 
-  /** For `doctor`: looks at a configured repository's storage without a key and without making anything. */
-  inspectRepository(configuration: Configuration, repositoryId: string): Promise<RepositoryInspection>;
+  /**
+   * For `doctor`: looks at a configured repository's storage without a key and without making anything.
+   * @param options `tryWriting`: rejects where a repository that is there would take nothing
+   */
+  inspectRepository(
+    configuration: Configuration,
+    repositoryId: string,
+    options?: { tryWriting: boolean },
+  ): Promise<RepositoryInspection>;
 
   /**
    * For `recover`: moves a catalogue that does not open out of the way, so that `openApplication` begins an empty one.
@@ -84,7 +94,7 @@ export interface ConfigurationOverrides {
   host?: string;
   port?: number;
   logLevel?: Configuration['logLevel'];
-  /** Folder of the default repository. */
+  /** Folder or `s3://` address of the default repository. */
   repository?: string;
   /** Tried first, before configured keys. */
   keyFile?: string;

@@ -1,5 +1,6 @@
 import type { DownloadConfiguration } from './download.ts';
 import type { HookConfiguration } from './hook-configuration.ts';
+import type { IdentityConfiguration } from './identity-configuration.ts';
 
 /** Everything an operator can set, validated and with defaults filled in. Secrets are still references here. */
 export interface Configuration {
@@ -28,6 +29,8 @@ export interface Configuration {
   hooks?: readonly HookConfiguration[];
   /** Default: `DEFAULT_DOWNLOADS`. */
   downloads?: DownloadConfiguration;
+  /** Who vouches for callers besides Holdfast itself. */
+  identity?: IdentityConfiguration;
   /** Operations that run at once in this process. */
   concurrency: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';
@@ -59,7 +62,7 @@ export interface RepositoryConfiguration {
   keyIsDefault: boolean;
   /** Only used when the repository is made. */
   settings: { cipher: 'aes-256-gcm' | 'aes-256-cbc'; codec: 'zstd' | 'gzip' | 'raw'; zstdLevel: number };
-  /** Worker threads; default: the machine's cores, at most 8. */
+  /** Worker threads; default: the machine's cores, at most 8, or 4 with a bucket, whose packs grow in memory. */
   workers: number;
 }
 

@@ -152,5 +152,7 @@ export class RepositoryCopyManager implements CopyManager {
 }
 
 function locationOf({ storage }: CopyConfiguration): string {
-  return typeof storage.options.folder === 'string' ? storage.options.folder : storage.kind;
+  const { folder, bucket, prefix } = storage.options;
+  if (typeof bucket === 'string') return `s3://${bucket}${typeof prefix === 'string' ? `/${prefix}` : ''}`;
+  return typeof folder === 'string' ? folder : storage.kind;
 }

@@ -1,4 +1,5 @@
 import { TokenAccessManager } from './access-manager.ts';
+import { CatalogueAdoptionManager } from './adoption-manager.ts';
 import type { Application } from './application.ts';
 import { CatalogueAuditLog } from './audit-log.ts';
 import { BackupEnds } from './backup-ends.ts';
@@ -11,6 +12,7 @@ import { CatalogueDrillManager } from './drill-manager.ts';
 import { checkHealth } from './health-check.ts';
 import { HookedWork } from './hooked-work.ts';
 import { createIdentifierSource } from './identifier.ts';
+import { vouchesForCallers } from './identity-configuration.ts';
 import { CatalogueLogManager } from './log-manager.ts';
 import type { ManagerContext } from './manager-context.ts';
 import { OperationEvents } from './operation-events.ts';
@@ -23,8 +25,10 @@ import type { Clock } from './ports/clock.ts';
 import type { CopyOpener } from './ports/copy-opener.ts';
 import type { DrillFolders } from './ports/drill-folders.ts';
 import type { HookRunner } from './ports/hook-runner.ts';
+import type { IdentityProvider } from './ports/identity-provider.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
+import type { PasswordHasher } from './ports/password-hasher.ts';
 import type { Service } from './ports/service.ts';
 import type { SqlSealer } from './ports/sql-sealer.ts';
 import type { OperationRunner, WorkQueue } from './ports/work-queue.ts';
@@ -36,6 +40,7 @@ import { CatalogueScheduleManager } from './schedule-manager.ts';
 import { Scheduler } from './scheduler.ts';
 import { ServiceRegistry } from './service-registry.ts';
 import { RepositoryStorageManager } from './storage-manager.ts';
+import { CatalogueUserManager } from './user-manager.ts';
 
 /** What the application is made of. It takes them over: `close` closes the repositories and the catalogue. */
 export interface ApplicationParts {
@@ -57,6 +62,8 @@ export interface ApplicationParts {
   isAlive(owner: string): boolean;
   /** Where restore drills restore to. */
   drillFolders: DrillFolders;
+  /** Whom else than owners of tokens to let in; absent: nobody, and no passwords can be set. */
+  identity?: { providers: readonly IdentityProvider[]; passwords: PasswordHasher; refusalMilliseconds?: number };
   /** The host, its system and the runtime, for the evidence of drills. */
   environment: Readonly<Record<string, string>>;
 }
@@ -84,6 +91,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     cancellations: new Set(),
   };
   const backups = new CatalogueBackupManager(context);
+  const adoptions = new CatalogueAdoptionManager(context, (order) => backups.make(order));
   const restores = new CatalogueRestoreManager(context);
   const policies = new CataloguePolicyManager(context);
   const repositories = new RepositoryStorageManager(context, parts.copies);
@@ -101,6 +109,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     repair: repositories.repairWork,
     copy: copies.work,
     drill: drills.work,
+    adopt: adoptions.work,
   });
   const captures = new Captures(context);
   const background = new Background(context, { repositories, drills, scheduler, captures }, run, parts.isAlive);
@@ -108,6 +117,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
   const application: Application = {
     version: parts.version,
     backups,
+    adoptions,
     restores,
     drills,
     downloads: new CatalogueDownloadManager(context, parts.version),
@@ -118,7 +128,13 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     repositories,
     copies,
     logs: new CatalogueLogManager(context, captures),
-    access: new TokenAccessManager({ ...context, tokens: parts.catalogue.tokens }),
+    access: new TokenAccessManager({
+      ...context,
+      ...parts.catalogue,
+      ...parts.identity,
+      isVouchedFor: vouchesForCallers(parts.configuration.identity),
+    }),
+    users: new CatalogueUserManager({ ...context, ...parts.catalogue, passwords: parts.identity?.passwords }),
     audit: new CatalogueAuditLog(parts.catalogue.audit, parts.clock),
     idempotency: parts.catalogue.idempotency,
     services: parts.services.map(({ name, description, source, backupTypes }) => ({

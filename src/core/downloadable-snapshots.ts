@@ -1,3 +1,4 @@
+import { adoptedBackups } from './adoption.ts';
 import type { Backup } from './backup.ts';
 import type { Snapshot } from './download.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -93,7 +94,8 @@ export class DownloadableSnapshots {
 
   async #ofBackup(backup: Backup): Promise<FoundSnapshot | undefined> {
     const { id, resourceId, resourceType, createdAt, completedAt, size, service } = backup;
-    const downloads = this.#service(service)?.downloads;
+    const its = this.#service(service);
+    const downloads = its?.downloadsOf?.(backup) ?? its?.downloads;
     if (downloads === undefined || !(await this.#isWhole(backup))) return undefined;
     return {
       ...{ id, resourceId, resourceType, origin: 'repository', createdAt, completedAt },
@@ -116,16 +118,33 @@ export class DownloadableSnapshots {
 
   async #external(filter: SnapshotFilter, signal: AbortSignal): Promise<FoundSnapshot[]> {
     const { resources } = this.#context.catalogue;
-    const found: FoundSnapshot[] = [];
     const named = filter.resourceId === undefined ? undefined : await resources.get(filter.resourceId);
     const candidates =
       filter.resourceId === undefined ? await this.#externalResources() : named === undefined ? [] : [named];
-    for (const resource of candidates) {
-      const source = this.#service(resource.service)?.externalSnapshots;
-      if (source === undefined || !isCovered(resource.id, filter.resources)) continue;
-      found.push(...(await listed(source, resource, signal)));
-    }
-    return found;
+    const covered = candidates.filter(({ id }) => isCovered(id, filter.resources));
+    const found = await Promise.all(
+      covered.map((resource) =>
+        this.#elsewhere(resource, signal).catch((error: unknown) => {
+          if (filter.resourceId !== undefined || signal.aborted) throw error;
+          // One tool's server that is down must not hide what all the others have.
+          const facts = { err: error, resourceId: resource.id };
+          this.#context.logger.error(facts, 'the backups of another tool could not be listed');
+          return [];
+        }),
+      ),
+    );
+    return found.flat();
+  }
+
+  /** What another tool keeps and is not in the repository: from there it is the same, and verified. */
+  async #elsewhere(resource: Resource, signal: AbortSignal): Promise<FoundSnapshot[]> {
+    const source = this.#service(resource.service)?.externalSnapshots;
+    if (source === undefined) return [];
+    const [adopted, found] = await Promise.all([
+      adoptedBackups(this.#context, resource.id),
+      listed(source, resource, signal),
+    ]);
+    return found.filter(({ id }) => adopted.get(id)?.status !== 'completed');
   }
 
   async #externalResources(): Promise<readonly Resource[]> {
@@ -142,8 +161,8 @@ export class DownloadableSnapshots {
 
 async function listed(source: ExternalSnapshots, resource: Resource, signal: AbortSignal): Promise<FoundSnapshot[]> {
   const { id: resourceId, type: resourceType } = resource;
-  const offered = source.formats(resource);
   const snapshots = await source.list(resource, { limit: MOST_EXTERNAL, signal });
+  const offered = source.formats(resource);
   return snapshots.map((external) => ({
     ...{ id: external.id, resourceId, resourceType, origin: 'external' as const },
     ...{ createdAt: inUtc(external.createdAt), completedAt: inUtc(external.createdAt) },

@@ -1,6 +1,15 @@
 import type { ErrorKind } from './errors.ts';
 
-export type OperationKind = 'backup' | 'restore' | 'verify' | 'prune' | 'repair' | 'copy' | 'recover' | 'drill';
+export type OperationKind =
+  | 'backup'
+  | 'restore'
+  | 'verify'
+  | 'prune'
+  | 'repair'
+  | 'copy'
+  | 'recover'
+  | 'drill'
+  | 'adopt';
 export type OperationStatus = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
 
 /** Where an operation stands. `percent` is 0 to 100, whole; absent totals are unknown. Sizes in bytes. */

@@ -14,6 +14,7 @@ export class ChunkReader {
   readonly #index: IndexStore;
   readonly #following: FollowingRotation;
   readonly #frames = new Map<string, OpenedFrame>();
+  #frameBytes = 0;
   #source: { keyring: Keyring; ranges: RangeSource } | undefined;
 
   constructor(
@@ -57,12 +58,22 @@ export class ChunkReader {
       frame = opener.openFrame(
         await this.#storage.getRange(packKey(pack.idHex), location.frameOffset, location.frameLength),
       );
-      if (this.#frames.size >= FRAMES_KEPT) this.#frames.delete(this.#frames.keys().next().value ?? '');
-      this.#frames.set(name, frame);
+      this.#keep(name, frame);
     }
     const plain = frame.body.subarray(location.bodyOffset, location.bodyOffset + location.length);
     opener.verifyChunk(id, plain);
     return plain;
+  }
+
+  /** The last ones, however large the last one is. */
+  #keep(name: string, frame: OpenedFrame): void {
+    this.#frames.set(name, frame);
+    this.#frameBytes += frame.body.length;
+    for (const [oldest, { body }] of this.#frames) {
+      if (oldest === name || (this.#frames.size <= FRAMES_KEPT && this.#frameBytes <= BYTES_KEPT)) return;
+      this.#frames.delete(oldest);
+      this.#frameBytes -= body.length;
+    }
   }
 
   #ranges(): RangeSource {
@@ -73,3 +84,4 @@ export class ChunkReader {
 }
 
 const FRAMES_KEPT = 16;
+const BYTES_KEPT = 1024 * 1024;

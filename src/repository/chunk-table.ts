@@ -14,12 +14,15 @@ export interface ChunkLocation {
 /** Words of a slot: eight of the id, pack + 1 (0 is an empty slot), frame offset, frame length, body offset, length. */
 const WORDS = 13;
 const PACK_WORD = 8;
-/** Slots filled, at most, before a table must be replaced: 52 bytes a slot are then 61 a chunk. */
-const FULL = 0.85;
+/**
+ * Slots filled, at most, before a table must be replaced: 52 bytes a slot are then 56 a chunk. A look-up of a new chunk goes over 140
+ * slots by then (Knuth, TAOCP 6.4, linear probing), which takes about a microsecond, and there is one for a megabyte of content.
+ */
+const FULL = 0.94;
 
 /**
  * All known chunks, in memory that worker threads share: open addressing with linear probing over one SharedArrayBuffer, at
- * most 62 bytes a chunk when full. One thread inserts; any number look up meanwhile, because a slot's pack word is written
+ * most 56 bytes a chunk when full. One thread inserts; any number look up meanwhile, because a slot's pack word is written
  * last. A chunk may be in several packs: each is a row of its own.
  */
 export class ChunkTable {

@@ -13,6 +13,7 @@ import {
 import type { Keyring } from './keyring.ts';
 import type { FooterFrame } from './pack-format.ts';
 import { PACK_KIND } from './pack-format.ts';
+import { PackList } from './pack-list.ts';
 import type { SessionCallbacks } from './pipeline/session-callbacks.ts';
 import { CIPHER_NONE } from './record-cipher.ts';
 
@@ -52,8 +53,7 @@ export class IndexStore {
   readonly #keyring: () => Keyring;
   readonly #following: FollowingRotation;
   readonly #segments = new Map<string, KnownSegment>();
-  readonly #packs: IndexedPack[] = [];
-  readonly #packNumbers = new Map<string, number>();
+  readonly #packs = new PackList();
   #flags = new Uint8Array(new SharedArrayBuffer(1024));
   #table = new ChunkTable({ expected: 0 });
   #refreshing: Promise<void> | undefined;
@@ -87,7 +87,10 @@ export class IndexStore {
   }
   /** The packs that segments name. */
   get packs(): readonly IndexedPack[] {
-    return this.#packs.filter((_pack, number) => !this.isGone(number));
+    const packs: IndexedPack[] = [];
+    for (let number = 0; number < this.#packs.count; number++)
+      if (!this.isGone(number)) packs.push(this.#packs.at(number));
+    return packs;
   }
   /** The table as it is now; rows may still enter it, none ever moves. */
   get table(): ChunkTable {
@@ -95,7 +98,7 @@ export class IndexStore {
   }
   /** How many packs have a number, those included that have gone. */
   get packNumbers(): number {
-    return this.#packs.length;
+    return this.#packs.count;
   }
 
   isGone(number: number): boolean {
@@ -107,9 +110,7 @@ export class IndexStore {
   }
 
   pack(number: number): IndexedPack {
-    const pack = this.#packs[number];
-    if (pack === undefined) throw new RangeError(`No pack has number ${number}.`);
-    return pack;
+    return this.#packs.at(number);
   }
 
   /** What worker threads ask of the index. */
@@ -154,23 +155,23 @@ export class IndexStore {
   isElsewhere(id: Uint8Array, packIds: ReadonlySet<string>): boolean {
     return this.#table.find(
       id,
-      (location) => !this.isGone(location.pack) && !packIds.has(this.pack(location.pack).idHex),
+      (location) => !this.isGone(location.pack) && !packIds.has(this.#packs.idAt(location.pack)),
     );
   }
 
-  /** Calls `visit` with each pack that holds a chunk. */
-  forEachPlace(id: Uint8Array, visit: (pack: IndexedPack) => void): void {
+  /** Calls `visit` with the id of each pack that holds a chunk. */
+  forEachPlace(id: Uint8Array, visit: (packId: string) => void): void {
     this.#table.find(id, (location) => {
-      visit(this.pack(location.pack));
+      visit(this.#packs.idAt(location.pack));
       return false;
     });
   }
 
   /** Marks exactly these packs as unusable for writers, and those that have gone. */
   setUnusable(packIds: ReadonlySet<string>): void {
-    for (const [number, pack] of this.#packs.entries()) {
+    for (const [number, packId] of this.#packs.ids.entries()) {
       const flags = this.#flags[number] as number;
-      const unusable = (flags & PACK_GONE) !== 0 || packIds.has(pack.idHex);
+      const unusable = (flags & PACK_GONE) !== 0 || packIds.has(packId);
       this.#flags[number] = unusable ? flags | PACK_UNUSABLE : flags & ~PACK_UNUSABLE;
     }
   }
@@ -214,7 +215,7 @@ export class IndexStore {
   /** Takes away segments that are not in the storage any more; packs that no other one names are gone with them. */
   unlearn(names: Iterable<string>): void {
     for (const name of names) this.#segments.delete(name);
-    const named = new Uint8Array(this.#packs.length);
+    const named = new Uint8Array(this.#packs.count);
     for (const { packs } of this.#segments.values()) for (const number of packs) named[number] = 1;
     for (let number = 0; number < named.length; number++)
       if (named[number] === 0) this.#flags[number] = (this.#flags[number] as number) | PACK_GONE | PACK_UNUSABLE;
@@ -248,8 +249,7 @@ export class IndexStore {
     const sorted = objects.toSorted((a, b) => b.size - a.size || (a.key < b.key ? -1 : 1));
     const read = { bytes: 0, rows: 0 };
     let bytesLeft = sorted.reduce((sum, { size }) => sum + size, 0);
-    for (let at = 0; at < sorted.length; at += PARALLEL_READS) {
-      const batch = sorted.slice(at, at + PARALLEL_READS);
+    for (const batch of batchesOf(sorted)) {
       const contents = await Promise.all(batch.map(({ key }) => this.#storage.get(key)));
       for (const [index, { key, size }] of batch.entries()) {
         const segment = decodeIndexSegment(this.#keyring(), key, contents[index] as Buffer);
@@ -281,30 +281,45 @@ export class IndexStore {
   }
 
   #numberOf(pack: IndexedPack): number {
-    const known = this.#packNumbers.get(pack.idHex);
+    const known = this.#packs.numberOf(pack.idHex);
     if (known !== undefined) {
       // A segment that was taken for lost may come back by a rebuild; whether writers may rely on it, collectors' decisions say.
       this.#flags[known] = (this.#flags[known] as number) & ~PACK_GONE;
       return known;
     }
-    const number = this.#packs.length;
+    const number = this.#packs.add(pack);
     if (number >= this.#flags.length) {
       const larger = new Uint8Array(new SharedArrayBuffer(this.#flags.length * 2));
       larger.set(this.#flags);
       this.#flags = larger;
     }
     this.#flags[number] = pack.header[6] === CIPHER_NONE ? PACK_PLAIN : 0;
-    this.#packs.push(pack);
-    this.#packNumbers.set(pack.idHex, number);
     return number;
   }
 }
 
+/** Segments that are read at once: many small ones, or about one of the largest. */
 const PARALLEL_READS = 8;
+const PARALLEL_BYTES = 16 * 1024 * 1024;
 /** Rows that a new table has room for, for each one that is known of: it is to hold little more than what was opened. */
-const ROOM_WHEN_TOLD = 1.03;
+const ROOM_WHEN_TOLD = 1.02;
 const ROOM_WHEN_GROWING = 1.25;
 const MOST_LISTINGS = 10;
+
+function* batchesOf(objects: readonly StoredObject[]): Generator<StoredObject[]> {
+  let batch: StoredObject[] = [];
+  let bytes = 0;
+  for (const object of objects) {
+    if (batch.length === PARALLEL_READS || (batch.length > 0 && bytes + object.size > PARALLEL_BYTES)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(object);
+    bytes += object.size;
+  }
+  if (batch.length > 0) yield batch;
+}
 
 /** Whether a pack holds pages of trees and lists rather than content. */
 export function holdsMetadata(pack: IndexedPack): boolean {

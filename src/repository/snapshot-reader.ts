@@ -12,7 +12,7 @@ import { type LocatedChunk, planRanges } from './chunk-planner.ts';
 import type { ChunkReader } from './chunk-reader.ts';
 import { contentSegments, isLoss } from './content-list.ts';
 import { chunkMissing } from './missing-chunk.ts';
-import type { EngineTask, ReadChunks, ReadDespiteDamage } from './pipeline/engine-tasks.ts';
+import type { EngineTask, ReadDespiteDamage, ReadPieces } from './pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from './pipeline/messages.ts';
 import type { PoolSession } from './pipeline/task-pool.ts';
 import { readAhead } from './read-ahead.ts';
@@ -22,8 +22,9 @@ import { decodeTreeIndex, isBelow, pagesHolding, type TreePage } from './tree-in
 
 /** Content up to this length is read without worker threads. */
 const SMALL_CONTENT = 1024 * 1024;
+/** Of chunks, where memory is short; bytes. */
+const SLICE = 128 * 1024;
 const ZEROS = new Uint8Array(65_536);
-const COPY_BYTES = 128 * 1024;
 
 export class EngineSnapshotReader implements SnapshotReader {
   readonly record: SnapshotRecord;
@@ -31,6 +32,8 @@ export class EngineSnapshotReader implements SnapshotReader {
   readonly #chunks: ChunkReader;
   #session: PoolSession | undefined;
   #index: Promise<readonly TreePage[]> | undefined;
+  /** Ends of readings that go on, or that somebody forgot to end. */
+  readonly #readings = new Set<() => void>();
   #refreshed = false;
 
   constructor(parts: RepositoryParts, record: SnapshotRecord) {
@@ -113,6 +116,7 @@ export class EngineSnapshotReader implements SnapshotReader {
   }
 
   async close(): Promise<void> {
+    for (const end of this.#readings) end();
     const session = this.#session;
     this.#session = undefined;
     await session?.close(false);
@@ -143,23 +147,35 @@ export class EngineSnapshotReader implements SnapshotReader {
 
   /** Pieces of a content in order, holes and unwanted parts included but not read. */
   async *#pieces(content: Content, from: number, until: number, despiteDamage: boolean): AsyncGenerator<Piece> {
-    let ahead: Promise<Piece[]> | undefined;
-    readAhead.begin();
+    const windows = this.#windows(content, from, until, despiteDamage);
+    const begun: { bytes: number; pieces: Promise<Piece[]> }[] = [];
+    let bytesBegun = 0;
+    const end = readAhead.begin();
+    this.#readings.add(end);
     try {
-      for await (const window of this.#windows(content, from, until, despiteDamage)) {
-        if (ahead !== undefined && !readAhead.isAhead) {
-          yield* await ahead;
-          ahead = undefined;
+      for (let isEnd = false; ; ) {
+        while (!isEnd && (begun.length === 0 || bytesBegun + readAhead.windowBytes <= readAhead.share)) {
+          const { value: window } = await windows.next();
+          if (window === undefined) {
+            isEnd = true;
+            break;
+          }
+          const bytes = wantedBytes(window);
+          const pieces = this.#readWindow(window, despiteDamage);
+          // It is awaited turns later; until then an error must not count as unhandled.
+          pieces.catch(() => undefined);
+          begun.push({ bytes, pieces });
+          bytesBegun += bytes;
         }
-        const current = this.#readWindow(window, despiteDamage);
-        // It is awaited one turn later; until then an error must not count as unhandled.
-        current.catch(() => undefined);
-        if (ahead !== undefined) yield* await ahead;
-        ahead = current;
+        const next = begun.shift();
+        if (next === undefined) return;
+        yield* await next.pieces;
+        bytesBegun -= next.bytes;
+        readAhead.passed(next.bytes);
       }
-      if (ahead !== undefined) yield* await ahead;
     } finally {
-      readAhead.end();
+      end();
+      this.#readings.delete(end);
     }
   }
 
@@ -187,12 +203,12 @@ export class EngineSnapshotReader implements SnapshotReader {
 
   async #readWindow(window: readonly WindowPart[], despiteDamage: boolean): Promise<Piece[]> {
     const wanted = window.flatMap(({ id }, tag) => (id === null ? [] : [{ id, tag }]));
-    const total = window.reduce((sum, part) => sum + (part.id === null ? 0 : part.length), 0);
+    const total = wantedBytes(window);
     const lost = new Map<number, string>();
     let found: Map<number, Uint8Array>;
     try {
       found =
-        total <= SMALL_CONTENT && total < readAhead.windowBytes && this.#session === undefined
+        total <= SMALL_CONTENT && this.#session === undefined
           ? await this.#readHere(wanted)
           : await this.#readInThreads(wanted);
     } catch (error) {
@@ -201,7 +217,6 @@ export class EngineSnapshotReader implements SnapshotReader {
       const [first] = [...lost.keys()].sort((a, b) => a - b);
       if (first !== undefined && !despiteDamage) throw rangeLost(error, window[first] as WindowPart);
     }
-    readAhead.passed(total);
     return window.map((part, tag) => {
       const { id, length, isMissing } = part;
       if (isMissing) return new Piece(length, undefined, 'a part of it was lost before');
@@ -237,11 +252,9 @@ export class EngineSnapshotReader implements SnapshotReader {
     const found = new Map<number, Uint8Array>();
     const session = this.#open();
     const results = await Promise.all(
-      (await this.plan(wanted)).map((range) => session.run(ENGINE_MODULE, {}, { kind: 'read-chunks', range })),
+      (await this.plan(wanted)).map((range) => session.run(ENGINE_MODULE, {}, { kind: 'read-pieces', range })),
     );
-    for (const { bytes, tags, ends } of results as ReadChunks[]) {
-      for (const [index, tag] of tags.entries()) found.set(tag, bytes.subarray(ends[index - 1] ?? 0, ends[index]));
-    }
+    for (const { pieces } of results as ReadPieces[]) for (const { tag, bytes } of pieces) found.set(tag, bytes);
     return found;
   }
 
@@ -271,6 +284,10 @@ interface WindowPart {
   isMissing: boolean;
 }
 
+function wantedBytes(window: readonly WindowPart[]): number {
+  return window.reduce((sum, { id, length }) => sum + (id === null ? 0 : length), 0);
+}
+
 function rangeLost(error: HoldfastError, { offset, length }: WindowPart): HoldfastError {
   const message = `Bytes ${offset} to ${offset + length - 1} cannot be read: ${error.message}`;
   return new HoldfastError('damaged', error.code, message, {
@@ -286,28 +303,26 @@ class Piece {
   readonly lostBecause: string | undefined;
   #bytes: Uint8Array | undefined;
 
-  /** @param bytes nobody else's */
   constructor(length: number, bytes: Uint8Array | undefined, lostBecause?: string) {
     this.length = length;
     this.lostBecause = lostBecause;
     this.#bytes = bytes;
   }
 
-  /** May be called once. */
+  /** Gives what is wanted of it, once. */
   *bytes(begin: number, end: number): Generator<Uint8Array> {
-    if (this.#bytes !== undefined && !readAhead.isAhead) yield* this.#copied(this.#bytes, begin, end);
-    else if (this.#bytes !== undefined) yield this.#bytes.subarray(begin, end);
+    const bytes = this.#bytes;
+    if (bytes !== undefined && !readAhead.isCrowded) yield bytes.subarray(begin, end);
+    else if (bytes !== undefined) yield* this.#inSlices(begin, end);
     else for (let at = begin; at < end; at += ZEROS.length) yield ZEROS.subarray(0, Math.min(ZEROS.length, end - at));
   }
 
-  /**
-   * Each step on the way holds what it gave last while it waits for more. In a crowd that would be a chunk for each reader that waits for
-   * a thread; so they get small copies, and the chunk's memory is given back at once.
-   */
-  *#copied(bytes: Uint8Array, begin: number, end: number): Generator<Uint8Array> {
-    for (let at = begin; at < end; at += COPY_BYTES) yield bytes.slice(at, Math.min(at + COPY_BYTES, end));
-    this.#bytes = undefined;
-    const { buffer } = bytes;
-    if (buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength) buffer.transfer(0);
+  /** Whoever takes pieces holds one or two of them; of fifty readers that would be a hundred whole chunks. */
+  *#inSlices(begin: number, end: number): Generator<Uint8Array> {
+    for (let at = begin; at < end; at += SLICE) {
+      const slice = this.#bytes?.slice(at, Math.min(at + SLICE, end));
+      if (at + SLICE >= end) this.#bytes = undefined;
+      if (slice !== undefined) yield slice;
+    }
   }
 }

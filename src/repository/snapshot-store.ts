@@ -61,6 +61,9 @@ const backupSchema = z.object({
   createdAt: z.string(),
   completedAt: z.string(),
   expiresAt: z.string().optional(),
+  external: z
+    .object({ id: z.string(), createdAt: z.string(), adoptedAt: z.string(), content: z.string().optional() })
+    .optional(),
   log: z
     .object({
       from: z.string(),

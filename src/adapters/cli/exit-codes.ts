@@ -5,9 +5,12 @@ export const ExitCode = {
   success: 0,
   failure: 1,
   usage: 2,
-  /** A backup was made, but something could not be read. */
+  /** A backup was made, but something could not be read; or a download was cut off. */
   partial: 3,
   damageFound: 4,
+  /** By a server, as somebody who is not known or may not have it. */
+  refused: 5,
+  notFound: 6,
   noRepository: 10,
   locked: 11,
   wrongKey: 12,

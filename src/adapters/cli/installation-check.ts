@@ -136,15 +136,15 @@ async function keyFile(path: string, isDefault: boolean): Promise<Finding> {
 
 async function* repositories(session: CommandSession, configuration: Configuration): AsyncIterable<Finding> {
   const check = 'repository';
-  for (const { id } of configuration.repositories) {
-    const { exists, location } = await session.composition.inspectRepository(configuration, id);
-    if (exists) continue;
-    const advice = 'Mount it, correct its place in the configuration, or let "holdfast serve" make it.';
-    yield { check, state: 'warn', message: `nothing at ${location} yet`, advice };
-    return;
-  }
   let application: Application;
   try {
+    for (const { id } of configuration.repositories) {
+      const { exists, location } = await session.composition.inspectRepository(configuration, id, { tryWriting: true });
+      if (exists) continue;
+      const advice = 'Mount it, correct its place in the configuration, or let "holdfast serve" make it.';
+      yield { check, state: 'warn', message: `nothing at ${location} yet`, advice };
+      return;
+    }
     application = await session.application(configuration);
   } catch (error) {
     const code = error instanceof HoldfastError ? error.code : 'internal';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Writable } from 'node:stream';
+import { addAbortSignal, Writable } from 'node:stream';
 import type { Command } from 'commander';
 import type { KeyConfiguration } from '../../core/configuration.ts';
 import { usageError } from './exit-codes.ts';
@@ -57,6 +57,47 @@ export function namedKey(options: KeyOptions): KeyConfiguration | undefined {
   throw usageError('passphrase-missing', `There is no passphrase file ${path}.`);
 }
 
+/**
+ * A new password: from what `reference` names, from the first line of standard input, or asked for twice on the terminal.
+ *
+ * @param reference `env:NAME` or `file:/path`, from an option; a password itself would be read by other users among the arguments
+ * @param resolve reads what a reference names
+ */
+export async function newPassword(
+  reference: string | undefined,
+  resolve: (reference: string) => Promise<string>,
+  signal: AbortSignal,
+): Promise<string> {
+  if (reference !== undefined) {
+    if (/^(env|file):./.test(reference)) return resolve(reference);
+    throw usageError(
+      'password-in-arguments',
+      'Other users can read arguments, so no password is taken from there. Write --password-from env:NAME or --password-from file:/path, or enter it when asked. Whatever was written here should be used for nothing now.',
+    );
+  }
+  if (!process.stdin.isTTY) return firstLineOfInput(signal);
+  const password = await askHidden('New password: ', signal);
+  if (password === '') throw usageError('password-empty', 'The password is empty. Nothing was changed.');
+  if (password === (await askHidden('Once more: ', signal))) return password;
+  throw usageError('password-differs', 'The two passwords differ. Nothing was changed.');
+}
+
+const LONGEST_LINE = 4096;
+
+async function firstLineOfInput(signal: AbortSignal): Promise<string> {
+  let text = '';
+  for await (const piece of addAbortSignal(signal, process.stdin.setEncoding('utf8'))) {
+    text += piece;
+    if (text.includes('\n') || text.length > LONGEST_LINE) break;
+  }
+  const [line = ''] = text.split(/\r?\n/, 1);
+  if (line !== '') return line;
+  throw usageError(
+    'password-missing',
+    'A password is needed: on the first line of standard input, by --password-from, or entered on a terminal.',
+  );
+}
+
 const ENTERED = 'HOLDFAST_ENTERED_PASSPHRASE';
 
 async function enteredPassphrase(prompt: { question: string; twice: boolean; signal: AbortSignal }): Promise<string> {
@@ -75,7 +116,7 @@ async function enteredPassphrase(prompt: { question: string; twice: boolean; sig
 }
 
 /** Asks on the terminal without showing what is typed: readline edits the line, but its output goes nowhere. */
-function askHidden(question: string, signal: AbortSignal): Promise<string> {
+export function askHidden(question: string, signal: AbortSignal): Promise<string> {
   process.stderr.write(question);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });

@@ -16,15 +16,17 @@ export function keepAuditTrail(server: HttpServer, application: Application, now
   let minuteBegan = 0;
 
   server.addHook('onSend', async (request, reply) => {
-    const outcome = outcomeOf(reply.statusCode);
+    const failedToSignIn = !request.isKnown && request.shownName !== undefined;
+    const outcome = failedToSignIn ? 'denied' : outcomeOf(reply.statusCode);
     const { audit } = request.routeOptions.config;
     if (audit === undefined && outcome !== 'denied') return;
-    if (reply.statusCode === 401) {
+    if (failedToSignIn || reply.statusCode === 401) {
       if (now() - minuteBegan > 60_000) {
         minuteBegan = now();
         strangers = 0;
       }
       if (++strangers > STRANGERS_PER_MINUTE) return;
+      logFailedSignIn(request, reply);
     }
     await record(application, request, reply, outcome);
   });
@@ -63,13 +65,25 @@ async function record(
       actor: request.principal.name,
       action,
       outcome,
-      details: { status: reply.statusCode, requestId: request.id, ...request.auditDetails },
+      details: { status: reply.statusCode, requestId: request.id, ...callerOf(request), ...request.auditDetails },
       ...(subject === undefined ? {} : { subject }),
       address: request.ip,
     });
   } catch (error) {
     request.log.error({ err: error, requestId: request.id, action }, 'a call could not be recorded in the audit log');
   }
+}
+
+/** How the caller is known; of one who is not, the name that was shown. */
+function callerOf({ principal, isKnown, shownName }: FastifyRequest): Record<string, unknown> {
+  if (!isKnown) return shownName === undefined ? {} : { shownName };
+  return principal.method === undefined ? {} : { method: principal.method };
+}
+
+function logFailedSignIn(request: FastifyRequest, reply: FastifyReply): void {
+  const { shownName, id: requestId, ip: address } = request;
+  if (shownName === undefined) return;
+  request.log.warn({ shownName, address, requestId, status: reply.statusCode }, 'somebody could not sign in');
 }
 
 function outcomeOf(status: number): 'success' | 'failure' | 'denied' {

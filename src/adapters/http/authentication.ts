@@ -1,15 +1,19 @@
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import type { Principal, Role } from '../../core/access.ts';
+import type { Principal } from '../../core/access.ts';
 import type { Application } from '../../core/application.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import { guardAgainstStrangers } from './browser-guard.ts';
+import type { Credentials } from '../../core/ports/identity-provider.ts';
+import { includesRole, scopedTo } from '../../core/role-scope.ts';
+import { isWrittenName, looksLikeToken } from '../../core/user-name.ts';
+import { guardAgainstOtherSites, guardAgainstStrangers } from './browser-guard.ts';
+import { CHALLENGES, REPEATED_CHALLENGES } from './challenges.ts';
+import { credentialsOf } from './credentials.ts';
 import { requireUnconfined } from './grants.ts';
 import type { HttpServer, RouteRules } from './http-server.ts';
-
-const ROLES: readonly Role[] = ['viewer', 'developer', 'operator', 'admin'];
+import type { TrustedProxy } from './trusted-proxy.ts';
 
 /** Who calls while no credentials exist: a program of this machine. */
-const LOCAL_PRINCIPAL: Principal = { name: 'local', role: 'admin' };
+const LOCAL_PRINCIPAL: Principal = { name: 'local', role: 'admin', method: 'local' };
 
 /** Who calls an open route without credentials. */
 const UNKNOWN_PRINCIPAL: Principal = { name: 'anonymous', role: 'viewer', resources: [] };
@@ -18,31 +22,40 @@ const UNKNOWN_PRINCIPAL: Principal = { name: 'anonymous', role: 'viewer', resour
  * The door: establishes who calls before anything of the body is read, and refuses those whose role or grants do not do.
  * Refuses to start with a route that does not say who may call it.
  */
-export function guardDoor(server: HttpServer, application: Application, allowedHosts: readonly string[]): void {
+export function guardDoor(
+  server: HttpServer,
+  application: Application,
+  options: { allowedHosts: readonly string[]; proxy: TrustedProxy },
+): void {
   requireRulesOnEveryRoute(server);
   server.decorateRequest('principal', null as unknown as Principal);
   server.decorateRequest('isKnown', false);
+  server.decorateRequest('shownName', undefined);
+  let saidUnknownProxy = false;
   server.addHook('onRequest', async (request, reply) => {
     request.principal = UNKNOWN_PRINCIPAL;
+    if (!saidUnknownProxy && isForwardedByUnknown(request, options.proxy)) {
+      saidUnknownProxy = true;
+      const address = request.socket.remoteAddress;
+      request.log.warn(
+        { address },
+        'a proxy that is not among identity.proxy.addresses passes requests on: all its callers count as one, and one who guesses passwords shuts out all',
+      );
+    }
     const { config } = request.routeOptions;
     const isOpenRoute = request.is404 || config.role === 'anyone';
     if (await application.access.credentialsExist()) {
-      await authenticate(request, reply, application, isOpenRoute);
+      await authenticate(request, reply, application, isOpenRoute, options.proxy);
     } else {
       guardAgainstStrangers(
         { method: request.method, headers: request.headers, address: request.socket.remoteAddress, isOpenRoute },
-        allowedHosts,
+        options.allowedHosts,
       );
       request.principal = LOCAL_PRINCIPAL;
       request.isKnown = true;
     }
-    if (!isOpenRoute) requireRole(request.principal, config);
+    if (!isOpenRoute) requireRole(request, config);
   });
-}
-
-/** True where `role` may do all that `needed` may. */
-export function includesRole(role: Role, needed: Role): boolean {
-  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
 }
 
 async function authenticate(
@@ -50,45 +63,79 @@ async function authenticate(
   reply: FastifyReply,
   application: Application,
   isOpenRoute: boolean,
+  proxy: TrustedProxy,
 ): Promise<void> {
-  const token = bearerToken(request.headers.authorization);
-  const principal = token === undefined ? undefined : await application.access.authenticate(token);
-  if (principal !== undefined) {
+  const { authorization } = request.headers;
+  for (const credentials of [proxy.callerOf(request), credentialsOf(authorization)]) {
+    if (credentials === undefined) continue;
+    noteShownName(request, credentials);
+    const principal = await identified(application, credentials, request, reply, isOpenRoute);
+    if (principal === undefined) continue;
+    // A browser adds a password or a proxy's cookie by itself, to what other sites make it send as well.
+    if (credentials.kind !== 'bearer') guardAgainstOtherSites(request);
     request.principal = principal;
     request.isKnown = true;
     return;
   }
   if (isOpenRoute) return;
-  if (request.headers.authorization === undefined) {
+  reply.header('www-authenticate', authorization === undefined ? CHALLENGES : REPEATED_CHALLENGES);
+  if (authorization === undefined) {
     throw new HoldfastError(
       'unauthenticated',
       'credentials-missing',
-      'This needs credentials. Send the header: Authorization: Bearer hf_… (holdfast token create makes a token).',
+      'This needs credentials: a name and a password (curl -u NAME), or a token (Authorization: Bearer hf_…). "holdfast user add" and "holdfast token create" make them.',
     );
   }
-  reply.header('www-authenticate', 'Bearer realm="holdfast", error="invalid_token"');
   throw new HoldfastError(
     'unauthenticated',
     'credentials-invalid',
-    'These credentials are unknown, expired or revoked. Send the header: Authorization: Bearer hf_… with a token that holdfast token list shows as valid.',
+    'These credentials are unknown, wrong, expired or revoked. Send a name and its password (curl -u NAME), or a token that "holdfast token list" shows as valid (Authorization: Bearer hf_…).',
   );
 }
 
-function requireRole(principal: Principal, config: RouteRules): void {
+async function identified(
+  application: Application,
+  credentials: Credentials,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  isOpenRoute: boolean,
+): Promise<Principal | undefined> {
+  try {
+    return await application.access.identify(credentials, request.ip);
+  } catch (error) {
+    // Whoever looks at the health of the service learns it though the directory is down.
+    if (error instanceof HoldfastError && isOpenRoute) return undefined;
+    if (error instanceof HoldfastError && typeof error.details.retryAfterSeconds === 'number') {
+      reply.header('retry-after', error.details.retryAfterSeconds);
+    }
+    throw error;
+  }
+}
+
+/** For the audit log; never what may be a secret in the wrong place. */
+function noteShownName(request: FastifyRequest, credentials: Credentials): void {
+  if (credentials.kind === 'bearer') return;
+  const { name } = credentials;
+  request.shownName = isWrittenName(name) && !looksLikeToken(name) ? name.slice(0, 64) : '(unusable)';
+}
+
+function isForwardedByUnknown({ headers, socket }: FastifyRequest, proxy: TrustedProxy): boolean {
+  return headers['x-forwarded-for'] !== undefined && !proxy.includes(socket.remoteAddress);
+}
+
+function requireRole(request: FastifyRequest, config: RouteRules): void {
   if (config.role === undefined || config.role === 'anyone') return;
+  const { principal } = request;
   if (!includesRole(principal.role, config.role)) {
     throw new HoldfastError(
       'denied',
       'role-insufficient',
-      `This needs the role ${config.role}, and ${principal.name} has the role ${principal.role}. Use a token of a higher role.`,
+      `This needs the role ${config.role}, and ${principal.name} has the role ${principal.role}. Use credentials of a higher role.`,
       { details: { role: principal.role, requiredRole: config.role } },
     );
   }
-  if (config.unconfined === true) requireUnconfined(principal, 'this');
-}
-
-function bearerToken(authorization: string | undefined): string | undefined {
-  return /^Bearer +([\x21-\x7e]{1,512})$/i.exec(authorization ?? '')?.[1];
+  request.principal = scopedTo(principal, config.role);
+  if (config.unconfined === true) requireUnconfined(request.principal, 'this');
 }
 
 function requireRulesOnEveryRoute(server: HttpServer): void {

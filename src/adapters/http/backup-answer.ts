@@ -29,6 +29,7 @@ export function backupAnswer(backup: Backup) {
     service: backup.service,
     contentKind: backup.contentKind,
     log: backup.log,
+    external: backup.external,
     held: backup.held,
     repositoryId: backup.repositoryId,
   };

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import { HoldfastError } from '../../core/errors.ts';
 
 /** What the guard looks at in a request. */
@@ -33,6 +34,29 @@ export function guardAgainstStrangers(request: GuardedRequest, allowedHosts: rea
   requireSameSite(request);
 }
 
+/**
+ * Browsers add passwords and the cookies of a proxy by themselves, to requests that pages of other sites cause as well. Following a link
+ * from elsewhere is allowed: the page that holds it reads nothing.
+ *
+ * @throws HoldfastError `cross-site-request` (denied)
+ */
+export function guardAgainstOtherSites(request: Pick<FastifyRequest, 'method' | 'headers' | 'host'>): void {
+  const { method, headers, host } = request;
+  if ((method === 'GET' || method === 'HEAD') && headers['sec-fetch-mode'] === 'navigate') return;
+  const site = headers['sec-fetch-site'];
+  // A proxy may have changed `Host`, so the origin counts only where the browser says nothing better.
+  const isForeign =
+    site === undefined
+      ? headers.origin !== undefined && hostOfOrigin(headers.origin) !== host.toLowerCase()
+      : site === 'cross-site' || site === 'same-site';
+  if (!isForeign) return;
+  throw new HoldfastError(
+    'denied',
+    'cross-site-request',
+    'A page of another site caused this request, and the browser added the credentials by itself. Programs send them as a token: Authorization: Bearer hf_….',
+  );
+}
+
 /** 127.0.0.0/8, ::1 and their IPv4-mapped forms. */
 export function isLoopbackAddress(address: string | undefined): boolean {
   if (address === undefined) return false;
@@ -51,7 +75,7 @@ function requireAllowedHost(host: string | undefined, allowedHosts: readonly str
   throw new HoldfastError(
     'denied',
     'host-not-allowed',
-    `The header Host names ${name ?? 'nothing'}, which is not this service's name. Call it as localhost or 127.0.0.1, list the name under server.allowedHosts, or create credentials with: holdfast token create`,
+    `The header Host names ${name ?? 'nothing'}, which is not this service's name. Call it as localhost or 127.0.0.1, list the name under server.allowedHosts, or create credentials with: holdfast user add, or holdfast token create`,
   );
 }
 
@@ -67,7 +91,11 @@ function requireSameSite(request: GuardedRequest): void {
 }
 
 function denied(code: string, what: string): HoldfastError {
-  return new HoldfastError('denied', code, `${what} To allow it, create credentials with: holdfast token create`);
+  return new HoldfastError(
+    'denied',
+    code,
+    `${what} To allow it, create credentials with: holdfast user add, or holdfast token create`,
+  );
 }
 
 /** The name in a `Host` header without its port, or undefined where the header is missing or malformed. */

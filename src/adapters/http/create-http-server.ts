@@ -15,6 +15,7 @@ import { readJsonBodies } from './json-body.ts';
 import { sendProblem } from './problem.ts';
 import { limitRequestRate } from './request-rate.ts';
 import { validateByZod } from './request-validation.ts';
+import { adoptionRoutes } from './routes/adoptions.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { backupContentRoutes } from './routes/backup-content.ts';
 import { backupCreationRoutes } from './routes/backup-creation.ts';
@@ -24,6 +25,7 @@ import { downloadRoutes } from './routes/download.ts';
 import { drillRoutes } from './routes/drills.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { ownIdentityRoutes } from './routes/own-identity.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { repositoryRoutes } from './routes/repositories.ts';
 import { resourceLogRoutes } from './routes/resource-logs.ts';
@@ -35,7 +37,9 @@ import { serviceInformationRoutes } from './routes/service-information.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { uploadRoutes } from './routes/uploads.ts';
+import { userRoutes } from './routes/users.ts';
 import { limitTransfers } from './transfer-places.ts';
+import { TrustedProxy } from './trusted-proxy.ts';
 import { answerUnknownRoutes } from './unknown-routes.ts';
 
 const HEADERS_TIMEOUT_MILLISECONDS = 30_000;
@@ -51,7 +55,8 @@ export async function createHttpServer(options: {
   logger: FastifyBaseLogger;
 }): Promise<FastifyInstance> {
   const { application, configuration, logger } = options;
-  const server = newServer(configuration, logger);
+  const proxy = new TrustedProxy(configuration.identity?.proxy);
+  const server = newServer(configuration, logger, proxy);
   const shutdown = new AbortController();
   const context: HttpContext = {
     application,
@@ -62,7 +67,7 @@ export async function createHttpServer(options: {
   endConnectionsAtShutdown(server, shutdown);
 
   await collectDocumentation(server, application.version);
-  addDoor(server, context);
+  addDoor(server, context, proxy);
   await addRoutes(server, context);
   await server.ready();
   return server as unknown as FastifyInstance;
@@ -79,10 +84,12 @@ function endConnectionsAtShutdown(server: HttpServer, shutdown: AbortController)
   });
 }
 
-function newServer(configuration: Configuration, logger: FastifyBaseLogger): HttpServer {
+function newServer(configuration: Configuration, logger: FastifyBaseLogger, proxy: TrustedProxy): HttpServer {
   return fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
+    // `request.ip` is then the right-most address that is none of the proxies'.
+    trustProxy: proxy.includes,
     bodyLimit: configuration.server.bodyLimitBytes,
     // A whole request may take as long as an upload takes; who sends nothing for a minute is given up by `receivedBytes`.
     requestTimeout: 0,
@@ -96,7 +103,7 @@ function newServer(configuration: Configuration, logger: FastifyBaseLogger): Htt
 }
 
 /** All that happens to a request before its route sees it, in this order, and what is done with errors. */
-function addDoor(server: HttpServer, { application, configuration, metrics }: HttpContext): void {
+function addDoor(server: HttpServer, { application, configuration, metrics }: HttpContext, proxy: TrustedProxy): void {
   server.setValidatorCompiler(validateByZod);
   server.setSerializerCompiler(() => (value) => JSON.stringify(value));
   server.setErrorHandler(sendProblem);
@@ -105,7 +112,7 @@ function addDoor(server: HttpServer, { application, configuration, metrics }: Ht
     reply.headers({ 'x-request-id': request.id, ...HEADERS_OF_ANSWERS });
   });
   limitRequestRate(server, configuration.server.requestsPerMinute);
-  guardDoor(server, application, configuration.server.allowedHosts);
+  guardDoor(server, application, { allowedHosts: configuration.server.allowedHosts, proxy });
   limitTransfers(server, configuration.server.maxConcurrentTransfers);
   honourIdempotencyKeys(server, application);
   keepAuditTrail(server, application);
@@ -125,6 +132,7 @@ async function addRoutes(server: HttpServer, context: HttpContext): Promise<void
   snapshotRoutes(server, context);
   resourceRoutes(server, context);
   resourceTestRoutes(server, context);
+  adoptionRoutes(server, context);
   operationRoutes(server, context);
   policyRoutes(server, context);
   scheduleRoutes(server, context);
@@ -132,6 +140,8 @@ async function addRoutes(server: HttpServer, context: HttpContext): Promise<void
   copyRoutes(server, context);
   resourceLogRoutes(server, context);
   tokenRoutes(server, context);
+  userRoutes(server, context);
+  ownIdentityRoutes(server, context);
   auditRoutes(server, context);
   metricsRoutes(server, context);
   await documentationRoutes(server);

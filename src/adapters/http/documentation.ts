@@ -20,7 +20,8 @@ const TAGS = [
   { name: 'Schedules', description: 'Backups that start by themselves.' },
   { name: 'Repositories', description: 'Where the bytes rest.' },
   { name: 'Copies', description: 'Where they rest a second and a third time.' },
-  { name: 'Tokens', description: 'Credentials.' },
+  { name: 'Tokens', description: 'Credentials of programs.' },
+  { name: 'Users', description: 'Credentials of people.' },
   { name: 'Audit', description: 'Who did what.' },
   { name: 'Service', description: 'The service itself.' },
 ];
@@ -44,7 +45,12 @@ export async function collectDocumentation(server: HttpServer, version: string):
             type: 'http',
             scheme: 'bearer',
             description:
-              'A token that `holdfast token create` made. Not needed while no token exists: then only programs of this machine may call.',
+              'A token that `holdfast token create` made, or an access token of the configured issuer. Not needed while no credentials exist: then only programs of this machine may call.',
+          },
+          password: {
+            type: 'http',
+            scheme: 'basic',
+            description: 'Name and password of a user, here or in the directory; or any name and a token.',
           },
         },
       },
@@ -108,7 +114,7 @@ function withRules(schema: object, { role, idempotent }: RouteRules): Record<str
   described.response = { ...Object.fromEntries(answersByStatus), default: PROBLEM_ANSWER };
   described.operationId = operationId(String(described.summary ?? ''));
   if (idempotent === true) described.headers = IDEMPOTENCY_HEADERS;
-  described.security = role === 'anyone' ? [] : [{ bearerToken: [] }];
+  described.security = role === 'anyone' ? [] : [{ bearerToken: [] }, { password: [] }];
   if (role !== 'anyone')
     described.description = `${String(described.description ?? '')}\n\nNeeds the role \`${role}\`.`;
   return described;

@@ -2,6 +2,7 @@ import type { Principal } from '../../core/access.ts';
 import type { Application } from '../../core/application.ts';
 import type { Backup } from '../../core/backup.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import type { Grant } from '../../core/grant.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { Resource } from '../../core/resource.ts';
 import type { Schedule } from '../../core/schedule.ts';
@@ -21,6 +22,26 @@ export function requireGrant(principal: Principal, resourceId: string): void {
     'denied',
     'resource-not-granted',
     `The credentials of ${principal.name} are confined to some resources and ${resourceId} is not among them. Use other credentials or another resource.`,
+    { details: { resourceId } },
+  );
+}
+
+/**
+ * For routes that give the data of any backup as it is: whoever may download less than that must not get around it here.
+ * @throws HoldfastError `content-not-granted` (denied)
+ */
+export function requireContentGrant({ name, grants }: Principal, resourceId: string): void {
+  const isWhole = (grant: Grant) =>
+    grant.variants.includes('raw') &&
+    grant.latestOnly !== true &&
+    grant.maxAgeDays === undefined &&
+    Object.values(grant.limits ?? {}).every((limit) => limit === undefined) &&
+    mayUse({ name, role: 'viewer', resources: grant.resources }, resourceId);
+  if (grants === undefined || grants.some(isWhole)) return;
+  throw new HoldfastError(
+    'denied',
+    'content-not-granted',
+    `What ${name} may have of ${resourceId} is limited, and this gives any backup as it is. GET /download gives what is granted.`,
     { details: { resourceId } },
   );
 }

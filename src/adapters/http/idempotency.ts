@@ -53,12 +53,19 @@ function storedKey(request: FastifyRequest, header: string | string[]): string {
       'Idempotency-Key must be 1 to 255 visible ASCII characters; a random UUID does well.',
     );
   }
-  return createHash('sha256').update(`${request.principal.name}\n${header}`).digest('hex');
+  return createHash('sha256')
+    .update(`${callerOf(request)}\n${header}`)
+    .digest('hex');
+}
+
+/** Two callers of one name may be known in different ways. */
+function callerOf({ principal }: FastifyRequest): string {
+  return `${principal.method ?? ''} ${principal.name}`;
 }
 
 function fingerprintOf(request: FastifyRequest): string {
   return createHash('sha256')
-    .update(`${request.principal.name}\n${request.method} ${request.url}\n`)
+    .update(`${callerOf(request)}\n${request.method} ${request.url}\n`)
     .update(request.bodyBytes ?? '')
     .digest('hex');
 }

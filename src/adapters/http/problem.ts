@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorKind, HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import { CHALLENGES } from './challenges.ts';
 
 /** An error answer by RFC 9457, `application/problem+json`. Further members are the error's details. */
 export interface Problem {
@@ -92,7 +93,7 @@ export function preparedProblem(error: unknown, request: FastifyRequest, reply: 
   const retrySeconds = typeof retryAfterSeconds === 'number' ? retryAfterSeconds : SECONDS_TO_RETRY[problem.status];
   if (retrySeconds !== undefined && !reply.hasHeader('retry-after')) reply.header('retry-after', retrySeconds);
   if (problem.status === 401 && !reply.hasHeader('www-authenticate')) {
-    reply.header('www-authenticate', 'Bearer realm="holdfast"');
+    reply.header('www-authenticate', CHALLENGES);
   }
   // The rest of a body that nobody will read must not be taken for the next request.
   if (hasBody(request) && request.raw.complete === false) reply.header('connection', 'close');

@@ -21,7 +21,7 @@ export interface RunningServer {
 /**
  * Listens as configured. The log goes to standard error.
  *
- * @throws HoldfastError `credentials-required` (denied) for a host other than loopback while no token exists;
+ * @throws HoldfastError `credentials-required` (denied) for a host other than loopback while no credentials exist;
  * `address-in-use`, `address-not-available` (unavailable)
  */
 export async function serve(
@@ -64,7 +64,7 @@ function credentialsRequired(host: string): HoldfastError {
   return new HoldfastError(
     'denied',
     'credentials-required',
-    `Holdfast does not listen on ${host} while no credentials exist, because everybody who reaches it would be its admin. Create a token first: holdfast token create NAME --role admin. Or listen on 127.0.0.1.`,
+    `Holdfast does not listen on ${host} while no credentials exist, because everybody who reaches it would be its admin. Create some first: holdfast user add NAME --role admin, or holdfast token create NAME --role admin. Or listen on 127.0.0.1.`,
     { details: { host } },
   );
 }

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { Kysely, SqliteDialect } from 'kysely';
-import type { ApiToken } from '../../core/access.ts';
+import type { ApiToken, LocalUser } from '../../core/access.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { Catalogue } from '../../core/ports/catalogue.ts';
 import type { Schedule } from '../../core/schedule.ts';
@@ -58,6 +58,7 @@ function tablesOf(database: Kysely<CatalogueSchema>, exclusively: Exclusively): 
     policies: createDocumentTable<Policy>(database, 'policies'),
     schedules: createDocumentTable<Schedule>(database, 'schedules'),
     tokens: createDocumentTable<ApiToken>(database, 'tokens'),
+    users: createDocumentTable<LocalUser>(database, 'users'),
     drills: createDrillTable(database),
     downloadUsage: createDownloadUsageTable(database),
     audit: createAuditTable(database, exclusively),

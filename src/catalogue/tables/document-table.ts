@@ -3,7 +3,7 @@ import type { DocumentTable } from '../../core/ports/catalogue.ts';
 import { fromText, toText } from '../record-text.ts';
 import type { CatalogueSchema } from '../schema.ts';
 
-/** A small collection (policies, schedules, tokens) kept in the shared `documents` table. */
+/** A small collection (policies, schedules, tokens, users) kept in the shared `documents` table. */
 export function createDocumentTable<Item extends { id: string; createdAt: string }>(
   database: Kysely<CatalogueSchema>,
   collection: string,

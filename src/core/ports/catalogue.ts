@@ -1,4 +1,4 @@
-import type { ApiToken, AuditEvent } from '../access.ts';
+import type { ApiToken, AuditEvent, LocalUser } from '../access.ts';
 import type { Backup, BackupType } from '../backup.ts';
 import type { Drill, DrillStanding, DrillVerdict } from '../drill.ts';
 import type { Operation, OperationKind, OperationStatus } from '../operation.ts';
@@ -17,6 +17,7 @@ export interface Catalogue {
   readonly policies: DocumentTable<Policy>;
   readonly schedules: DocumentTable<Schedule>;
   readonly tokens: DocumentTable<ApiToken>;
+  readonly users: DocumentTable<LocalUser>;
   readonly drills: DrillTable;
   readonly downloadUsage: DownloadUsageTable;
   readonly audit: AuditTable;

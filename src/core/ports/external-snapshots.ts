@@ -14,7 +14,10 @@ export interface ExternalSnapshots {
     snapshot: ExternalSnapshot,
     options: { choice?: DownloadChoice; signal: AbortSignal; warn(message: string): void },
   ): Promise<DownloadMaterial>;
-  /** What downloads of the resource can be, the default one first; the dialect where they are SQL. */
+  /**
+   * What downloads of the resource can be, the default one first; the dialect where they are SQL. Where that is found out by looking
+   * into the newest backup, `list` does it, so this should be asked after it.
+   */
   formats(resource: Resource): { formats: readonly DownloadFormat[]; dialect?: SqlDialect };
 }
 

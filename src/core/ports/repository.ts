@@ -230,7 +230,8 @@ export interface ContentDamage extends MissingRange {
 export interface SnapshotReader {
   readonly record: SnapshotRecord;
   /**
-   * The bytes of a content (default: the root's, for streams), in order; memory stays bounded.
+   * The bytes of a content (default: the root's, for streams), in order; memory stays bounded. A piece is whoever's it was given to:
+   * nothing else writes into it.
    * @param options `onDamage`: give zeros for what is lost, and tell of it here before they come, instead of ending there
    * @throws HoldfastError of kind damaged, naming the range of bytes (`details.offset`, `details.length`)
    */

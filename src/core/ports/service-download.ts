@@ -17,6 +17,8 @@ export interface DownloadChoice {
   tables?: readonly string[];
   /** Only what is at or below these paths, where the content is a tree of files. */
   paths?: readonly string[];
+  /** Which database, where a backup holds several. */
+  database?: string;
 }
 
 export interface DownloadContext {

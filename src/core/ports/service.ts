@@ -6,7 +6,7 @@ import type { ServicePlan } from '../restore-plan.ts';
 import type { SnapshotRoot } from '../snapshot-record.ts';
 import type { ChainLink } from './chain-link.ts';
 import type { ConnectionCheck, ConnectionTestContext } from './connection-check.ts';
-import type { ExternalSnapshots } from './external-snapshots.ts';
+import type { ExternalSnapshot, ExternalSnapshots } from './external-snapshots.ts';
 import type { ContentDamage, SnapshotWriter } from './repository.ts';
 import type { LogReading, ServiceLog } from './resource-log.ts';
 import type { DownloadContext, DownloadFormat, DownloadMaterial, SqlDialect } from './service-download.ts';
@@ -43,6 +43,8 @@ export interface Service {
   readonly mediaType?: string;
   /** What downloads of its backups can be, the default one first; the dialect where they are SQL. Absent: there are none. */
   readonly downloads?: { formats: readonly DownloadFormat[]; dialect?: SqlDialect };
+  /** The same, where it differs from backup to backup; it counts instead of `downloads`, which must be there too. */
+  downloadsOf?(backup: Backup): NonNullable<Service['downloads']>;
   /**
    * A backup's content as its target understands it.
    * @throws HoldfastError `download-choice-invalid` (invalid) for tables or paths that it has not or cannot choose
@@ -71,6 +73,8 @@ export interface BackupContext {
    * services whose every snapshot is complete (files) only the last link counts.
    */
   chain: readonly ChainLink[];
+  /** The backup of another tool that is to be stored; present exactly if the service has `externalSnapshots`. */
+  external?: ExternalSnapshot;
   /** Posted content; present exactly if the service's source is `posted`. */
   input?: AsyncIterable<Uint8Array>;
   writer: SnapshotWriter;
@@ -95,6 +99,8 @@ export interface ServiceBackup {
   readBytes: number;
   sourceBytes: number;
   files?: BackupStatistics['files'];
+  /** What the bytes of an adopted backup are, in the words of the service, for `downloadsOf`. */
+  externalContent?: string;
   serviceData: Readonly<Record<string, unknown>>;
 }
 

@@ -56,6 +56,9 @@ export interface Storage {
   /** The storage's clock, for efficiency and for people; nothing's safety depends on it. */
   serverTime(): Promise<Date>;
 
+  /** Rejects where nothing would be stored now. Default: a pending object that is written to and given up tells. */
+  tryWriting?(): Promise<void>;
+
   close(): Promise<void>;
 }
 

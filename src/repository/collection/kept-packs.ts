@@ -20,8 +20,8 @@ export async function keptPacks(
   const kept = new Set<string>();
   const keep = ({ id }: ReferencedChunk): void => {
     if (parts.index.isElsewhere(id, noPlace)) return;
-    parts.index.forEachPlace(id, (pack) => {
-      if (candidates.has(pack.idHex)) kept.add(pack.idHex);
+    parts.index.forEachPlace(id, (packId) => {
+      if (candidates.has(packId)) kept.add(packId);
     });
   };
   const seenPages = new Set<string>();

@@ -23,6 +23,7 @@ export type EngineTask =
   | { kind: 'store-pages'; bytes: Uint8Array; ends: readonly number[] }
   | { kind: 'copy-chunks'; range: PlannedRange }
   | { kind: 'read-chunks'; range: PlannedRange }
+  | { kind: 'read-pieces'; range: PlannedRange }
   | { kind: 'list-contents'; range: PlannedRange }
   | { kind: 'read-despite-damage'; wanted: readonly { id: Uint8Array; tag: number }[] }
   | { kind: 'check-pack'; key: string; size: number; decode: boolean }
@@ -33,6 +34,11 @@ export interface ReadChunks {
   bytes: Uint8Array<ArrayBuffer>;
   tags: number[];
   ends: number[];
+}
+
+/** As `ReadChunks`, each chunk where it was decoded. */
+export interface ReadPieces {
+  pieces: { tag: number; bytes: Uint8Array<ArrayBuffer> }[];
 }
 
 export interface ReadDespiteDamage {
@@ -68,6 +74,8 @@ export function createEngineTasks(session: EngineSession): TaskHandler<unknown, 
           return copyChunks(session, task.range);
         case 'read-chunks':
           return readChunks(session, task.range);
+        case 'read-pieces':
+          return readPieces(session, task.range);
         case 'list-contents':
           return listContents(session, task.range);
         case 'read-despite-damage':
@@ -80,7 +88,13 @@ export function createEngineTasks(session: EngineSession): TaskHandler<unknown, 
     },
     // What moves is nobody's here any more; shared memory would be kept until this thread's next major collection.
     transferables: (result) =>
-      isReadChunks(result) ? [result.bytes.buffer] : isListed(result) ? [result.ids.buffer] : [],
+      isReadChunks(result)
+        ? [result.bytes.buffer]
+        : isReadPieces(result)
+          ? largeBuffers(result)
+          : isListed(result)
+            ? [result.ids.buffer]
+            : [],
   };
 }
 
@@ -116,6 +130,20 @@ async function readChunks(session: EngineSession, range: PlannedRange): Promise<
     ends.push(at);
   });
   return { bytes, tags, ends };
+}
+
+async function readPieces(session: EngineSession, range: PlannedRange): Promise<ReadPieces> {
+  return { pieces: await session.source.readOwned(range) };
+}
+
+function isReadPieces(result: unknown): result is ReadPieces {
+  return typeof result === 'object' && result !== null && 'pieces' in result;
+}
+
+/** Small ones may lie in a pool, which cannot move. */
+function largeBuffers({ pieces }: ReadPieces): ArrayBuffer[] {
+  const buffers = new Set(pieces.map(({ bytes }) => bytes.buffer));
+  return [...buffers].filter(({ byteLength }) => byteLength > Buffer.poolSize);
 }
 
 function isReadChunks(result: unknown): result is ReadChunks {

@@ -1,7 +1,10 @@
 import type { Storage } from '../../core/ports/storage.ts';
 import type { RepositorySettings } from '../settings.ts';
 import type { OpenSession, SessionCounts } from './messages.ts';
+import type { ThreadMemory } from './range-source.ts';
+import { ReadBuffers } from './read-buffers.ts';
 import type { SessionCallbacks } from './session-callbacks.ts';
+import { ShortLivedMemory } from './short-lived-memory.ts';
 import type { PoolSession, TaskPool } from './task-pool.ts';
 import { WorkerSession } from './worker-session.ts';
 
@@ -13,10 +16,12 @@ export class InlinePool implements TaskPool {
   readonly size = 1;
   readonly #storage: Storage;
   readonly #settings: RepositorySettings;
+  readonly #memory: ThreadMemory;
 
   constructor(storage: Storage, settings: RepositorySettings) {
     this.#storage = storage;
     this.#settings = settings;
+    this.#memory = { buffers: new ReadBuffers(storage), shortLived: new ShortLivedMemory() };
   }
 
   openSession(open: OpenSession, callbacks: SessionCallbacks): PoolSession {
@@ -26,6 +31,7 @@ export class InlinePool implements TaskPool {
         {
           storage: this.#storage,
           settings: this.#settings,
+          memory: this.#memory,
           onPack: (pack) => onPack?.(pack),
           packOf: async (number) => packOf(number),
           placesOf,

@@ -7,13 +7,16 @@ import type { Keyring } from '../keyring.ts';
 import { chunkMissing } from '../missing-chunk.ts';
 import { packKey } from '../pack-format.ts';
 import { type OpenedFrame, PackOpener } from '../pack-reader.ts';
-import type { EngineRange } from './engine-range.ts';
+import type { EngineRange, WantedChunk } from './engine-range.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import type { PlacesOf } from './session-callbacks.ts';
 import { ShortLivedMemory } from './short-lived-memory.ts';
 
-/** Of all sources of this thread. */
-const MEMORY = new ShortLivedMemory();
+/** What all sessions of a thread share. */
+export interface ThreadMemory {
+  buffers: ReadBuffers;
+  shortLived: ShortLivedMemory;
+}
 
 /** Reads ranges of packs and opens, decodes and verifies what is wanted from them. */
 export class RangeSource implements ChunkSource {
@@ -21,25 +24,52 @@ export class RangeSource implements ChunkSource {
   readonly #keyring: Keyring;
   readonly #placesOf: PlacesOf | undefined;
   readonly buffers: ReadBuffers;
-  readonly memory = MEMORY;
+  readonly memory: ShortLivedMemory;
   readonly #openers = new Map<string, PackOpener>();
 
-  /** @param placesOf asks where chunks are now, should a pack be gone */
-  constructor(storage: Storage, keyring: Keyring, placesOf?: PlacesOf) {
+  /**
+   * @param placesOf asks where chunks are now, should a pack be gone
+   * @param memory of all that work in this thread: sessions of fifty readers would each keep some of their own
+   */
+  constructor(storage: Storage, keyring: Keyring, placesOf?: PlacesOf, memory?: ThreadMemory) {
     this.#storage = storage;
-    this.buffers = ReadBuffers.of(storage);
+    this.buffers = memory?.buffers ?? new ReadBuffers(storage);
+    this.memory = memory?.shortLived ?? new ShortLivedMemory();
     this.#keyring = keyring;
     this.#placesOf = placesOf;
   }
 
   async read(range: PlannedRange, take: (tag: number, bytes: Uint8Array) => void): Promise<void> {
+    await this.#frames(range as EngineRange, (_frame, chunks) => {
+      for (const { chunk, plain } of chunks) for (const tag of chunk.tags) take(tag, plain);
+    });
+  }
+
+  /** The wanted chunks in memory that is the caller's: what came out of the decoder, uncopied, wherever it is worth keeping. */
+  async readOwned(range: PlannedRange): Promise<{ tag: number; bytes: Uint8Array<ArrayBuffer> }[]> {
+    const owned: { tag: number; bytes: Uint8Array<ArrayBuffer> }[] = [];
+    await this.#frames(range as EngineRange, (frame, chunks, buffer) => {
+      const wanted = chunks.reduce((sum, { plain }) => sum + plain.length, 0);
+      const { buffer: memory } = frame.body;
+      // A frame that was not encrypted or compressed still lies in the buffer that it was read into; small ones lie in a pool.
+      const isOwn =
+        memory !== buffer.buffer && memory.byteLength > Buffer.poolSize && memory.byteLength <= wanted * LARGEST_WASTE;
+      for (const { chunk, plain } of chunks) {
+        const bytes = (isOwn ? plain : Uint8Array.from(plain)) as Uint8Array<ArrayBuffer>;
+        for (const tag of chunk.tags) owned.push({ tag, bytes });
+      }
+    });
+    return owned;
+  }
+
+  async #frames(range: EngineRange, visit: VisitFrame): Promise<void> {
     try {
-      await this.#read(range as EngineRange, take);
+      await this.#read(range, visit);
     } catch (error) {
       // A collector rewrote the pack since the range was planned. Nothing was given yet: the pack was gone as a whole.
       if (!(error instanceof HoldfastError) || error.code !== 'object-missing' || this.#placesOf === undefined)
         throw error;
-      for (const moved of await this.#planAgain(range as EngineRange, this.#placesOf)) await this.#read(moved, take);
+      for (const moved of await this.#planAgain(range, this.#placesOf)) await this.#read(moved, visit);
     }
   }
 
@@ -55,23 +85,22 @@ export class RangeSource implements ChunkSource {
     return planRanges(located, (number) => packs.get(number) as IndexedPack);
   }
 
-  async #read(range: EngineRange, take: (tag: number, bytes: Uint8Array) => void): Promise<void> {
-    const { pack, wanted, offset, length } = range;
+  async #read(range: EngineRange, visit: VisitFrame): Promise<void> {
+    const { pack, offset, length } = range;
     return this.buffers.use(length, async (buffer) => {
       const bytes = await this.#storage.getRange(range.packKey, offset, length, buffer);
       const opener = this.opener(pack);
-      let frame: OpenedFrame | undefined;
-      let frameOffset = -1;
-      for (const chunk of wanted) {
-        if (frame === undefined || chunk.frameOffset !== frameOffset) {
-          const at = chunk.frameOffset - offset;
-          frame = opener.openFrame(bytes.subarray(at, at + chunk.frameLength));
-          frameOffset = chunk.frameOffset;
-        }
-        const plain = frame.body.subarray(chunk.bodyOffset, chunk.bodyOffset + chunk.length);
-        opener.verifyChunk(chunk.id, plain);
-        for (const tag of chunk.tags) take(tag, plain);
-        this.memory.passed(chunk.length * 2);
+      for (const wanted of byFrame(range.wanted)) {
+        const [{ frameOffset, frameLength }] = wanted;
+        const at = frameOffset - offset;
+        const frame = opener.openFrame(bytes.subarray(at, at + frameLength));
+        const chunks = wanted.map((chunk) => {
+          const plain = frame.body.subarray(chunk.bodyOffset, chunk.bodyOffset + chunk.length);
+          opener.verifyChunk(chunk.id, plain);
+          return { chunk, plain };
+        });
+        visit(frame, chunks, buffer);
+        this.memory.passed(frame.body.length * 2);
       }
     });
   }
@@ -87,4 +116,25 @@ export class RangeSource implements ChunkSource {
   }
 }
 
+type VisitFrame = (
+  frame: OpenedFrame,
+  chunks: readonly { chunk: WantedChunk; plain: Uint8Array }[],
+  buffer: Buffer,
+) => void;
+
+/** Runs of chunks that lie in one frame. */
+function* byFrame(wanted: readonly WantedChunk[]): Generator<[WantedChunk, ...WantedChunk[]]> {
+  let run: [WantedChunk, ...WantedChunk[]] | undefined;
+  for (const chunk of wanted) {
+    if (run?.[0].frameOffset === chunk.frameOffset) run.push(chunk);
+    else {
+      if (run !== undefined) yield run;
+      run = [chunk];
+    }
+  }
+  if (run !== undefined) yield run;
+}
+
 const MOST_OPENERS = 1024;
+/** Memory may be handed on of which this part, one in so many bytes, is wanted. */
+const LARGEST_WASTE = 1.5;

@@ -18,7 +18,7 @@ import { ChunkStore } from './chunk-store.ts';
 import { type FoundPlace, readDespiteDamage } from './despite-damage.ts';
 import { createEngineTasks } from './engine-tasks.ts';
 import { ENGINE_MODULE, type OpenSession, type SessionCounts } from './messages.ts';
-import { RangeSource } from './range-source.ts';
+import { RangeSource, type ThreadMemory } from './range-source.ts';
 import type { PlacesOf } from './session-callbacks.ts';
 
 export interface SessionEnvironment {
@@ -29,6 +29,7 @@ export interface SessionEnvironment {
   packOf: (number: number) => Promise<IndexedPack>;
   /** Asks the main thread where chunks are now, after it has read the index again. */
   placesOf: PlacesOf;
+  memory: ThreadMemory;
 }
 
 /** One snapshot being written or read, as one worker thread sees it. */
@@ -50,7 +51,7 @@ export class WorkerSession implements TaskContext {
     this.#environment = environment;
     this.storage = storage;
     this.inlineLimit = settings.inlineFileLimit;
-    this.source = new RangeSource(storage, keyring, environment.placesOf);
+    this.source = new RangeSource(storage, keyring, environment.placesOf, environment.memory);
     this.#table = new ChunkTable({ shared: open.index.table });
     this.#packFlags = new Uint8Array(open.index.packFlags);
     if (open.writing !== undefined)

@@ -2,7 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { IndexedPack } from '../index-segment.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+import { ReadBuffers } from './read-buffers.ts';
 import type { ChunkPlace } from './session-callbacks.ts';
+import { ShortLivedMemory } from './short-lived-memory.ts';
 import { toTransferredError } from './transferred-error.ts';
 import { WorkerSession } from './worker-session.ts';
 
@@ -14,6 +16,7 @@ const module: { openStorage(options: Readonly<Record<string, unknown>>): Promise
 );
 const storage = await module.openStorage(reference.options);
 
+const memory = { buffers: new ReadBuffers(storage), shortLived: new ShortLivedMemory() };
 const sessions = new Map<number, WorkerSession>();
 const packRequests = new Map<number, (pack: IndexedPack) => void>();
 const placeRequests = new Map<number, (places: readonly ChunkPlace[]) => void>();
@@ -57,6 +60,7 @@ function openSession(number: number, open: Extract<ToWorker, { type: 'open' }>['
     {
       storage,
       settings,
+      memory,
       onPack: (pack) => send({ type: 'pack', session: number, pack }),
       packOf: (pack) =>
         new Promise((resolve) => {

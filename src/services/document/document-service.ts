@@ -11,9 +11,11 @@ import type {
   ServiceBackup,
   ServiceRestore,
 } from '../../core/ports/service.ts';
+import type { DownloadContext, DownloadMaterial } from '../../core/ports/service-download.ts';
 import type { DrillContext, DrillOutcome } from '../../core/ports/service-drill.ts';
 import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
 import { parseDocumentAssertions } from './document-assertions.ts';
+import { DOCUMENT_FORMATS, downloadDocument } from './document-download.ts';
 import { drillDocument } from './document-drill.ts';
 import { DocumentRunner } from './document-runner.ts';
 import type { PreparedDocument, StoredLink } from './document-work.ts';
@@ -63,6 +65,7 @@ class DocumentService implements Service {
   readonly backupTypes: readonly BackupType[] = ['full', 'incremental', 'differential'];
   readonly source = 'posted';
   readonly mediaType = 'application/json';
+  readonly downloads = { formats: DOCUMENT_FORMATS };
   readonly #options: DocumentServiceOptions;
   readonly #runner = new DocumentRunner();
   readonly #recent: RecentDocuments;
@@ -119,6 +122,10 @@ class DocumentService implements Service {
   /** The canonical text. It is verified before its first byte is given. */
   async *read(chain: readonly ChainLink[], signal: AbortSignal): AsyncIterable<Uint8Array> {
     yield* inPieces(await this.#rebuild(chain, signal));
+  }
+
+  download(context: DownloadContext): Promise<DownloadMaterial> {
+    return downloadDocument(context, () => this.#rebuild(context.chain, context.signal));
   }
 
   drill(context: DrillContext): Promise<DrillOutcome> {

@@ -1,6 +1,7 @@
 import type { Service } from '../../core/ports/service.ts';
 import { backUpFiles } from './backup.ts';
 import { parseFilesConfiguration } from './configuration.ts';
+import { downloadFiles, FILES_FORMATS } from './download.ts';
 import { parseFilesAssertions } from './files-assertions.ts';
 import { drillFiles } from './files-drill.ts';
 import { testPaths } from './paths-test.ts';
@@ -18,6 +19,8 @@ export function createFilesService(sizes: FilesSizes = DEFAULT_SIZES): Service {
     parseConfiguration: parseFilesConfiguration,
     backup: (context) => backUpFiles(context, sizes),
     restore: (context) => restoreFiles(context, sizes),
+    downloads: { formats: FILES_FORMATS },
+    download: downloadFiles,
     drill: (context) => drillFiles(context, sizes),
     parseAssertions: parseFilesAssertions,
     restoresIntoResources: true,

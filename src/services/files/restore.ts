@@ -333,7 +333,11 @@ function lostEntriesOf(reader: SnapshotReader, paths: readonly ByteString[] | un
     }));
 }
 
-function refuseLostEntries(reader: SnapshotReader, { paths, allowDamaged }: RestoreOptions): void {
+/** @throws HoldfastError `tree-part-lost` (damaged) where a wanted part of the tree is recorded as lost and that is not allowed */
+export function refuseLostEntries(
+  reader: SnapshotReader,
+  { paths, allowDamaged }: Pick<RestoreOptions, 'paths' | 'allowDamaged'>,
+): void {
   const [first] = lostEntriesOf(reader, paths);
   if (first === undefined || allowDamaged) return;
   const end = first.lostUntil === '' ? 'the end' : first.lostUntil;

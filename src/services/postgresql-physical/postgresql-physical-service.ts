@@ -12,6 +12,9 @@ import type { WalGetCommand } from './wal-get-command.ts';
 /**
  * Backs up a whole PostgreSQL cluster physically, by the replication protocol, and restores it into a data folder.
  *
+ * It has no downloads: a data folder starts only on the same major version and architecture, with its WAL and its tablespaces in
+ * their places, and it holds the roles and passwords of the whole server. Developers get a logical backup (service `postgresql`).
+ *
  * @param resolveSecret reads what a reference to a password names
  * @param walGet how a restored server asks this Holdfast for WAL
  */

@@ -24,6 +24,14 @@ export async function* readPlainSql(chain: readonly ChainLink[], signal: AbortSi
   yield* archiveOutput(['--file=-'], { stored, database, tools }, signal);
 }
 
+/**
+ * Plain SQL of a dump as pg_restore makes it, whatever is in the dump's way left out by `args`. Rows come as soon as they are read.
+ * @param args of pg_restore, other than where its output goes
+ */
+export function restoredSql(archive: Archive, args: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array> {
+  return archiveOutput([...args, '--file=-'], archive, signal);
+}
+
 /** The table of contents, as `pg_restore --list` prints it. */
 export async function listArchive(archive: Archive, signal: AbortSignal): Promise<string> {
   const pieces: Uint8Array[] = [];
@@ -31,10 +39,11 @@ export async function listArchive(archive: Archive, signal: AbortSignal): Promis
   return Buffer.concat(pieces).toString();
 }
 
-/** The SQL of all definitions, without rows; the dump is read no further than its table of contents. */
-export async function schemaOf(archive: Archive, signal: AbortSignal): Promise<string> {
+/** The SQL of definitions (all, if `args` chooses none), without rows; the dump is read no further than its table of contents. */
+export async function schemaOf(archive: Archive, signal: AbortSignal, args: readonly string[] = []): Promise<string> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of archiveOutput([SCHEMA_ONLY, '--file=-'], archive, signal)) pieces.push(Buffer.from(piece));
+  for await (const piece of archiveOutput([...args, SCHEMA_ONLY, '--file=-'], archive, signal))
+    pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces).toString();
 }
 

@@ -10,7 +10,10 @@ export interface Selection {
 }
 
 /** @throws HoldfastError `postgresql-not-in-backup` (not-found) naming what is missing */
-export function selectionOf(database: StoredDatabase, options: RestoreOptions): Selection | undefined {
+export function selectionOf(
+  database: StoredDatabase,
+  options: Pick<RestoreOptions, 'schemas' | 'tables'>,
+): Selection | undefined {
   const { schemas = [], tables: named = [] } = options;
   if (schemas.length + named.length === 0) return undefined;
   const names = named.map(parseTableName).filter((name) => name !== undefined);

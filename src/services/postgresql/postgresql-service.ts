@@ -4,6 +4,7 @@ import { backUpPostgresql } from './backup.ts';
 import { parsePostgresqlConfiguration } from './configuration.ts';
 import type { ResolveSecret } from './connection.ts';
 import { testPostgresql } from './connection-test.ts';
+import { downloadPostgresql, POSTGRESQL_FORMATS } from './download.ts';
 import { parsePostgresqlAssertions } from './postgresql-assertions.ts';
 import { drillPostgresql } from './postgresql-drill.ts';
 import { restorePostgresql } from './restore.ts';
@@ -27,6 +28,8 @@ export function createPostgresqlService(resolveSecret: ResolveSecret): Service {
     restore: (context) => restorePostgresql(context, resolveSecret),
     restoresIntoResources: true,
     read: readPlainSql,
+    downloads: { formats: POSTGRESQL_FORMATS, dialect: 'postgresql' },
+    download: downloadPostgresql,
     drill: drillPostgresql,
     parseAssertions: parsePostgresqlAssertions,
     test: (context) => testPostgresql(context, resolveSecret),

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
+import { type ContentDownload, contentDownload, verifiedBytes } from '../../core/content-download.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
 import type { ChainLink } from '../../core/ports/service.ts';
+import type { DownloadMaterial } from '../../core/ports/service-download.ts';
 import type { TreeEntry } from '../../core/tree-entry.ts';
 import { CONTENTS_PATH, type Contents, parseContents } from './contents.ts';
 
@@ -42,20 +43,20 @@ export class StoredBackup {
    * @throws HoldfastError `checksum-differs` (damaged)
    */
   async *bytes(file: StoredFile, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const entry = await entryAt(this.#reader, file.path);
-    const hash = createHash('sha256');
-    let held: Uint8Array | undefined;
-    for await (const piece of this.#reader.read(entry.content)) {
-      signal.throwIfAborted();
-      hash.update(piece);
-      if (held !== undefined) yield held;
-      held = Uint8Array.from(piece);
-    }
-    if (hash.digest('hex') !== file.sha256) {
-      const message = `${file.path} of this backup differs from what was backed up. Do not use it; restore an earlier backup, and verify the repository.`;
-      throw new HoldfastError('damaged', 'checksum-differs', message, { details: { path: file.path } });
-    }
-    if (held !== undefined) yield held;
+    yield* verifiedBytes({ ...(await this.#contentOf(file)), signal });
+  }
+
+  /** A file as it is stored, to be downloaded. */
+  async download(
+    file: StoredFile,
+    what: Pick<ContentDownload, 'format' | 'mediaType' | 'fileExtension' | 'signal'>,
+  ): Promise<DownloadMaterial> {
+    return contentDownload({ ...what, ...(await this.#contentOf(file)) });
+  }
+
+  async #contentOf({ path, bytes, sha256 }: StoredFile) {
+    const { content = { inline: new Uint8Array() } } = await entryAt(this.#reader, path);
+    return { reader: this.#reader, content, length: bytes, sha256, name: path };
   }
 
   async text(file: StoredFile, signal: AbortSignal): Promise<string> {
@@ -75,6 +76,6 @@ async function textOf(reader: SnapshotReader, { content, path, size = 0 }: TreeE
   if (size > LARGEST_TEXT)
     throw new HoldfastError('damaged', 'postgresql-contents-damaged', `${path} is too large to be what it should.`);
   const pieces: Uint8Array[] = [];
-  for await (const piece of reader.read(content)) pieces.push(Uint8Array.from(piece));
+  for await (const piece of reader.read(content)) pieces.push(piece);
   return Buffer.concat(pieces).toString();
 }

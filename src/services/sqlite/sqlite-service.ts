@@ -2,6 +2,7 @@ import type { Service } from '../../core/ports/service.ts';
 import { backUpDatabase } from './backup.ts';
 import { captureDatabase } from './capture.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
+import { downloadDatabase, SQLITE_FORMATS } from './database-download.ts';
 import { testDatabase } from './database-test.ts';
 import { readDatabase } from './read-database.ts';
 import { restoreDatabase } from './restore.ts';
@@ -25,6 +26,8 @@ export function createSqliteService(): Service {
     restore: restoreDatabase,
     restoresIntoResources: true,
     read: readDatabase,
+    downloads: { formats: SQLITE_FORMATS },
+    download: downloadDatabase,
     log: {
       isKept: (configuration) => parseSqliteConfiguration(configuration).log.enabled,
       capture: captureDatabase,

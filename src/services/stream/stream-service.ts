@@ -15,6 +15,7 @@ import type {
 } from '../../core/ports/service.ts';
 import type { DrillContext, DrillOutcome } from '../../core/ports/service-drill.ts';
 import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
+import { downloadStream, STREAM_FORMATS } from './stream-download.ts';
 import { drillStream, parseStreamAssertions } from './stream-drill.ts';
 
 /**
@@ -39,6 +40,8 @@ class StreamService implements Service {
   readonly backupTypes: readonly BackupType[] = ['full'];
   readonly source = 'posted';
   readonly mediaType = 'application/octet-stream';
+  readonly downloads = { formats: STREAM_FORMATS };
+  readonly download = downloadStream;
 
   parseConfiguration(configuration: unknown): Readonly<Record<string, unknown>> {
     return parseNothing(configuration, 'configuration-invalid', 'A stream resource has no configuration');

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { ConfigurationOverrides } from '../../../core/composition.ts';
 import type { Configuration, KeyConfiguration } from '../../../core/configuration.ts';
@@ -21,7 +20,9 @@ interface RecoveredRepository {
 type RecoverOptions = KeyOptions & { repository?: string };
 
 export function define(command: Command, session: CommandSession): void {
-  addKeyOptions(command.option('--repository <folder>', 'folder of the repository (default: as configured)'))
+  addKeyOptions(
+    command.option('--repository <place>', 'folder or s3://bucket/prefix of the repository (default: as configured)'),
+  )
     .addHelpText('after', EXAMPLE)
     .action((options: RecoverOptions) => recover(session, options));
 }
@@ -67,7 +68,7 @@ function overridesFrom(options: RecoverOptions): ConfigurationOverrides {
     throw usageError('key-file-missing', `There is no key file ${key.path}.`);
   }
   return {
-    ...(options.repository === undefined ? {} : { repository: resolve(options.repository) }),
+    ...(options.repository === undefined ? {} : { repository: options.repository }),
     ...keyOverride(key),
   };
 }
@@ -95,7 +96,7 @@ async function refuseMissingRepositories(session: CommandSession, configuration:
     throw new HoldfastError(
       'no-repository',
       'repository-missing',
-      `There is no repository at ${location}. Name its folder with --repository.`,
+      `There is no repository at ${location}. Name its folder or s3:// address with --repository.`,
     );
   }
 }

@@ -22,7 +22,7 @@ Backups may run meanwhile; the next one of the same data stores again what is lo
 export function define(command: Command, session: CommandSession): void {
   command
     .option('--dry-run', 'only tell what would be done')
-    .option('--from <folder>', 'folder of a copy of this repository; may be repeated', gathered)
+    .option('--from <place>', 'folder or s3://bucket/prefix of a copy of this repository; may be repeated', gathered)
     .option('--repository <id>', 'id of the repository (default: the one for new backups)')
     .addHelpText('after', ABOUT)
     .action((options: RepairOptions) => repair(session, options));

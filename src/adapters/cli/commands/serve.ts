@@ -12,7 +12,7 @@ export function define(command: Command, session: CommandSession): void {
   command
     .option('--host <address>', 'address to listen on')
     .option('--port <number>', 'port to listen on; 0 for a free one', wholeNumber(0))
-    .option('--repository <folder>', 'folder of the repository')
+    .option('--repository <place>', 'folder or s3://bucket/prefix of the repository')
     .addHelpText(
       'after',
       '\nCtrl-C or SIGTERM ends what runs, or cancels it after 10 seconds; a second one ends at once.',

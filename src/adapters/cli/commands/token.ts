@@ -2,18 +2,18 @@ import { type Command, Option } from 'commander';
 import type { ApiToken, Role } from '../../../core/access.ts';
 import type { CommandSession } from '../command-session.ts';
 import { formatTime, localTimeZone } from '../formatting.ts';
+import { addGrantOptions, type GrantOptions, grantsOf, grantWords } from '../grant-options.ts';
 import { gathered, wholeNumber } from '../option-values.ts';
 import type { Column } from '../table.ts';
 
-interface CreateOptions {
+interface CreateOptions extends GrantOptions {
   role: Role;
   resource?: string[];
   expiresInDays?: number;
 }
 
 export function define(command: Command, session: CommandSession): void {
-  command
-    .command('create')
+  addGrantOptions(command.command('create'))
     .description('Make a token for the API. It is shown once.')
     .argument('<name>', 'whom or what it is for')
     .addOption(
@@ -36,12 +36,14 @@ export function define(command: Command, session: CommandSession): void {
 }
 
 async function createToken(session: CommandSession, name: string, options: CreateOptions): Promise<void> {
+  const grants = grantsOf(options);
   const application = await session.application();
   session.deed = { action: 'token.create', details: { name, role: options.role } };
   const { token, record } = await application.access.createToken({
     name,
     role: options.role,
     ...(options.resource === undefined ? {} : { resources: options.resource }),
+    ...grants,
     ...(options.expiresInDays === undefined ? {} : { expiresInDays: options.expiresInDays }),
   });
   session.output.result({ token, record }, () => [token]);
@@ -49,8 +51,11 @@ async function createToken(session: CommandSession, name: string, options: Creat
 }
 
 async function listTokens(session: CommandSession): Promise<void> {
-  const tokens = await (await session.application()).access.listTokens();
-  session.output.table({ tokens }, tokenColumns(), tokens, 'No tokens: the API answers on loopback only.');
+  const { access } = await session.application();
+  const tokens = await access.listTokens();
+  const isOpen = !(await access.credentialsExist());
+  const empty = isOpen ? 'No tokens and no other credentials: the API answers on loopback only.' : 'No tokens.';
+  session.output.table({ tokens }, tokenColumns(), tokens, empty);
 }
 
 async function revokeToken(session: CommandSession, id: string): Promise<void> {
@@ -66,6 +71,7 @@ function tokenColumns(): Column<Omit<ApiToken, 'hash'>>[] {
     { heading: 'Name', value: ({ name }) => name },
     { heading: 'Role', value: ({ role }) => role },
     { heading: 'Resources', value: ({ resources }) => resources?.join(' ') ?? 'all' },
+    { heading: 'Downloads', value: ({ grants }) => grantWords(grants) },
     { heading: `Created (${localTimeZone()})`, value: ({ createdAt }) => time(createdAt) },
     { heading: 'Expires', value: ({ expiresAt }) => time(expiresAt) },
     { heading: 'Last used', value: ({ lastUsedAt }) => time(lastUsedAt) },

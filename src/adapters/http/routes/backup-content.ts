@@ -5,7 +5,7 @@ import type { Backup } from '../../../core/backup.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { recordBrokenAnswer } from '../audit-trail.ts';
 import { sha256Of } from '../backup-answer.ts';
-import { visibleBackup } from '../grants.ts';
+import { requireContentGrant, visibleBackup } from '../grants.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
 import { answers, bytesAnswer } from '../route-schemas.ts';
@@ -44,6 +44,7 @@ export function backupContentRoutes(server: HttpServer, context: HttpContext): v
     },
     async (request, reply) => {
       const backup = await visibleBackup(application, request.principal, request.params.id);
+      requireContentGrant(request.principal, backup.resourceId);
       if (request.query.allowDamaged === 'true') return answerDespiteDamage(context, backup, request, reply);
       // What a service makes of a tree, such as SQL of a dump, may differ from one time to the next.
       if (backup.contentKind === 'tree') return answerMadeContent(context, backup, request, reply);
@@ -76,6 +77,7 @@ export function backupContentRoutes(server: HttpServer, context: HttpContext): v
     },
     async (request, reply) => {
       const backup = await visibleBackup(application, request.principal, request.params.id);
+      requireContentGrant(request.principal, backup.resourceId);
       const { path, limit } = request.query;
       const paths = path === undefined ? undefined : [path].flat().map(byteStringOf);
       const entries = application.backups.entries(backup.id, paths);

@@ -1,7 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { RestoreOperation } from '../../../core/application.ts';
-import { mayKnowOf, mayUse, notFound, requireGrant, requireUnconfined, visibleBackup } from '../grants.ts';
+import {
+  mayKnowOf,
+  mayUse,
+  notFound,
+  requireContentGrant,
+  requireGrant,
+  requireUnconfined,
+  visibleBackup,
+} from '../grants.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
 import { announceNextPage, pageQuery, pageRequest } from '../paging.ts';
@@ -37,6 +45,7 @@ export function restoreRoutes(server: HttpServer, { application }: HttpContext):
       const { body, principal } = request;
       const backup = await visibleBackup(application, principal, body.backupId);
       request.auditSubject = backup.id;
+      requireContentGrant(principal, backup.resourceId);
       requireRestoreGrants(request, body);
       const restored = await application.restores.restore({ ...body, createdBy: body.createdBy ?? principal.name });
       request.auditDetails = { resourceId: backup.resourceId, operationId: restored.operation.id };
@@ -62,6 +71,7 @@ export function restoreRoutes(server: HttpServer, { application }: HttpContext):
       if (!mayUse(principal, body.resourceId)) {
         throw notFound('resource', body.resourceId, 'GET /resources lists those that exist');
       }
+      requireContentGrant(principal, body.resourceId);
       requireRestoreGrants(request, body);
       const restored = await application.restores.restorePointInTime({
         ...body,

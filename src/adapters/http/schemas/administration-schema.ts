@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { confinement, grantSchema, grants, role } from './access-schema.ts';
 import { id, line } from './fields.ts';
 
 export const repositorySchema = z
@@ -113,23 +114,12 @@ export const verifyRequest = z.strictObject({
     .describe('Of packs, those never verified first, then those verified longest ago, until one of these is used up.'),
 });
 
-export const role = z.enum(['admin', 'operator', 'developer', 'viewer']);
-
 export const tokenRequest = z
   .strictObject({
     name: line(200),
     role,
-    resources: z
-      .array(
-        z
-          .string()
-          .regex(/^[A-Za-z0-9._:@-]{0,200}\*?$/, 'must be a resource id, or its beginning and a *')
-          .min(1),
-      )
-      .min(1)
-      .max(1000)
-      .optional()
-      .describe('Resource ids, or beginnings of ids followed by `*`, that the token is confined to; default: all.'),
+    resources: confinement.optional(),
+    grants: grants.optional(),
     expiresInDays: z.number().int().min(1).max(3650).optional(),
   })
   .meta({ examples: [{ name: 'nightly', role: 'operator', resources: ['shop-*'], expiresInDays: 365 }] });
@@ -140,6 +130,7 @@ export const tokenSchema = z
     name: z.string(),
     role,
     resources: z.array(z.string()).optional(),
+    grants: z.array(grantSchema).optional(),
     createdAt: z.string(),
     expiresAt: z.string().optional(),
     lastUsedAt: z.string().optional(),

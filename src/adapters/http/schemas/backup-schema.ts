@@ -118,6 +118,10 @@ export const backupSchema = z
       })
       .optional()
       .describe("What a piece of a resource's log holds, in the words of the service."),
+    external: z
+      .object({ id: z.string(), createdAt: z.string(), adoptedAt: z.string(), content: z.string().optional() })
+      .optional()
+      .describe('Which backup of another tool it was taken from.'),
     held: z.boolean(),
     repositoryId: z.string(),
   })

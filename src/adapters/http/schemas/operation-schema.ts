@@ -14,7 +14,17 @@ const progressSchema = z.object({
 
 const operationErrorSchema = z.object({ code: z.string(), message: z.string(), kind: z.string().optional() });
 
-export const operationKind = z.enum(['backup', 'restore', 'verify', 'prune', 'repair', 'copy', 'recover', 'drill']);
+export const operationKind = z.enum([
+  'backup',
+  'restore',
+  'verify',
+  'prune',
+  'repair',
+  'copy',
+  'recover',
+  'drill',
+  'adopt',
+]);
 
 export const operationSchema = z
   .object({

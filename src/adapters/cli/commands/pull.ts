@@ -1,0 +1,193 @@
+import path from 'node:path';
+import { type Command, Option } from 'commander';
+import { HoldfastError } from '../../../core/errors.ts';
+import type { CommandSession } from '../command-session.ts';
+import { ExitCode, usageError } from '../exit-codes.ts';
+import { formatBytes } from '../formatting.ts';
+import { gathered } from '../option-values.ts';
+import { type ProgressDisplay, startProgress } from '../progress-display.ts';
+import { pullToFile } from '../pull/pull-to-file.ts';
+import { pullToPipe } from '../pull/pull-to-pipe.ts';
+import { authorizationFor, type CredentialOptions } from '../pull/server-credentials.ts';
+import { type ContentFacts, SnapshotServer, serverAddress } from '../pull/snapshot-server.ts';
+import type { Column } from '../table.ts';
+
+interface PullOptions extends CredentialOptions {
+  server?: string;
+  output?: string;
+  conflict: 'fail' | 'overwrite';
+  list?: boolean;
+  at?: string;
+  backup?: string;
+  format?: string;
+  tables?: string;
+  path?: string[];
+  mode?: string;
+  variant?: string;
+}
+
+export function define(command: Command, session: CommandSession): void {
+  command
+    .argument('[resource]', 'what to download; default: what the server has as its default')
+    .option('--server <url>', 'the service; default: HOLDFAST_URL, or the one that runs on this data folder')
+    .option('--user <name>', 'who you are; the password is HOLDFAST_PASSWORD, in ~/.netrc, or asked for')
+    .option('--token <reference>', 'a token, as env:NAME or file:/path; default: HOLDFAST_TOKEN')
+    .option('--output <file>', 'write a file instead of standard output; what was cut is gone on with')
+    .addOption(new Option('--conflict <how>', 'if the file exists').choices(['fail', 'overwrite']).default('fail'))
+    .option('--list', 'list what there is to download, and download nothing')
+    .option('--at <time>', 'the newest that was complete by then: latest, a date, a time, or how long ago (7d)')
+    .option('--backup <id>', 'this very one')
+    .option('--format <name>', 'another one of the formats that the list names')
+    .option('--tables <names>', 'only these tables, separated by commas')
+    .option('--path <path>', 'only what is at or below it, of files (repeatable)', gathered)
+    .addOption(
+      new Option('--mode <mode>', 'of SQL: into an empty database, or in place of what is there').choices([
+        'create',
+        'replace',
+      ]),
+    )
+    .option('--variant <name>', 'a masked or reduced copy')
+    .addHelpText('after', HELP_AFTER)
+    .action((resource: string | undefined, options: PullOptions) => pull(session, resource, options));
+}
+
+const HELP_AFTER = `
+  holdfast pull shop | psql shop
+  holdfast pull shop --output shop.sql
+Exit codes: ${ExitCode.success} all of it came and is what the server announced, ${ExitCode.partial} it was cut off,
+${ExitCode.refused} you are not known or may not have it, ${ExitCode.notFound} there is no such thing (or not for you), ${ExitCode.failure} anything else.`;
+
+async function pull(session: CommandSession, resource: string | undefined, options: PullOptions): Promise<void> {
+  requireSensible(options);
+  const url = await addressOf(session, options.server);
+  const authorization = await authorizationFor(url, options, process.env, session.signal);
+  if (authorization !== undefined && url.protocol === 'http:' && !LOOPBACK.test(url.hostname))
+    session.output.warn(`Your password or token goes to ${url.host} without encryption. Use https.`);
+  const server = new SnapshotServer({ url, authorization, version: session.composition.version });
+  try {
+    if (options.list) await list(session, server, resource);
+    else await download(session, server, { resource, options, url });
+  } catch (error) {
+    session.failureExitCode = exitCodeFor(error);
+    throw error;
+  }
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+function exitCodeFor(error: unknown): number | undefined {
+  if (!(error instanceof HoldfastError)) return undefined;
+  if (error.code === 'download-cut') return ExitCode.partial;
+  if (error.kind === 'unauthenticated' || error.kind === 'denied') return ExitCode.refused;
+  return error.kind === 'not-found' ? ExitCode.notFound : undefined;
+}
+
+function requireSensible({ at, backup, output, list: isList }: PullOptions): void {
+  if (at !== undefined && backup !== undefined)
+    throw usageError('choice-ambiguous', 'Give --at or --backup, not both.');
+  if (!isList && output === undefined && process.stdout.isTTY)
+    throw usageError('output-missing', 'Pipe it into a program, or name a file: --output FILE (- for the terminal).');
+}
+
+async function addressOf(session: CommandSession, given: string | undefined): Promise<URL> {
+  const named = given ?? (process.env.HOLDFAST_URL || undefined);
+  if (named !== undefined) return serverAddress(named);
+  const { dataFolder } = await session.configuration({ logLevel: 'silent' });
+  const running = await session.composition.runningService(dataFolder);
+  if (running?.url !== undefined) return serverAddress(running.url);
+  throw usageError('server-missing', `No service runs on ${dataFolder}. Name one: --server URL, or HOLDFAST_URL.`);
+}
+
+function queryOf({ at, backup, format, tables, path: paths = [], mode, variant }: PullOptions): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries({ variant, at, backup, format, mode, tables }))
+    if (value !== undefined) query.set(name, name === 'at' ? value.replace(/^(?=\d+[mhdw]$)/, '-') : value);
+  for (const each of paths) query.append('path', each);
+  return query;
+}
+
+interface Wanted {
+  resource: string | undefined;
+  options: PullOptions;
+  url: URL;
+}
+
+async function download(session: CommandSession, server: SnapshotServer, wanted: Wanted): Promise<void> {
+  const { output } = wanted.options;
+  const display = startProgress('pull', session.output.options);
+  try {
+    if (output === undefined || output === '-') await downloadToPipe(session, server, wanted, display);
+    else await downloadToFile(session, server, { ...wanted, file: path.resolve(output) }, display);
+  } finally {
+    display.end();
+  }
+}
+
+async function downloadToPipe(
+  session: CommandSession,
+  server: SnapshotServer,
+  { resource, options }: Wanted,
+  display: ProgressDisplay,
+): Promise<void> {
+  const content = await server.content(resource, queryOf(options), session.signal);
+  const { bytes, hasDigest } = await pullToPipe(content, process.stdout, (done) => report(display, done, content));
+  display.end();
+  session.output.note(summary(content, bytes, hasDigest));
+}
+
+async function downloadToFile(
+  session: CommandSession,
+  server: SnapshotServer,
+  { resource, options, url, file }: Wanted & { file: string },
+  display: ProgressDisplay,
+): Promise<void> {
+  const query = queryOf(options);
+  const { bytes, hasDigest, content } = await pullToFile({
+    file,
+    overwrite: options.conflict === 'overwrite',
+    signal: session.signal,
+    request: `${url.href}download/${resource ?? ''}?${query}`,
+    fetch: (from) => server.content(resource, query, session.signal, from),
+    onBytes: (done, of) => report(display, done, of),
+    onResume: (offset) => session.output.note(`Going on after ${formatBytes(offset)} that are there already.`),
+  });
+  display.end();
+  const { snapshotId, resourceId, createdAt } = content;
+  session.output.result(
+    { file, bytes, verified: hasDigest, backup: snapshotId, resource: resourceId, createdAt },
+    () => [`${file}: ${summary(content, bytes, hasDigest)}`],
+  );
+}
+
+function report(display: ProgressDisplay, doneBytes: number, { length }: ContentFacts): void {
+  const percent = length ? Math.min(100, Math.floor((doneBytes / length) * 100)) : 0;
+  display.report({ percent, doneBytes, ...(length === undefined ? {} : { totalBytes: length }) });
+}
+
+function summary({ resourceId, createdAt, snapshotId }: ContentFacts, bytes: number, hasDigest: boolean): string {
+  const verified = hasDigest ? ', SHA-256 as announced' : '';
+  return `${resourceId} of ${createdAt} (${snapshotId}), ${formatBytes(bytes)}${verified}`;
+}
+
+async function list(session: CommandSession, server: SnapshotServer, resource: string | undefined): Promise<void> {
+  const query = new URLSearchParams({ limit: '1000', ...(resource === undefined ? {} : { resource }) });
+  const snapshots = await server.list(query, session.signal);
+  session.output.table({ snapshots }, COLUMNS, snapshots, 'There is nothing that you may download.');
+}
+
+const COLUMNS: readonly Column<Record<string, unknown>>[] = [
+  { heading: 'Resource', value: ({ resource }) => String(resource) },
+  { heading: 'Time (UTC)', value: ({ createdAt }) => String(createdAt).slice(0, 19).replace('T', ' ') },
+  {
+    heading: 'Size',
+    value: ({ size }) => (typeof size === 'number' ? formatBytes(size) : ''),
+    align: 'right',
+  },
+  { heading: 'Formats', value: ({ formats }) => (Array.isArray(formats) ? formats.join(', ') : '') },
+  {
+    heading: 'Proven',
+    value: ({ proven }) =>
+      typeof proven === 'object' && proven !== null && 'at' in proven ? String(proven.at).slice(0, 10) : '',
+  },
+  { heading: 'Backup', value: ({ id }) => String(id) },
+];

@@ -1,0 +1,38 @@
+/**
+ * Buffers in which packs are put together before they go to the server, used again and again: an object cannot be sent before its
+ * key is known, and what may have to be sent twice cannot be handed away in pieces. Given back to the system when a backup is over.
+ */
+export class UploadMemory {
+  readonly #free: Buffer[] = [];
+  #release: NodeJS.Timeout | undefined;
+
+  /** A buffer of at least `length` bytes, the largest free one if there is one that reaches. */
+  take(length: number): Buffer {
+    const largest = this.#free.at(-1);
+    if (largest !== undefined && largest.length >= length) {
+      this.#free.pop();
+      return largest;
+    }
+    // Pages that nothing is written to cost nothing, so that a size may be ample.
+    return Buffer.allocUnsafeSlow(SIZES.find((size) => size >= length) ?? length * 2);
+  }
+
+  giveBack(buffer: Buffer): void {
+    this.#free.push(buffer);
+    this.#free.sort((a, b) => a.length - b.length);
+    if (this.#free.length > MOST_FREE) this.#free.shift();
+    clearTimeout(this.#release);
+    this.#release = setTimeout(() => this.clear(), KEPT_FOR).unref();
+  }
+
+  clear(): void {
+    clearTimeout(this.#release);
+    this.#free.length = 0;
+  }
+}
+
+/** Bytes: for the few of a small backup, and for a whole pack of usual settings. Steps between would be touched and left again. */
+const SIZES = [512 * 1024, 48 * 1024 * 1024];
+const MOST_FREE = 4;
+/** milliseconds */
+const KEPT_FOR = 10_000;

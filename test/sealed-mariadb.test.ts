@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { HoldfastError } from '../src/core/errors.ts';
+import { SqlLexer } from '../src/downloads/sql/sql-lexer.ts';
+import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
+import { MARIADB_SKIP_REASON, MariadbServer } from './mariadb-server.ts';
+import { sameText } from './postgresql-rig.ts';
+import {
+  type Ended,
+  failing,
+  fed,
+  HOSTILE_MESSAGES,
+  inChunks,
+  MUST_NOT_BE,
+  untilError,
+  whole,
+} from './sealed-sql-rig.ts';
+
+const SOUPS = Math.ceil(Number(process.env.HOLDFAST_SEAL_CUTS ?? 60) / 5);
+
+const SHOP = `
+CREATE TABLE users (id int PRIMARY KEY, email varchar(200) DEFAULT 'a\\\\b''";--', raw blob, boss int, FOREIGN KEY (boss) REFERENCES users (id));
+INSERT INTO users VALUES (1, 'it''s; \\\\! touch ${MUST_NOT_BE}', x'00ff5c270a0d1a22', NULL), (2, '/* -- # \\n\\\\\\\\', '\\\\', 1), (3, 'ü 漢 \`', NULL, 2);
+CREATE TABLE \`od\`\`d; -- na"me\` (\`co'l\` text, \`system\` int DEFAULT 3);
+INSERT INTO \`od\`\`d; -- na"me\` (\`co'l\`) VALUES ('DELIMITER //'), ('source /etc/passwd'), ('\\nsystem id\\n');
+CREATE VIEW late AS SELECT id, concat(email, '\\\\;''') AS e FROM users WHERE id > 1;
+CREATE SEQUENCE numbers START WITH 17;
+DELIMITER //
+CREATE PROCEDURE add_user(IN name varchar(100))
+BEGIN
+  -- it's; a comment
+  /* another ; */
+  INSERT INTO users (id, email) VALUES (99, concat(name, '\\\\;')); # and; another '
+END //
+CREATE TRIGGER stamped BEFORE INSERT ON users FOR EACH ROW BEGIN SET NEW.email = concat(NEW.email, '\\''); END //
+DELIMITER ;
+`;
+
+describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
+  let server: MariadbServer;
+  let dump: Buffer;
+
+  before(async () => {
+    server = await MariadbServer.start();
+    await made('shop');
+    assert.equal((await client('shop', Buffer.from(SHOP))).stderr, '');
+    dump = await server.dump('shop');
+  });
+  after(() => server?.remove());
+
+  async function made(name: string): Promise<string> {
+    await server.sql('', `CREATE DATABASE ${name}`);
+    return name;
+  }
+
+  const client = (database: string, input: Buffer): Promise<Ended> =>
+    fed('mariadb', [...server.options, ...(database === '' ? [] : [database])], process.env, input);
+
+  const tables = async (database: string) => (await server.sql(database, 'SHOW TABLES')).split('\n').filter(Boolean);
+
+  it('gives the same contents as the dump itself, and prints that it is complete', async () => {
+    const ended = await client(await made('whole'), await whole(sealed(dump)));
+    assert.deepEqual({ exitCode: ended.exitCode, stderr: ended.stderr }, { exitCode: 0, stderr: '' });
+    assert.match(ended.stdout, /: complete\n$/);
+    sameDump(await server.dump('whole'), dump);
+    assert.equal(existsSync(MUST_NOT_BE), false);
+  });
+
+  it('does not touch a database that is not empty', async () => {
+    await server.sql('', 'CREATE DATABASE used; CREATE TABLE used.mine (a int); INSERT INTO used.mine VALUES (1)');
+    const before = await server.dump('used');
+    const ended = await client('used', await whole(sealed(dump)));
+    assert.notEqual(ended.exitCode, 0);
+    assert.match(ended.stderr, /this database is not empty; nothing was changed/);
+    sameDump(await server.dump('used'), before);
+    assert.throws(
+      () => createSqlSealer().seal(inChunks(dump, 1000), { dialect: 'mysql', mode: 'replace', title: 'shop' }),
+      (error) => error instanceof HoldfastError && error.code === 'mode-not-possible',
+    );
+  });
+
+  it('leaves a table that marks the database as incomplete, wherever it is cut', async () => {
+    const stream = await whole(sealed(dump));
+    const marked = stream.indexOf('INSERT INTO `__snapshot_incomplete`');
+    const unmarked = stream.indexOf('DROP TABLE `__snapshot_incomplete`');
+    assert.ok(marked > 0 && unmarked > marked);
+    const cuts = Array.from({ length: 12 }, () => marked + Math.floor(Math.random() * (unmarked - marked)));
+    const boundary = stream.indexOf(';\n', stream.indexOf('INSERT INTO `users`')) + 2;
+    for (const [n, at] of [boundary, ...cuts].entries()) {
+      const database = await made(`cut_${n}`);
+      await client(database, stream.subarray(0, at));
+      assert.ok((await tables(database)).includes('__snapshot_incomplete'), `cut at ${at}`);
+    }
+  });
+
+  it('makes the client fail with the reason where the source fails', async () => {
+    for (const at of [1500, Math.floor(dump.length / 2), dump.length - 200]) {
+      const database = await made(`failed_${at}`);
+      const { bytes, error } = await untilError(sealed(failing(dump, at)));
+      assert.equal((error as Error).message, 'the disk "x" is gone; it\'s \\! lost');
+      const ended = await client(database, bytes);
+      assert.notEqual(ended.exitCode, 0);
+      assert.match(ended.stderr, /ERROR 1644 .*The download failed: the disk "x" is gone; it's \/! lost/);
+      assert.ok((await tables(database)).includes('__snapshot_incomplete'));
+    }
+  });
+
+  it('is refused where it holds anything for the client or for the whole server', async () => {
+    const hostile = [
+      '\\! id\n',
+      'SELECT 1 \\! id\n;',
+      'system id;',
+      'source /etc/passwd;',
+      '/*!40101 SET NAMES utf8 \\! id */;',
+      '/*!999999\\! id */\n',
+      "/*M!100000 SET @a='*/\nsystem id\n' */;",
+      "SET sql_mode='NO_BACKSLASH_ESCAPES';",
+      "SET @a='NO_BACK' 'SLASH_ESCAPES';",
+      "SET @a=CONCAT('NO_BACK','SLASH_ESCAPES');",
+      'SET NAMES gbk;',
+      'INSERT INTO t VALUES (1) delimiter x\nsystem id\n;',
+      'INSERT INTO t VALUES (mydelimiter x);',
+      "DELIMITER 'x\n",
+      'USE mysql;',
+      'CREATE DATABASE x;',
+      '/*!40000 DROP DATABASE x */;',
+      "GRANT ALL ON *.* TO x; INSTALL PLUGIN x SONAME 'y';",
+      "CREATE FUNCTION f RETURNS STRING SONAME 'udf.so';",
+      "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE t;",
+      'SET GLOBAL general_log = 1;',
+      'DROP TABLE `__snapshot_incomplete`;',
+      "INSERT INTO t VALUES ('a\0b');",
+      '--x\nSELECT 1;',
+    ];
+    for (const script of hostile) {
+      const stream = sealed(Buffer.from(`SET NAMES utf8mb4;\n${script}\n-- Dump completed\n`));
+      const isRefused = (error: unknown) => error instanceof HoldfastError && error.code === 'dump-not-sealable';
+      await assert.rejects(whole(stream), isRefused, script);
+    }
+  });
+
+  it('is read as the client reads it, in any soup of quotes, comments and delimiters', async () => {
+    await fc.assert(
+      fc.asyncProperty(soup, async (script) => {
+        const statements = read(script);
+        fc.pre(statements !== undefined);
+        const ended = await fed(
+          'mariadb',
+          [...server.options, '--force', '--comments', '-vv'],
+          process.env,
+          Buffer.from(script),
+        );
+        const shown = [...ended.stdout.matchAll(/^--------------\n(.*?)\n--------------\n/gms)];
+        const seen = shown.map(([, text]) => letters(text!)).filter(Boolean);
+        assert.equal(seen.length, statements.length, JSON.stringify(seen));
+        // Comments before a statement are part of it for the client.
+        for (const [n, statement] of statements.entries())
+          assert.ok(seen[n]!.endsWith(statement), `${seen[n]} | ${statement}`);
+      }),
+      { numRuns: SOUPS },
+    );
+  });
+
+  it('is refused where its end is missing', async () => {
+    const { bytes, error } = await untilError(sealed(dump.subarray(0, dump.lastIndexOf('-- Dump completed'))));
+    assert.equal((error as HoldfastError).code, 'dump-cut');
+    assert.match((await client(await made('endless'), bytes)).stderr, /The dump is not whole/);
+  });
+
+  it('answers the client with SQL that fails, whatever the message', async () => {
+    for (const message of ['no such snapshot', ...HOSTILE_MESSAGES]) {
+      const ended = await client('', Buffer.from(createSqlSealer().failure(message)));
+      assert.equal(ended.exitCode, 1, message);
+      assert.match(ended.stderr, /^ERROR 1644 \(45000\)/m, message);
+    }
+  });
+});
+
+const FRAGMENTS = [
+  ...[
+    "'",
+    "''",
+    "\\'",
+    '\\\\',
+    '"',
+    '""',
+    '`',
+    '-- ',
+    '--',
+    '#',
+    '\n',
+    '/*',
+    '*/',
+    '/*!',
+    '/*!40101 ',
+    ';',
+    ';\n',
+    ';;',
+    '(',
+    'a',
+    '1',
+    ' ',
+  ],
+  ...[
+    'SELECT 1',
+    '/',
+    '-',
+    '*',
+    "'x'",
+    "'\\';'",
+    '`;`',
+    '/*;*/',
+    '"\';"',
+    '\nDELIMITER ;;\n',
+    '\nDELIMITER ;\n',
+    '\nDELIMITER //\n',
+    '//',
+    '\\',
+  ],
+];
+const soup = fc.array(fc.constantFrom(...FRAGMENTS), { maxLength: 30 }).map((parts) => `SELECT 0;\n${parts.join('')}`);
+
+/** The statements; undefined where the lexer refuses, or the end is one that is not whole. */
+function read(script: string): string[] | undefined {
+  const lexer = new SqlLexer({ dialect: 'mysql' });
+  const found: string[] = [];
+  try {
+    const pieces = [...lexer.push(Buffer.from(script)), ...lexer.end()];
+    for (const [n, piece] of pieces.entries()) {
+      // The client sends a comment before an empty statement, its own command or the very end as a statement.
+      const isComment = piece.kind === 'gap' && piece.bytes.toString().trim() !== '';
+      const next = pieces[n + 1];
+      if (isComment && (next?.kind !== 'statement' || letters(next.bytes.toString()) === '')) return undefined;
+      if (piece.kind === 'rest' || (piece.kind === 'command' && piece.bytes[0] === 0x5c)) return undefined;
+      if (piece.kind === 'statement') found.push(letters(piece.bytes.toString()));
+    }
+    return found.filter(Boolean);
+  } catch (error) {
+    assert.ok(error instanceof HoldfastError);
+    return undefined;
+  }
+}
+
+/** The client shows statements without delimiters. */
+function letters(text: string): string {
+  return text.replaceAll(/[^a-z0-9]/gi, '');
+}
+
+/** Comments name the database and the time. */
+function sameDump(actual: Buffer, expected: Buffer): void {
+  const [found, wanted] = [actual, expected].map((bytes) => bytes.toString('latin1').replaceAll(/^-- .*$/gm, ''));
+  sameText(found!, wanted!);
+}
+
+function sealed(dump: Buffer | AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const source = Buffer.isBuffer(dump) ? inChunks(dump, 1000) : dump;
+  return createSqlSealer().seal(source, { dialect: 'mysql', mode: 'create', title: 'shop, 2026-11-20 "it\'s \\ "' });
+}
