@@ -281,8 +281,9 @@ async function* throughChild(
         if (!child.stdin.write(piece)) await Promise.race([once(child.stdin, 'drain'), ended]);
       child.stdin.end();
     } catch (error) {
+      // What was fed so far comes out, so that a download fails on its way and not before.
       failure = error;
-      stop();
+      child.stdin.end();
     }
   })();
   try {

@@ -18,6 +18,7 @@ describe('a download that fails on its way', { skip }, () => {
   let server: PostgresqlServer;
   let nginx: NginxServer;
   let original: { file: string; bytes: Buffer };
+  let damaged: Buffer;
 
   before(async () => {
     server = await PostgresqlServer.start();
@@ -26,6 +27,7 @@ describe('a download that fails on its way', { skip }, () => {
     await rig.backUpSql('shop', ROWS);
     const file = await rig.largestPack();
     original = { file, bytes: await readFile(file) };
+    damaged = await damagedBehindTheBeginning();
     await server.sql('postgres', 'CREATE DATABASE fresh');
     await server.sql('postgres', 'CREATE DATABASE app');
     await server.sql('app', 'CREATE TABLE kept (id integer); INSERT INTO kept VALUES (1)');
@@ -35,6 +37,24 @@ describe('a download that fails on its way', { skip }, () => {
     for (const work of afters) await work();
     await server?.remove();
   });
+
+  /** The pack with a damage that shows only when a part was given: which chunks lie where differs from one run to the next. */
+  async function damagedBehindTheBeginning(): Promise<Buffer> {
+    for (const place of [0.97, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4]) {
+      const bytes = Buffer.from(original.bytes);
+      const from = Math.floor(bytes.length * place);
+      for (let at = from; at < from + 64; at++) bytes[at]! ^= 0xff;
+      await writeFile(original.file, bytes);
+      const answer = await fetch(`${rig.url}/download/shop`);
+      const isCut = await answer.arrayBuffer().then(
+        () => false,
+        () => true,
+      );
+      await writeFile(original.file, original.bytes);
+      if (answer.status === 200 && isCut) return bytes;
+    }
+    return assert.fail('no damage shows behind the beginning');
+  }
 
   /** `curl … | psql fresh`, and how both ended. */
   async function piped(
@@ -79,10 +99,7 @@ describe('a download that fails on its way', { skip }, () => {
 
   const FAILURES = {
     'a pack is damaged': async () => {
-      const bytes = Buffer.from(original.bytes);
-      const place = Math.floor(bytes.length * 0.85);
-      for (let at = place; at < place + 64; at++) bytes[at]! ^= 0xff;
-      await writeFile(original.file, bytes);
+      await writeFile(original.file, damaged);
       return async () => writeFile(original.file, original.bytes);
     },
     'a child is killed': async () => {

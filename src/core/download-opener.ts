@@ -124,19 +124,24 @@ async function* sealedBytes(
 ): AsyncGenerator<Uint8Array> {
   const source = material.bytes()[Symbol.asyncIterator]();
   try {
-    const first = await source.next();
-    yield* sealer.seal(resumed(first, source), options);
+    const begun = [await source.next()];
+    yield* sealer.seal(resumed(begun, source), options);
   } finally {
     await source.return?.();
     await close();
   }
 }
 
+/** @param begun what was taken already; it is emptied, so that nothing of it is kept until the end */
 async function* resumed(
-  first: IteratorResult<Uint8Array>,
+  begun: IteratorResult<Uint8Array>[],
   source: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  for (let piece = first; piece.done !== true; piece = await source.next()) yield piece.value;
+  for (;;) {
+    const piece = begun.shift() ?? (await source.next());
+    if (piece.done === true) return;
+    yield piece.value;
+  }
 }
 
 function onlyOnce(close: Close): Close {

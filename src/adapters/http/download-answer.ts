@@ -84,7 +84,7 @@ async function prepared(opened: OpenDownload, { download, request, reply }: Down
   const accepted = isCodable ? acceptedCoding(request.headers['accept-encoding']) : 'identity';
   const isWorth = accepted !== 'identity' && first.done !== true && isWorthCoding(download.format, first.value);
   const headers = { ...downloadHeaders(download), ...contentHeaders(download, opened) };
-  const all = resumed(first, pieces);
+  const all = resumed([first], pieces);
   if (isWorth)
     return {
       status: 200,
@@ -171,12 +171,17 @@ function headersOfAll(reply: FastifyReply): OutgoingHttpHeaders {
   return reply.getHeaders() as OutgoingHttpHeaders;
 }
 
+/** @param begun what was taken already; it is emptied, so that nothing of it is kept until the end */
 async function* resumed(
-  first: IteratorResult<Uint8Array>,
+  begun: IteratorResult<Uint8Array>[],
   pieces: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   try {
-    for (let piece = first; piece.done !== true; piece = await pieces.next()) yield piece.value;
+    for (;;) {
+      const piece = begun.shift() ?? (await pieces.next());
+      if (piece.done === true) return;
+      yield piece.value;
+    }
   } finally {
     await pieces.return?.();
   }
