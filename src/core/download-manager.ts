@@ -119,7 +119,7 @@ export class CatalogueDownloadManager implements DownloadManager {
   }
 
   #download(snapshot: FoundSnapshot, request: DownloadRequest, permissions: readonly Permission[]): Download {
-    const { tables, paths, mode = 'create' } = request;
+    const { tables, paths, database, mode = 'create' } = request;
     const format = chosenFormat(snapshot, request.format);
     const isSealed = format === 'sql' && request.seal !== 'none';
     requireFittingMode(snapshot, mode, isSealed);
@@ -127,6 +127,7 @@ export class CatalogueDownloadManager implements DownloadManager {
       format,
       ...(tables === undefined ? {} : { tables }),
       ...(paths === undefined ? {} : { paths }),
+      ...(database === undefined ? {} : { database }),
     };
     const order = { snapshot, choice, mode, isSealed };
     return {

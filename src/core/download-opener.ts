@@ -28,8 +28,8 @@ export class DownloadOpener {
   /** Services and seals may give other bytes in another version. */
   fingerprint({ snapshot, choice, mode, isSealed }: DownloadOrder): string {
     const { id, resourceId } = snapshot;
-    const { format, tables, paths } = choice;
-    const parts = [this.#version, resourceId, id, format, tables ?? null, paths ?? null, isSealed ? mode : null];
+    const { format, tables = null, paths = null, database = null } = choice;
+    const parts = [this.#version, resourceId, id, format, tables, paths, database, isSealed ? mode : null];
     return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 24);
   }
 

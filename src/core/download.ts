@@ -1,7 +1,7 @@
 import type { Principal } from './access.ts';
 import type { DownloadLimits } from './grant.ts';
 import type { Page, PageRequest } from './ports/catalogue.ts';
-import type { DownloadFormat, SqlDialect } from './ports/service-download.ts';
+import type { DownloadChoice, DownloadFormat, SqlDialect } from './ports/service-download.ts';
 
 /**
  * A developer's copies of backups: finds what a caller may have, and gives it as its target understands it. What is asked for by
@@ -23,7 +23,8 @@ export interface DownloadManager {
   failure(message: string): string | undefined;
 }
 
-export interface DownloadRequest {
+/** Format: by default the first one that the resource's service names. */
+export interface DownloadRequest extends Partial<DownloadChoice> {
   principal: Principal;
   /** Default: the configured one, or the only one that the caller may have. */
   resourceId?: string;
@@ -33,10 +34,6 @@ export interface DownloadRequest {
   at?: string;
   /** A backup's id, or that of another tool's snapshot. */
   snapshotId?: string;
-  /** Default: the first one that the resource's service names. */
-  format?: DownloadFormat;
-  tables?: readonly string[];
-  paths?: readonly string[];
   /** For SQL; default `create`. */
   mode?: DownloadMode;
   /** For SQL; default `full`. */

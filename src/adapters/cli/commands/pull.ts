@@ -21,6 +21,8 @@ interface PullOptions extends CredentialOptions {
   backup?: string;
   format?: string;
   tables?: string;
+  database?: string;
+  seal?: string;
   path?: string[];
   mode?: string;
   variant?: string;
@@ -39,11 +41,18 @@ export function define(command: Command, session: CommandSession): void {
     .option('--backup <id>', 'this very one')
     .option('--format <name>', 'another one of the formats that the list names')
     .option('--tables <names>', 'only these tables, separated by commas')
+    .option('--database <name>', 'of a backup that holds several databases')
     .option('--path <path>', 'only what is at or below it, of files (repeatable)', gathered)
     .addOption(
       new Option('--mode <mode>', 'of SQL: into an empty database, or in place of what is there').choices([
         'create',
         'replace',
+      ]),
+    )
+    .addOption(
+      new Option('--seal <seal>', 'SQL as it was backed up, for clients other than psql and mysql').choices([
+        'full',
+        'none',
       ]),
     )
     .option('--variant <name>', 'a masked or reduced copy')
@@ -98,9 +107,10 @@ async function addressOf(session: CommandSession, given: string | undefined): Pr
   throw usageError('server-missing', `No service runs on ${dataFolder}. Name one: --server URL, or HOLDFAST_URL.`);
 }
 
-function queryOf({ at, backup, format, tables, path: paths = [], mode, variant }: PullOptions): URLSearchParams {
+function queryOf(options: PullOptions): URLSearchParams {
+  const { variant, at, backup, format, mode, seal, tables, database, path: paths = [] } = options;
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries({ variant, at, backup, format, mode, tables }))
+  for (const [name, value] of Object.entries({ variant, at, backup, format, mode, seal, tables, database }))
     if (value !== undefined) query.set(name, name === 'at' ? value.replace(/^(?=\d+[mhdw]$)/, '-') : value);
   for (const each of paths) query.append('path', each);
   return query;

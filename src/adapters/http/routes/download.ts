@@ -47,6 +47,7 @@ const query = z.strictObject({
     .refine((names) => names.length > 0 && names.length <= MOST_PARTS, `must be 1 to ${MOST_PARTS} names`)
     .optional()
     .describe('Only these tables, as `table` or `schema.table`, separated by commas.'),
+  database: line(200).optional().describe('Which one, of a backup that holds several databases.'),
   path: z
     .union([line(4096), z.array(line(4096)).min(1).max(MOST_PARTS)])
     .transform((paths) => [paths].flat())
@@ -131,7 +132,7 @@ function downloadRequest(
   { principal, query: asked }: FastifyRequest<{ Querystring: Query }>,
   resourceId?: string,
 ): DownloadRequest {
-  const { variant, at, backup, format, mode, seal, tables, path } = asked;
+  const { variant, at, backup, format, mode, seal, tables, database, path } = asked;
   return {
     principal,
     ...(resourceId === undefined ? {} : { resourceId }),
@@ -142,6 +143,7 @@ function downloadRequest(
     ...(mode === undefined ? {} : { mode }),
     ...(seal === undefined ? {} : { seal }),
     ...(tables === undefined ? {} : { tables }),
+    ...(database === undefined ? {} : { database }),
     ...(path === undefined ? {} : { paths: path }),
   };
 }
