@@ -22,7 +22,7 @@ describe('whatever bytes are stored', () => {
 });
 
 describe('the search for faults of decoders', () => {
-  const limits = { ...LIMITS, milliseconds: 500, hangMilliseconds: 5000, heap: 64 };
+  const limits = { ...LIMITS, milliseconds: 150, hangMilliseconds: 5000, heap: 64 };
   const find = (decoder: string, seed = 1): Promise<FuzzOutcome> =>
     fuzz(new URL('./fuzz/bad-decoders.ts', import.meta.url), { decoder, seed, runs: 100 }, limits);
 
