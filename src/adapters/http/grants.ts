@@ -41,9 +41,21 @@ export function requireContentGrant({ name, grants }: Principal, resourceId: str
   throw new HoldfastError(
     'denied',
     'content-not-granted',
-    `What ${name} may have of ${resourceId} is limited, and this gives any backup as it is. GET /download gives what is granted.`,
+    `What ${name} may have of ${resourceId} is limited, and this reads any backup as it is. GET /download gives what is granted.`,
     { details: { resourceId } },
   );
+}
+
+/**
+ * What assertions find in a backup becomes evidence that their author reads: an answer to any question about its data.
+ * @throws HoldfastError `content-not-granted` (denied)
+ */
+export function requireAssertionGrant(
+  principal: Principal,
+  resourceId: string,
+  assertions: readonly unknown[] | undefined,
+): void {
+  if (assertions !== undefined && assertions.length > 0) requireContentGrant(principal, resourceId);
 }
 
 /** @throws HoldfastError `credentials-confined` (denied) for acts that reach past single resources */
