@@ -95,6 +95,29 @@ test('an empty password is asked of nobody, and a provider that cannot tell is n
   );
 });
 
+test('a directory that is down is so for every wrong password, and never sees those of names that are not its own', async () => {
+  const seen: unknown[] = [];
+  const directory: IdentityProvider = {
+    method: 'ldap',
+    async identify(credentials) {
+      seen.push(credentials);
+      throw new HoldfastError('unavailable', 'directory-unavailable', 'No.');
+    },
+  };
+  const { access } = openAccess({ directory });
+  const wrong = { kind: 'password', name: 'fred', password: 'wrong' } as const;
+  for (let guess = 0; guess < 5; guess++) {
+    await assert.rejects(access.identify(wrong, '10.0.0.1'), { code: 'directory-unavailable' });
+  }
+  assert.equal(seen.length, 5);
+  assert.doesNotMatch(JSON.stringify(seen), /fred|wrong/);
+  await assert.rejects(
+    access.identify(wrong, '10.0.0.2'),
+    { code: 'sign-in-blocked' },
+    'they were guesses all the same',
+  );
+});
+
 test('whoever is vouched for by others is a credential that exists', async () => {
   assert.equal(await openAccess({ isVouchedFor: true }).access.credentialsExist(), true);
   assert.equal(await openAccess({ users: [{ id: 'fred' }] }).access.credentialsExist(), true);
@@ -114,11 +137,14 @@ const START = Date.UTC(2026, 0, 1);
 
 function openAccess({
   users = [],
+  directory,
   ...parts
 }: {
   refusalMilliseconds?: number;
   isVouchedFor?: boolean;
   users?: readonly { id: string }[];
+  /** Asked after the users. */
+  directory?: IdentityProvider;
 } = {}) {
   const asked: string[] = [];
   const provider: IdentityProvider = {
@@ -147,7 +173,7 @@ function openAccess({
   const access = new TokenAccessManager({
     tokens,
     users: { get: async () => undefined, list: async () => users as readonly LocalUser[] },
-    providers: [provider],
+    providers: directory === undefined ? [provider] : [provider, directory],
     clock,
     nextId: createIdentifierSource(clock),
     logger,
