@@ -24,7 +24,7 @@ const REFUSAL_MILLISECONDS = 500;
 /** What access is decided by. */
 export interface AccessParts {
   tokens: DocumentTable<ApiToken>;
-  users: Pick<DocumentTable<LocalUser>, 'get' | 'list'>;
+  users: Pick<DocumentTable<LocalUser>, 'get' | 'isEmpty'>;
   /** Asked in this order for all that is no token. */
   providers?: readonly IdentityProvider[];
   /** The configuration names a directory, an issuer or a proxy that vouches for callers. */
@@ -54,8 +54,8 @@ export class TokenAccessManager implements AccessManager {
   }
 
   async credentialsExist(): Promise<boolean> {
-    if (this.#parts.isVouchedFor === true || (await this.#tokens.list()).length > 0) return true;
-    return (await this.#parts.users.list()).length > 0;
+    if (this.#parts.isVouchedFor === true || !(await this.#tokens.isEmpty())) return true;
+    return !(await this.#parts.users.isEmpty());
   }
 
   async identify(credentials: Credentials, address: string): Promise<Principal | undefined> {
