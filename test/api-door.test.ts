@@ -370,4 +370,14 @@ describe('limits', () => {
     assert.deepEqual(statuses, [200, 200, 200, 429, 429]);
     await server.close();
   });
+
+  it('record a bounded number of those that are too many', async () => {
+    const memory = memoryApplication();
+    const server = await serverOf(memory, { requestsPerMinute: 1 });
+    for (let call = 0; call < 100; call++) await server.inject({ method: 'DELETE', url: '/backups/x' });
+    const refused = memory.audit.filter(({ details }) => details?.status === 429);
+    assert.ok(refused.length > 0 && refused.length <= 60, String(refused.length));
+    assert.ok(refused.every(({ actor }) => actor === 'anonymous'));
+    await server.close();
+  });
 });

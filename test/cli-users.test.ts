@@ -60,6 +60,8 @@ test('a password is taken from no argument, and one that is weak or missing chan
   assert.equal((await holdfast.problem(missing, 1)).code, 'secret-missing');
   assert.match((await holdfast.run(add, 'short\n')).stderr, /at least 8 characters/);
   assert.equal((await holdfast.problem([...add, '--latest-only'], 2)).code, 'usage-variant-missing');
+  const several = await holdfast.run([...add, '--resource', 'shop,wiki'], `${PASSWORD}\n`);
+  assert.equal(several.code, 2, 'nobody is confined to a resource that there cannot be');
   const listed = await holdfast.run(['user', 'list', '--json']);
   assert.deepEqual(JSON.parse(listed.stdout), { users: [] });
   const token = ['token', 'create', 'ci', '--role', 'developer', '--variant', 'raw', '--max-age-days', '7'];

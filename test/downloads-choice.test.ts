@@ -86,6 +86,7 @@ describe('which backup a download is', () => {
     assert.equal((await asked(rig, '/download/shop?format=bytes')).status, 200);
     assert.equal((await asked(rig, '/download/shop?mode=replace')).code, 'download-choice-invalid');
     assert.equal((await asked(rig, '/download/shop?variant=reduced')).code, 'variant-not-available');
+    assert.equal((await asked(rig, '/download/shop?variant=reduced.2')).code, 'variant-not-available');
     assert.equal((await asked(rig, `/download/blog?backup=${id}`)).code, 'snapshot-not-found');
     for (const wrong of ['format=exe', 'variant=../x', 'unknown=1', 'path=a%00b', 'at=', 'seal=half', 'tables=,'])
       assert.equal((await asked(rig, `/download/shop?${wrong}`)).code, 'request-invalid', wrong);

@@ -175,6 +175,23 @@ describe('people of an LDAP directory', { skip: SLAPD_SKIP_REASON }, () => {
     assert.equal(warnings.length, 1, 'and is asked first from then on');
   });
 
+  it('do not fill the log while it is down', async () => {
+    const clock = { time: Date.now(), now: () => new Date(clock.time) };
+    let lines = 0;
+    const provider = await createLdapIdentity({
+      ldap: configuration({ urls: [`ldap://localhost:${await freePort()}`] }),
+      rules: RULES,
+      resolveSecret: async () => LdapServer.admin.password,
+      clock,
+      logger: { ...SILENT, warn: () => void lines++ },
+    });
+    for (const later of [0, 0, 0, 1000]) {
+      clock.time += later;
+      await assert.rejects(signIn(provider, 'boss', 'boss of the directory'), isUnavailable);
+    }
+    assert.equal(lines, 2);
+  });
+
   it('are told that the directory is down, and not that their password is wrong', async (t) => {
     const down = await identity({ urls: [`ldap://localhost:${await freePort()}`] });
     const service = await startService(

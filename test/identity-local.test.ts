@@ -159,7 +159,7 @@ describe('guesses', () => {
 });
 
 describe('whoever may download less than everything', () => {
-  it('cannot get around that by reading, listing or restoring backups whole', async (t) => {
+  it('cannot get around that by reading, listing or restoring backups whole, or by asking drills what is in them', async (t) => {
     const service = await startService(t);
     const { users, access } = service.application;
     const { token } = await access.createToken({ name: 'admin', role: 'admin' });
@@ -171,11 +171,17 @@ describe('whoever may download less than everything', () => {
       { resources: ['shop'], variants: ['raw'], latestOnly: true },
       { resources: ['shop'], variants: ['raw'], limits: { concurrent: 1 } },
     ];
+    const assertions = [{ jsonPath: '$.secret', equals: 0 }];
+    const schedule = { resourceId: 'shop', kind: 'drill', cron: '@daily', assertions };
     const calls = [
       ['GET', `/backups/${backup.id}/content`],
       ['GET', `/backups/${backup.id}/entries`],
       ['POST', '/restore', { backupId: backup.id }],
       ['POST', '/restore/point-in-time', { resourceId: 'shop', timestamp: '2100-01-01T00:00:00Z' }],
+      ['POST', '/resources/shop/drills', { assertions }],
+      ['PUT', '/resources/shop', { service: 'document', assertions }],
+      ['POST', '/schedules', schedule],
+      ['PUT', '/schedules/ask', schedule],
     ] as const;
     for (const grants of [
       [],
@@ -185,12 +191,15 @@ describe('whoever may download less than everything', () => {
       await users.put('fred', { role: 'operator', grants }, PASSWORD);
       for (const [method, route, body] of calls) {
         const answer = await as(service, basic('fred', PASSWORD))(method, route, body);
-        assert.equal(answer.body.code, 'content-not-granted', route);
+        assert.equal(answer.body.code, 'content-not-granted', `${method} ${route}`);
       }
+      const drill = await as(service, basic('fred', PASSWORD))('POST', '/resources/shop/drills', {});
+      assert.equal(drill.status, 202, 'a drill that asks nothing says nothing of the data');
     }
     await users.put('fred', { role: 'operator', grants: [...narrow, { resources: ['sh*'], variants: ['raw'] }] });
     assert.equal((await as(service, basic('fred', PASSWORD))(...calls[0])).status, 200);
     assert.equal((await as(service, basic('fred', PASSWORD))(...calls[2])).status, 200);
+    assert.equal((await as(service, basic('fred', PASSWORD))(...calls[4])).status, 202);
   });
 });
 

@@ -93,9 +93,9 @@ class Issuer {
     };
   }
 
-  identity(changes: Partial<OidcConfiguration> = {}, clock = { now: () => new Date() }) {
+  identity(changes: Partial<OidcConfiguration> = {}, clock = { now: () => new Date() }, logger = LOGGER) {
     const oidc = this.configuration(changes);
-    const provider = createOidcIdentity({ oidc, rules: RULES, clock, logger: LOGGER, keyCooldownMilliseconds: 0 });
+    const provider = createOidcIdentity({ oidc, rules: RULES, clock, logger, keyCooldownMilliseconds: 0 });
     return (token: string) => provider.identify({ kind: 'bearer', token });
   }
 }
@@ -190,10 +190,16 @@ it('an issuer that is down or says what it should not is no wrong token', async 
   const token = await issuer.token();
   issuer.isDown = true;
   const clock = { time: Date.now(), now: () => new Date(clock.time) };
-  const identify = issuer.identity({}, clock);
+  const lines: unknown[] = [];
+  const identify = issuer.identity({}, clock, { ...LOGGER, warn: (...line: unknown[]) => void lines.push(line) });
   for (let call = 0; call < 5; call++)
     await assert.rejects(identify(token), { code: 'issuer-unavailable', kind: 'unavailable' });
   assert.equal(issuer.fetches, 1, 'it is not asked by every request');
+  assert.match(
+    JSON.stringify(lines),
+    /^\[\[\{"reason":"[^"]+answers 500[^[]+could not be fetched"\]\]$/,
+    'nor is each in the log',
+  );
   issuer.isDown = false;
   clock.time += 6000;
   assert.equal(((await identify(token)) as Principal).name, 'fred');

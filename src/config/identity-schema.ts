@@ -1,7 +1,9 @@
 import { isIP } from 'node:net';
 import path from 'node:path';
 import { z } from 'zod';
+import { VARIANT_NAME } from '../core/grant.ts';
 import type { GrantRule, IdentityConfiguration } from '../core/identity-configuration.ts';
+import { RESOURCE_PATTERN } from '../core/resource-pattern.ts';
 import { isSecretReference } from './resolve-secret.ts';
 
 const text = z.string().min(1).max(2000);
@@ -124,14 +126,8 @@ const rule = z
       .min(1)
       .optional(),
     role: z.enum(['admin', 'operator', 'developer', 'viewer']).default('developer'),
-    resources: z
-      .array(
-        z
-          .string()
-          .regex(/^([A-Za-z0-9._:@-]{1,200}|[A-Za-z0-9._:@-]{0,200}\*)$/, 'must be an id, or its beginning and a *'),
-      )
-      .min(1),
-    variants: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)).default([]),
+    resources: z.array(z.string().regex(RESOURCE_PATTERN, 'must be an id, or its beginning and a *')).min(1),
+    variants: z.array(z.string().regex(VARIANT_NAME)).default([]),
     latestOnly: z.boolean().optional(),
     maxAge: days.optional(),
     limits: z

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ApiToken, LocalUser } from './access.ts';
+import type { ApiToken } from './access.ts';
 import { TokenAccessManager } from './access-manager.ts';
 import { HoldfastError } from './errors.ts';
 import { createIdentifierSource } from './identifier.ts';
@@ -95,9 +95,32 @@ test('an empty password is asked of nobody, and a provider that cannot tell is n
   );
 });
 
+test('a directory that is down is so for every wrong password, and never sees those of names that are not its own', async () => {
+  const seen: unknown[] = [];
+  const directory: IdentityProvider = {
+    method: 'ldap',
+    async identify(credentials) {
+      seen.push(credentials);
+      throw new HoldfastError('unavailable', 'directory-unavailable', 'No.');
+    },
+  };
+  const { access } = openAccess({ directory });
+  const wrong = { kind: 'password', name: 'fred', password: 'wrong' } as const;
+  for (let guess = 0; guess < 5; guess++) {
+    await assert.rejects(access.identify(wrong, '10.0.0.1'), { code: 'directory-unavailable' });
+  }
+  assert.equal(seen.length, 5);
+  assert.doesNotMatch(JSON.stringify(seen), /fred|wrong/);
+  await assert.rejects(
+    access.identify(wrong, '10.0.0.2'),
+    { code: 'sign-in-blocked' },
+    'they were guesses all the same',
+  );
+});
+
 test('whoever is vouched for by others is a credential that exists', async () => {
   assert.equal(await openAccess({ isVouchedFor: true }).access.credentialsExist(), true);
-  assert.equal(await openAccess({ users: [{ id: 'fred' }] }).access.credentialsExist(), true);
+  assert.equal(await openAccess({ hasUsers: true }).access.credentialsExist(), true);
 });
 
 test('what a token may download is narrowed by its grants, as long as these have not expired', async () => {
@@ -113,12 +136,15 @@ test('what a token may download is narrowed by its grants, as long as these have
 const START = Date.UTC(2026, 0, 1);
 
 function openAccess({
-  users = [],
+  hasUsers = false,
+  directory,
   ...parts
 }: {
   refusalMilliseconds?: number;
   isVouchedFor?: boolean;
-  users?: readonly { id: string }[];
+  hasUsers?: boolean;
+  /** Asked after the users. */
+  directory?: IdentityProvider;
 } = {}) {
   const asked: string[] = [];
   const provider: IdentityProvider = {
@@ -135,6 +161,7 @@ function openAccess({
   const tokens: DocumentTable<ApiToken> = {
     get: async (id) => rows.get(id),
     list: async () => [...rows.values()],
+    isEmpty: async () => rows.size === 0,
     put: async (token) => {
       writes.count++;
       rows.set(token.id, token);
@@ -146,8 +173,8 @@ function openAccess({
   const logger = { debug: silent, info: silent, warn: silent, error: silent };
   const access = new TokenAccessManager({
     tokens,
-    users: { get: async () => undefined, list: async () => users as readonly LocalUser[] },
-    providers: [provider],
+    users: { get: async () => undefined, isEmpty: async () => !hasUsers },
+    providers: directory === undefined ? [provider] : [provider, directory],
     clock,
     nextId: createIdentifierSource(clock),
     logger,

@@ -24,7 +24,7 @@ const REFUSAL_MILLISECONDS = 500;
 /** What access is decided by. */
 export interface AccessParts {
   tokens: DocumentTable<ApiToken>;
-  users: Pick<DocumentTable<LocalUser>, 'get' | 'list'>;
+  users: Pick<DocumentTable<LocalUser>, 'get' | 'isEmpty'>;
   /** Asked in this order for all that is no token. */
   providers?: readonly IdentityProvider[];
   /** The configuration names a directory, an issuer or a proxy that vouches for callers. */
@@ -54,46 +54,48 @@ export class TokenAccessManager implements AccessManager {
   }
 
   async credentialsExist(): Promise<boolean> {
-    if (this.#parts.isVouchedFor === true || (await this.#tokens.list()).length > 0) return true;
-    return (await this.#parts.users.list()).length > 0;
+    if (this.#parts.isVouchedFor === true || !(await this.#tokens.isEmpty())) return true;
+    return !(await this.#parts.users.isEmpty());
   }
 
   async identify(credentials: Credentials, address: string): Promise<Principal | undefined> {
     if (credentials.kind === 'password' && !TOKEN.test(credentials.password)) return this.#signIn(credentials, address);
     const token = credentials.kind === 'password' ? credentials.password : tokenOf(credentials);
-    return token === undefined ? this.#ask(credentials) : this.#ownerOf(token);
+    return token === undefined ? (await this.#ask(credentials)).found : this.#ownerOf(token);
   }
 
   /** Slowly for whoever is wrong, and in the same time whether the name or the password was. */
   async #signIn(credentials: Credentials & { kind: 'password' }, address: string): Promise<Principal | undefined> {
     const began = performance.now();
     const attempt = await this.#attempts.begin(credentials.name, address);
-    let found: Principal | undefined;
+    let asked: Asked;
     try {
       // An empty password makes some directories let anybody in.
-      found = credentials.password === '' ? undefined : await this.#ask(credentials);
+      asked = credentials.password === '' ? { others: [] } : await this.#ask(credentials);
     } catch (error) {
       attempt.abandoned();
       throw error;
     }
-    if (found !== undefined) {
+    if (asked.found !== undefined) {
       attempt.succeeded();
-      return found;
+      return asked.found;
     }
     attempt.failed();
+    await askAboutNobody(asked.others);
     const step = this.#parts.refusalMilliseconds ?? REFUSAL_MILLISECONDS;
     const passed = performance.now() - began;
     await delay(Math.ceil(passed / step) * step - passed);
     return undefined;
   }
 
-  async #ask(credentials: Credentials): Promise<Principal | undefined> {
-    for (const provider of this.#parts.providers ?? []) {
+  async #ask(credentials: Credentials): Promise<Asked> {
+    const { providers = [] } = this.#parts;
+    for (const [at, provider] of providers.entries()) {
       const found = await provider.identify(credentials);
-      if (found === 'refused') return undefined;
-      if (found !== 'unrecognised') return found;
+      if (found === 'refused') return { others: providers.slice(at + 1) };
+      if (found !== 'unrecognised') return { found, others: [] };
     }
-    return undefined;
+    return { others: [] };
   }
 
   /** Compares with every token, so that the time tells neither whether one fits nor which. */
@@ -165,6 +167,21 @@ export class TokenAccessManager implements AccessManager {
       this.#parts.logger.warn({ err: error, tokenId: token.id }, 'the use of a token could not be recorded');
     }
   }
+}
+
+/** Whom providers know, and those that were not asked because one before them knew better. */
+interface Asked {
+  found?: Principal;
+  others: readonly IdentityProvider[];
+}
+
+/**
+ * For a name that one provider keeps, the others must take their time too, and fail where they are down: else it would show that the
+ * name is kept. They see neither the name nor the password.
+ */
+async function askAboutNobody(providers: readonly IdentityProvider[]): Promise<void> {
+  const [name, password] = [randomBytes(8).toString('hex'), randomBytes(16).toString('hex')];
+  for (const provider of providers) await provider.identify({ kind: 'password', name, password });
 }
 
 function tokenOf(credentials: Credentials): string | undefined {

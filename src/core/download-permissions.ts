@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Principal } from './access.ts';
 import type { DownloadLimits, Grant } from './grant.ts';
+import { activeGrants } from './grant-expiry.ts';
+import { coverResource } from './resource-pattern.ts';
 
 /** One grant that covers a resource now, or the absence of grants, which allows everything. */
 export interface Permission {
@@ -18,11 +20,11 @@ const DAY = 86_400_000;
 /** What allows a caller to download something of a resource; nothing does where this is empty. */
 export function permissionsFor(principal: Principal, resourceId: string, now: Date): readonly Permission[] {
   const { resources, grants } = principal;
-  if (resources !== undefined && !matchesAny(resources, resourceId)) return [];
+  if (resources !== undefined && !coverResource(resources, resourceId)) return [];
   const caller = `${principal.method ?? 'local'}:${principal.name}`;
   if (grants === undefined) return [{ variants: 'all', latestOnly: false, limits: {}, account: caller }];
-  return grants
-    .filter((grant) => matchesAny(grant.resources, resourceId) && !isOver(grant, now))
+  return activeGrants(grants, now)
+    .filter((grant) => coverResource(grant.resources, resourceId))
     .map((grant) => permissionOf(grant, caller, now));
 }
 
@@ -42,17 +44,6 @@ export function allowsSnapshot(
   isNewest: boolean,
 ): boolean {
   return (isNewest || !latestOnly) && (notBefore === undefined || createdAt >= notBefore);
-}
-
-function matchesAny(patterns: readonly string[], resourceId: string): boolean {
-  return patterns.some((pattern) =>
-    pattern.endsWith('*') ? resourceId.startsWith(pattern.slice(0, -1)) : pattern === resourceId,
-  );
-}
-
-function isOver({ expiresAt }: Grant, now: Date): boolean {
-  // What is no time has never begun to be valid.
-  return expiresAt !== undefined && !(Date.parse(expiresAt) > now.getTime());
 }
 
 function permissionOf(grant: Grant, caller: string, now: Date): Permission {

@@ -5,6 +5,7 @@ import type { ManagerContext } from './manager-context.ts';
 import type { ExternalSnapshot, ExternalSnapshots } from './ports/external-snapshots.ts';
 import type { Service } from './ports/service.ts';
 import type { Resource } from './resource.ts';
+import { coverResource } from './resource-pattern.ts';
 
 /** A snapshot and what it is opened by. */
 export type FoundSnapshot = Snapshot & ({ backup: Backup } | { external: ExternalSnapshot; resource: Resource });
@@ -172,10 +173,7 @@ async function listed(source: ExternalSnapshots, resource: Resource, signal: Abo
 }
 
 function isCovered(resourceId: string, patterns: readonly string[] | undefined): boolean {
-  if (patterns === undefined) return true;
-  return patterns.some((pattern) =>
-    pattern.endsWith('*') ? resourceId.startsWith(pattern.slice(0, -1)) : pattern === resourceId,
-  );
+  return patterns === undefined || coverResource(patterns, resourceId);
 }
 
 function isWanted(snapshot: FoundSnapshot, { before, completeBy }: SnapshotFilter): boolean {

@@ -1,3 +1,6 @@
+/** Variants are called so. */
+export const VARIANT_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
 /** What somebody may download. Whoever has several grants may have what any one of them gives. */
 export interface Grant {
   /** Resource ids, or patterns ending in `*`. */

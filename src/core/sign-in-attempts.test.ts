@@ -4,9 +4,9 @@ import { addressKey, SignInAttempts } from './sign-in-attempts.ts';
 
 const MINUTE = 60_000;
 
-function attemptsAt(): { attempts: SignInAttempts; clock: { time: number; now: () => Date } } {
+function attemptsAt(most?: number): { attempts: SignInAttempts; clock: { time: number; now: () => Date } } {
   const clock = { time: Date.UTC(2026, 0, 1), now: () => new Date(clock.time) };
-  return { attempts: new SignInAttempts(clock), clock };
+  return { attempts: new SignInAttempts(clock, most), clock };
 }
 
 async function fail(attempts: SignInAttempts, name: string, address: string): Promise<void> {
@@ -122,4 +122,12 @@ test('an address counts without its port and its notation', () => {
   }
   assert.equal(addressKey('::1'), '0:0:0:0::/64');
   assert.equal(addressKey('unknown'), 'unknown');
+});
+
+test('whoever is shut out cannot make it forgotten who else is', async () => {
+  const { attempts } = attemptsAt(20);
+  for (let at = 0; at < 5; at++) await fail(attempts, 'fred', `10.0.0.${at}`);
+  for (let at = 0; at < 5; at++) await fail(attempts, `name-${at}`, '10.0.1.1');
+  for (let at = 0; at < 40; at++) assert.equal(await waitOf(attempts, `other-${at}`, '10.0.1.1'), 60);
+  assert.equal(await waitOf(attempts, 'fred', '10.0.1.2'), 60);
 });

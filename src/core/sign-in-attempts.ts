@@ -45,12 +45,15 @@ export interface SignInAttempt {
  */
 export class SignInAttempts {
   readonly #clock: Clock;
+  readonly #most: number;
   readonly #counters = new Map<string, Counter>();
   readonly #known = new Map<string, number>();
   #queue = 0;
 
-  constructor(clock: Clock) {
+  /** @param most names and addresses that are remembered at once */
+  constructor(clock: Clock, most = MOST_COUNTERS) {
     this.#clock = clock;
+    this.#most = most;
   }
 
   /** @throws HoldfastError `sign-in-blocked`, `sign-in-busy` (too-many) with `retryAfterSeconds` in their details */
@@ -65,7 +68,7 @@ export class SignInAttempts {
     };
     return {
       succeeded: () => {
-        remember(this.#known, pair, this.#now());
+        this.#remember(this.#known, pair, this.#now());
         end(false);
       },
       failed: () => end(true),
@@ -91,26 +94,36 @@ export class SignInAttempts {
   }
 
   #reserve(keys: readonly string[]): readonly Counter[] {
-    const counters = keys.map((key) => this.#counter(key));
-    for (const counter of counters) counter.undecided++;
-    return counters;
+    return keys.map((key) => {
+      const counter = this.#counter(key);
+      counter.undecided++;
+      this.#remember(this.#counters, key, counter);
+      return counter;
+    });
   }
 
+  /** A new one is kept only with an attempt that is let in: else whoever is shut out could push out all others' by many names. */
   #counter(key: string): Counter {
-    let counter = this.#counters.get(key);
-    if (counter === undefined || this.#isForgiven(counter)) {
-      counter = {
-        failures: 0,
-        windowBegan: 0,
-        blocks: 0,
-        blockedUntil: 0,
-        lastFailure: 0,
-        undecided: 0,
-        waiting: new Set(),
-      };
-    }
-    remember(this.#counters, key, counter);
-    return counter;
+    const counter = this.#counters.get(key);
+    if (counter !== undefined && !this.#isForgiven(counter)) return counter;
+    return {
+      failures: 0,
+      windowBegan: 0,
+      blocks: 0,
+      blockedUntil: 0,
+      lastFailure: 0,
+      undecided: 0,
+      waiting: new Set(),
+    };
+  }
+
+  /** The newest use comes last; what was not used for longest is forgotten first. */
+  #remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+    map.delete(key);
+    map.set(key, value);
+    if (map.size <= this.#most) return;
+    const oldest = map.keys().next();
+    if (oldest.done !== true) map.delete(oldest.value);
   }
 
   #isForgiven(counter: Counter): boolean {
@@ -160,15 +173,6 @@ export function addressKey(address: string): string {
     .slice(0, 4)
     .map((group) => group.replace(/^0+(?=.)/, '').slice(0, 8))
     .join(':')}::/64`;
-}
-
-/** The newest use comes last; what was not used for longest is forgotten first. */
-function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size <= MOST_COUNTERS) return;
-  const oldest = map.keys().next();
-  if (oldest.done !== true) map.delete(oldest.value);
 }
 
 function blocked(seconds: number): HoldfastError {

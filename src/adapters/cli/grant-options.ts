@@ -1,9 +1,10 @@
-import type { Command } from 'commander';
-import type { Grant } from '../../core/grant.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Grant, VARIANT_NAME } from '../../core/grant.ts';
+import { RESOURCE_PATTERN } from '../../core/resource-pattern.ts';
 import { usageError } from './exit-codes.ts';
 import { gathered, wholeNumber } from './option-values.ts';
 
-/** Options that narrow what may be downloaded. */
+/** Options that say of which resources something may be used, and what of them may be downloaded. */
 export interface GrantOptions {
   resource?: string[];
   variant?: string[];
@@ -16,12 +17,20 @@ export interface GrantOptions {
 
 export function addGrantOptions(command: Command): Command {
   return command
+    .option('--resource <id>', 'only this resource, or all that begin like "shop-*"; may be repeated', gatheredPattern)
     .option('--variant <name>', 'only this variant may be downloaded ("raw": as backed up); may be repeated', gathered)
     .option('--latest-only', 'only the newest backup may be downloaded')
     .option('--max-age-days <days>', 'only backups that are not older may be downloaded', wholeNumber(1))
     .option('--downloads-per-hour <number>', 'so many downloads in an hour', wholeNumber(1))
     .option('--concurrent <number>', 'so many downloads at once', wholeNumber(1))
     .option('--bytes-per-day <bytes>', 'so many bytes in a day of UTC', wholeNumber(1));
+}
+
+function gatheredPattern(text: string, earlier: readonly string[] | undefined): string[] {
+  if (RESOURCE_PATTERN.test(text)) return gathered(text, earlier);
+  throw new InvalidArgumentError(
+    'Write the id of one resource, or the beginning of ids and a *; repeat the option for more.',
+  );
 }
 
 /** The one grant that the options make together; nothing where there are none. */
@@ -44,7 +53,7 @@ export function grantsOf(options: GrantOptions): { grants?: readonly Grant[] } {
       'Say with --variant what may be downloaded: "raw" is the data as it was backed up. It is never meant without being named.',
     );
   }
-  const unusable = variant.find((name) => !/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name));
+  const unusable = variant.find((name) => !VARIANT_NAME.test(name));
   if (unusable !== undefined) throw usageError('variant-invalid', `"${unusable}" cannot be the name of a variant.`);
   return { grants: [{ resources: resource ?? ['*'], variants: variant, ...narrowed }] };
 }

@@ -125,6 +125,8 @@ export function askHidden(question: string, signal: AbortSignal): Promise<string
     signal.addEventListener('abort', stop, { once: true });
     // In raw mode Ctrl-C is a key like any other, and readline tells of it.
     lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+    // Where the input ends (Ctrl-D), nobody answers any more.
+    lines.once('close', () => answered(''));
     lines.question('', answered);
   }).finally(() => {
     lines.close();

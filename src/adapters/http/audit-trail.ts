@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Application } from '../../core/application.ts';
+import { UNKNOWN_PRINCIPAL } from './authentication.ts';
 import type { HttpServer } from './http-server.ts';
 
-/** Calls without valid credentials that are recorded in a minute: strangers must not be able to fill the disk. */
+/** Calls without valid credentials that are recorded in a minute, whatever the answer: strangers must not be able to fill the disk. */
 const STRANGERS_PER_MINUTE = 60;
 
 /**
@@ -20,7 +21,7 @@ export function keepAuditTrail(server: HttpServer, application: Application, now
     const outcome = failedToSignIn ? 'denied' : outcomeOf(reply.statusCode);
     const { audit } = request.routeOptions.config;
     if (audit === undefined && outcome !== 'denied') return;
-    if (failedToSignIn || reply.statusCode === 401) {
+    if (!request.isKnown) {
       if (now() - minuteBegan > 60_000) {
         minuteBegan = now();
         strangers = 0;
@@ -62,7 +63,8 @@ async function record(
   const subject = request.auditSubject ?? pathId(request);
   try {
     await application.audit.record({
-      actor: request.principal.name,
+      // Who sends too many requests is refused before anybody looks who it is.
+      actor: (request.isKnown ? request.principal : UNKNOWN_PRINCIPAL).name,
       action,
       outcome,
       details: { status: reply.statusCode, requestId: request.id, ...callerOf(request), ...request.auditDetails },

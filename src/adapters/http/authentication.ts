@@ -15,8 +15,8 @@ import type { TrustedProxy } from './trusted-proxy.ts';
 /** Who calls while no credentials exist: a program of this machine. */
 const LOCAL_PRINCIPAL: Principal = { name: 'local', role: 'admin', method: 'local' };
 
-/** Who calls an open route without credentials. */
-const UNKNOWN_PRINCIPAL: Principal = { name: 'anonymous', role: 'viewer', resources: [] };
+/** Who calls an open route without credentials, and whoever is not known yet. */
+export const UNKNOWN_PRINCIPAL: Principal = { name: 'anonymous', role: 'viewer', resources: [] };
 
 /**
  * The door: establishes who calls before anything of the body is read, and refuses those whose role or grants do not do.

@@ -5,14 +5,12 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { Resource } from '../../core/resource.ts';
+import { coverResource } from '../../core/resource-pattern.ts';
 import type { Schedule } from '../../core/schedule.ts';
 
 /** Whether a principal's grants cover a resource: no grants mean all, `shop-*` means every id that begins with `shop-`. */
 export function mayUse(principal: Principal, resourceId: string): boolean {
-  if (principal.resources === undefined) return true;
-  return principal.resources.some((grant) =>
-    grant.endsWith('*') ? resourceId.startsWith(grant.slice(0, -1)) : grant === resourceId,
-  );
+  return principal.resources === undefined || coverResource(principal.resources, resourceId);
 }
 
 /** @throws HoldfastError `resource-not-granted` (denied) where something would be made for a resource outside the grants */
@@ -36,14 +34,26 @@ export function requireContentGrant({ name, grants }: Principal, resourceId: str
     grant.latestOnly !== true &&
     grant.maxAgeDays === undefined &&
     Object.values(grant.limits ?? {}).every((limit) => limit === undefined) &&
-    mayUse({ name, role: 'viewer', resources: grant.resources }, resourceId);
+    coverResource(grant.resources, resourceId);
   if (grants === undefined || grants.some(isWhole)) return;
   throw new HoldfastError(
     'denied',
     'content-not-granted',
-    `What ${name} may have of ${resourceId} is limited, and this gives any backup as it is. GET /download gives what is granted.`,
+    `What ${name} may have of ${resourceId} is limited, and this reads any backup as it is. GET /download gives what is granted.`,
     { details: { resourceId } },
   );
+}
+
+/**
+ * What assertions find in a backup becomes evidence that their author reads: an answer to any question about its data.
+ * @throws HoldfastError `content-not-granted` (denied)
+ */
+export function requireAssertionGrant(
+  principal: Principal,
+  resourceId: string,
+  assertions: readonly unknown[] | undefined,
+): void {
+  if (assertions !== undefined && assertions.length > 0) requireContentGrant(principal, resourceId);
 }
 
 /** @throws HoldfastError `credentials-confined` (denied) for acts that reach past single resources */

@@ -1,9 +1,32 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fastify from 'fastify';
+import { pino } from 'pino';
 import { type ErrorKind, HoldfastError } from '../../core/errors.ts';
-import { problemOf, statusOf } from './problem.ts';
+import { problemOf, sendProblem, statusOf } from './problem.ts';
 
 const REQUEST = { id: 'request-1', url: '/backups/x?secret=1' };
+
+describe('the log', () => {
+  it('holds what is the fault of the server, but not each stranger who could not be told from a friend', async (t) => {
+    const lines: string[] = [];
+    const server = fastify({ loggerInstance: pino({ level: 'error' }, { write: (line) => void lines.push(line) }) });
+    t.after(() => server.close());
+    server.decorateRequest('isKnown', false);
+    server.setErrorHandler(sendProblem);
+    server.get('/:kind/:isKnown', async (request) => {
+      const { kind, isKnown } = request.params as { kind: ErrorKind; isKnown: string };
+      request.isKnown = isKnown === 'true';
+      throw new HoldfastError(kind, 'some-code', 'No.');
+    });
+    const logged = [];
+    for (const url of ['/unavailable/true', '/unavailable/false', '/internal/false', '/invalid/true']) {
+      await server.inject(url);
+      logged.push(lines.splice(0).length);
+    }
+    assert.deepEqual(logged, [1, 0, 1, 0]);
+  });
+});
 
 describe('problemOf', () => {
   it('gives each kind of failure its status', () => {

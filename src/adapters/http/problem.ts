@@ -87,7 +87,7 @@ export async function sendProblem(error: unknown, request: FastifyRequest, reply
 /** Sets status and headers of the answer to an error, and logs what is the server's fault; the body is the caller's. */
 export function preparedProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): Problem {
   const problem = problemOf(error, request);
-  if (problem.status >= 500)
+  if (problem.status >= 500 && !isUnknownCaller(error, request))
     request.log.error({ err: error, requestId: request.id, code: problem.code }, 'request failed');
   const { retryAfterSeconds } = problem;
   const retrySeconds = typeof retryAfterSeconds === 'number' ? retryAfterSeconds : SECONDS_TO_RETRY[problem.status];
@@ -100,6 +100,11 @@ export function preparedProblem(error: unknown, request: FastifyRequest, reply: 
   for (const name of HEADERS_OF_SUCCESS) reply.removeHeader(name);
   reply.code(problem.status);
   return problem;
+}
+
+/** Whoever could not be asked about the caller has said so, and seldom: strangers must not fill the log. */
+function isUnknownCaller(error: unknown, { isKnown }: FastifyRequest): boolean {
+  return !isKnown && error instanceof HoldfastError && error.kind === 'unavailable';
 }
 
 function hasBody({ headers }: FastifyRequest): boolean {

@@ -78,6 +78,20 @@ describe('the SQLite catalogue', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  test('a small table is empty until something is put into it, whatever others hold', async () => {
+    const token = {
+      id: 'token-1',
+      name: 'ci',
+      role: 'viewer',
+      hash: '00',
+      createdAt: '2026-01-01T00:00:00.000Z',
+    } as const;
+    await catalogue.tokens.put(token);
+    assert.deepEqual([await catalogue.tokens.isEmpty(), await catalogue.users.isEmpty()], [false, true]);
+    await catalogue.tokens.delete(token.id);
+    assert.equal(await catalogue.tokens.isEmpty(), true);
+  });
+
   test('pages go through everything once, newest first', async () => {
     const seen: string[] = [];
     let cursor: string | undefined;

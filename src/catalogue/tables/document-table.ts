@@ -28,6 +28,15 @@ export function createDocumentTable<Item extends { id: string; createdAt: string
         .execute();
       return rows.map((row) => fromText<Item>(row.record));
     },
+    async isEmpty() {
+      const row = await database
+        .selectFrom('documents')
+        .select('id')
+        .where('collection', '=', collection)
+        .limit(1)
+        .executeTakeFirst();
+      return row === undefined;
+    },
     async put(item) {
       const record = toText(item);
       await database

@@ -39,12 +39,13 @@ export interface Page<Item> {
 export interface DocumentTable<Item extends { id: string }> {
   get(id: string): Promise<Item | undefined>;
   list(): Promise<readonly Item[]>;
+  isEmpty(): Promise<boolean>;
   put(item: Item): Promise<void>;
   /** @returns false if it was not there */
   delete(id: string): Promise<boolean>;
 }
 
-export interface ResourceTable extends DocumentTable<Resource> {
+export interface ResourceTable extends Omit<DocumentTable<Resource>, 'isEmpty'> {
   page(request: PageRequest): Promise<Page<Resource>>;
   /** Inserts unless the id exists. @returns the row that is there now */
   ensure(resource: Resource): Promise<Resource>;

@@ -6,6 +6,7 @@ import type { GrantRule, LdapConfiguration } from '../../core/identity-configura
 import type { Clock } from '../../core/ports/clock.ts';
 import type { IdentityProvider } from '../../core/ports/identity-provider.ts';
 import type { Logger } from '../../core/ports/logger.ts';
+import { Seldom } from '../../core/seldom.ts';
 import { guessKey, isWrittenName, normalUserName } from '../../core/user-name.ts';
 import { VerifiedPasswords } from '../../core/verified-passwords.ts';
 import { type DirectoryAddress, withDirectory } from './directory-connection.ts';
@@ -29,6 +30,9 @@ interface Found {
 const REFUSALS = new Set([19, 48, 49, 50, 53]);
 const SIZE_LIMIT_EXCEEDED = 4;
 
+/** Strangers must not fill the log while a directory is down. */
+const MILLISECONDS_BETWEEN_LINES = 1000;
+
 /** Connections to directories at once; a slow one must not gather more. */
 const MOST_LOOK_UPS = 32;
 
@@ -51,12 +55,13 @@ export async function createLdapIdentity(parts: LdapIdentityParts): Promise<Iden
     ...(authorities === undefined ? {} : { authorities }),
   }));
   const verified = new VerifiedPasswords<Found>(clock, ldap.cacheSeconds * 1000);
+  const lines = new Seldom(clock, MILLISECONDS_BETWEEN_LINES);
   let lookUps = 0;
   const looked = async (name: string, password: string) => {
     if (lookUps >= MOST_LOOK_UPS) throw busy();
     lookUps++;
     try {
-      return await lookUp(addresses, { ...parts, bindPassword, name, password });
+      return await lookUp(addresses, { ...parts, lines, bindPassword, name, password });
     } finally {
       lookUps--;
     }
@@ -86,7 +91,12 @@ function busy(): HoldfastError {
   return new HoldfastError('too-many', 'sign-in-busy', message, { details: { retryAfterSeconds: 1 } });
 }
 
-type LookUp = LdapIdentityParts & { bindPassword: string | undefined; name: string; password: string };
+type LookUp = LdapIdentityParts & {
+  lines: Seldom;
+  bindPassword: string | undefined;
+  name: string;
+  password: string;
+};
 
 async function lookUp(addresses: DirectoryAddress[], look: LookUp): Promise<Found | undefined> {
   let cause: unknown;
@@ -96,7 +106,8 @@ async function lookUp(addresses: DirectoryAddress[], look: LookUp): Promise<Foun
       addresses.sort((one, other) => Number(other === address) - Number(one === address));
       return found;
     } catch (error) {
-      look.logger.warn({ reason: messageOf(error), url: address.url }, 'a directory could not be asked');
+      if (look.lines.may(address.url))
+        look.logger.warn({ reason: messageOf(error), url: address.url }, 'a directory could not be asked');
       cause = error;
     }
   }

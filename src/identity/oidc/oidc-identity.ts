@@ -5,12 +5,13 @@ import type { GrantRule, OidcConfiguration } from '../../core/identity-configura
 import type { Clock } from '../../core/ports/clock.ts';
 import type { IdentityProvider } from '../../core/ports/identity-provider.ts';
 import type { Logger } from '../../core/ports/logger.ts';
+import { Seldom } from '../../core/seldom.ts';
 import { isWrittenName } from '../../core/user-name.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 
 const CLOCK_SKEW_SECONDS = 60;
 const MOST_GROUPS = 2000;
-const SECONDS_BETWEEN_REFUSALS = 1;
+const MILLISECONDS_BETWEEN_LINES = 1000;
 const SIGNED_TOKEN = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/;
 
 /** What jose throws about the token itself. Anything else is about the issuer. */
@@ -45,14 +46,11 @@ export interface OidcIdentityParts {
 export function createOidcIdentity(parts: OidcIdentityParts): IdentityProvider {
   const { oidc, rules, clock, logger } = parts;
   const keys = new IssuerKeys(oidc.issuer, clock, parts.keyCooldownMilliseconds);
-  let saidAt = 0;
-  // Strangers must not fill the log.
-  const sayRefused = (reason: string) => {
-    const now = clock.now().getTime();
-    if (now - saidAt < SECONDS_BETWEEN_REFUSALS * 1000) return;
-    saidAt = now;
-    logger.warn({ reason, issuer: oidc.issuer }, "an issuer's token was refused");
+  const lines = new Seldom(clock, MILLISECONDS_BETWEEN_LINES);
+  const say = (what: string, reason: string) => {
+    if (lines.may(what)) logger.warn({ reason, issuer: oidc.issuer }, what);
   };
+  const sayRefused = (reason: string) => say("an issuer's token was refused", reason);
   return {
     method: 'oidc',
     async identify(credentials) {
@@ -61,8 +59,10 @@ export function createOidcIdentity(parts: OidcIdentityParts): IdentityProvider {
       try {
         claims = await verified(credentials.token, await keys.ofIssuer(), oidc, clock.now());
       } catch (error) {
-        if (!(error instanceof errors.JOSEError) || !REFUSALS.has(error.code))
+        if (!(error instanceof errors.JOSEError) || !REFUSALS.has(error.code)) {
+          say("the issuer's keys could not be fetched", messageOf(error));
           throw issuerUnavailable(oidc.issuer, error);
+        }
         sayRefused(messageOf(error));
         return 'refused';
       }

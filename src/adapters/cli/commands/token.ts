@@ -3,12 +3,11 @@ import type { ApiToken, Role } from '../../../core/access.ts';
 import type { CommandSession } from '../command-session.ts';
 import { formatTime, localTimeZone } from '../formatting.ts';
 import { addGrantOptions, type GrantOptions, grantsOf, grantWords } from '../grant-options.ts';
-import { gathered, wholeNumber } from '../option-values.ts';
+import { wholeNumber } from '../option-values.ts';
 import type { Column } from '../table.ts';
 
 interface CreateOptions extends GrantOptions {
   role: Role;
-  resource?: string[];
   expiresInDays?: number;
 }
 
@@ -21,7 +20,6 @@ export function define(command: Command, session: CommandSession): void {
         .choices(['admin', 'operator', 'developer', 'viewer'])
         .makeOptionMandatory(),
     )
-    .option('--resource <id>', 'only this resource, or all that begin like "shop-*"; may be repeated', gathered)
     .option('--expires-in-days <days>', 'days until it stops working', wholeNumber(1))
     .action((name: string, options: CreateOptions) => createToken(session, name, options));
   command

@@ -6,7 +6,7 @@ import { normalUserName } from '../../../core/user-name.ts';
 import type { CommandSession } from '../command-session.ts';
 import { formatTime, localTimeZone } from '../formatting.ts';
 import { addGrantOptions, type GrantOptions, grantsOf, grantWords } from '../grant-options.ts';
-import { gathered, wholeNumber } from '../option-values.ts';
+import { wholeNumber } from '../option-values.ts';
 import { newPassword } from '../secret-source.ts';
 import type { Column } from '../table.ts';
 
@@ -33,7 +33,6 @@ export function define(command: Command, session: CommandSession): void {
             .choices(['admin', 'operator', 'developer', 'viewer'])
             .makeOptionMandatory(),
         )
-        .option('--resource <id>', 'only this resource, or all that begin like "shop-*"; may be repeated', gathered)
         .option('--expires-in-days <days>', 'days until the user may not sign in any more', wholeNumber(1))
         .option('--replace', 'change a user who exists; the password stays unless --password-from is given'),
     ),

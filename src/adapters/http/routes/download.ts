@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Download, DownloadRequest } from '../../../core/download.ts';
+import { VARIANT_NAME } from '../../../core/grant.ts';
 import { answerDownload, answerDownloadHead } from '../download-answer.ts';
 import { DownloadMetrics } from '../download-metrics.ts';
 import { downloadRefusal, outcomeOf } from '../download-refusal.ts';
@@ -16,7 +17,7 @@ const MOST_PARTS = 1000;
 const query = z.strictObject({
   variant: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, 'must be the name of a variant')
+    .regex(VARIANT_NAME, 'must be the name of a variant')
     .optional()
     .describe('`raw`, the data as it was backed up, is the default and the only one yet.'),
   at: line(40)

@@ -5,7 +5,7 @@ import { evidenceHash } from '../../../core/drill-evidence.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import type { Operation } from '../../../core/operation.ts';
 import { DRILL_REPORT_STYLE_HASH, drillReport } from '../../../reports/drill-report.ts';
-import { mayUse, notFound, visibleBackup, visibleResource } from '../grants.ts';
+import { mayUse, notFound, requireAssertionGrant, visibleBackup, visibleResource } from '../grants.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
 import { announceNextPage, pageQuery, pageRequest } from '../paging.ts';
@@ -38,6 +38,7 @@ export function drillRoutes(server: HttpServer, { application }: HttpContext): v
     async (request, reply) => {
       const resource = await visibleResource(application, request.principal, request.params.id);
       const { body, principal } = request;
+      requireAssertionGrant(principal, resource.id, body.assertions);
       if (body.backupId !== undefined) await visibleBackup(application, principal, body.backupId);
       const started = await drills.start({ ...body, resourceId: resource.id, createdBy: principal.name });
       request.auditDetails = { operationId: started.id, backupId: started.backupId };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Resource } from '../../../core/resource.ts';
-import { mayUse, requireGrant, requireUnconfined, visibleResource } from '../grants.ts';
+import { mayUse, requireAssertionGrant, requireGrant, requireUnconfined, visibleResource } from '../grants.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
 import { announceNextPage, pageQuery, pageRequest } from '../paging.ts';
@@ -72,6 +72,7 @@ export function resourceRoutes(server: HttpServer, { application }: HttpContext)
       const service = application.services.find(({ name }) => name === request.body.service);
       if (service?.source === 'fetched')
         requireUnconfined(request.principal, 'setting up what Holdfast fetches itself');
+      requireAssertionGrant(request.principal, id, request.body.assertions);
       const resource = await application.resources.put({ id, ...request.body });
       request.auditDetails = { service: resource.service };
       return reply

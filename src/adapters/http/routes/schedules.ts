@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { mayUse, visibleResource, visibleSchedule } from '../grants.ts';
+import type { Principal } from '../../../core/access.ts';
+import { mayUse, requireAssertionGrant, visibleResource, visibleSchedule } from '../grants.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
 import { answers } from '../route-schemas.ts';
@@ -44,7 +45,7 @@ export function scheduleRoutes(server: HttpServer, { application }: HttpContext)
       },
     },
     async (request, reply) => {
-      await visibleResource(application, request.principal, request.body.resourceId);
+      await requireSchedulable(request.principal, request.body);
       if (request.body.id !== undefined) await requireOwnOrNew(request.body.id, request.principal);
       const schedule = await schedules.put(request.body);
       request.auditSubject = schedule.id;
@@ -81,7 +82,7 @@ export function scheduleRoutes(server: HttpServer, { application }: HttpContext)
       },
     },
     async (request, reply) => {
-      await visibleResource(application, request.principal, request.body.resourceId);
+      await requireSchedulable(request.principal, request.body);
       await requireOwnOrNew(request.params.id, request.principal);
       return reply.send(await schedules.put({ id: request.params.id, ...request.body }));
     },
@@ -106,8 +107,17 @@ export function scheduleRoutes(server: HttpServer, { application }: HttpContext)
     },
   );
 
+  /** Of a resource that the caller may know of; its drills ask nothing that the caller may not. */
+  async function requireSchedulable(
+    principal: Principal,
+    { resourceId, assertions }: { resourceId: string; assertions?: readonly unknown[] | undefined },
+  ): Promise<void> {
+    await visibleResource(application, principal, resourceId);
+    requireAssertionGrant(principal, resourceId, assertions);
+  }
+
   /** A schedule of a resource that the caller may not use is not to be taken over by its id. */
-  async function requireOwnOrNew(scheduleId: string, principal: Parameters<typeof mayUse>[0]): Promise<void> {
+  async function requireOwnOrNew(scheduleId: string, principal: Principal): Promise<void> {
     const exists = (await schedules.list()).some((schedule) => schedule.id === scheduleId);
     if (exists) await visibleSchedule(application, principal, scheduleId);
   }

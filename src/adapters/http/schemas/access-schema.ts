@@ -1,12 +1,11 @@
 import { z } from 'zod';
+import { VARIANT_NAME } from '../../../core/grant.ts';
+import { RESOURCE_PATTERN } from '../../../core/resource-pattern.ts';
 import { line, timestamp } from './fields.ts';
 
 export const role = z.enum(['admin', 'operator', 'developer', 'viewer']);
 
-const resourcePattern = z
-  .string()
-  .regex(/^[A-Za-z0-9._:@-]{0,200}\*?$/, 'must be a resource id, or its beginning and a *')
-  .min(1);
+const resourcePattern = z.string().regex(RESOURCE_PATTERN, 'must be a resource id, or its beginning and a *');
 
 export const confinement = z
   .array(resourcePattern)
@@ -20,7 +19,7 @@ const limit = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 const grantRequest = z.strictObject({
   resources: z.array(resourcePattern).min(1).max(1000).describe('Resource ids, or beginnings of ids followed by `*`.'),
   variants: z
-    .array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be the name of a variant'))
+    .array(z.string().regex(VARIANT_NAME, 'must be the name of a variant'))
     .min(1)
     .max(100)
     .describe('Variants by name; `raw` is the data as it was backed up.'),
