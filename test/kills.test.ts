@@ -11,6 +11,9 @@ import { Service, spawnHoldfast } from './service-process.ts';
 /** `.ci/run` kills two hundred times. */
 const KILLS = Number(process.env.HOLDFAST_KILLS ?? 16);
 
+/** Until a service that acknowledges nothing is killed all the same. */
+const PATIENCE = 10_000;
+
 interface Acknowledged {
   sha256: string;
   kind: 'stream' | 'document';
@@ -25,6 +28,7 @@ class Victim {
   readonly #words: readonly string[];
   readonly #shared = randomBytes(400_000);
   #turn = 0;
+  #acknowledgements = 0;
 
   constructor(folder: string) {
     this.folder = folder;
@@ -36,6 +40,8 @@ class Victim {
   async killService(): Promise<void> {
     const service = await Service.start(this.#data, this.#words);
     const work = [this.#upload(service), this.#post(service), this.#collect(service)];
+    // However slow the machine is, half of the kills come after something was acknowledged.
+    if (this.kills % 2 === 0) await this.#nextAcknowledgement();
     await sleep(Math.random() * 300);
     await service.end('SIGKILL');
     this.kills++;
@@ -77,6 +83,17 @@ class Victim {
     }
   }
 
+  async #nextAcknowledgement(): Promise<void> {
+    const before = this.#acknowledgements;
+    for (const until = performance.now() + PATIENCE; this.#acknowledgements === before; await sleep(2))
+      if (performance.now() > until) return;
+  }
+
+  #acknowledge(id: unknown, what: Acknowledged): void {
+    this.acknowledged.set(String(id), what);
+    this.#acknowledgements++;
+  }
+
   async #upload(service: Service): Promise<void> {
     for (;;) {
       const bytes = Buffer.concat([
@@ -85,7 +102,7 @@ class Victim {
       ]);
       const answer = await service.upload('stream', bytes).catch(ignored);
       if (answer === undefined) return;
-      this.acknowledged.set(String(answer.id), { sha256: hashOf(bytes), kind: 'stream' });
+      this.#acknowledge(answer.id, { sha256: hashOf(bytes), kind: 'stream' });
     }
   }
 
@@ -96,7 +113,7 @@ class Victim {
       const body = JSON.stringify({ resourceId: 'document', type, data });
       const answer = await service.call('POST', '/backups', body).catch(ignored);
       if (answer === undefined) return;
-      this.acknowledged.set(String(answer.id), { sha256: hashOf(Buffer.from(JSON.stringify(data))), kind: 'document' });
+      this.#acknowledge(answer.id, { sha256: hashOf(Buffer.from(JSON.stringify(data))), kind: 'document' });
     }
   }
 
