@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { type RunningService, startService } from './api-service.ts';
 import { type Answer, documentedCall } from './documented-call.ts';
+import { skipWithout } from './installed-programs.ts';
 
 /** The requests and answers of the specification that this API grew from; clients rely on every field of them. */
 const FULL = {
@@ -57,8 +58,7 @@ const BACKUP_FIELDS = [
   'expiresAt',
 ];
 
-const LACKING_TOOL =
-  ['bash', 'curl', 'jq'].find((tool) => spawnSync(tool, ['--version']).status !== 0)?.concat(' is missing') ?? false;
+const SKIP_WORKFLOW = skipWithout({ bash: 'bash', curl: 'curl', jq: 'jq' });
 
 describe('the API of the specification', () => {
   let service: RunningService;
@@ -271,7 +271,7 @@ describe('the API of the specification', () => {
     assert.deepEqual((await call('GET', '/backups?resourceId=twice')).body, []);
   });
 
-  it('runs the complete workflow of the specification, as it stands', { skip: LACKING_TOOL }, async () => {
+  it('runs the complete workflow of the specification, as it stands', { skip: SKIP_WORKFLOW }, async () => {
     const script = WORKFLOW.replaceAll('http://localhost:3004', service.url.replace('127.0.0.1', 'localhost'));
     const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [output] = await Promise.all([text(shell.stdout), once(shell, 'close')]);

@@ -30,11 +30,9 @@ import {
   makeSparse,
   writeSparse,
 } from './files-sample-tree.ts';
+import { skipWithout } from './installed-programs.ts';
 
 const MEBIBYTE = 1024 * 1024;
-const SKIP_ZIP =
-  spawnSync('unzip', ['-v']).error === undefined ? false : 'unzip is not installed: apt-get install unzip';
-
 describe('a download of a tree of files', { timeout: 600_000 }, () => {
   let rig: FilesRig;
   before(async () => {
@@ -149,7 +147,7 @@ describe('a download of a tree of files', { timeout: 600_000 }, () => {
   });
 
   test('as zip gives unzip contents, modes and symbolic links, and tells what it cannot hold', {
-    skip: SKIP_ZIP,
+    skip: skipWithout({ unzip: 'unzip' }),
   }, async () => {
     const source = await rig.newFolder('zip/source');
     makeContents(source);

@@ -7,15 +7,16 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Expected } from './golden/make.ts';
 import type { ExpectedEntry } from './golden/tree.ts';
+import { skipUnless } from './installed-programs.ts';
 
 const GOLDEN = path.join(import.meta.dirname, 'golden');
 const READER = path.join(import.meta.dirname, '..', 'tools', 'read-repository.py');
 const PACKAGES = 'import cryptography.hazmat.primitives.kdf.hkdf, zstandard, cryptography.hazmat.primitives.kdf.argon2';
-const missing = spawnSync('python3', ['-c', PACKAGES]).status !== 0;
-const skip = missing
-  ? 'tools/read-repository.py WAS NOT TESTED: it needs Python 3 and two packages. Run `pip install cryptography zstandard`.'
-  : false;
-if (missing) process.stderr.write(`${skip}\n`);
+const skip = skipUnless(
+  spawnSync('python3', ['-c', PACKAGES]).status === 0,
+  'Python 3 or a package of it',
+  'pip install cryptography zstandard',
+);
 
 /** A second implementation of docs/repository-format.md, in another language, must read what Holdfast wrote. */
 describe('the independent reader', { skip }, () => {

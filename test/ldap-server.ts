@@ -1,4 +1,4 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,15 +8,15 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
+import { findProgram, skipUnless, skipWithout } from './installed-programs.ts';
 
 const run = promisify(execFile);
 const MODULES = '/usr/lib/ldap';
 const SCHEMAS = '/etc/ldap/schema';
 
 export const SLAPD_SKIP_REASON =
-  existsSync('/usr/sbin/slapd') && existsSync(SCHEMAS) && isInstalled('openssl')
-    ? false
-    : 'THE DIRECTORY SERVER slapd IS MISSING, SO NONE OF THIS WAS TESTED. Run: apt-get install slapd openssl';
+  skipWithout({ slapd: 'slapd', openssl: 'openssl' }) ||
+  skipUnless(existsSync(SCHEMAS), SCHEMAS, 'apt-get install slapd');
 
 /** A private slapd in a temporary folder, on free ports of loopback, with a certificate of its own authority for `localhost`. */
 export class LdapServer {
@@ -46,7 +46,7 @@ export class LdapServer {
       ldif,
       `dn: ${LdapServer.base}\nobjectClass: dcObject\nobjectClass: organization\no: Example\n\n${entries}`,
     );
-    await run('/usr/sbin/slapadd', ['-f', path.join(folder, 'slapd.conf'), '-l', ldif]);
+    await run(findProgram('slapadd') ?? '', ['-f', path.join(folder, 'slapd.conf'), '-l', ldif]);
     await server.resume();
     return server;
   }
@@ -68,7 +68,7 @@ export class LdapServer {
   async resume(): Promise<void> {
     const urls = `ldap://127.0.0.1:${this.port}/ ldaps://127.0.0.1:${this.securePort}/`;
     const words = ['-f', path.join(this.folder, 'slapd.conf'), '-h', urls, '-d', '0'];
-    const child = spawn('/usr/sbin/slapd', words, { stdio: 'ignore' });
+    const child = spawn(findProgram('slapd') ?? '', words, { stdio: 'ignore' });
     this.#child = child;
     for (let attempt = 0; attempt < 600; attempt++) {
       if (child.exitCode !== null) throw new Error(`slapd ended with ${child.exitCode}`);
@@ -148,13 +148,4 @@ function answers(port: number): Promise<boolean> {
     socket.once('close', () => socket.destroy());
     socket.once('connect', () => socket.end());
   });
-}
-
-function isInstalled(program: string): boolean {
-  try {
-    execFileSync(program, ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }

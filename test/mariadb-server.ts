@@ -1,10 +1,11 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { skipWithout } from './installed-programs.ts';
 import { accountIds } from './server-account.ts';
 
 const run = promisify(execFile);
@@ -13,9 +14,12 @@ const PLACE = tmpdir();
 const ACCOUNT = process.geteuid?.() === 0 ? accountIds('mysql') : undefined;
 const PATHS = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` };
 
-export const MARIADB_SKIP_REASON = hasPrograms()
-  ? false
-  : 'THE MARIADB SERVER IS MISSING, SO NONE OF THIS WAS TESTED. Run: apt-get install mariadb-server';
+export const MARIADB_SKIP_REASON = skipWithout({
+  mariadbd: 'mariadb-server',
+  'mariadb-install-db': 'mariadb-server',
+  mariadb: 'mariadb-client',
+  'mariadb-dump': 'mariadb-client',
+});
 
 /** A private MariaDB server in a temporary folder, reached by its socket; its superuser is `root` without a password. */
 export class MariadbServer {
@@ -120,17 +124,5 @@ export class MariadbServer {
       await ended;
     }
     await rm(this.folder, { recursive: true, force: true });
-  }
-}
-
-function hasPrograms(): boolean {
-  try {
-    execFileSync('sh', ['-c', 'command -v mariadbd mariadb mariadb-dump mariadb-install-db'], {
-      env: PATHS,
-      stdio: 'ignore',
-    });
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -9,13 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import { createS3Client, type S3ClientOptions } from '../src/storage/s3/s3-client.ts';
 import { freePort } from './free-port.ts';
+import { skipUnless } from './installed-programs.ts';
 import { MINIO, MINIO_BUILDING } from './minio-place.ts';
 
 await waitWhileItIsBuilt();
 
-export const SKIP_WITHOUT_MINIO = existsSync(MINIO)
-  ? false
-  : 'THE S3 SERVER MINIO IS MISSING, SO NONE OF THIS WAS TESTED. Run: npm run provide-minio';
+export const SKIP_WITHOUT_MINIO = skipUnless(existsSync(MINIO), 'minio', 'npm run provide-minio');
 
 export const ACCESS_KEY = 'tests-of-holdfast';
 export const SECRET_KEY = 'sup3r-secret-of-tests';

@@ -1,17 +1,15 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePort } from './free-port.ts';
+import { findProgram, skipWithout } from './installed-programs.ts';
 
-const PROGRAM = found();
+const PROGRAM = findProgram('nginx');
 
-export const NGINX_SKIP_REASON =
-  PROGRAM === undefined
-    ? 'NGINX IS MISSING, SO NOTHING WAS TESTED THROUGH A PROXY. Run: apt-get install nginx-light'
-    : false;
+export const NGINX_SKIP_REASON = skipWithout({ nginx: 'nginx-light' });
 
 /** The ways in which an nginx before Holdfast speaks to it, each on a port of its own. */
 export type ProxyKind = 'http10' | 'http11' | 'unbuffered';
@@ -102,16 +100,4 @@ async function listening(port: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`nginx does not listen on port ${port}`);
-}
-
-function found(): string | undefined {
-  for (const program of ['nginx', '/usr/sbin/nginx']) {
-    try {
-      execFileSync(program, ['-v'], { stdio: 'ignore' });
-      return program;
-    } catch {
-      // Not there.
-    }
-  }
-  return undefined;
 }

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { BackupType } from '../src/core/backup.ts';
+import { skipUnless } from './installed-programs.ts';
 import { POSTGRESQL_18_PROGRAMS, SKIP_REASON_18 } from './postgresql-18.ts';
 import { PhysicalRig } from './postgresql-physical-rig.ts';
 import { completed } from './postgresql-rig.ts';
@@ -12,9 +13,7 @@ import { SERVER_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
 
 /** Comes with Debian's server and talks to newer ones as well. */
 const PGBENCH = path.join(SERVER_PROGRAMS ?? '', 'pgbench');
-const WITHOUT_PGBENCH = existsSync(PGBENCH)
-  ? false
-  : SKIP_REASON || 'PGBENCH IS MISSING. Run: apt-get install postgresql';
+const WITHOUT_PGBENCH = SKIP_REASON || skipUnless(existsSync(PGBENCH), 'pgbench', 'apt-get install postgresql');
 
 /** pgbench's transactions change all four by the same amount; each sum that differs is a transaction torn apart. */
 const SUMS = `SELECT (SELECT sum(abalance) FROM pgbench_accounts) AS accounts, (SELECT sum(tbalance) FROM pgbench_tellers)

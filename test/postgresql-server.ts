@@ -2,16 +2,14 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { skipUnless } from './installed-programs.ts';
 import { PostgresqlInstance, SERVER_PROGRAMS } from './postgresql-instance.ts';
 
 export { SERVER_PROGRAMS } from './postgresql-instance.ts';
 
 const run = promisify(execFile);
 
-export const SKIP_REASON =
-  SERVER_PROGRAMS === undefined
-    ? 'THE POSTGRESQL SERVER IS MISSING, SO NONE OF THIS WAS TESTED. Run: apt-get install postgresql'
-    : false;
+export const SKIP_REASON = skipUnless(SERVER_PROGRAMS !== undefined, 'initdb', 'apt-get install postgresql');
 
 /** A server that is asked by the client programs, whose output is compared as it is. */
 export class PostgresqlServer extends PostgresqlInstance {

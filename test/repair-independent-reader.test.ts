@@ -11,10 +11,15 @@ import { initialiseRepository } from '../src/repository/initialise-repository.ts
 import { openRepository } from '../src/repository/open-repository.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';
 import { flip } from './flipped-bytes.ts';
+import { skipUnless } from './installed-programs.ts';
 import { backUpBytes, SMALL } from './temporary-repository.ts';
 
 const READER = path.join(import.meta.dirname, '..', 'tools', 'read-repository.py');
-const skip = spawnSync('python3', ['-c', 'import cryptography.hazmat.primitives.kdf.hkdf, zstandard']).status !== 0;
+const skip = skipUnless(
+  spawnSync('python3', ['-c', 'import cryptography.hazmat.primitives.kdf.hkdf, zstandard']).status === 0,
+  'Python 3 or a package of it',
+  'pip install cryptography zstandard',
+);
 
 /** What a repair writes is in docs/repository-format.md, too. */
 test('the independent reader refuses what a repair recorded as lost, or says what it gives zeros for', {

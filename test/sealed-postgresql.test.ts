@@ -16,6 +16,7 @@ import {
   sealed,
   Target,
   TRICKY,
+  trustSocket,
   untilError,
   whole,
 } from './sealed-sql-rig.ts';
@@ -40,6 +41,7 @@ describe('a sealed PostgreSQL dump', { skip: SKIP_REASON }, () => {
 
   before(async () => {
     server = await PostgresqlServer.start(['max_connections = 100']);
+    await trustSocket(server);
     await server.sql('postgres', SEAL_ROLES);
     await target('source', TRICKY);
     dump = Buffer.from(await server.dump('source'), 'latin1');

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { HoldfastError } from '../src/core/errors.ts';
 import { SqlLexer, type SqlPiece } from '../src/downloads/sql/sql-lexer.ts';
 import { PostgresqlServer, SKIP_REASON } from './postgresql-server.ts';
-import { Target } from './sealed-sql-rig.ts';
+import { Target, trustSocket } from './sealed-sql-rig.ts';
 
 const RUNS = Math.ceil(Number(process.env.HOLDFAST_SEAL_CUTS ?? 60) / 5);
 
@@ -15,6 +15,7 @@ describe('the lexer and psql', { skip: SKIP_REASON }, () => {
   let target: Target;
   before(async () => {
     server = await PostgresqlServer.start();
+    await trustSocket(server);
     target = await Target.make(server, 'agreement');
   });
   after(async () => {

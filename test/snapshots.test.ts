@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
@@ -10,8 +9,9 @@ import { HoldfastError } from '../src/core/errors.ts';
 import type { ExternalSnapshot } from '../src/core/ports/external-snapshots.ts';
 import type { Service } from '../src/core/ports/service.ts';
 import { type DownloadRig, startDownloads } from './download-rig.ts';
+import { findProgram, skipUnless } from './installed-programs.ts';
 
-const BROWSER = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+const BROWSER = findProgram('chromium') ?? findProgram('google-chrome');
 const DAY = 86_400_000;
 
 interface Listed {
@@ -176,7 +176,7 @@ describe('GET /snapshots', () => {
   });
 
   it('is a page for a browser, which shows what strangers named and runs nothing of it', {
-    skip: BROWSER === undefined ? 'NO BROWSER, SO THE PAGE WAS NOT LOOKED AT. Run: apt-get install chromium' : false,
+    skip: skipUnless(BROWSER !== undefined, 'chromium', 'apt-get install chromium'),
   }, async (t) => {
     const snapshots = [{ id: '<img src=x onerror=alert(1)>', createdAt: new Date(Date.now() + DAY).toISOString() }];
     const rig = await startDownloads(t, { services: [elsewhere(snapshots)] });
