@@ -29,7 +29,7 @@ const RESTORES: { source: string; mode: 'create' | 'replace'; options?: string[]
   { source: 'source', mode: 'create' },
   { source: 'source', mode: 'replace' },
   { source: 'source', mode: 'replace', options: ['--inserts', '--clean', '--if-exists'] },
-  { source: 'rich', mode: 'create' },
+  { source: 'rich', mode: 'create', options: ['--clean'] },
 ];
 const PUBLIC_SCHEMA = 'pg_database_owner|{pg_database_owner=UC/pg_database_owner,=U/pg_database_owner}';
 const MODES = ['create', 'replace'] as const;
@@ -169,7 +169,7 @@ describe('a sealed PostgreSQL dump', { skip: SKIP_REASON }, () => {
 
   it('leaves out policies for roles that the target has not, and says so', async () => {
     const table = 'CREATE TABLE public.t (a text);\nALTER TABLE public.t ENABLE ROW LEVEL SECURITY;\n';
-    const policies = `CREATE POLICY absent ON public.t TO of_production USING ('$holdfast$' <> '\\');\nCREATE POLICY here ON public.t USING (true);\n`;
+    const policies = `CREATE POLICY absent ON public.t TO of_production USING ('$holdfast$' <> '\\');\nCOMMENT ON POLICY absent ON public.t IS 'x';\nCREATE POLICY here ON public.t USING (true);\n`;
     const into = await target('policies');
     const ended = await into.psql(
       await whole(sealed(Buffer.from(`${table}${policies}-- PostgreSQL database dump complete\n`))),
