@@ -206,6 +206,12 @@ describe('a download of a tree of files', { timeout: 600_000 }, () => {
         const backup = await rig.commitTree([entry(path)]);
         await assert.rejects(download(backup, { format }), { code: 'path-escapes-target' }, path);
       }
+    // Behind a link: not every program that unpacks archives looks where it writes.
+    const { size: _, content: __, ...link } = entry('in/link');
+    for (const format of ['tar', 'zip'] as const) {
+      const backup = await rig.commitTree([{ ...link, type: 'symlink', target: '/etc' }, entry('in/link/passwd')]);
+      await assert.rejects(download(backup, { format }), { code: 'path-escapes-target' });
+    }
   });
 
   test('names the file whose bytes are damaged, and never ends well', async () => {

@@ -35,8 +35,34 @@ BEGIN
   INSERT INTO users (id, email) VALUES (99, concat(name, '\\\\;')); # and; another '
 END //
 CREATE TRIGGER stamped BEFORE INSERT ON users FOR EACH ROW BEGIN SET NEW.email = concat(NEW.email, '\\''); END //
+CREATE PROCEDURE each_user(IN x int) READS SQL DATA COMMENT 'it''s; one'
+walk: BEGIN
+  DECLARE CONTINUE HANDLER FOR SQLSTATE '02000', NOT FOUND SET x = 1;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; END;
+  l1: LOOP IF CASE x WHEN 1 THEN true ELSE false END THEN LEAVE l1; ELSEIF x = 3 THEN SET x = 4; ELSE SET x = 1; END IF; END LOOP l1;
+  CASE x WHEN 1 THEN SELECT 1; ELSE BEGIN END; END CASE;
+  REPEAT SET x = x + 1; UNTIL CASE WHEN x > 5 THEN true END END REPEAT;
+  WHILE x > 0 DO SET x = x - 1; END WHILE;
+END walk //
+CREATE FUNCTION named(a int) RETURNS varchar(20) CHARSET utf8mb4 DETERMINISTIC BEGIN RETURN concat(a, ';'); END //
+CREATE TRIGGER changed BEFORE UPDATE ON users FOR EACH ROW IF NEW.id > 3 THEN SET NEW.boss = 1; END IF //
+CREATE EVENT cleared ON SCHEDULE EVERY 1 DAY STARTS '2035-01-01 00:00:00' DISABLE DO BEGIN DELETE FROM users; DELETE FROM late; END //
 DELIMITER ;
 `;
+
+/** The server reads each as several statements, of which the second is what matters. */
+const SEVERAL = [
+  'INSERT INTO t VALUES (1); DROP TABLE t',
+  'CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1; DROP TABLE t; BEGIN END',
+  'CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW BEGIN END; DROP TABLE t',
+  'CREATE PROCEDURE x() SELECT 1 AS begin; DROP TABLE t; SELECT 1 AS end',
+  "CREATE PROCEDURE x() COMMENT 'begin' SELECT 1; DROP TABLE t; END",
+  'CREATE DEFINER=function@x PROCEDURE x() SELECT 1 AS begin; DROP TABLE t; END',
+  'CREATE FUNCTION x() RETURNS int RETURN 1; DROP TABLE t; END',
+  'CREATE PROCEDURE x() /*!99999 BEGIN */ SELECT 1; DROP TABLE t; SELECT 1 /*!99999 ; END */',
+  'CREATE EVENT x ON SCHEDULE EVERY 1 DAY DO SELECT 1; DROP TABLE t; END',
+  'CREATE TABLE x (a int); DROP TABLE t',
+];
 
 describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
   let server: MariadbServer;
@@ -133,6 +159,15 @@ describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
       'DROP TABLE `__snapshot_incomplete`;',
       "INSERT INTO t VALUES ('a\0b');",
       '--x\nSELECT 1;',
+      'DROP TABLE other.mine;',
+      'DROP VIEW a, other . `mine`;',
+      'INSERT INTO `mysql`.user VALUES (1);',
+      'REPLACE INTO mysql.user SET a = 1;',
+      '/*!50003 CREATE TABLE other.t (a int) */;',
+      '/*!99999 INSERT */ DROP TABLE t;',
+      '/*M!100000 INSERT INTO t */ DROP TABLE t;',
+      'DROP /*!80000 TABLE */ DATABASE t;',
+      ...SEVERAL.map((text) => `DELIMITER ;;\n${text};;\nDELIMITER ;\n`),
     ];
     for (const script of hostile) {
       const stream = sealed(Buffer.from(`SET NAMES utf8mb4;\n${script}\n-- Dump completed\n`));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import type { HoldfastError } from '../src/core/errors.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import { sameText } from './postgresql-rig.ts';
 import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
@@ -29,7 +30,7 @@ const RESTORES: { source: string; mode: 'create' | 'replace'; options?: string[]
   { source: 'source', mode: 'create' },
   { source: 'source', mode: 'replace' },
   { source: 'source', mode: 'replace', options: ['--inserts', '--clean', '--if-exists'] },
-  { source: 'rich', mode: 'create' },
+  { source: 'rich', mode: 'create', options: ['--clean'] },
 ];
 const PUBLIC_SCHEMA = 'pg_database_owner|{pg_database_owner=UC/pg_database_owner,=U/pg_database_owner}';
 const MODES = ['create', 'replace'] as const;
@@ -170,7 +171,7 @@ describe('a sealed PostgreSQL dump', { skip: SKIP_REASON }, () => {
 
   it('leaves out policies for roles that the target has not, and says so', async () => {
     const table = 'CREATE TABLE public.t (a text);\nALTER TABLE public.t ENABLE ROW LEVEL SECURITY;\n';
-    const policies = `CREATE POLICY absent ON public.t TO of_production USING ('$holdfast$' <> '\\');\nCREATE POLICY here ON public.t USING (true);\n`;
+    const policies = `CREATE POLICY absent ON public.t TO of_production USING ('$holdfast$' <> '\\');\nCOMMENT ON POLICY absent ON public.t IS 'x';\nCREATE POLICY here ON public.t USING (true);\n`;
     const into = await target('policies');
     const ended = await into.psql(
       await whole(sealed(Buffer.from(`${table}${policies}-- PostgreSQL database dump complete\n`))),
@@ -216,6 +217,39 @@ SELECT public.f();\n`;
       await into.psql(await whole(sealed(Buffer.concat([attack, footer]))));
       assert.equal(existsSync(MUST_NOT_BE), false);
     }
+  });
+
+  it('commits nothing early although the server reads a statement otherwise than psql does', async () => {
+    const table = 'CREATE TABLE public.early (a int);\n';
+    const body = 'CREATE FUNCTION public.f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1';
+    // CASE and END as names of columns; a variable of psql that is empty, before what becomes a comment by that.
+    const attacks = [
+      `${body} AS case; END; COMMIT; SELECT 1 AS end;\n`,
+      `${body} case; END; COMMIT; SELECT 1 end;\n`,
+      'INSERT INTO public.early VALUES (1) /:LAST_ERROR_MESSAGE* ( */; COMMIT; SELECT 1 /:LAST_ERROR_MESSAGE* ) */;\n',
+    ];
+    for (const [n, attack] of attacks.entries()) {
+      const script = Buffer.from(`${table}${attack}SELECT 1/0;\n-- PostgreSQL database dump complete\n`);
+      const works = await target(`early_plainly_${n}`);
+      const before = await works.fingerprint();
+      await works.psql(Buffer.concat([Buffer.from('\\set ON_ERROR_STOP on\nBEGIN;\n'), script]));
+      assert.notEqual(await works.fingerprint(), before, 'the attack itself is wrong');
+      const into = await target(`early_${n}`);
+      const bytes = await whole(sealed(script)).catch((error: HoldfastError) => error.code);
+      if (typeof bytes === 'string') assert.equal(bytes, 'dump-not-sealable');
+      else assert.equal((await into.psql(bytes)).exitCode, 3);
+      assert.equal(await into.fingerprint(), before);
+    }
+  });
+
+  it('keeps psql from putting variables into statements', async () => {
+    const view = 'CREATE VIEW public.v AS SELECT a[1: n] AS s, "DBNAME"::text, a[1: "DBNAME"] AS d FROM public.t';
+    await target('variables', `CREATE TABLE public.t (a int[], n int, "DBNAME" int);\n${view}`);
+    const into = await target('without_variables');
+    const stream = await whole(sealed(Buffer.from(await server.dump('variables'), 'latin1')));
+    const ended = await into.psql(stream, '-v', 'n=1/0', '-v', 't=x');
+    assert.deepEqual([ended.exitCode, ended.stderr], [0, '']);
+    sameText(await contents('without_variables'), await contents('variables'));
   });
 
   it('is answered with SQL that fails, whatever the message', async () => {

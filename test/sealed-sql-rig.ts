@@ -45,6 +45,9 @@ INSERT INTO sales.parts (at, raw) SELECT date '2025-02-03' + g, decode(md5(g::te
 CREATE TABLE sales.empty ();
 CREATE VIEW sales.late AS SELECT id, email || E'\\\\;''' AS e FROM sales.users WHERE id > 3;
 CREATE RULE two AS ON DELETE TO sales.late DO INSTEAD (DELETE FROM sales.users WHERE id = OLD.id; UPDATE sales.parts SET at = at WHERE false; );
+CREATE TYPE sales.span AS RANGE (subtype = float8);
+CREATE VIEW sales.by_user AS SELECT id, email, state FROM sales.users GROUP BY id;
+CREATE ACCESS METHOD plain TYPE TABLE HANDLER heap_tableam_handler;
 CREATE MATERIALIZED VIEW sales.totals AS SELECT state, count(*) AS n FROM sales.users GROUP BY state;
 ALTER TABLE sales.users ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everyone ON sales.users USING (email <> '\\');
@@ -69,7 +72,12 @@ CREATE TABLE public.only_here (a int);
 INSERT INTO public.only_here VALUES (1);
 CREATE SCHEMA other;
 CREATE FUNCTION other.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TYPE sales.span AS RANGE (subtype = float8);
+CREATE ACCESS METHOD plain TYPE TABLE HANDLER heap_tableam_handler;
+CREATE CAST (bigint AS xid) WITH INOUT;
+CREATE FUNCTION other.happened() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''this was to be gone''; END';
 SELECT lo_from_bytea(900001, 'old'), lo_from_bytea(77, 'old too');
+CREATE EVENT TRIGGER happens ON ddl_command_end EXECUTE FUNCTION other.happened();
 `;
 
 export const SEAL_ROLES = `CREATE ROLE seal_owner; CREATE ROLE seal_reader; CREATE ROLE seal_developer LOGIN PASSWORD 'sup3r-secret-of-tests';`;
@@ -219,6 +227,7 @@ const CATALOGS = [
   'policy',
   'event_trigger',
   'cast',
+  'am',
 ];
 const LATER_CATALOGS = [
   'foreign_server',

@@ -1,11 +1,13 @@
+import { refuseSeveral } from './mysql-routine.ts';
 import { notSealable } from './not-sealable.ts';
+import { BYTE } from './sql-bytes.ts';
 import { identifierOf, type TextToken, tokensOf } from './sql-tokens.ts';
 
 /** Is in the database from the first statement of a download to the last one. */
 export const MARKER_TABLE = '__snapshot_incomplete';
 
 const DATA = new Set(['insert', 'replace', 'lock', 'unlock', 'commit', 'start']);
-const LEFT_OUT = new Set(['flush', 'change', 'grant', 'revoke']);
+const LEFT_OUT = new Set(['flush', 'change', 'grant', 'revoke', 'analyze', 'stop']);
 const MADE = new Set(['table', 'view', 'trigger', 'procedure', 'function', 'event', 'index', 'sequence']);
 /** Words that may stand between CREATE and what is made. */
 const BEFORE_MADE = new Set([
@@ -34,9 +36,17 @@ const OTHER_STRINGS =
  * @throws HoldfastError `dump-not-sealable`
  */
 export function mysqlStatementFate(statement: Buffer, firstWord: string, delimiter: string): Buffer | undefined {
-  if (DATA.has(firstWord)) return statement;
+  if (delimiter !== ';') refuseSeveralOf(statement, tokensOf(statement, 'mysql', { delimiter }).slice(0, -1));
   if (LEFT_OUT.has(firstWord)) return undefined;
+  if (isPlainData(statement, firstWord)) return statement;
   const head = tokensOf(statement, 'mysql', { most: 60, delimiter });
+  // Replication, which a developer's server has not.
+  if (firstWord === 'start' && head[1]?.text !== 'transaction') return undefined;
+  if (firstWord !== 'set') refuseUncertain(statement, head, delimiter);
+  if (DATA.has(firstWord)) {
+    refuseOtherDatabase(head, 0);
+    return statement;
+  }
   switch (firstWord) {
     case 'set':
       return setting(tokensOf(statement, 'mysql', { delimiter }), statement);
@@ -68,9 +78,13 @@ function unknown(head: readonly TextToken[]) {
   );
 }
 
+function uncertain() {
+  return notSealable('it has a statement of which some servers run another part than others');
+}
+
 function severalDatabases() {
   return notSealable(
-    'it speaks of its database by name (USE, CREATE DATABASE)',
+    'it speaks of a database by name (USE, CREATE DATABASE, or before the name of a table)',
     'Make the dump of one database, without --databases and --all-databases; or download it with seal=none.',
   );
 }
@@ -91,16 +105,73 @@ function setting(tokens: readonly TextToken[], statement: Buffer): Buffer | unde
   return statement;
 }
 
+/** True where no more than the first bytes need to be looked at: there are millions of these. */
+function isPlainData(statement: Buffer, firstWord: string): boolean {
+  if (!DATA.has(firstWord) || statement[0] === BYTE.slash) return false;
+  const open = statement.indexOf(BYTE.open);
+  return open > 0 && open < 500 && !/[./]/.test(statement.toString('latin1', 0, open));
+}
+
+/** A name with that of another database before it, in the first words or in the list that they are. */
+function refuseOtherDatabase(head: readonly TextToken[], from: number): void {
+  for (const [at, { text }] of head.entries()) {
+    if (at <= from) continue;
+    if (text === '(' || text === 'values' || text === 'select' || text === 'set' || text === 'as') return;
+    if (text === '.') throw severalDatabases();
+  }
+}
+
+function refuseSeveralOf(statement: Buffer, tokens: readonly TextToken[]): void {
+  if (!tokens.some(({ kind, text }) => kind === 'symbol' && text === ';')) return;
+  if (isUncertain(statement.toString('latin1'))) throw uncertain();
+  const rest = withoutDefiner(tokens, definerOf(tokens));
+  refuseSeveral(rest, tokens[0]?.text === 'create' ? rest.findIndex(isMade) : -1);
+}
+
+/**
+ * A comment such as `/*!80000 …` is run by some servers and not by others. Where it holds some of a statement's first words but not the
+ * whole statement, what is left may be anything.
+ */
+function refuseUncertain(statement: Buffer, head: readonly TextToken[], delimiter: string): void {
+  const name = head.find(({ kind, text }) => kind === 'name' || text === '(');
+  const text = statement.toString('latin1', 0, name?.start ?? head.at(-1)?.end);
+  if (!isUncertain(text)) return;
+  const isWhole = /^\/\*/.test(text) && /^\s*$/.test(afterComment(statement, delimiter));
+  if (!isWhole) throw uncertain();
+}
+
+/** True where the text has comments that not every server takes for a part of the statement: MySQL since 5.7, MariaDB since 10. */
+function isUncertain(text: string): boolean {
+  return [...text.matchAll(/\/\*(M?)!(\d*)/g)].some(
+    ([, mark, version]) => mark !== '' || !/^([0-4]\d{4}|50[0-6]\d\d)?$/.test(version ?? ''),
+  );
+}
+
+/** What follows the first comment, but for the delimiter. */
+function afterComment(statement: Buffer, delimiter: string): string {
+  return statement.toString('latin1', statement.indexOf('*/') + 2, statement.length - delimiter.length);
+}
+
+function withoutDefiner(
+  tokens: readonly TextToken[],
+  definer: { start: number; end: number } | undefined,
+): readonly TextToken[] {
+  if (definer === undefined) return tokens;
+  return tokens.filter(({ start }) => start < definer.start || start >= definer.end);
+}
+
+function isMade({ kind, text }: TextToken, at: number): boolean {
+  return at > 0 && kind === 'word' && !BEFORE_MADE.has(text);
+}
+
 function created(statement: Buffer, head: readonly TextToken[]): Buffer {
   const definer = definerOf(head);
-  const rest = head
-    .filter(({ start }) => definer === undefined || start < definer.start || start >= definer.end)
-    .slice(1);
-  const made = rest.find(({ kind, text }) => kind === 'word' && !BEFORE_MADE.has(text));
+  const made = withoutDefiner(head, definer).find(isMade);
   if (made?.text === 'database' || made?.text === 'schema') throw severalDatabases();
   const isLibrary = head.some(({ kind, text }) => kind === 'word' && text === 'soname');
   if (made === undefined || !MADE.has(made.text) || isLibrary) throw unknown(head);
   refuseMarker(head);
+  if (made.text === 'table' || made.text === 'view') refuseOtherDatabase(head, head.indexOf(made));
   if (definer === undefined) return statement;
   return Buffer.concat([statement.subarray(0, definer.start), statement.subarray(definer.end)]);
 }
@@ -126,6 +197,8 @@ function changed(statement: Buffer, head: readonly TextToken[], firstWord: strin
   if (kind === 'database' || kind === 'schema') throw severalDatabases();
   if (kind === undefined || !MADE.has(kind)) throw unknown(head);
   refuseMarker(head);
+  // What follows the name may hold numbers; DROP has only a list of names.
+  refuseOtherDatabase(firstWord === 'drop' ? head : head.slice(0, 6), 1);
   return statement;
 }
 

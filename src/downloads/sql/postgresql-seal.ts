@@ -8,6 +8,7 @@ import type { Seal } from './sealed-stream.ts';
 import { BYTE } from './sql-bytes.ts';
 import type { SqlPiece } from './sql-lexer.ts';
 import { oneLine, psqlArgument } from './sql-quoting.ts';
+import { withoutVariables } from './without-variables.ts';
 
 const NEWLINE = Buffer.from('\n');
 
@@ -54,7 +55,8 @@ export class PostgresqlSeal implements Seal {
   }
 
   *#statement(piece: SqlPiece & { kind: 'statement' }): Generator<Buffer> {
-    const fate = piece.copy === undefined ? this.#statements.fate(piece.bytes, piece.firstWord) : piece.bytes;
+    const bytes = piece.hasVariable ? withoutVariables(piece.bytes) : piece.bytes;
+    const fate = piece.copy === undefined ? this.#statements.fate(bytes, piece.firstWord) : bytes;
     if (piece.copy !== undefined) this.#rows = new RowHolder();
     if (fate === undefined) return;
     if (fate.includes(BYTE.backslash)) yield this.#asRead();

@@ -49,17 +49,9 @@ BEGIN
         CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
       FROM pg_catalog.aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner)
     INTO public_owner, public_comment, public_grants FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public';
-  FOR each IN
-    SELECT o.type, o.identity FROM (
-      SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AS classid, oid FROM pg_catalog.pg_event_trigger
-      UNION ALL SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid FROM pg_catalog.pg_foreign_data_wrapper
-      UNION ALL SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, oid FROM pg_catalog.pg_cast WHERE oid >= 16384
-      UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid FROM pg_catalog.pg_foreign_server
-    ) AS things, LATERAL pg_catalog.pg_identify_object(things.classid, things.oid, 0) AS o
-    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = things.classid AND d.objid = things.oid AND d.deptype = 'e')
-  LOOP
-    -- One of them may have gone with another.
-    EXECUTE pg_catalog.format('DROP %s IF EXISTS %s CASCADE', pg_catalog.replace(each.type, '-', ' '), each.identity);
+  -- They would run for what follows.
+  FOR each IN SELECT e.evtname FROM pg_catalog.pg_event_trigger e WHERE ${OF_NO_EXTENSION('pg_event_trigger', 'e')} LOOP
+    EXECUTE pg_catalog.format('DROP EVENT TRIGGER %I', each.evtname);
   END LOOP;
   -- Their own schemas go only with them. Others go with the schema that they are in, for which no right to the extension is needed.
   FOR each IN
@@ -73,6 +65,19 @@ BEGIN
     SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE ${OWN_SCHEMA} AND ${OF_NO_EXTENSION('pg_namespace', 'n')}
   LOOP
     EXECUTE pg_catalog.format('DROP SCHEMA IF EXISTS %I CASCADE', each.nspname);
+  END LOOP;
+  -- What is in no schema and did not go with what it is made of.
+  FOR each IN
+    SELECT o.type, o.identity FROM (
+      SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass AS classid, oid FROM pg_catalog.pg_foreign_data_wrapper
+      UNION ALL SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, oid FROM pg_catalog.pg_cast WHERE oid >= 16384
+      UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid FROM pg_catalog.pg_foreign_server
+      UNION ALL SELECT 'pg_catalog.pg_am'::pg_catalog.regclass, oid FROM pg_catalog.pg_am WHERE oid >= 16384
+    ) AS things, LATERAL pg_catalog.pg_identify_object(things.classid, things.oid, 0) AS o
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = things.classid AND d.objid = things.oid AND d.deptype = 'e')
+  LOOP
+    -- One of them may have gone with another.
+    EXECUTE pg_catalog.format('DROP %s IF EXISTS %s CASCADE', pg_catalog.replace(each.type, '-', ' '), each.identity);
   END LOOP;
   PERFORM pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata;
   CREATE SCHEMA public;

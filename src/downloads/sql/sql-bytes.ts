@@ -15,10 +15,12 @@ export const BYTE = {
   dash: 0x2d,
   dot: 0x2e,
   slash: 0x2f,
+  colon: 0x3a,
   semicolon: 0x3b,
   backslash: 0x5c,
   backquote: 0x60,
   capitalM: 0x4d,
+  openBrace: 0x7b,
 } as const;
 
 const [SPACE, WORD_START, DIGIT] = [1, 2, 4];

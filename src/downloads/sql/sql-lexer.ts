@@ -10,14 +10,14 @@ import { SqlScanner } from './sql-scanner.ts';
  * A part of a stream of SQL. The bytes of all pieces, one after the other, are the stream; `offset` is where they begin in it.
  *
  * - `gap`: white space and comments between statements
- * - `statement`: from its first byte to its delimiter; with `copy`, to the end of that line
+ * - `statement`: from its first byte to its delimiter; with `copy`, to the end of that line; `hasVariable` where psql would change it
  * - `command`: a line that is for the client and not for the server, with its line end
  * - `rows`: of the last COPY, cut anywhere; `rows-end`: the line that ends them, or its last part
  * - `rest`: what a stream that was cut ends with, a statement or comment that is not whole
  */
 export type SqlPiece =
   | { kind: 'gap' | 'command' | 'rows' | 'rows-end' | 'rest'; bytes: Buffer; offset: number }
-  | { kind: 'statement'; bytes: Buffer; offset: number; firstWord: string; copy?: CopyHeader };
+  | { kind: 'statement'; bytes: Buffer; offset: number; firstWord: string; hasVariable?: boolean; copy?: CopyHeader };
 
 export interface SqlLexerOptions {
   dialect: SqlDialect;
@@ -115,9 +115,9 @@ export class SqlLexer {
   }
 
   #statement(part: Buffer): SqlPiece | undefined {
-    const { firstWord } = this.#scanner;
+    const { firstWord, hasVariable } = this.#scanner;
     if (firstWord !== 'copy' || this.#dialect !== 'postgresql') {
-      return { ...this.#piece('gap', this.#taken(part)), kind: 'statement', firstWord };
+      return { ...this.#piece('gap', this.#taken(part)), kind: 'statement', firstWord, hasVariable };
     }
     const bytes = this.#taken(part);
     this.#copyLine = copyHeader(bytes);

@@ -4,6 +4,7 @@ import { DollarQuote } from './dollar-quote.ts';
 import { notSealable } from './not-sealable.ts';
 import { RoutineBody } from './routine-body.ts';
 import { BYTE, isDigit, isSpace, isWordByte, isWordStart } from './sql-bytes.ts';
+import { VariableMark } from './variable-mark.ts';
 
 /** What a statement is made of; white space and comments are left out. Positions are within the bytes that were scanned. */
 export interface SqlToken {
@@ -69,6 +70,7 @@ export class SqlScanner {
   #word = '';
   #wordLength = 0;
   #routine = new RoutineBody();
+  readonly #variables = new VariableMark();
   #delimiter: string;
   #delimiterMatched = 0;
   #line = '';
@@ -89,6 +91,11 @@ export class SqlScanner {
     return (
       !this.#isInStatement && this.#state !== 'start' && this.#state !== 'line comment' && this.#state !== 'two dashes'
     );
+  }
+
+  /** True where psql would put a variable of its own into the statement that is being read. */
+  get hasVariable(): boolean {
+    return this.#variables.isFound;
   }
 
   /** The mysql client's delimiter of statements. */
@@ -155,11 +162,13 @@ export class SqlScanner {
     this.event = 'begun';
     this.begunBefore = before;
     this.firstWord = '';
+    this.#variables.reset();
     return at;
   }
 
   #code(byte: number, at: number): number {
     this.#tokenStart = at;
+    this.#variables.byte(byte);
     if (isSpace(byte)) return at + 1;
     // Names of MySQL may begin with digits.
     if (isWordStart(byte) || (this.#isMysql && isDigit(byte))) {
@@ -217,7 +226,9 @@ export class SqlScanner {
       return at;
     }
     this.#token('symbol', at + 1);
-    if (this.#parentheses === 0 && !this.#routine.isOpen) this.#endStatement('ended');
+    if (this.#parentheses > 0) return at + 1;
+    if (this.#routine.isOpen) this.#routine.statementEnd();
+    else this.#endStatement('ended');
     return at + 1;
   }
 

@@ -136,6 +136,11 @@ describe('the seal of PostgreSQL', () => {
     assert.match(await gathered(rows), /x{5000}/);
   });
 
+  it('refuses a statement of so many words that reading it would take all memory', async () => {
+    await assert.rejects(sealed(`ALTER TABLE t ADD ${'a,'.repeat(200_000)};${FOOTER}`), isNotSealable);
+    assert.match(await sealed(`INSERT INTO t VALUES (${'1,'.repeat(200_000)}1);${FOOTER}`), /1,1\);/);
+  });
+
   it('cannot be left by its title', async () => {
     const text = await sealed(`SELECT 1;${FOOTER}`, "a\n\\! id\r\n' \\! id `id` \u2028 :x");
     assert.match(text, /^-- a \\! id ' \\! id `id` :x$/m);

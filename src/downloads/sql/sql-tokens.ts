@@ -1,4 +1,5 @@
 import type { SqlDialect } from '../../core/ports/service-download.ts';
+import { notSealable } from './not-sealable.ts';
 import { SqlScanner, type SqlToken } from './sql-scanner.ts';
 
 /** A token with its text: words in lower case, everything else as it stands, in Latin-1 (one character for each byte). */
@@ -13,13 +14,20 @@ export interface TokenOptions {
   delimiter?: string;
 }
 
-/** The tokens of a whole statement, its delimiter included. */
+/** More are never needed, and would take much more memory than the statement itself. */
+const MOST = 300_000;
+
+/**
+ * The tokens of a whole statement, its delimiter included.
+ * @throws HoldfastError `dump-not-sealable` where all are wanted and there are too many
+ */
 export function tokensOf(statement: Buffer, dialect: SqlDialect, options: TokenOptions = {}): TextToken[] {
   const { most = Number.POSITIVE_INFINITY, delimiter = ';' } = options;
   const found: TextToken[] = [];
   const scanner = new SqlScanner(dialect, delimiter, ({ kind, start, end }) => {
     const text = end - start > 1000 ? '' : statement.toString('latin1', start, end);
     found.push({ kind, start, end, text: kind === 'word' ? text.toLowerCase() : text });
+    if (found.length > MOST) throw notSealable('it has a statement that is more complicated than those of dumps are');
   });
   const step = most === Number.POSITIVE_INFINITY ? statement.length : 256;
   for (let from = 0; from < statement.length && found.length < most; ) {

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
-import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
-import { printable } from './byte-path.ts';
+import { type ByteString, type ContentSegment, comparePaths, type TreeEntry } from '../../core/tree-entry.ts';
+import { isBelow, printable } from './byte-path.ts';
 import { isSafePath } from './safe-path.ts';
 import { contentDiffers, namingFile } from './unreadable-content.ts';
 
@@ -45,8 +45,15 @@ export async function* archiveFiles(tree: ArchivedTree): AsyncGenerator<ArchiveF
   const namesOfGroups = new Map<string, ByteString>();
   let batch: ArchiveFile[] = [];
   let bytes = 0;
+  let previous: TreeEntry | undefined;
+  let notFolder: TreeEntry | undefined;
   for await (const entry of tree.reader.entries(tree.paths === undefined ? {} : { paths: tree.paths })) {
     tree.signal.throwIfAborted();
+    const isInOrder = previous === undefined || comparePaths(previous.path, entry.path) < 0;
+    // What is below a link would be written wherever that points to. A folder comes right before what is in it.
+    if (!isInOrder || (notFolder !== undefined && isBelow(entry.path, notFolder.path))) throw escapes(entry.path);
+    previous = entry;
+    if (entry.type !== 'directory') notFolder = entry;
     const file = await toFile(entry, tree, namesOfGroups);
     const size = file.linkTo === undefined ? (entry.size ?? 0) : 0;
     if (size > SMALL) {
@@ -86,7 +93,11 @@ async function toFile(
 export function nameInArchive(path: ByteString, strip: ByteString): ByteString {
   const inside = strip === '' ? path : path.startsWith(`${strip}/`) ? path.slice(strip.length + 1) : undefined;
   if (inside !== undefined && isSafePath(inside)) return inside;
-  throw new HoldfastError(
+  throw escapes(path);
+}
+
+function escapes(path: ByteString): HoldfastError {
+  return new HoldfastError(
     'denied',
     'path-escapes-target',
     `${printable(path)} would be unpacked outside of the folder that the archive is unpacked in. Choose other paths, or restore into an empty folder and look at it there.`,
