@@ -112,6 +112,10 @@ class S3Storage implements Storage {
     this.#bucket.close();
   }
 
+  async ready(): Promise<void> {
+    await this.#memory.ready();
+  }
+
   async tryWriting(): Promise<void> {
     await this.#requireConditionalCreate();
   }

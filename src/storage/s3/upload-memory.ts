@@ -4,6 +4,8 @@
  */
 export class UploadMemory {
   readonly #free: Buffer[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #bytesUnderWay = 0;
   #release: NodeJS.Timeout | undefined;
 
   /** A buffer of at least `length` bytes, the largest free one if there is one that reaches. */
@@ -15,6 +17,22 @@ export class UploadMemory {
     }
     // Pages that nothing is written to cost nothing, so that a size may be ample.
     return Buffer.allocUnsafeSlow(SIZES.find((size) => size >= length) ?? length * 2);
+  }
+
+  /** Sends `length` bytes of these buffers. */
+  async whileSending<Result>(length: number, send: () => Promise<Result>): Promise<Result> {
+    this.#bytesUnderWay += length;
+    try {
+      return await send();
+    } finally {
+      this.#bytesUnderWay -= length;
+      for (const look of this.#waiting.splice(0)) look();
+    }
+  }
+
+  /** Resolves when another pack may fill: one beside it is on its way at most. */
+  async ready(): Promise<void> {
+    while (this.#bytesUnderWay > MOST_UNDER_WAY) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   giveBack(buffer: Buffer): void {
@@ -33,6 +51,8 @@ export class UploadMemory {
 
 /** Bytes: for the few of a small backup, and for a whole pack of usual settings. Steps between would be touched and left again. */
 const SIZES = [512 * 1024, 48 * 1024 * 1024];
-const MOST_FREE = 4;
+const MOST_FREE = 2;
+/** Bytes: a pack of usual settings, or several smaller ones. */
+const MOST_UNDER_WAY = 40 * 1024 * 1024;
 /** milliseconds */
 const KEPT_FOR = 10_000;
