@@ -11,6 +11,8 @@ export interface Storage {
   readonly location: string;
   /** How a worker thread opens the same storage again; structured-cloneable. */
   readonly reopen: StorageModuleReference;
+  /** Bytes that the packs of a new repository should not exceed by much here. Default: as the repository likes. */
+  readonly largestPack?: number;
 
   /**
    * Creates an object that was not there: atomically (whole or not at all), durably (survives power loss once this

@@ -49,10 +49,15 @@ export class UploadMemory {
   }
 }
 
-/** Bytes: for the few of a small backup, and for a whole pack of usual settings. Steps between would be touched and left again. */
-const SIZES = [512 * 1024, 48 * 1024 * 1024];
+/** Bytes: two in each worker thread are what a backup costs in memory. */
+export const LARGEST_PACK = 16 * 1024 * 1024;
+/**
+ * Bytes: for the few of a small backup, for a whole pack with the frame that closes it, and for a pack of a repository that was brought here from a
+ * folder. Steps between would be touched and left again.
+ */
+const SIZES = [512 * 1024, LARGEST_PACK * 1.5, LARGEST_PACK * 3];
 const MOST_FREE = 2;
-/** Bytes: a pack of usual settings, or several smaller ones. */
-const MOST_UNDER_WAY = 40 * 1024 * 1024;
+/** Bytes: one pack, or several smaller ones. */
+const MOST_UNDER_WAY = LARGEST_PACK * 1.25;
 /** milliseconds */
 const KEPT_FOR = 10_000;
