@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { Repository } from '../src/core/ports/repository.ts';
 import type { CollectionReport } from '../src/core/ports/repository-collection.ts';
@@ -31,6 +32,32 @@ describe('a collection on a storage with a retention lock', () => {
     assert.ok((await repository.collect(NOW)).packsRemoved > 0);
     assert.ok((await packBytes(temporary.storage)) < 10_000);
   });
+});
+
+test('a collection deletes several packs at once, and none before the index that named them is gone', async (context) => {
+  const temporary = await TemporaryRepository.create();
+  context.after(() => temporary.remove());
+  const { repository } = temporary;
+  await backUpBytes(repository, randomBytes(1000));
+  const { id } = await backUpBytes(repository, randomBytes(1_200_000));
+  await forget(repository, id);
+  let atOnce = 0;
+  let mostAtOnce = 0;
+  const order: string[] = [];
+  const storage = wrap(await openStorage({ folder: temporary.folder }), async (operation, key, go) => {
+    if (operation !== 'delete') return go();
+    mostAtOnce = Math.max(mostAtOnce, ++atOnce);
+    await sleep(2);
+    const result = await go();
+    atOnce--;
+    order.push(key.slice(0, key.indexOf('/')));
+    return result;
+  });
+  const fresh = await openRepository({ storage, providers: [temporary.provider], workers: 1 });
+  context.after(() => fresh.close());
+  assert.ok((await fresh.collect(NOW)).packsRemoved >= 4);
+  assert.ok(mostAtOnce >= 4, `${mostAtOnce} at once`);
+  assert.ok(order.lastIndexOf('index') < order.indexOf('packs'), order.join());
 });
 
 describe('a collection that crashes', () => {

@@ -10,6 +10,7 @@ import type { Repository } from '../src/core/ports/repository.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
 import { initialiseRepository } from '../src/repository/initialise-repository.ts';
 import { openRepository } from '../src/repository/open-repository.ts';
+import { decodeSettings } from '../src/repository/settings.ts';
 import { openStorage as openFolder } from '../src/storage/local/local-storage.ts';
 import { openStorage } from '../src/storage/s3/s3-storage.ts';
 import { assertSound, forget, NOW, packBytes } from './collection-rig.ts';
@@ -72,6 +73,13 @@ describe('a repository in a bucket', { skip: SKIP_WITHOUT_MINIO }, () => {
     assert.ok((await readBytes(other, first.id)).equals(kept));
     assert.equal((await readBytes(other, small.id)).toString(), 'lies in its snapshot');
     await assertSound(other);
+  });
+
+  test('closes its packs early, because they are put together in memory', async (context) => {
+    const storage = await storageAt('early');
+    context.after(() => storage.close());
+    await initialiseRepository({ storage, provider: KEY, label: 'test' });
+    assert.equal(decodeSettings(await storage.get('config')).packs.data, 16 * 1024 * 1024);
   });
 
   test('changes its master key in place', async (context) => {

@@ -36,6 +36,7 @@ export async function initialiseRepository(options: {
   const now = options.clock?.now() ?? new Date();
   await probeStorage(storage);
   const settings = newSettings(options.settings ?? {}, now);
+  settings.packs.data = Math.min(settings.packs.data, storage.largestPack ?? settings.packs.data);
   const config = encodeSettings(settings);
   const masterKey = createSecretKey(randomBytes(32));
   const { repositoryId } = settings;

@@ -1,3 +1,6 @@
+/** Requests that one piece of work has at a storage at once: in a bucket each takes as long as a hundred in a folder. */
+export const STORAGE_LANES = 8;
+
 /**
  * Works on items, several at a time. After a failure none is begun, and those that were begun end before it is thrown, so that
  * nothing uses what the caller closes then.

@@ -107,6 +107,8 @@ export class PackWriter {
   async abort(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
+    // A task that waits for the storage at this moment must not begin another pack.
+    this.#failure ??= new HoldfastError('cancelled', 'session-closed', 'The work was given up.');
     await open?.object.abort();
     await Promise.allSettled(this.#commits);
   }

@@ -186,8 +186,10 @@ export interface TreePageEntries {
 export interface ChunkSink {
   /** Stores up to one whole small content; cut where it is longer than a chunk may be. */
   store(bytes: Uint8Array): ContentSegment[];
-  /** Begins a content whose bytes come piece by piece. One at a time in a thread. */
+  /** Begins a content whose bytes come piece by piece. */
   beginContent(): ContentBuilder;
+  /** Waits where the storage lags behind. To be asked between pieces of what is longer than some 10 MiB. */
+  ready(): Promise<void>;
 }
 
 export interface ContentBuilder {

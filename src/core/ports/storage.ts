@@ -11,6 +11,8 @@ export interface Storage {
   readonly location: string;
   /** How a worker thread opens the same storage again; structured-cloneable. */
   readonly reopen: StorageModuleReference;
+  /** Bytes that the packs of a new repository should not exceed by much here. Default: as the repository likes. */
+  readonly largestPack?: number;
 
   /**
    * Creates an object that was not there: atomically (whole or not at all), durably (survives power loss once this
@@ -55,6 +57,12 @@ export interface Storage {
 
   /** The storage's clock, for efficiency and for people; nothing's safety depends on it. */
   serverTime(): Promise<Date>;
+
+  /**
+   * Resolves when more may be written to pending objects, for a storage that holds them in memory until they are stored. Asked before
+   * each task and between the blocks of a long content. Default: at once.
+   */
+  ready?(): Promise<void>;
 
   /** Rejects where nothing would be stored now. Default: a pending object that is written to and given up tells. */
   tryWriting?(): Promise<void>;

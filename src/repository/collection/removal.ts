@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { decodeIndexSegment, encodeIndexSegment, ROW_LENGTH } from '../index-segment.ts';
+import { inLanes, STORAGE_LANES } from '../lanes.ts';
 import { packIdOf } from '../pack-format.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { SNAPSHOTS, snapshotKey, TRASH } from '../snapshot-name.ts';
@@ -105,7 +106,7 @@ export class RemovalRun {
       verifyMerge(inputs, this.#state.removed, written);
       index.learn(key, written);
     }
-    for (const name of names) await this.#delete(name);
+    await this.#deleteEach(names.map((key) => ({ key })));
     index.unlearn(names);
     this.removal.segmentsMerged += names.length;
   }
@@ -121,23 +122,22 @@ export class RemovalRun {
 
   async #removePacks(signal: AbortSignal | undefined): Promise<void> {
     const named = new Set(this.#parts.index.packs.map(({ idHex }) => idHex));
-    for (const { key, size } of await this.#parts.storage.list('packs/')) {
+    const packs = (await this.#parts.storage.list('packs/')).filter(({ key }) => {
       const idHex = packIdOf(key);
       // The index never leads the storage: a pack that some segment still names (a late one) waits for the next collection.
-      if (idHex === undefined || !this.#state.removed.has(idHex) || named.has(idHex)) continue;
-      signal?.throwIfAborted();
-      if (!(await this.#delete(key))) continue;
-      this.removal.packsRemoved++;
-      this.removal.bytesRemoved += size;
-    }
+      return idHex !== undefined && this.#state.removed.has(idHex) && !named.has(idHex);
+    });
+    const gone = await this.#deleteEach(packs, signal);
+    this.removal.packsRemoved += gone.length;
+    this.removal.bytesRemoved += gone.reduce((sum, { size }) => sum + size, 0);
   }
 
   /** A commit that the trash holds is forgotten; its forgetting was interrupted before the snapshot was deleted. */
   async #finishForgetting(): Promise<void> {
     const { storage } = this.#parts;
     const trash = new Set((await storage.list(TRASH, { sizes: false })).map(({ key }) => key.slice(TRASH.length)));
-    for (const { key } of await storage.list(SNAPSHOTS, { sizes: false }))
-      if (trash.has(key.slice(SNAPSHOTS.length))) await this.#delete(key);
+    const snapshots = await storage.list(SNAPSHOTS, { sizes: false });
+    await this.#deleteEach(snapshots.filter(({ key }) => trash.has(key.slice(SNAPSHOTS.length))));
   }
 
   /**
@@ -147,18 +147,30 @@ export class RemovalRun {
   async #emptyTrash(): Promise<void> {
     const { storage } = this.#parts;
     const snapshots = new Set((await storage.list(SNAPSHOTS, { sizes: false })).map(({ key }) => key));
-    for (const { commitName, expiresAt } of await readTrash(this.#parts)) {
+    const expired = (await readTrash(this.#parts)).filter(({ commitName, expiresAt }) => {
       const stays = snapshots.has(snapshotKey(commitName)) || this.#state.seal?.commitNames.has(commitName) === true;
-      if (stays || Date.parse(expiresAt) > this.#now.getTime()) continue;
+      return !stays && Date.parse(expiresAt) <= this.#now.getTime();
+    });
+    await inLanes(expired, STORAGE_LANES, async ({ commitName }) => {
       if (await this.#delete(`${TRASH}${commitName}`)) this.removal.trashExpired++;
       for (const { key } of await storage.list(`updates/${commitName}/`, { sizes: false })) await this.#delete(key);
-    }
+    });
   }
 
   /** A void commit stays void: its name never comes again, so that its writer's next commit is not the one deleted here. */
   async #removeVoided(): Promise<void> {
     const { voided } = await listSnapshots(this.#parts, this.#state);
-    for (const name of voided) if (await this.#delete(snapshotKey(name))) this.removal.snapshotsVoided++;
+    this.removal.snapshotsVoided += (await this.#deleteEach(voided.map((name) => ({ key: snapshotKey(name) })))).length;
+  }
+
+  /** Several at a time: only what one step removes must be gone before the next begins, in any order. @returns those that are gone */
+  async #deleteEach<Named extends { key: string }>(objects: readonly Named[], signal?: AbortSignal): Promise<Named[]> {
+    const gone: Named[] = [];
+    await inLanes(objects, STORAGE_LANES, async (object) => {
+      signal?.throwIfAborted();
+      if (await this.#delete(object.key)) gone.push(object);
+    });
+    return gone;
   }
 
   /** @returns false where the storage keeps it, by a retention lock or by its rights */

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { CollectionOptions } from '../../core/ports/repository-collection.ts';
 import { PACK_UNUSABLE } from '../index-store.ts';
+import { inLanes, STORAGE_LANES } from '../lanes.ts';
 import { packIdOf } from '../pack-format.ts';
 import { listBadPacks } from '../repair/bad-packs.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
@@ -39,15 +40,21 @@ export interface ListedSnapshots {
 
 /** Reads all snapshot objects, whether the trash holds them as well or not. */
 export async function listSnapshots(parts: RepositoryParts, state: CollectionState): Promise<ListedSnapshots> {
+  const listed = await parts.storage.list(SNAPSHOTS, { sizes: false });
+  const names = listed.map(({ key }) => key.slice(SNAPSHOTS.length)).sort();
+  const found = new Map<string, StoredSnapshot>();
+  await inLanes(names, STORAGE_LANES, async (name) => {
+    try {
+      found.set(name, await parts.snapshots.readUnjudged(name));
+    } catch (error) {
+      // Forgotten or withdrawn since the listing.
+      if (!(error instanceof HoldfastError) || error.code !== 'snapshot-missing') throw error;
+    }
+  });
   const valid = new Map<string, StoredSnapshot>();
   const voided: string[] = [];
-  const listed = await parts.storage.list(SNAPSHOTS, { sizes: false });
-  for (const name of listed.map(({ key }) => key.slice(SNAPSHOTS.length)).sort()) {
-    const stored = await parts.snapshots.readUnjudged(name).catch((error: unknown) => {
-      // Forgotten or withdrawn since the listing.
-      if (error instanceof HoldfastError && error.code === 'snapshot-missing') return undefined;
-      throw error;
-    });
+  for (const name of names) {
+    const stored = found.get(name);
     if (stored === undefined) continue;
     if (isValidSnapshot(state, name, stored.base)) valid.set(name, stored);
     else voided.push(name);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotRecord } from '../../core/snapshot-record.ts';
+import { inLanes, STORAGE_LANES } from '../lanes.ts';
 import { decodeMetadata, refuseNewerVersion } from '../metadata-encoding.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { openObject, SEALED_KIND } from '../sealed-object.ts';
@@ -36,13 +37,16 @@ const trashSchema = z.object({
  * @throws HoldfastError `object-damaged`
  */
 export async function readTrash(parts: RepositoryParts, id?: string): Promise<TrashEntry[]> {
-  const entries: TrashEntry[] = [];
-  const names = (await parts.storage.list(TRASH, { sizes: false })).map((object) => object.key.slice(TRASH.length));
-  for (const name of names.sort()) {
-    const entry = id === undefined || backupIdOf(name) === id ? await readTrashEntry(parts, name) : undefined;
-    if (entry !== undefined) entries.push(entry);
-  }
-  return entries;
+  const listed = await parts.storage.list(TRASH, { sizes: false });
+  const names = listed
+    .map(({ key }) => key.slice(TRASH.length))
+    .filter((name) => id === undefined || backupIdOf(name) === id)
+    .sort();
+  const entries = new Map<string, TrashEntry | undefined>();
+  await inLanes(names, STORAGE_LANES, async (name) => {
+    entries.set(name, await readTrashEntry(parts, name));
+  });
+  return names.flatMap((name) => entries.get(name) ?? []);
 }
 
 /** @returns undefined where the trash does not hold it (any more) */

@@ -42,7 +42,7 @@ export class ChunkStore implements ChunkSink {
   readonly #options: ChunkStoreOptions;
   readonly #writers = new Map<PackKind, PackWriter>();
   readonly #memory = new ShortLivedMemory();
-  #buffer: Buffer | undefined;
+  readonly #buffers: Buffer[] = [];
 
   constructor(options: ChunkStoreOptions) {
     this.#options = options;
@@ -84,8 +84,12 @@ export class ChunkStore implements ChunkSink {
   }
 
   beginContent(): ContentBuilder {
-    this.#buffer ??= Buffer.allocUnsafeSlow(this.#chunker.sizes.maximum + SPARE);
-    return new CutContent(this, this.#chunker, this.#buffer);
+    const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(this.#chunker.sizes.maximum + SPARE);
+    return new CutContent(this, this.#chunker, buffer, () => this.#buffers.push(buffer));
+  }
+
+  async ready(): Promise<void> {
+    await this.#options.storage.ready?.();
   }
 
   /** Waits until few packs are still on their way to the disk. */
@@ -153,12 +157,15 @@ class CutContent implements ContentBuilder {
   /** Up to here was looked for the end of the chunk at hand. */
   #seen = 0;
   #end = 0;
-  #segments: ContentSegment[] = [];
+  readonly #segments: ContentSegment[] = [];
+  #release: (() => void) | undefined;
 
-  constructor(store: ChunkStore, chunker: Chunker, buffer: Buffer) {
+  /** @param release gives the buffer back */
+  constructor(store: ChunkStore, chunker: Chunker, buffer: Buffer, release: () => void) {
     this.#store = store;
     this.#chunker = chunker;
     this.#buffer = buffer;
+    this.#release = release;
   }
 
   room(): Uint8Array {
@@ -190,16 +197,13 @@ class CutContent implements ContentBuilder {
 
   finish(): ContentSegment[] {
     this.#takeRest();
-    const segments = this.#segments;
     this.abandon();
-    return segments;
+    return this.#segments;
   }
 
   abandon(): void {
-    this.#start = 0;
-    this.#seen = 0;
-    this.#end = 0;
-    this.#segments = [];
+    this.#release?.();
+    this.#release = undefined;
   }
 
   #takeRest(): void {

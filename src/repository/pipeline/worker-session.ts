@@ -150,6 +150,7 @@ export class WorkerSession implements TaskContext {
       this.#handlers.set(module, handler);
     }
     const loaded = await handler;
+    await this.#store?.ready();
     const value = await loaded.handle(payload);
     await this.#store?.drain();
     return { value, transfer: loaded.transferables?.(value) ?? [] };

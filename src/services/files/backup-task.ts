@@ -106,6 +106,7 @@ class FileBackup {
     const batch = new Batch();
     const findBase = await this.#base.load(basePages, (warning) => batch.warnings.push(warning));
     for (const path of paths) {
+      await this.#context.sink.ready();
       this.#stop.throwIfStopped();
       try {
         await this.#take(path, findBase(path), batch);
@@ -119,10 +120,10 @@ class FileBackup {
     return batch.result();
   }
 
-  segment(segment: FileSegment): SegmentOutcome {
+  async segment(segment: FileSegment): Promise<SegmentOutcome> {
     this.#stop.throwIfStopped();
     try {
-      return this.#reader.segment(segment);
+      return await this.#reader.segment(segment);
     } catch (error) {
       const fault = sourceFaultOf(error);
       if (fault === undefined) throw error;

@@ -81,7 +81,7 @@ export class FileReader {
     };
   }
 
-  segment({ path, start, end, size, sparse }: FileSegment): SegmentResult {
+  async segment({ path, start, end, size, sparse }: FileSegment): Promise<SegmentResult> {
     const descriptor = fromSource(() => openSync(withoutTerminator(terminated(`/${path}`)), OPEN_FLAGS));
     const builder = this.#context.sink.beginContent();
     try {
@@ -97,7 +97,7 @@ export class FileReader {
           continue;
         }
         const hole = sparse ? Math.min(until, fromSource(() => seekHole(descriptor, position)) ?? until) : until;
-        const read = this.#readInto(builder, descriptor, position, hole);
+        const read = await this.#readInto(builder, descriptor, position, hole);
         readBytes += read;
         position += read;
         // The file is shorter than it was.
@@ -172,9 +172,10 @@ export class FileReader {
     return segments;
   }
 
-  #readInto(builder: ContentBuilder, descriptor: number, from: number, until: number): number {
+  async #readInto(builder: ContentBuilder, descriptor: number, from: number, until: number): Promise<number> {
     let position = from;
     while (position < until) {
+      await this.#context.sink.ready();
       this.#stop.throwIfStopped();
       const room = builder.room();
       const read = fromSource(() => readSync(descriptor, room, 0, Math.min(room.length, until - position), position));

@@ -237,7 +237,7 @@ export class Bucket {
     signal?: AbortSignal,
   ): Promise<Answer> {
     try {
-      return await this.#slots.use(send);
+      return await this.#slots.use(send, signal);
     } catch (error) {
       signal?.throwIfAborted();
       throw s3Fault(error, this.#attempt(action, key));

@@ -108,7 +108,7 @@ export class ObjectReading {
     let end = wanted;
     let etag: string | undefined;
     for (let failures = 0, isFirst = true; ; ) {
-      const release = await this.#place.slots.take();
+      const release = await this.#place.slots.take(signal);
       let part: ObjectPart | undefined;
       let failure: unknown = new Error('the answer ended early');
       try {

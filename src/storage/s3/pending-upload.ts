@@ -26,7 +26,8 @@ export class PendingUpload implements PendingObject {
     this.#requireOpen();
     this.#done = true;
     try {
-      return await this.#send(key, this.#reserve(this.#length).subarray(0, this.#length));
+      const bytes = this.#reserve(this.#length).subarray(0, this.#length);
+      return await this.#memory.whileSending(bytes.length, () => this.#send(key, bytes));
     } finally {
       this.#giveBack();
     }

@@ -4,14 +4,14 @@
  */
 export class RequestSlots {
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   constructor(count: number) {
     this.#free = count;
   }
 
-  async use<Result>(work: () => Promise<Result>): Promise<Result> {
-    const release = await this.take();
+  async use<Result>(work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    const release = await this.take(signal);
     try {
       return await work();
     } finally {
@@ -19,14 +19,34 @@ export class RequestSlots {
     }
   }
 
-  /** @returns gives the slot back; to be called once */
-  async take(): Promise<() => void> {
+  /** @param signal ends the wait @returns gives the slot back; to be called once */
+  async take(signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted();
     if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await this.#turn(signal);
     return () => {
-      const next = this.#waiting.shift();
+      const [next] = this.#waiting;
       if (next === undefined) this.#free++;
       else next();
     };
+  }
+
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiting.delete(come);
+        signal?.removeEventListener('abort', give);
+      };
+      const come = (): void => {
+        leave();
+        resolve();
+      };
+      const give = (): void => {
+        leave();
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', give);
+      this.#waiting.add(come);
+    });
   }
 }

@@ -6,7 +6,7 @@ import { Bucket } from './bucket.ts';
 import { requireConditionalCreate } from './conditional-create.ts';
 import { PendingUpload } from './pending-upload.ts';
 import type { S3ClientOptions } from './s3-client.ts';
-import { UploadMemory } from './upload-memory.ts';
+import { LARGEST_PACK, UploadMemory } from './upload-memory.ts';
 
 export interface S3StorageOptions extends S3ClientOptions {
   /** what every key begins with, without slashes at its ends; default: the whole bucket */
@@ -57,6 +57,7 @@ const optionsSchema = z.strictObject({
 
 class S3Storage implements Storage {
   readonly kind = 's3';
+  readonly largestPack = LARGEST_PACK;
   readonly location: string;
   readonly reopen: StorageModuleReference;
   readonly #bucket: Bucket;
@@ -110,6 +111,10 @@ class S3Storage implements Storage {
   async close(): Promise<void> {
     this.#memory.clear();
     this.#bucket.close();
+  }
+
+  async ready(): Promise<void> {
+    await this.#memory.ready();
   }
 
   async tryWriting(): Promise<void> {

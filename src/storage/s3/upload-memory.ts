@@ -4,6 +4,8 @@
  */
 export class UploadMemory {
   readonly #free: Buffer[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #bytesUnderWay = 0;
   #release: NodeJS.Timeout | undefined;
 
   /** A buffer of at least `length` bytes, the largest free one if there is one that reaches. */
@@ -15,6 +17,22 @@ export class UploadMemory {
     }
     // Pages that nothing is written to cost nothing, so that a size may be ample.
     return Buffer.allocUnsafeSlow(SIZES.find((size) => size >= length) ?? length * 2);
+  }
+
+  /** Sends `length` bytes of these buffers. */
+  async whileSending<Result>(length: number, send: () => Promise<Result>): Promise<Result> {
+    this.#bytesUnderWay += length;
+    try {
+      return await send();
+    } finally {
+      this.#bytesUnderWay -= length;
+      for (const look of this.#waiting.splice(0)) look();
+    }
+  }
+
+  /** Resolves when another pack may fill: one beside it is on its way at most. */
+  async ready(): Promise<void> {
+    while (this.#bytesUnderWay > MOST_UNDER_WAY) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   giveBack(buffer: Buffer): void {
@@ -31,8 +49,15 @@ export class UploadMemory {
   }
 }
 
-/** Bytes: for the few of a small backup, and for a whole pack of usual settings. Steps between would be touched and left again. */
-const SIZES = [512 * 1024, 48 * 1024 * 1024];
-const MOST_FREE = 4;
+/** Bytes: two in each worker thread are what a backup costs in memory. */
+export const LARGEST_PACK = 16 * 1024 * 1024;
+/**
+ * Bytes: for the few of a small backup, for a whole pack with the frame that closes it, and for a pack of a repository that was brought here from a
+ * folder. Steps between would be touched and left again.
+ */
+const SIZES = [512 * 1024, LARGEST_PACK * 1.5, LARGEST_PACK * 3];
+const MOST_FREE = 2;
+/** Bytes: one pack, or several smaller ones. */
+const MOST_UNDER_WAY = LARGEST_PACK * 1.25;
 /** milliseconds */
 const KEPT_FOR = 10_000;
