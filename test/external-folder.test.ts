@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -263,6 +264,7 @@ describe('backups of another tool in a folder', { skip: skipWithout({ gpg: 'gnup
     const half = new AbortController();
     const material = await externalSnapshots.open(shop(), newest, { signal: half.signal, warn });
     for await (const _piece of material.bytes()) break;
+    assert.deepEqual(getEventListeners(half.signal, 'abort'), [], 'whoever adopts ten thousand has one signal for all');
     const late = new AbortController();
     const begun = (await externalSnapshots.open(shop(), newest, { signal: late.signal, warn })).bytes();
     await begun[Symbol.asyncIterator]().next();
