@@ -94,6 +94,15 @@ describe('secrets in Vault', () => {
     assert.equal(await vault.read(configuration(), signal), 'the passphrase');
   });
 
+  it('that may not be read cost no other reader its login', async () => {
+    server.loginsLeft = 1;
+    server.denied = '/v1/secret/data/backups/secret';
+    assert.equal(await vault.read(configuration(), signal), 'the passphrase');
+    await assert.rejects(vault.read(configuration({ path: 'backups/secret' }), signal), /\(403.*permission denied/s);
+    assert.equal(await vault.read(configuration(), signal), 'the passphrase');
+    assert.equal(server.count(LOGIN), 1);
+  });
+
   it('stay readable with a secret id for one login: the token is renewed before it ends, though nobody reads', async () => {
     server.leaseSeconds = 1;
     server.loginsLeft = 1;

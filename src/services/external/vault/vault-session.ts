@@ -33,7 +33,8 @@ export class VaultSession {
   }
 
   /**
-   * Asks with the session's token. A token that is refused, because it was revoked for example, is replaced once.
+   * Asks with the session's token. A token that is refused, because it was revoked for example, is replaced once; not one that is
+   * good and only may not read this, since others use it and the secret id may be good for no other login.
    * @throws VaultRefusal, StepFault
    */
   async ask(question: { deed: string; path: string }, signal: AbortSignal): Promise<VaultAnswer> {
@@ -45,7 +46,7 @@ export class VaultSession {
       return await get(await this.#current(signal));
     } catch (error) {
       const isStale = error instanceof VaultRefusal && error.status === 403 && known !== undefined;
-      if (!isStale) throw error;
+      if (!isStale || (await this.#isGood(await known, signal))) throw error;
       if (this.#token === known) this.#forget();
       return get(await this.#current(signal));
     }
@@ -54,6 +55,17 @@ export class VaultSession {
   /** Renews nothing any more. */
   close(): void {
     this.#forget();
+  }
+
+  async #isGood(token: string, signal: AbortSignal): Promise<boolean> {
+    const question = { deed: 'look at the token', method: 'GET' as const, path: 'auth/token/lookup-self', token };
+    try {
+      await askVault(this.#configuration, question, signal);
+      return true;
+    } catch (error) {
+      if (error instanceof VaultRefusal && error.status === 403) return false;
+      throw error;
+    }
   }
 
   /** A login that somebody gives up is not taken from others that wait for it. */
