@@ -248,6 +248,14 @@ describe('backups of another tool in a folder', { skip: skipWithout({ gpg: 'gnup
       const started = await application.adoptions.start({ resourceId: 'shop', all: true, createdBy: 'test' });
       const ended = await application.operations.wait(started.id, 60_000);
       assert.deepEqual([ended.result?.adopted, ended.result?.expired], [2, 2]);
+
+      const stale = { retentionDays: 1 };
+      const source = { patterns: ['weekly/shop-{yyyy}-{MM}-{dd}T{HH}{mm}.sql.gpg'] };
+      const { configuration: weekly } = shop({}, source);
+      await application.resources.put({ id: 'stale', service: 'external', configuration: weekly, metadata: stale });
+      const again = await application.backups.start({ resourceId: 'stale', createdBy: 'test' });
+      const refused = await application.operations.wait(again.id, 60_000);
+      assert.deepEqual([refused.status, refused.error?.code], ['failed', 'external-snapshot-expired']);
     } finally {
       await managed.application.close();
       await remove();
