@@ -113,6 +113,19 @@ describe('secrets in Vault', () => {
     assert.equal(server.count(LOGIN), 1);
   });
 
+  it('keep the login that replaced a token while its renewal was on its way', async () => {
+    Object.assign(server, { leaseSeconds: 1, loginsLeft: 2, isRenewalSilent: true });
+    const hasty = configuration({ timeoutSeconds: 2 });
+    assert.equal(await vault.read(hasty, signal), 'the passphrase');
+    while (server.count(RENEWAL) < 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    server.leaseSeconds = 3600;
+    server.revokeAll();
+    assert.equal(await vault.read(hasty, signal), 'the passphrase');
+    await new Promise((resolve) => setTimeout(resolve, 2200));
+    assert.equal(await vault.read(hasty, signal), 'the passphrase');
+    assert.equal(server.count(LOGIN), 2);
+  });
+
   it('are read after a new login where a token cannot be renewed', async () => {
     server.leaseSeconds = 1;
     server.isRenewable = false;

@@ -128,16 +128,19 @@ export class VaultSession {
 
   /** Vault shortens leases towards the end of a token's longest life: then a new login is better. */
   async #renew(token: string, isRenewable: boolean, earlierLease: number): Promise<void> {
+    const renewed = this.#token;
+    // Meanwhile the token may have been refused to somebody and replaced.
+    const isCurrent = (): boolean => this.#token === renewed;
     try {
       if (!isRenewable) throw new StepFault('unavailable', 'The token cannot be renewed.');
       const question = { deed: 'renew the token', method: 'POST' as const, path: 'auth/token/renew-self', token };
       const { auth } = await askVault(this.#configuration, { ...question, body: {} }, NEVER);
       if (!auth || auth.lease_duration < earlierLease / 2)
         throw new StepFault('unavailable', 'The token is near the end of its life.');
-      this.#renewLater({ ...auth, client_token: token });
+      if (isCurrent()) this.#renewLater({ ...auth, client_token: token });
     } catch {
       // The next use logs in, and tells if that fails.
-      this.#forget();
+      if (isCurrent()) this.#forget();
     }
   }
 
