@@ -26,10 +26,7 @@ describe('secrets in Vault', () => {
     vault = new VaultSecrets(async (reference) => references[reference] ?? '');
   });
 
-  afterEach(async () => {
-    vault.close();
-    await server.close();
-  });
+  afterEach(() => server.close());
 
   const configuration = (change: Record<string, unknown> = {}) =>
     vaultSchema.parse({
@@ -186,6 +183,5 @@ describe('Vault over TLS', { skip: skipWithout({ openssl: 'openssl' }) }, () => 
     await assert.rejects(vault.read(configuration(path.join(folder, 'empty.pem')), signal), /holds no certificate/);
     assert.equal(server.asked.length, 0);
     assert.equal(await vault.read(configuration(path.join(folder, 'certificate.pem')), signal), 'the passphrase');
-    vault.close();
   });
 });

@@ -52,11 +52,6 @@ export class VaultSession {
     }
   }
 
-  /** Renews nothing any more. */
-  close(): void {
-    this.#forget();
-  }
-
   async #isGood(token: string, signal: AbortSignal): Promise<boolean> {
     const question = { deed: 'look at the token', method: 'GET' as const, path: 'auth/token/lookup-self', token };
     try {
