@@ -82,6 +82,7 @@ describe('backups of another tool in a folder', { skip: skipWithout({ gpg: 'gnup
     finishedFile(path.join(folder, 'daily', '.shop-2026-11-21T0301.sql.gpg'), Buffer.from('half'));
     finishedFile(path.join(folder, 'daily', 'shop-2026-11-21T0302.sql.gpg.part'), Buffer.from('half'));
     finishedFile(path.join(folder, 'broken', 'shop-2026-11-21T0303.sql.gpg'), Buffer.from('half'));
+    finishedFile(path.join(folder, 'lost+found', 'shop-2026-11-21T0304.sql.gpg'), Buffer.from('half'));
     const newest = async (resource: Resource) =>
       (await externalSnapshots?.list(resource, { limit: 1, signal }))?.[0]?.createdAt;
     const patterns = ['*/shop-{yyyy}-{MM}-{dd}T{HH}{mm}.sql*', '*/.shop-{yyyy}-{MM}-{dd}T{HH}{mm}.sql*'];
@@ -89,6 +90,7 @@ describe('backups of another tool in a folder', { skip: skipWithout({ gpg: 'gnup
     const eager = shop({}, { patterns, ignore: ['broken/'], minimumAgeSeconds: 0 });
     assert.equal(await newest(eager), '2026-11-21T03:00:00.000Z');
     rmSync(path.join(folder, 'broken'), { recursive: true });
+    rmSync(path.join(folder, 'lost+found'), { recursive: true });
     rmSync(path.join(folder, 'daily', 'shop-2026-11-21T0300.sql.gpg'));
   });
 
