@@ -51,12 +51,13 @@ async function removeLeftovers(parent: string): Promise<void> {
   }
 }
 
-/** Folders of other users are left alone. One without an owner is being made at this moment, or was made by somebody else. */
+/** Folders of other users are left alone. One that names no owner yet is being made at this moment, or was made by somebody else. */
 async function isLeftover(home: string): Promise<boolean> {
   try {
     const status = await lstat(home);
     if (!status.isDirectory() || status.uid !== process.geteuid?.()) return false;
-    return !isProcessAlive(await readFile(path.join(home, OWNER_FILE), 'utf8'));
+    const owner = await readFile(path.join(home, OWNER_FILE), 'utf8');
+    return owner !== '' && !isProcessAlive(owner);
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return false;
     throw error;
