@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -279,6 +280,15 @@ describe('decoding backups of other tools', { skip: SKIP_REASON }, () => {
       [alive, begun].map((home) => path.basename(home ?? '')),
     );
     for (const home of [alive, begun]) await rm(home ?? '', { recursive: true });
+  });
+
+  test('keys go with a process that ends at once', async () => {
+    const module = new URL('../src/services/external/decoding/gnupg-home.ts', import.meta.url);
+    const script = `const { makeGnupgHome } = await import(process.argv[1]);
+      process.stdout.write(await makeGnupgHome(process.argv[2]), () => process.exit(0));`;
+    const home = execFileSync(process.execPath, ['--input-type=module', '--eval', script, module.href, rig.folder]);
+    assert.ok(home.toString().startsWith(rig.folder));
+    assert.deepEqual(await rig.leftovers(), []);
   });
 
   test('a missing program is named, with the command that installs it', async () => {
