@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -266,14 +267,28 @@ describe('decoding backups of other tools', { skip: SKIP_REASON }, () => {
   });
 
   test('keys that a killed process left are removed by the next one, and those of a living one stay', async () => {
-    const [dead, alive] = await Promise.all(
-      ['dead', 'alive'].map((name) => mkdtemp(path.join(rig.folder, `holdfast-gpg-${name}-`))),
+    const [dead, alive, begun] = await Promise.all(
+      ['dead', 'alive', 'begun'].map((name) => mkdtemp(path.join(rig.folder, `holdfast-gpg-${name}-`))),
     );
     await writeFile(path.join(dead ?? '', 'holdfast-owner'), `${hostname()}:999999999:1`);
     await writeFile(path.join(alive ?? '', 'holdfast-owner'), ownProcess());
+    // A file is there for a moment before anything is in it.
+    await writeFile(path.join(begun ?? '', 'holdfast-owner'), '');
     assert.deepEqual(await rig.decoded(await rig.gpgSymmetric(CONTENT)), CONTENT);
-    assert.deepEqual(await rig.leftovers(), [path.basename(alive ?? '')]);
-    await rm(alive ?? '', { recursive: true });
+    assert.deepEqual(
+      (await rig.leftovers()).toSorted(),
+      [alive, begun].map((home) => path.basename(home ?? '')),
+    );
+    for (const home of [alive, begun]) await rm(home ?? '', { recursive: true });
+  });
+
+  test('keys go with a process that ends at once', async () => {
+    const module = new URL('../src/services/external/decoding/gnupg-home.ts', import.meta.url);
+    const script = `const { makeGnupgHome } = await import(process.argv[1]);
+      process.stdout.write(await makeGnupgHome(process.argv[2]), () => process.exit(0));`;
+    const home = execFileSync(process.execPath, ['--input-type=module', '--eval', script, module.href, rig.folder]);
+    assert.ok(home.toString().startsWith(rig.folder));
+    assert.deepEqual(await rig.leftovers(), []);
   });
 
   test('a missing program is named, with the command that installs it', async () => {

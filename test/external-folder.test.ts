@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -81,6 +82,7 @@ describe('backups of another tool in a folder', { skip: skipWithout({ gpg: 'gnup
     finishedFile(path.join(folder, 'daily', '.shop-2026-11-21T0301.sql.gpg'), Buffer.from('half'));
     finishedFile(path.join(folder, 'daily', 'shop-2026-11-21T0302.sql.gpg.part'), Buffer.from('half'));
     finishedFile(path.join(folder, 'broken', 'shop-2026-11-21T0303.sql.gpg'), Buffer.from('half'));
+    finishedFile(path.join(folder, 'lost+found', 'shop-2026-11-21T0304.sql.gpg'), Buffer.from('half'));
     const newest = async (resource: Resource) =>
       (await externalSnapshots?.list(resource, { limit: 1, signal }))?.[0]?.createdAt;
     const patterns = ['*/shop-{yyyy}-{MM}-{dd}T{HH}{mm}.sql*', '*/.shop-{yyyy}-{MM}-{dd}T{HH}{mm}.sql*'];
@@ -88,6 +90,7 @@ describe('backups of another tool in a folder', { skip: skipWithout({ gpg: 'gnup
     const eager = shop({}, { patterns, ignore: ['broken/'], minimumAgeSeconds: 0 });
     assert.equal(await newest(eager), '2026-11-21T03:00:00.000Z');
     rmSync(path.join(folder, 'broken'), { recursive: true });
+    rmSync(path.join(folder, 'lost+found'), { recursive: true });
     rmSync(path.join(folder, 'daily', 'shop-2026-11-21T0300.sql.gpg'));
   });
 
@@ -247,6 +250,14 @@ describe('backups of another tool in a folder', { skip: skipWithout({ gpg: 'gnup
       const started = await application.adoptions.start({ resourceId: 'shop', all: true, createdBy: 'test' });
       const ended = await application.operations.wait(started.id, 60_000);
       assert.deepEqual([ended.result?.adopted, ended.result?.expired], [2, 2]);
+
+      const stale = { retentionDays: 1 };
+      const source = { patterns: ['weekly/shop-{yyyy}-{MM}-{dd}T{HH}{mm}.sql.gpg'] };
+      const { configuration: weekly } = shop({}, source);
+      await application.resources.put({ id: 'stale', service: 'external', configuration: weekly, metadata: stale });
+      const again = await application.backups.start({ resourceId: 'stale', createdBy: 'test' });
+      const refused = await application.operations.wait(again.id, 60_000);
+      assert.deepEqual([refused.status, refused.error?.code], ['failed', 'external-snapshot-expired']);
     } finally {
       await managed.application.close();
       await remove();
@@ -263,6 +274,7 @@ describe('backups of another tool in a folder', { skip: skipWithout({ gpg: 'gnup
     const half = new AbortController();
     const material = await externalSnapshots.open(shop(), newest, { signal: half.signal, warn });
     for await (const _piece of material.bytes()) break;
+    assert.deepEqual(getEventListeners(half.signal, 'abort'), [], 'whoever adopts ten thousand has one signal for all');
     const late = new AbortController();
     const begun = (await externalSnapshots.open(shop(), newest, { signal: late.signal, warn })).bytes();
     await begun[Symbol.asyncIterator]().next();

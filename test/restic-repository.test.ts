@@ -81,13 +81,23 @@ describe('a restic repository', { skip: skipWithout({ restic: 'restic' }) }, () 
   });
 
   test('takes neither a repository nor credentials that would start another program', () => {
-    for (const place of ['rclone:x', 'sftp:-oProxyCommand=id:/x', 'relative', '-x'])
-      assert.throws(() => new ResticRepository({ repository: place, password: 'x' }), {
+    const options = ['', 'a@', 'a@b@', '//', '//a@', '//a@b@'].map((before) => `sftp:${before}-oProxyCommand=id:/x`);
+    for (const place of ['rclone:x', ...options, 'sftp://a@-oProxyCommand=id/x', 'relative', '-x'])
+      assert.throws(
+        () => new ResticRepository({ repository: place, password: 'x' }),
+        { code: 'configuration-invalid' },
+        place,
+      );
+    for (const place of ['sftp:db1:/x', 'sftp:me@db1:x', 'sftp:me@corp@db1:/x', 'sftp://me@[::1]:2222//x'])
+      new ResticRepository({ repository: place, password: 'x' });
+    for (const name of ['RESTIC_PASSWORD_COMMAND', 'AZURE_FORCE_CLI_CREDENTIAL', 'AWS_SHARED_CREDENTIALS_FILE'])
+      assert.throws(() => new ResticRepository({ repository: '/x', password: 'x', credentials: { [name]: 'id' } }), {
         code: 'configuration-invalid',
       });
-    const credentials = { RESTIC_PASSWORD_COMMAND: 'id' };
-    assert.throws(() => new ResticRepository({ repository: '/x', password: 'x', credentials }), {
-      code: 'configuration-invalid',
+    new ResticRepository({
+      repository: '/x',
+      password: 'x',
+      credentials: { AWS_ACCESS_KEY_ID: 'id', OS_USERNAME: 'me' },
     });
   });
 

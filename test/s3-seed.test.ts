@@ -266,6 +266,14 @@ describe('an index in Elasticsearch, a passphrase in Vault, objects in S3, encry
       stats: { dumpedfiles: ['s3://another-bucket/web1/shop.sql.gpg'] },
     });
     assert.match((await failure(() => list(seed()))).reason, /not in the bucket/);
+    index.documents.set('gone', {
+      ...documentOf('2024-11-21T03:00:00Z', ''),
+      stats: { dumpedfiles: ['s3://bucket-of-long-ago/web1/shop.sql.gpg'] },
+    });
+    assert.ok(
+      (await list(seed())).every(({ createdAt }) => createdAt > '2025'),
+      'an older place hides nothing newer',
+    );
     index.documents.delete('gone');
 
     service = seedService({ 'env:S3_SECRET': 'wrong' });

@@ -13,9 +13,13 @@ export class VaultServer extends HttpTestServer {
   loginsLeft = Number.POSITIVE_INFINITY;
   leaseSeconds = 3600;
   isRenewable = true;
+  /** Renewals are never answered. */
+  isRenewalSilent = false;
   namespace: string | undefined;
   /** What lies in `secret/data/…` (version 2) and `old/…` (version 1). */
   readonly secrets = new Map<string, Record<string, unknown>>();
+  /** What tokens may not read, by the beginning of its path. */
+  denied: string | undefined;
   readonly #tokens = new Set<string>();
   readonly #wrapped = new Map<string, string>();
 
@@ -48,8 +52,13 @@ export class VaultServer extends HttpTestServer {
     const token = String(headers['x-vault-token'] ?? '');
     if (method === 'POST' && path === '/v1/auth/approle/login') return this.#logIn(body);
     if (method === 'POST' && path === '/v1/sys/wrapping/unwrap') return this.#unwrap(token);
+    if (this.isRenewalSilent && path === '/v1/auth/token/renew-self') return 'silence';
     if (!this.#tokens.has(token)) return refused(403, 'permission denied');
     if (method === 'POST' && path === '/v1/auth/token/renew-self') return this.#renew(token);
+    if (path === '/v1/auth/token/lookup-self')
+      return { status: 200, body: { ...EMPTY, data: { display_name: 'test' } } };
+    if (this.denied !== undefined && path.startsWith(this.denied))
+      return refused(403, '1 error occurred:\n\t* permission denied\n\n');
     return method === 'GET' ? this.#read(path) : refused(405, 'unsupported operation');
   }
 

@@ -1,4 +1,4 @@
-import { adoptedBackups, MOST_ADOPTED_AT_ONCE, noExternalSnapshot } from './adoption.ts';
+import { adoptedBackups, MOST_ADOPTED_AT_ONCE, noExternalSnapshot, wouldHaveExpired } from './adoption.ts';
 import type { Backup, BackupMetadata } from './backup.ts';
 import type { BackupOrder } from './backup-maker.ts';
 import { combineMetadata } from './backup-metadata.ts';
@@ -12,7 +12,6 @@ import { queuedOperation } from './queued-operation.ts';
 import { requireResource } from './required-rows.ts';
 import type { Resource } from './resource.ts';
 
-const DAY = 86_400_000;
 /** After so many failures one after the other the fault is not that of single backups. */
 const MOST_FAILURES_IN_A_ROW = 3;
 const MOST_IDS = 1000;
@@ -60,7 +59,8 @@ export class CatalogueAdoptionManager implements AdoptionManager {
       warn(`Only the newest ${MOST_ADOPTED_AT_ONCE} backups of the other tool were looked at.`);
     const adopted = await adoptedBackups(this.#context, resource.id);
     const missing = listed.filter(({ id }) => !adopted.has(id));
-    const wanted = missing.filter((snapshot) => !this.#wouldHaveExpired(snapshot, metadata)).reverse();
+    const now = this.#context.clock.now();
+    const wanted = missing.filter((snapshot) => !wouldHaveExpired(snapshot, metadata, now)).reverse();
     const expired = missing.length - wanted.length;
     if (expired > 0) warn(`${expired} are older than retentionDays (${metadata.retentionDays}) and were left out.`);
     const order = { resource, service, metadata, operationId: operation.id, signal, report, warn };
@@ -105,12 +105,6 @@ export class CatalogueAdoptionManager implements AdoptionManager {
       }
     }
     return { backupIds, failures, foundThere };
-  }
-
-  /** The next cleanup would take it away again. */
-  #wouldHaveExpired({ createdAt }: ExternalSnapshot, { retentionDays }: BackupMetadata): boolean {
-    if (retentionDays === undefined) return false;
-    return Date.parse(createdAt) + retentionDays * DAY <= this.#context.clock.now().getTime();
   }
 }
 

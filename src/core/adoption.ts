@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Backup } from './backup.ts';
+import type { Backup, BackupMetadata } from './backup.ts';
 import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { ExternalSnapshot } from './ports/external-snapshots.ts';
@@ -8,6 +8,8 @@ import type { Resource } from './resource.ts';
 
 /** What is said of a whole retained set; more of them are adopted by starting again. */
 export const MOST_ADOPTED_AT_ONCE = 10_000;
+
+const DAY = 86_400_000;
 
 /** What is there to adopt: the newest one of another tool, and the backup that it is already, if it is. */
 export interface AdoptionChoice {
@@ -19,19 +21,36 @@ export interface AdoptionChoice {
  * The newest backup that another tool made of a resource; undefined where Holdfast makes its backups itself. Older ones are left to
  * `adopt`, so that what a policy has forgotten does not come back with the next schedule.
  *
- * @throws HoldfastError `external-snapshot-missing` (not-found)
+ * @throws HoldfastError `external-snapshot-missing`, `external-snapshot-expired` (not-found)
  */
 export async function chooseNewestExternal(
   context: ManagerContext,
-  resource: Resource,
-  service: Service,
-  signal: AbortSignal,
+  { resource, service, metadata, signal }: AdoptionQuestion,
 ): Promise<AdoptionChoice | undefined> {
   if (service.externalSnapshots === undefined) return undefined;
   const [snapshot] = await service.externalSnapshots.list(resource, { limit: 1, signal });
   if (snapshot === undefined) throw noExternalSnapshot(resource);
   const backup = (await adoptedBackups(context, resource.id)).get(snapshot.id);
-  return backup === undefined ? { snapshot } : { snapshot, backup };
+  if (backup !== undefined) return { snapshot, backup };
+  if (wouldHaveExpired(snapshot, metadata, context.clock.now())) throw expired(resource, snapshot, metadata);
+  return { snapshot };
+}
+
+interface AdoptionQuestion {
+  resource: Resource;
+  service: Service;
+  /** What the backup would be given. */
+  metadata: BackupMetadata;
+  signal: AbortSignal;
+}
+
+/** Whether the next cleanup would take it away again. */
+export function wouldHaveExpired(
+  { createdAt }: ExternalSnapshot,
+  { retentionDays }: BackupMetadata,
+  now: Date,
+): boolean {
+  return retentionDays !== undefined && Date.parse(createdAt) + retentionDays * DAY <= now.getTime();
 }
 
 /** The backups of a resource that were another tool's, by the ids that these have there. */
@@ -84,6 +103,12 @@ function alreadyAdopted(
 ): HoldfastError {
   const message = `The backup of ${createdAt} is in the repository already, as ${backupId}.`;
   return new HoldfastError('conflict', 'already-adopted', message, { details: { externalId: id, backupId } });
+}
+
+function expired({ id }: Resource, { createdAt }: ExternalSnapshot, { retentionDays }: BackupMetadata): HoldfastError {
+  const message = `The newest finished backup of ${id} where its tool keeps them is of ${createdAt}, longer ago than retentionDays (${retentionDays}): it would be taken away again at once. Look whether that tool still makes backups.`;
+  const details = { resourceId: id, createdAt };
+  return new HoldfastError('not-found', 'external-snapshot-expired', message, { details });
 }
 
 export function noExternalSnapshot({ id }: Resource): HoldfastError {

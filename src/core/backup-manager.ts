@@ -88,7 +88,7 @@ export class CatalogueBackupManager implements BackupManager {
     const resource = await requireResource(this.#context, operation.resourceId ?? '');
     const input = operation.input as { type: BackupType; encrypt: boolean; metadata: BackupMetadata };
     const service = this.#context.services.get(resource.service);
-    const chosen = await chooseNewestExternal(this.#context, resource, service, signal);
+    const chosen = await chooseNewestExternal(this.#context, { resource, service, metadata: input.metadata, signal });
     if (chosen?.backup !== undefined) {
       warn(`The newest backup of the other tool, of ${chosen.snapshot.createdAt}, was adopted before.`);
       return { backupId: chosen.backup.id, result: { backupId: chosen.backup.id, alreadyAdopted: true } };

@@ -2,6 +2,7 @@ import { adoptedBackups } from './adoption.ts';
 import type { Backup } from './backup.ts';
 import type { Snapshot } from './download.ts';
 import type { ManagerContext } from './manager-context.ts';
+import { inParallel } from './parallel-work.ts';
 import type { ExternalSnapshot, ExternalSnapshots } from './ports/external-snapshots.ts';
 import type { Service } from './ports/service.ts';
 import type { Resource } from './resource.ts';
@@ -26,6 +27,8 @@ const PAGE = 50;
 /** Of each resource whose backups another tool keeps. */
 const MOST_EXTERNAL = 1000;
 const MOST_RESOURCES = 1000;
+/** Other tools' places that are asked at once: each may be a program that takes a good part of a processor and its memory. */
+const MOST_ASKED = 16;
 
 /** What can be downloaded at all: backups that are complete and undamaged, down to what they build on, and what other tools keep. */
 export class DownloadableSnapshots {
@@ -123,16 +126,14 @@ export class DownloadableSnapshots {
     const candidates =
       filter.resourceId === undefined ? await this.#externalResources() : named === undefined ? [] : [named];
     const covered = candidates.filter(({ id }) => isCovered(id, filter.resources));
-    const found = await Promise.all(
-      covered.map((resource) =>
-        this.#elsewhere(resource, signal).catch((error: unknown) => {
-          if (filter.resourceId !== undefined || signal.aborted) throw error;
-          // One tool's server that is down must not hide what all the others have.
-          const facts = { err: error, resourceId: resource.id };
-          this.#context.logger.error(facts, 'the backups of another tool could not be listed');
-          return [];
-        }),
-      ),
+    const found = await inParallel(covered, { most: MOST_ASKED, signal }, (resource) =>
+      this.#elsewhere(resource, signal).catch((error: unknown) => {
+        if (filter.resourceId !== undefined || signal.aborted) throw error;
+        // One tool's server that is down must not hide what all the others have.
+        const facts = { err: error, resourceId: resource.id };
+        this.#context.logger.error(facts, 'the backups of another tool could not be listed');
+        return [];
+      }),
     );
     return found.flat();
   }

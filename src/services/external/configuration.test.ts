@@ -60,6 +60,9 @@ describe('the configuration of external backups', () => {
     assert.equal(refusalOf({ ...LISTING, source: { kind: 'listing', patterns: ['{yyyy}'] } }), 'source.patterns.0');
     assert.equal(refusalOf({ ...LISTING, objects: { kind: 'folder', folder: 'relative' } }), 'objects.folder');
     assert.equal(refusalOf({ source: LISTING.source }), 'objects');
-    assert.equal(refusalOf({ source: { kind: 'restic', repository: '/srv/restic' } }), 'passphrase');
+    const restic = { source: { kind: 'restic', repository: '/srv/restic' } };
+    assert.equal(refusalOf(restic), 'passphrase');
+    assert.equal(refusalOf({ ...restic, passphrase: 'env:RESTIC', encryption: 'gpg' }), 'encryption');
+    assert.equal(refusalOf({ ...restic, passphrase: 'env:RESTIC', privateKey: 'env:KEY' }), 'privateKey');
   });
 });

@@ -41,6 +41,9 @@ const schema = z
     const isRestic = value.source.kind === 'restic';
     if (!isRestic && value.objects === undefined) tell('objects', 'is missing: where the bytes are, `s3` or `folder`');
     if (isRestic && value.objects !== undefined) tell('objects', 'is not for restic, whose repository has them');
+    if (isRestic && value.encryption !== 'auto' && value.encryption !== 'none')
+      tell('encryption', 'is not for restic, which decrypts by itself');
+    if (isRestic && value.privateKey !== undefined) tell('privateKey', 'is not for restic, which takes a password');
     if (isRestic && value.passphrase === undefined) tell('passphrase', 'is missing: the password of the repository');
   });
 

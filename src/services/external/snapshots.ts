@@ -83,10 +83,7 @@ export class Snapshots implements ExternalSnapshots {
     try {
       const content = contentOf(stream.head, configuration.content);
       this.#remember(resource, { content });
-      const end = () => void stream.close().catch(() => undefined);
-      signal.addEventListener('abort', end, { once: true });
-      if (signal.aborted) end();
-      return { content, stream };
+      return { content, stream: closedByAbort(stream, signal) };
     } catch (error) {
       await stream.close();
       throw error;
@@ -117,11 +114,11 @@ export class Snapshots implements ExternalSnapshots {
     const looking = new AbortController();
     const both = AbortSignal.any([signal, looking.signal]);
     try {
-      await this.openPlain(resource, newest, { signal: both, warn: () => undefined });
+      const { stream } = await this.openPlain(resource, newest, { signal: both, warn: () => undefined });
+      looking.abort();
+      await stream.close();
     } catch {
       signal.throwIfAborted();
-    } finally {
-      looking.abort();
     }
   }
 
@@ -134,6 +131,18 @@ export class Snapshots implements ExternalSnapshots {
   #remember(resource: Resource, news: Partial<Omit<Known, 'configuration'>>): void {
     this.#known.set(resource.id, { ...this.#remembered(resource), ...news });
   }
+}
+
+/** One signal may be that of many streams, one after the other: it forgets those that are closed. */
+function closedByAbort(stream: DecodedStream, signal: AbortSignal): DecodedStream {
+  const close = (): Promise<void> => {
+    signal.removeEventListener('abort', end);
+    return stream.close();
+  };
+  const end = (): void => void close().catch(() => undefined);
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+  return { ...stream, close };
 }
 
 async function* closing(stream: DecodedStream): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
+import { inParallel } from '../../core/parallel-work.ts';
 import type { StoredStream } from '../../core/ports/repository.ts';
 import type { BackupContext, ServiceBackup } from '../../core/ports/service.ts';
 import { comparePaths, type TreeEntry } from '../../core/tree-entry.ts';
@@ -9,7 +10,6 @@ import { Connection, connectionText, type ResolveSecret } from './connection.ts'
 import { CONTENTS_PATH, type Contents, GLOBALS_PATH } from './contents.ts';
 import { type DatabaseDump, type DumpContext, dumpDatabase, toolOutput } from './database-dump.ts';
 import { listDatabases, readServerVersion } from './database-facts.ts';
-import { inParallel } from './parallel-work.ts';
 import { Session } from './session.ts';
 
 const TASK_MODULE = new URL('./entry-task.ts', import.meta.url).href;

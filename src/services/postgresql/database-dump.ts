@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
+import { inParallel } from '../../core/parallel-work.ts';
 import type { StoredStream } from '../../core/ports/repository.ts';
 import type { BackupContext } from '../../core/ports/service.ts';
 import type { ClientTools } from './client-tools.ts';
@@ -16,7 +17,6 @@ import {
   withoutData,
 } from './database-facts.ts';
 import { parseTableName, toolPattern, toolTablePattern } from './name-pattern.ts';
-import { inParallel } from './parallel-work.ts';
 import { Session } from './session.ts';
 import { toolFailure, toolMessages, unreadableMessage } from './tool-failure.ts';
 import { startTool } from './tool-process.ts';

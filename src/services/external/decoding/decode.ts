@@ -29,8 +29,6 @@ export interface DecodeOptions {
 export interface DecodedStream extends AsyncIterable<Uint8Array> {
   readonly encryption: Encryption;
   readonly compression: Compression;
-  /** False where a changed byte may go unseen: openssl's CBC, and what is neither encrypted nor compressed. */
-  readonly isVerified: boolean;
   /** The first 4 KiB or more of the plain bytes, or all: enough to see what they are. They are among those that are read, too. */
   readonly head: Uint8Array;
   /** Ends all that was begun, where the stream is not read to its end. Does nothing after that. */
@@ -75,7 +73,6 @@ export async function decode(
     const bytes = capped(content, options.mostBytes ?? MOST_BYTES, until);
     return {
       ...{ encryption, compression, head: content.head, close },
-      isVerified: encryption === 'gpg' || encryption === 'age' || compression !== 'none',
       [Symbol.asyncIterator]: () => bytes,
     };
   } catch (error) {

@@ -13,7 +13,7 @@ export function compressionOf(head: Uint8Array): Compression {
   return 'none';
 }
 
-export const AGE_START = 'age-encryption.org/v1\n';
+const AGE_START = 'age-encryption.org/v1\n';
 export const AGE_ARMOR_START = '-----BEGIN AGE ENCRYPTED FILE-----';
 /** See enc_main of OpenSSL's apps/enc.c. */
 export const OPENSSL_START = 'Salted__';

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { access, constants, lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -19,6 +20,8 @@ export async function makeGnupgHome(folder?: string): Promise<string> {
   const parent = folder ?? ((await isWritable(MEMORY)) ? MEMORY : tmpdir());
   await removeLeftovers(parent);
   const home = await mkdtemp(path.join(parent, PREFIX));
+  if (inUse.size === 0) process.on('exit', removeAllNow);
+  inUse.add(home);
   await writeFile(path.join(home, OWNER_FILE), ownProcess());
   return home;
 }
@@ -38,7 +41,16 @@ export async function removeGnupgHome(home: string, environment: NodeJS.ProcessE
     }
   } finally {
     await rm(home, { recursive: true, force: true, maxRetries: 3 });
+    inUse.delete(home);
+    if (inUse.size === 0) process.off('exit', removeAllNow);
   }
+}
+
+const inUse = new Set<string>();
+
+/** A process that is told to end at once waits for nothing; the agent ends when its home is gone. */
+function removeAllNow(): void {
+  for (const home of inUse) rmSync(home, { recursive: true, force: true });
 }
 
 const NEVER = new AbortController().signal;
@@ -51,12 +63,13 @@ async function removeLeftovers(parent: string): Promise<void> {
   }
 }
 
-/** Folders of other users are left alone. One without an owner is being made at this moment, or was made by somebody else. */
+/** Folders of other users are left alone. One that names no owner yet is being made at this moment, or was made by somebody else. */
 async function isLeftover(home: string): Promise<boolean> {
   try {
     const status = await lstat(home);
     if (!status.isDirectory() || status.uid !== process.geteuid?.()) return false;
-    return !isProcessAlive(await readFile(path.join(home, OWNER_FILE), 'utf8'));
+    const owner = await readFile(path.join(home, OWNER_FILE), 'utf8');
+    return owner !== '' && !isProcessAlive(owner);
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return false;
     throw error;

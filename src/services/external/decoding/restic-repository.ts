@@ -120,10 +120,18 @@ export class ResticRepository {
   }
 }
 
-/** Of restic's own variables, those that name a program or a file to read are not among them. */
-const CREDENTIAL = /^(AWS|B2|AZURE|GOOGLE|OS|ST)_[A-Z0-9_]+$|^RESTIC_REST_(USERNAME|PASSWORD)$/;
-/** No `rclone:`, which starts a program with arguments out of the repository's name, nor a host that would be read as an option. */
-const REPOSITORY = /^(\/|(s3|rest|b2|azure|gs|swift):[^-\s]|sftp:(\/\/)?[A-Za-z0-9_])/;
+/** Those that restic documents, but for the ones that make it start a program or look for secrets in other files. */
+const CREDENTIAL = new RegExp(
+  [
+    '^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION|DEFAULT_REGION)$',
+    '^AZURE_(ACCOUNT_NAME|ACCOUNT_KEY|ACCOUNT_SAS|ENDPOINT_SUFFIX)$',
+    '^GOOGLE_(PROJECT_ID|APPLICATION_CREDENTIALS|ACCESS_TOKEN)$',
+    '^(B2_ACCOUNT_(ID|KEY)|RESTIC_REST_(USERNAME|PASSWORD)|(OS|ST)_[A-Z0-9_]+)$',
+  ].join('|'),
+);
+/** No `rclone:`, which starts a program with arguments out of the repository's name, nor a host that ssh would read as an option. */
+const REPOSITORY =
+  /^(\/|(s3|rest|b2|azure|gs|swift):[^-\s]|sftp:(\/\/)?([A-Za-z0-9_][^@:/\s]*@){0,2}[A-Za-z0-9_[][^@/\s]*[:/])/;
 
 function requireReadable({ repository, credentials = {} }: ResticSettings): void {
   const refuse = (message: string) => new HoldfastError('invalid', 'configuration-invalid', message);

@@ -117,18 +117,28 @@ function foundIn(
       wrong.push(`Document ${_id} has nothing of use at ${lacking}.`);
       continue;
     }
+    const key = keyIn(url, keyOf, { isNewest: found.size === 0 });
+    if (key === undefined) continue;
     const size = fields.size === undefined ? undefined : valueAt(_source, fields.size);
     const id = snapshotId(createdAt, url);
     found.set(id, {
-      id,
-      createdAt: createdAt.toISOString(),
-      key: keyOf(url),
+      ...{ id, createdAt: createdAt.toISOString(), key },
       ...(typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 ? { storedSize: size } : {}),
     });
   }
   if (found.size === 0 && wrong[0] !== undefined)
     throw new StepFault('unavailable', `None of ${hits.length} documents names a backup. ${wrong[0]}`);
   return newestFirst([...found.values()]);
+}
+
+/** Old documents may name where the tool kept its backups before. Where the newest one does, no other is taken for the newest. */
+function keyIn(url: string, keyOf: FindingContext['keyOf'], { isNewest }: { isNewest: boolean }): string | undefined {
+  try {
+    return keyOf(url);
+  } catch (error) {
+    if (isNewest) throw error;
+    return undefined;
+  }
 }
 
 function valueAt(document: unknown, name: string): unknown {

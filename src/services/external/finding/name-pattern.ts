@@ -6,7 +6,7 @@ type Field = (typeof FIELDS)[keyof typeof FIELDS];
  * `**\/` for any folders, `{epoch}` for seconds since 1970. A part of the time that occurs twice must be the same twice.
  */
 export class NamePattern {
-  readonly hasTime: boolean;
+  readonly #hasTime: boolean;
   readonly #expression: RegExp;
   readonly #timeZone: string;
 
@@ -15,8 +15,8 @@ export class NamePattern {
     const { source, fields } = expressionOf(pattern);
     this.#expression = new RegExp(`^${source}$`, 's');
     this.#timeZone = timeZone;
-    this.hasTime = fields.size > 0;
-    if (this.hasTime && !fields.has('epoch') && !['year', 'month', 'day'].every((part) => fields.has(part)))
+    this.#hasTime = fields.size > 0;
+    if (this.#hasTime && !fields.has('epoch') && !['year', 'month', 'day'].every((part) => fields.has(part)))
       throw new RangeError('needs {yyyy}, {MM} and {dd}, or {epoch}, or none of them');
     zoned({ year: 2000, month: 1, day: 1 }, timeZone);
   }
@@ -25,7 +25,7 @@ export class NamePattern {
   match(key: string): { time: Date | undefined } | false {
     const groups = this.#expression.exec(key)?.groups;
     if (groups === undefined && !this.#expression.test(key)) return false;
-    if (groups === undefined || !this.hasTime) return { time: undefined };
+    if (groups === undefined || !this.#hasTime) return { time: undefined };
     if (groups.epoch !== undefined) return { time: new Date(Number(groups.epoch) * 1000) };
     const parts: Partial<Record<Field, number>> = {};
     for (const field of Object.values(FIELDS))

@@ -54,6 +54,8 @@ export class FolderSource implements ObjectSource {
     if (names === undefined) return;
     for await (const entry of names) {
       signal.throwIfAborted();
+      // Where a file system begins there is one, which only root may look into.
+      if (entry.name === 'lost+found') continue;
       const key = folder === '' ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory() && (prefix.startsWith(`${key}/`) || key.startsWith(prefix)))
         yield* this.#below(key, prefix, signal);

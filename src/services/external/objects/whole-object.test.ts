@@ -12,14 +12,17 @@ interface Connection {
   until?: number;
   error?: unknown;
   content?: Buffer;
-  entityTag?: string;
+  /** null: the source gives none. */
+  entityTag?: string | null;
   refuses?: unknown;
 }
 
 function sourceOf(connections: readonly Connection[]): {
   source: ObjectSource;
   opened: { offset: number; entityTag?: string }[];
+  unread: () => number;
 } {
+  let begun = 0;
   const opened: { offset: number; entityTag?: string }[] = [];
   const open: ObjectSource['open'] = async (_key, { offset, entityTag }) => {
     const connection = connections[Math.min(opened.length, connections.length - 1)] ?? {};
@@ -27,13 +30,15 @@ function sourceOf(connections: readonly Connection[]): {
     if (connection.refuses !== undefined) throw connection.refuses;
     const { content = CONTENT, until = content.length, error } = connection;
     async function* bytes(): AsyncGenerator<Uint8Array> {
+      begun++;
       for (let place = offset; place < until; place += 7) yield content.subarray(place, Math.min(place + 7, until));
       if (error !== undefined) throw error;
     }
-    return { size: content.length, entityTag: connection.entityTag ?? 'one', bytes: bytes() };
+    const named = connection.entityTag === null ? {} : { entityTag: connection.entityTag ?? 'one' };
+    return { size: content.length, ...named, bytes: bytes() };
   };
   const source = { location: 'a test', open, list: () => assert.fail(), close: async () => undefined };
-  return { source, opened };
+  return { source, opened, unread: () => opened.length - begun };
 }
 
 async function read(source: ObjectSource, expected?: number): Promise<Buffer> {
@@ -73,10 +78,15 @@ describe('reading a whole object', () => {
     await assert.rejects(read(sourceOf([{ until: 100, error: broken }, { refuses: changed }]).source), {
       code: 'object-changed',
     });
+    const nameless = sourceOf([{ until: 100, error: broken, entityTag: null }, {}]);
+    await assert.rejects(read(nameless.source), { code: 'ECONNRESET' });
   });
 
   it('wants the size that the object was listed with, and as many bytes as it has', async () => {
-    await assert.rejects(read(sourceOf([{}]).source, 999), { code: 'object-size-differs' });
+    const other = sourceOf([{}]);
+    await assert.rejects(read(other.source, 999), { code: 'object-size-differs' });
+    assert.equal(other.unread(), 0, 'who does not begin to read cannot end the connection');
+    await assert.rejects(read(sourceOf([{ content: Buffer.alloc(0) }]).source, 999), { code: 'object-size-differs' });
     assert.equal((await read(sourceOf([{}]).source, 1000)).length, 1000);
     await assert.rejects(read(sourceOf([{ until: 900 }, { until: 0 }]).source), { code: 'object-short' });
   });

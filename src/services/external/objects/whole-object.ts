@@ -24,16 +24,18 @@ export async function* readWholeObject(
   for (let failures = 0; ; ) {
     try {
       const next = await source.open(key, { offset, signal, ...tagged(opened) });
-      if (opened !== undefined && next.size !== opened.size) throw changed(key);
+      const wrong = wrongSize(key, next.size, { before: opened?.size, expected });
       opened ??= next;
-      if (expected !== undefined && opened.size !== expected) throw ofOtherSize(key, opened.size, expected);
       for await (const piece of next.bytes) {
+        // Not earlier: only who began to read ends the connection by leaving.
+        if (wrong !== undefined) throw wrong;
         offset += piece.byteLength;
         failures = 0;
         if (offset > opened.size) throw changed(key);
         yield piece;
       }
       signal.throwIfAborted();
+      if (wrong !== undefined) throw wrong;
       if (offset === opened.size) return;
       // It ended early without an error: the same as a broken connection.
       throw new HoldfastError('unavailable', 'object-short', `Of "${key}" came ${offset} of ${opened.size} bytes.`);
@@ -43,6 +45,8 @@ export async function* readWholeObject(
       if (failures >= MOST_FAILURES || !mayPass(error, offset)) throw error;
       // The connection broke after the last byte had come.
       if (opened !== undefined && offset === opened.size) return;
+      // Without a name for its version, it may be another object by now.
+      if (offset > 0 && opened?.entityTag === undefined) throw error;
       await sleep(firstDelayMilliseconds * 2 ** (failures - 1) * (0.5 + Math.random() / 2), undefined, { signal });
     }
   }
@@ -55,6 +59,15 @@ function tagged(opened: OpenObject | undefined): { entityTag?: string } {
 /** After the first byte, what a source cannot name is most likely its connection. */
 function mayPass(error: unknown, offset: number): boolean {
   return isTransient(error) || (offset > 0 && !(error instanceof HoldfastError));
+}
+
+function wrongSize(
+  key: string,
+  size: number,
+  { before, expected }: { before: number | undefined; expected: number | undefined },
+): HoldfastError | undefined {
+  if (before !== undefined) return size === before ? undefined : changed(key);
+  return expected === undefined || size === expected ? undefined : ofOtherSize(key, size, expected);
 }
 
 function changed(key: string): HoldfastError {

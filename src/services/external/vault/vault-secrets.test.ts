@@ -26,10 +26,7 @@ describe('secrets in Vault', () => {
     vault = new VaultSecrets(async (reference) => references[reference] ?? '');
   });
 
-  afterEach(async () => {
-    vault.close();
-    await server.close();
-  });
+  afterEach(() => server.close());
 
   const configuration = (change: Record<string, unknown> = {}) =>
     vaultSchema.parse({
@@ -94,6 +91,15 @@ describe('secrets in Vault', () => {
     assert.equal(await vault.read(configuration(), signal), 'the passphrase');
   });
 
+  it('that may not be read cost no other reader its login', async () => {
+    server.loginsLeft = 1;
+    server.denied = '/v1/secret/data/backups/secret';
+    assert.equal(await vault.read(configuration(), signal), 'the passphrase');
+    await assert.rejects(vault.read(configuration({ path: 'backups/secret' }), signal), /\(403.*permission denied/s);
+    assert.equal(await vault.read(configuration(), signal), 'the passphrase');
+    assert.equal(server.count(LOGIN), 1);
+  });
+
   it('stay readable with a secret id for one login: the token is renewed before it ends, though nobody reads', async () => {
     server.leaseSeconds = 1;
     server.loginsLeft = 1;
@@ -102,6 +108,19 @@ describe('secrets in Vault', () => {
     server.leaseSeconds = 3600;
     while (server.count(RENEWAL) < 3) await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(server.count(LOGIN), 1);
+  });
+
+  it('keep the login that replaced a token while its renewal was on its way', async () => {
+    Object.assign(server, { leaseSeconds: 1, loginsLeft: 2, isRenewalSilent: true });
+    const hasty = configuration({ timeoutSeconds: 2 });
+    assert.equal(await vault.read(hasty, signal), 'the passphrase');
+    while (server.count(RENEWAL) < 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    server.leaseSeconds = 3600;
+    server.revokeAll();
+    assert.equal(await vault.read(hasty, signal), 'the passphrase');
+    await new Promise((resolve) => setTimeout(resolve, 2200));
+    assert.equal(await vault.read(hasty, signal), 'the passphrase');
+    assert.equal(server.count(LOGIN), 2);
   });
 
   it('are read after a new login where a token cannot be renewed', async () => {
@@ -164,6 +183,5 @@ describe('Vault over TLS', { skip: skipWithout({ openssl: 'openssl' }) }, () => 
     await assert.rejects(vault.read(configuration(path.join(folder, 'empty.pem')), signal), /holds no certificate/);
     assert.equal(server.asked.length, 0);
     assert.equal(await vault.read(configuration(path.join(folder, 'certificate.pem')), signal), 'the passphrase');
-    vault.close();
   });
 });

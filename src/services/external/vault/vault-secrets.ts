@@ -35,11 +35,6 @@ export class VaultSecrets {
     throw new StepFault('unavailable', `The secret at ${place} has no text in "${field}". Its fields: ${names}.`);
   }
 
-  close(): void {
-    for (const session of this.#sessions.values()) session.close();
-    this.#sessions.clear();
-  }
-
   /** Where the secret lies is no matter of the login. */
   #session(configuration: VaultConfiguration): VaultSession {
     const { address, namespace, caFile, login } = configuration;

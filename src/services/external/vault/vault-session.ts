@@ -33,7 +33,8 @@ export class VaultSession {
   }
 
   /**
-   * Asks with the session's token. A token that is refused, because it was revoked for example, is replaced once.
+   * Asks with the session's token. A token that is refused, because it was revoked for example, is replaced once; not one that is
+   * good and only may not read this, since others use it and the secret id may be good for no other login.
    * @throws VaultRefusal, StepFault
    */
   async ask(question: { deed: string; path: string }, signal: AbortSignal): Promise<VaultAnswer> {
@@ -45,15 +46,21 @@ export class VaultSession {
       return await get(await this.#current(signal));
     } catch (error) {
       const isStale = error instanceof VaultRefusal && error.status === 403 && known !== undefined;
-      if (!isStale) throw error;
+      if (!isStale || (await this.#isGood(await known, signal))) throw error;
       if (this.#token === known) this.#forget();
       return get(await this.#current(signal));
     }
   }
 
-  /** Renews nothing any more. */
-  close(): void {
-    this.#forget();
+  async #isGood(token: string, signal: AbortSignal): Promise<boolean> {
+    const question = { deed: 'look at the token', method: 'GET' as const, path: 'auth/token/lookup-self', token };
+    try {
+      await askVault(this.#configuration, question, signal);
+      return true;
+    } catch (error) {
+      if (error instanceof VaultRefusal && error.status === 403) return false;
+      throw error;
+    }
   }
 
   /** A login that somebody gives up is not taken from others that wait for it. */
@@ -116,16 +123,19 @@ export class VaultSession {
 
   /** Vault shortens leases towards the end of a token's longest life: then a new login is better. */
   async #renew(token: string, isRenewable: boolean, earlierLease: number): Promise<void> {
+    const renewed = this.#token;
+    // Meanwhile the token may have been refused to somebody and replaced.
+    const isCurrent = (): boolean => this.#token === renewed;
     try {
       if (!isRenewable) throw new StepFault('unavailable', 'The token cannot be renewed.');
       const question = { deed: 'renew the token', method: 'POST' as const, path: 'auth/token/renew-self', token };
       const { auth } = await askVault(this.#configuration, { ...question, body: {} }, NEVER);
       if (!auth || auth.lease_duration < earlierLease / 2)
         throw new StepFault('unavailable', 'The token is near the end of its life.');
-      this.#renewLater({ ...auth, client_token: token });
+      if (isCurrent()) this.#renewLater({ ...auth, client_token: token });
     } catch {
       // The next use logs in, and tells if that fails.
-      this.#forget();
+      if (isCurrent()) this.#forget();
     }
   }
 
