@@ -199,6 +199,27 @@ describe('limits of downloads', () => {
     assert.equal((await asked(rig, '/download/shop')).status, 200);
   });
 
+  it('are those of a grant that gives the very snapshot, not of another that gives only the newest', async (t) => {
+    const rig = await startDownloads(t);
+    const old = await rig.upload('shop', 'old');
+    rig.advance(DAY);
+    const newest = await rig.upload('shop', 'newest');
+    const raw = { resources: ['shop'], variants: ['raw'] };
+    rig.principals.set(
+      'fred',
+      developer([
+        { ...raw, latestOnly: true },
+        { ...raw, limits: { downloadsPerHour: 1 } },
+      ]),
+    );
+    const statusOf = async (route: string) => (await asked(rig, `/download/shop?${route}`)).status;
+    assert.equal(await statusOf(`backup=${old.id}`), 200);
+    assert.equal(await statusOf(`backup=${old.id}`), 429);
+    assert.equal(await statusOf('at=-12h'), 429);
+    assert.equal(await statusOf(`backup=${newest.id}`), 200);
+    assert.equal(await statusOf('at=latest'), 200);
+  });
+
   it('hold for those under way at once, of one caller and of all', async (t) => {
     const rig = await startDownloads(t, { downloads: { maxConcurrent: 2, limits: { concurrent: 1 } } });
     await rig.upload('shop', 'bytes');
