@@ -43,14 +43,9 @@ export async function answerDownload(parts: DownloadAnswer): Promise<FastifyRepl
 }
 
 /** What `answerDownload` would say of the whole and uncoded content, which is not made. */
-export async function answerDownloadHead(
-  download: Download,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const opening = new AbortController();
+export async function answerDownloadHead({ download, request, reply, gone }: DownloadAnswer): Promise<FastifyReply> {
   try {
-    const opened = await download.open(opening.signal);
+    const opened = await download.open(gone.signal);
     const unchanged = unchangedTag(request.headers as Record<string, string | undefined>, download, opened);
     const headers = { ...downloadHeaders(download), ...contentHeaders(download, opened) };
     reply.hijack();
@@ -59,7 +54,7 @@ export async function answerDownloadHead(
     reply.raw.end();
     return reply;
   } finally {
-    opening.abort();
+    gone.abort();
   }
 }
 
