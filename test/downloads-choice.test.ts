@@ -37,7 +37,7 @@ describe('which backup a download is', () => {
     assert.equal(await textAt(second.completedAt.slice(0, 10)), 'second');
     assert.equal((await asked(rig, '/download/shop?at=-30d')).code, 'snapshot-not-found');
     assert.equal((await asked(rig, `/download/shop?backup=${first.id}`)).text, 'first');
-    for (const wrong of ['yesterday', '2026-02-30', '-7x', '20:00'])
+    for (const wrong of ['yesterday', '2026-02-30', '2026-02-30T00:00:00Z', '-7x', '20:00'])
       assert.equal((await asked(rig, `/download/shop?at=${wrong}`)).code, 'download-choice-invalid', wrong);
     const both = await asked(rig, `/download/shop?at=-2d&backup=${first.id}`);
     assert.deepEqual([both.status, both.code], [400, 'download-choice-invalid']);
