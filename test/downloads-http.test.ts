@@ -311,6 +311,10 @@ describe('errors of a download', () => {
       assert.equal((await refused(rig, '/download/absent', { accept })).type, PROBLEM, accept);
     assert.equal((await refused(rig, '/download/files?at=-9w')).type, PROBLEM);
     rig.controls.onBytes = () => {
+      throw new HoldfastError('invalid', 'download-choice-invalid', 'There is no such part.');
+    };
+    assert.equal((await refused(rig, '/download/files')).type, PROBLEM);
+    rig.controls.onBytes = () => {
       throw new Error('a secret of the inside');
     };
     const failed = await refused(rig, '/download/files', { accept: 'application/json' });
@@ -344,6 +348,8 @@ describe('HTTP/1.0', () => {
     const refused = await coded(`${rig.url}/download/shop?seal=none`, 'gzip');
     assert.match(refused.head, /^HTTP\/1\.1 505 /);
     assert.match(refused.body.toString(), /proxy_http_version 1\.1/);
+    const head = 'HEAD /download/shop?seal=none HTTP/1.0\r\nHost: localhost\r\n\r\n';
+    assert.match((await raw(rig.url, head)).answer.toString(), /^HTTP\/1\.1 505 /);
   });
 });
 

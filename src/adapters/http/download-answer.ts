@@ -47,6 +47,7 @@ export async function answerDownloadHead({ download, request, reply, gone }: Dow
   try {
     const opened = await download.open(gone.signal);
     const unchanged = unchangedTag(request.headers as Record<string, string | undefined>, download, opened);
+    if (unchanged === undefined) requireVisibleEnd(opened, download, request);
     const headers = { ...downloadHeaders(download), ...contentHeaders(download, opened) };
     reply.hijack();
     if (unchanged === undefined) reply.raw.writeHead(200, { ...headersOfAll(reply), ...headers });
@@ -70,12 +71,11 @@ const LEAST_CODED = 1024;
 
 async function prepared(opened: OpenDownload, { download, request, reply }: DownloadAnswer): Promise<PreparedAnswer> {
   const range = rangeOf(opened, download, request, reply);
-  const isOld = request.raw.httpVersionMajor === 1 && request.raw.httpVersionMinor === 0;
-  if (isOld && opened.length === undefined && !download.isSealed) throw tooOld();
+  requireVisibleEnd(opened, download, request);
   const length = range?.length ?? opened.length;
   const pieces = opened.bytes(range)[Symbol.asyncIterator]();
   const first = await pieces.next();
-  const isCodable = range === undefined && !isOld && (length === undefined || length >= LEAST_CODED);
+  const isCodable = range === undefined && !isOld(request) && (length === undefined || length >= LEAST_CODED);
   const accepted = isCodable ? acceptedCoding(request.headers['accept-encoding']) : 'identity';
   const isWorth = accepted !== 'identity' && first.done !== true && isWorthCoding(download.format, first.value);
   const headers = { ...downloadHeaders(download), ...contentHeaders(download, opened) };
@@ -182,8 +182,14 @@ async function* resumed(
   }
 }
 
-function tooOld(): HoldfastError {
+function isOld({ raw }: FastifyRequest): boolean {
+  return raw.httpVersionMajor === 1 && raw.httpVersionMinor === 0;
+}
+
+/** @throws HoldfastError `http-version-too-old` (unsupported) where nobody could tell the end of the content from a cut */
+function requireVisibleEnd({ length }: OpenDownload, { isSealed }: Download, request: FastifyRequest): void {
+  if (!isOld(request) || length !== undefined || isSealed) return;
   const message =
     'This was asked for by HTTP/1.0, in which nobody could tell whether content of unknown length came to its end. If a reverse proxy stands before Holdfast, set there: proxy_http_version 1.1';
-  return new HoldfastError('unsupported', 'http-version-too-old', message);
+  throw new HoldfastError('unsupported', 'http-version-too-old', message);
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Application } from '../../core/application.ts';
+import type { Download } from '../../core/download.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { PROBLEM_MEDIA_TYPE, type Problem, preparedProblem } from './problem.ts';
 
@@ -27,6 +28,13 @@ const CLIENT_GONE = 'client-gone';
 export function clientGone(cause: unknown): HoldfastError {
   const message = 'The client closed the connection before the first byte.';
   return new HoldfastError('cancelled', CLIENT_GONE, message, { cause });
+}
+
+/** Says with an error what the resource can be had as: whoever asks for files pipes nothing into a database. */
+export function withFormats(error: unknown, { snapshot }: Download): unknown {
+  if (!(error instanceof HoldfastError) || 'formats' in error.details) return error;
+  const { kind, code, message, details } = error;
+  return new HoldfastError(kind, code, message, { details: { ...details, formats: snapshot.formats }, cause: error });
 }
 
 export function outcomeOf({ status, code }: Problem): 'aborted' | 'denied' | 'limited' | 'refused' | 'failed' {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Download, DownloadRequest } from '../../../core/download.ts';
 import { answerDownload, answerDownloadHead } from '../download-answer.ts';
 import { DownloadMetrics } from '../download-metrics.ts';
-import { clientGone, downloadRefusal, outcomeOf } from '../download-refusal.ts';
+import { clientGone, downloadRefusal, outcomeOf, withFormats } from '../download-refusal.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
 import { answers, bytesAnswer } from '../route-schemas.ts';
@@ -82,14 +82,16 @@ export function downloadRoutes(server: HttpServer, context: HttpContext): void {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     request.auditDetails = factsOfCall(request);
+    let download: Download | undefined;
     try {
-      const download = await downloads.find(downloadRequest(request, resourceId), gone.signal);
+      download = await downloads.find(downloadRequest(request, resourceId), gone.signal);
       request.auditSubject = download.snapshot.id;
       request.auditDetails = { ...request.auditDetails, ...factsOfDownload(download) };
       const parts = { context, metrics, download, request, reply, gone };
       return await (request.method === 'HEAD' ? answerDownloadHead(parts) : answerDownload(parts));
     } catch (error) {
-      throw reply.raw.destroyed ? clientGone(error) : error;
+      if (reply.raw.destroyed) throw clientGone(error);
+      throw download === undefined ? error : withFormats(error, download);
     }
   }
 
