@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Principal } from './access.ts';
 import type { DownloadLimits, Grant } from './grant.ts';
+import { matchesAny } from './resource-patterns.ts';
 
 /** One grant that covers a resource now, or the absence of grants, which allows everything. */
 export interface Permission {
@@ -42,12 +43,6 @@ export function allowsSnapshot(
   isNewest: boolean,
 ): boolean {
   return (isNewest || !latestOnly) && (notBefore === undefined || createdAt >= notBefore);
-}
-
-function matchesAny(patterns: readonly string[], resourceId: string): boolean {
-  return patterns.some((pattern) =>
-    pattern.endsWith('*') ? resourceId.startsWith(pattern.slice(0, -1)) : pattern === resourceId,
-  );
 }
 
 function isOver({ expiresAt }: Grant, now: Date): boolean {

@@ -5,6 +5,7 @@ import type { ManagerContext } from './manager-context.ts';
 import type { ExternalSnapshot, ExternalSnapshots } from './ports/external-snapshots.ts';
 import type { Service } from './ports/service.ts';
 import type { Resource } from './resource.ts';
+import { matchesAny } from './resource-patterns.ts';
 
 /** A snapshot and what it is opened by. */
 export type FoundSnapshot = Snapshot & ({ backup: Backup } | { external: ExternalSnapshot; resource: Resource });
@@ -24,7 +25,6 @@ export interface SnapshotFilter {
 const PAGE = 50;
 /** Of each resource whose backups another tool keeps. */
 const MOST_EXTERNAL = 1000;
-const MOST_RESOURCES = 1000;
 
 /** What can be downloaded at all: backups that are complete and undamaged, down to what they build on, and what other tools keep. */
 export class DownloadableSnapshots {
@@ -121,7 +121,7 @@ export class DownloadableSnapshots {
     const named = filter.resourceId === undefined ? undefined : await resources.get(filter.resourceId);
     const candidates =
       filter.resourceId === undefined ? await this.#externalResources() : named === undefined ? [] : [named];
-    const covered = candidates.filter(({ id }) => isCovered(id, filter.resources));
+    const covered = candidates.filter(({ id }) => filter.resources === undefined || matchesAny(filter.resources, id));
     const found = await Promise.all(
       covered.map((resource) =>
         this.#elsewhere(resource, signal).catch((error: unknown) => {
@@ -149,8 +149,7 @@ export class DownloadableSnapshots {
 
   async #externalResources(): Promise<readonly Resource[]> {
     if (!this.#context.services.all().some(({ externalSnapshots }) => externalSnapshots !== undefined)) return [];
-    const { items } = await this.#context.catalogue.resources.page({ limit: MOST_RESOURCES });
-    return items;
+    return Array.fromAsync(this.resources());
   }
 
   /** Undefined for a service that a newer or older version of Holdfast has. */
@@ -169,13 +168,6 @@ async function listed(source: ExternalSnapshots, resource: Resource, signal: Abo
     ...offered,
     ...{ external, resource },
   }));
-}
-
-function isCovered(resourceId: string, patterns: readonly string[] | undefined): boolean {
-  if (patterns === undefined) return true;
-  return patterns.some((pattern) =>
-    pattern.endsWith('*') ? resourceId.startsWith(pattern.slice(0, -1)) : pattern === resourceId,
-  );
 }
 
 function isWanted(snapshot: FoundSnapshot, { before, completeBy }: SnapshotFilter): boolean {

@@ -1,6 +1,7 @@
 import { HoldfastError, messageOf } from '../core/errors.ts';
 import type { HookConfiguration } from '../core/hook-configuration.ts';
 import type { Hook, HookEvent, HookRunner } from '../core/ports/hook-runner.ts';
+import { matchesAny } from '../core/resource-patterns.ts';
 import { type HookProcessEnd, runHookProcess } from './hook-process.ts';
 
 /** Reads what a reference to a secret names. */
@@ -20,13 +21,9 @@ export function createProcessHookRunner(
   return {
     due: (when, resourceId) =>
       configured
-        .filter((hook) => hook.when === when && hook.resources.some((pattern) => covers(pattern, resourceId)))
+        .filter((hook) => hook.when === when && matchesAny(hook.resources, resourceId))
         .map((hook) => hookOf(hook, resolveSecret)),
   };
-}
-
-function covers(pattern: string, resourceId: string): boolean {
-  return pattern.endsWith('*') ? resourceId.startsWith(pattern.slice(0, -1)) : resourceId === pattern;
 }
 
 function hookOf(configuration: HookConfiguration, resolveSecret: ResolveSecret): Hook {

@@ -5,14 +5,12 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { Resource } from '../../core/resource.ts';
+import { matchesAny } from '../../core/resource-patterns.ts';
 import type { Schedule } from '../../core/schedule.ts';
 
 /** Whether a principal's grants cover a resource: no grants mean all, `shop-*` means every id that begins with `shop-`. */
 export function mayUse(principal: Principal, resourceId: string): boolean {
-  if (principal.resources === undefined) return true;
-  return principal.resources.some((grant) =>
-    grant.endsWith('*') ? resourceId.startsWith(grant.slice(0, -1)) : grant === resourceId,
-  );
+  return principal.resources === undefined || matchesAny(principal.resources, resourceId);
 }
 
 /** @throws HoldfastError `resource-not-granted` (denied) where something would be made for a resource outside the grants */
@@ -36,7 +34,7 @@ export function requireContentGrant({ name, grants }: Principal, resourceId: str
     grant.latestOnly !== true &&
     grant.maxAgeDays === undefined &&
     Object.values(grant.limits ?? {}).every((limit) => limit === undefined) &&
-    mayUse({ name, role: 'viewer', resources: grant.resources }, resourceId);
+    matchesAny(grant.resources, resourceId);
   if (grants === undefined || grants.some(isWhole)) return;
   throw new HoldfastError(
     'denied',
