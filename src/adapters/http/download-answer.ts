@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DEFAULT_DOWNLOADS, type Download, type OpenDownload } from '../../core/download.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { resumedPieces } from '../../core/resumed-pieces.ts';
 import { recordEnd } from './audit-trail.ts';
 import { requestedRange } from './byte-range.ts';
 import { acceptedCoding, type ContentCoding, codedBytes, isWorthCoding } from './content-coding.ts';
@@ -79,7 +80,7 @@ async function prepared(opened: OpenDownload, { download, request, reply }: Down
   const accepted = isCodable ? acceptedCoding(request.headers['accept-encoding']) : 'identity';
   const isWorth = accepted !== 'identity' && first.done !== true && isWorthCoding(download.format, first.value);
   const headers = { ...downloadHeaders(download), ...contentHeaders(download, opened) };
-  const all = resumed([first], pieces);
+  const all = resumedPieces([first], pieces);
   if (isWorth)
     return {
       status: 200,
@@ -164,22 +165,6 @@ async function recordDownload(
 /** What every answer carries. */
 function headersOfAll(reply: FastifyReply): OutgoingHttpHeaders {
   return reply.getHeaders() as OutgoingHttpHeaders;
-}
-
-/** @param begun what was taken already; it is emptied, so that nothing of it is kept until the end */
-async function* resumed(
-  begun: IteratorResult<Uint8Array>[],
-  pieces: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for (;;) {
-      const piece = begun.shift() ?? (await pieces.next());
-      if (piece.done === true) return;
-      yield piece.value;
-    }
-  } finally {
-    await pieces.return?.();
-  }
 }
 
 function isOld({ raw }: FastifyRequest): boolean {
