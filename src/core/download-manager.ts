@@ -95,9 +95,11 @@ export class CatalogueDownloadManager implements DownloadManager {
   async #choose(wanted: Choice, signal: AbortSignal): Promise<Chosen> {
     const { resourceId, snapshotId, permissions, completeBy } = wanted;
     const named = snapshotId === undefined ? undefined : await this.#snapshots.get(resourceId, snapshotId, signal);
+    const needsNewest = permissions.some(({ latestOnly }) => latestOnly);
+    const filter = { resourceId, ...(needsNewest || completeBy === undefined ? {} : { completeBy }) };
     let newest: FoundSnapshot | undefined;
-    if (named === undefined || permissions.some(({ latestOnly }) => latestOnly)) {
-      for await (const snapshot of this.#snapshots.newestFirst({ resourceId }, signal)) {
+    if (named === undefined || needsNewest) {
+      for await (const snapshot of this.#snapshots.newestFirst(filter, signal)) {
         newest ??= snapshot;
         if (snapshotId !== undefined) break;
         const isOldEnough = completeBy === undefined || snapshot.completedAt <= completeBy;
