@@ -37,7 +37,7 @@ describe('which backup a download is', () => {
     assert.equal(await textAt(second.completedAt.slice(0, 10)), 'second');
     assert.equal((await asked(rig, '/download/shop?at=-30d')).code, 'snapshot-not-found');
     assert.equal((await asked(rig, `/download/shop?backup=${first.id}`)).text, 'first');
-    for (const wrong of ['yesterday', '2026-02-30', '-7x', '20:00'])
+    for (const wrong of ['yesterday', '2026-02-30', '2026-02-30T00:00:00Z', '-7x', '20:00'])
       assert.equal((await asked(rig, `/download/shop?at=${wrong}`)).code, 'download-choice-invalid', wrong);
     const both = await asked(rig, `/download/shop?at=-2d&backup=${first.id}`);
     assert.deepEqual([both.status, both.code], [400, 'download-choice-invalid']);
@@ -198,6 +198,27 @@ describe('limits of downloads', () => {
     assert.equal((await asked(rig, '/download/shop')).status, 429);
     rig.advance(DAY);
     assert.equal((await asked(rig, '/download/shop')).status, 200);
+  });
+
+  it('are those of a grant that gives the very snapshot, not of another that gives only the newest', async (t) => {
+    const rig = await startDownloads(t);
+    const old = await rig.upload('shop', 'old');
+    rig.advance(DAY);
+    const newest = await rig.upload('shop', 'newest');
+    const raw = { resources: ['shop'], variants: ['raw'] };
+    rig.principals.set(
+      'fred',
+      developer([
+        { ...raw, latestOnly: true },
+        { ...raw, limits: { downloadsPerHour: 1 } },
+      ]),
+    );
+    const statusOf = async (route: string) => (await asked(rig, `/download/shop?${route}`)).status;
+    assert.equal(await statusOf(`backup=${old.id}`), 200);
+    assert.equal(await statusOf(`backup=${old.id}`), 429);
+    assert.equal(await statusOf('at=-12h'), 429);
+    assert.equal(await statusOf(`backup=${newest.id}`), 200);
+    assert.equal(await statusOf('at=latest'), 200);
   });
 
   it('hold for those under way at once, of one caller and of all', async (t) => {

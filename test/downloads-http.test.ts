@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib';
+import { HoldfastError } from '../src/core/errors.ts';
 import { type DownloadRig, startDownloads } from './download-rig.ts';
 
 const PROBLEM = 'application/problem+json; charset=utf-8';
@@ -34,6 +35,26 @@ async function coded(url: string, coding: string): Promise<{ head: string; body:
   );
   const end = answer.indexOf('\r\n\r\n');
   return { head: answer.subarray(0, end).toString(), body: answer.subarray(end + 4) };
+}
+
+/** The body of an answer of unknown length, as far as it came. */
+function withoutChunks(answer: Buffer): Buffer {
+  const pieces: Buffer[] = [];
+  for (let at = answer.indexOf('\r\n\r\n') + 4; at < answer.length; ) {
+    const begin = answer.indexOf('\r\n', at) + 2;
+    const length = Number.parseInt(answer.toString('latin1', at, begin), 16);
+    pieces.push(answer.subarray(begin, begin + length));
+    at = begin + length + 2;
+  }
+  return Buffer.concat(pieces);
+}
+
+function isRunning(processId: number): boolean {
+  try {
+    return process.kill(processId, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -209,6 +230,19 @@ describe('Accept-Encoding of a download', () => {
     );
   });
 
+  it('of SQL that fails on its way holds the reason', async (t) => {
+    const rig = await startDownloads(t);
+    await rig.backUpSql('shop', 20_000);
+    rig.controls.onBytes = (given) => {
+      if (given > 1_000_000) throw new HoldfastError('damaged', 'chunk-damaged', 'A chunk is damaged.');
+    };
+    const request = 'GET /download/shop HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n';
+    const { answer, wasReset } = await raw(rig.url, request);
+    assert.ok(wasReset);
+    const text = gunzipSync(withoutChunks(answer), { finishFlush: constants.Z_SYNC_FLUSH }).toString();
+    assert.match(text.slice(-300), /RAISE EXCEPTION USING MESSAGE = E'The download failed: A chunk is damaged\./);
+  });
+
   it('is decoded by others', async (t) => {
     const rig = await startDownloads(t);
     await rig.upload('shop', PROSE);
@@ -277,6 +311,10 @@ describe('errors of a download', () => {
       assert.equal((await refused(rig, '/download/absent', { accept })).type, PROBLEM, accept);
     assert.equal((await refused(rig, '/download/files?at=-9w')).type, PROBLEM);
     rig.controls.onBytes = () => {
+      throw new HoldfastError('invalid', 'download-choice-invalid', 'There is no such part.');
+    };
+    assert.equal((await refused(rig, '/download/files')).type, PROBLEM);
+    rig.controls.onBytes = () => {
       throw new Error('a secret of the inside');
     };
     const failed = await refused(rig, '/download/files', { accept: 'application/json' });
@@ -310,6 +348,8 @@ describe('HTTP/1.0', () => {
     const refused = await coded(`${rig.url}/download/shop?seal=none`, 'gzip');
     assert.match(refused.head, /^HTTP\/1\.1 505 /);
     assert.match(refused.body.toString(), /proxy_http_version 1\.1/);
+    const head = 'HEAD /download/shop?seal=none HTTP/1.0\r\nHost: localhost\r\n\r\n';
+    assert.match((await raw(rig.url, head)).answer.toString(), /^HTTP\/1\.1 505 /);
   });
 });
 
@@ -349,6 +389,41 @@ describe('a connection', () => {
       assert.equal(details.outcome, 'aborted');
       assert.ok(Number(details.bytes) > 0);
     }
+  });
+
+  it('that the client ends while nothing comes is its own end, and no failure to look after', async (t) => {
+    const rig = await startDownloads(t);
+    await rig.backUpSql('shop', 10_000);
+    for (const least of [0, 100_000]) {
+      let isBlocked = false;
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      rig.controls.onBytes = async (given) => {
+        if (given < least) return;
+        isBlocked = true;
+        await held;
+        throw new Error('ended because nobody wants it any more');
+      };
+      const socket = connect(Number(new URL(rig.url).port), '127.0.0.1');
+      socket.resume().on('error', () => undefined);
+      socket.write('GET /download/shop HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await until(() => isBlocked);
+      socket.destroy();
+      // Whatever reads for a client is ended first; that it has ended shows where the service knows that the client has gone.
+      await until(() => [...rig.controls.children].every((child) => !isRunning(child)));
+      release();
+      await until(() => rig.controls.reading + rig.controls.children.size === 0);
+    }
+    await until(async () => (await rig.audits()).length === 2);
+    assert.deepEqual(
+      (await rig.audits()).map(({ details }) => details.outcome),
+      ['aborted', 'aborted'],
+    );
+    const metrics = await (await fetch(`${rig.url}/metrics`)).text();
+    assert.match(metrics, /^holdfast_downloads_total\{outcome="aborted"\} 2$/m);
+    assert.doesNotMatch(metrics, /outcome="failed"/);
   });
 
   it('of a client that takes nothing is given up', async (t) => {

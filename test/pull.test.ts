@@ -332,16 +332,23 @@ describe('holdfast pull', () => {
     );
   });
 
-  test('an interruption ends it, and a file can be gone on with', async () => {
+  test('an interruption ends it, and a file can be gone on with, by one at a time', async () => {
     const file = path.join(folder, 'interrupted');
     server.isStalling = true;
     server.announced = { etag: '"x"', 'accept-ranges': 'bytes', 'content-length': String(CONTENT.length + 1) };
     const child = holdfast.start(['pull', 'shop', '--output', file], { HOLDFAST_URL: url });
     while (!existsSync(`${file}.part`) || statSync(`${file}.part`).size === 0)
       await new Promise((resolve) => setTimeout(resolve, 20));
+    const other = await pull(['shop', '--output', file]);
+    assert.deepEqual([other.code, server.requests.length], [1, 1]);
+    assert.match(other.stderr, /is being written by another/);
     child.kill('SIGINT');
     const [code] = (await once(child, 'close')) as [number];
     assert.equal(code, 130);
     assert.ok(existsSync(`${file}.part`) && !existsSync(file));
+    server.isStalling = false;
+    server.announced['content-length'] = String(CONTENT.length);
+    assert.equal((await pull(['shop', '--output', file])).code, 0);
+    assert.ok((await readFile(file)).equals(CONTENT));
   });
 });

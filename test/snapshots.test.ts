@@ -175,6 +175,18 @@ describe('GET /snapshots', () => {
     );
   });
 
+  it('has what other tools keep of the last of more than a thousand resources', async (t) => {
+    const rig = await startDownloads(t, {
+      services: [elsewhere([{ id: 'only', createdAt: '2026-11-20T02:00:00Z' }])],
+    });
+    const last = await rig.application.resources.put({ id: 'zoo', service: 'elsewhere', configuration: {} });
+    for (let at = 0; at < 1000; at++) await rig.catalogue.resources.put({ ...last, id: `a${at}`, service: 'stream' });
+    assert.deepEqual(
+      (await listed(rig)).map(({ resource }) => resource),
+      ['zoo'],
+    );
+  });
+
   it('is a page for a browser, which shows what strangers named and runs nothing of it', {
     skip: skipUnless(BROWSER !== undefined, 'chromium', 'apt-get install chromium'),
   }, async (t) => {

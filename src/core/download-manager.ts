@@ -53,9 +53,9 @@ export class CatalogueDownloadManager implements DownloadManager {
     const variant = request.variant ?? RAW_VARIANT;
     const allowing = permissions.filter((permission) => allowsVariant(permission, variant));
     if (allowing.length === 0) throw await this.#variantRefused(permissions, request);
-    const snapshot = await this.#choose({ resourceId, permissions: allowing, completeBy, ...request }, signal);
-    if (variant !== RAW_VARIANT) throw variantNotAvailable(snapshot);
-    return this.#download(snapshot, request, allowing);
+    const chosen = await this.#choose({ ...request, resourceId, permissions: allowing, completeBy }, signal);
+    if (variant !== RAW_VARIANT) throw variantNotAvailable(chosen.snapshot);
+    return this.#download(chosen, request);
   }
 
   list(request: SnapshotListRequest, signal: AbortSignal): Promise<Page<ListedSnapshot>> {
@@ -92,20 +92,24 @@ export class CatalogueDownloadManager implements DownloadManager {
     throw new HoldfastError('invalid', 'resource-needed', message, { details: { resources: ids.slice(0, NAMED) } });
   }
 
-  async #choose(wanted: Choice, signal: AbortSignal): Promise<FoundSnapshot> {
+  async #choose(wanted: Choice, signal: AbortSignal): Promise<Chosen> {
     const { resourceId, snapshotId, permissions, completeBy } = wanted;
     const named = snapshotId === undefined ? undefined : await this.#snapshots.get(resourceId, snapshotId, signal);
+    const needsNewest = permissions.some(({ latestOnly }) => latestOnly);
+    const filter = { resourceId, ...(needsNewest || completeBy === undefined ? {} : { completeBy }) };
     let newest: FoundSnapshot | undefined;
-    if (snapshotId === undefined || needsNewest(permissions, named)) {
-      for await (const snapshot of this.#snapshots.newestFirst({ resourceId }, signal)) {
+    if (named === undefined || needsNewest) {
+      for await (const snapshot of this.#snapshots.newestFirst(filter, signal)) {
         newest ??= snapshot;
         if (snapshotId !== undefined) break;
         const isOldEnough = completeBy === undefined || snapshot.completedAt <= completeBy;
-        if (isOldEnough && isAllowed(permissions, snapshot, snapshot === newest)) return snapshot;
+        const reaching = permissionsReaching(permissions, snapshot, newest);
+        if (isOldEnough && reaching.length > 0) return { snapshot, permissions: reaching };
         if (!permissions.some((permission) => allowsSnapshot(permission, snapshot, false))) break;
       }
     }
-    if (named !== undefined && isAllowed(permissions, named, named.id === newest?.id)) return named;
+    const reaching = named === undefined ? [] : permissionsReaching(permissions, named, newest);
+    if (named !== undefined && reaching.length > 0) return { snapshot: named, permissions: reaching };
     throw await this.#nothingFound(resourceId, newest ?? named);
   }
 
@@ -118,7 +122,7 @@ export class CatalogueDownloadManager implements DownloadManager {
     return snapshotNotFound(service.downloads?.formats ?? service.externalSnapshots?.formats(resource).formats ?? []);
   }
 
-  #download(snapshot: FoundSnapshot, request: DownloadRequest, permissions: readonly Permission[]): Download {
+  #download({ snapshot, permissions }: Chosen, request: DownloadRequest): Download {
     const { tables, paths, database, mode = 'create' } = request;
     const format = chosenFormat(snapshot, request.format);
     const isSealed = format === 'sql' && request.seal !== 'none';
@@ -150,13 +154,18 @@ interface Choice {
   completeBy: string | undefined;
 }
 
-/** Whether it must be known which one is the newest to tell whether a named one may be had. */
-function needsNewest(permissions: readonly Permission[], named: Snapshot | undefined): boolean {
-  return named === undefined || !isAllowed(permissions, named, false);
+/** A snapshot, and those permissions by which this very one may be had: its download is counted by one of them. */
+interface Chosen {
+  snapshot: FoundSnapshot;
+  permissions: readonly Permission[];
 }
 
-function isAllowed(permissions: readonly Permission[], snapshot: Snapshot, isNewest: boolean): boolean {
-  return permissions.some((permission) => allowsSnapshot(permission, snapshot, isNewest));
+function permissionsReaching(
+  permissions: readonly Permission[],
+  snapshot: Snapshot,
+  newest: Snapshot | undefined,
+): readonly Permission[] {
+  return permissions.filter((permission) => allowsSnapshot(permission, snapshot, snapshot.id === newest?.id));
 }
 
 function chosenFormat({ formats, resourceId }: Snapshot, wanted: DownloadFormat | undefined): DownloadFormat {

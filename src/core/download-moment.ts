@@ -38,6 +38,7 @@ function dayEnd(date: string): number {
 }
 
 function secondEnd(instant: string): number {
+  if (Number.isNaN(dayEnd(instant.slice(0, 10)))) return Number.NaN;
   const time = Date.parse(instant);
   return instant.includes('.') ? time : time + 999;
 }

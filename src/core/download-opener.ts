@@ -5,6 +5,7 @@ import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { DownloadChoice, DownloadMaterial } from './ports/service-download.ts';
 import type { SealOptions, SqlSealer } from './ports/sql-sealer.ts';
+import { resumedPieces } from './resumed-pieces.ts';
 import { openChain } from './snapshot-chain.ts';
 
 /** What is to be given, and how. */
@@ -125,22 +126,10 @@ async function* sealedBytes(
   const source = material.bytes()[Symbol.asyncIterator]();
   try {
     const begun = [await source.next()];
-    yield* sealer.seal(resumed(begun, source), options);
+    yield* sealer.seal(resumedPieces(begun, source), options);
   } finally {
     await source.return?.();
     await close();
-  }
-}
-
-/** @param begun what was taken already; it is emptied, so that nothing of it is kept until the end */
-async function* resumed(
-  begun: IteratorResult<Uint8Array>[],
-  source: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  for (;;) {
-    const piece = begun.shift() ?? (await source.next());
-    if (piece.done === true) return;
-    yield piece.value;
   }
 }
 

@@ -26,7 +26,6 @@ export interface SnapshotFilter {
 const PAGE = 50;
 /** Of each resource whose backups another tool keeps. */
 const MOST_EXTERNAL = 1000;
-const MOST_RESOURCES = 1000;
 /** Other tools' places that are asked at once: each may be a program that takes a good part of a processor and its memory. */
 const MOST_ASKED = 16;
 
@@ -151,8 +150,7 @@ export class DownloadableSnapshots {
 
   async #externalResources(): Promise<readonly Resource[]> {
     if (!this.#context.services.all().some(({ externalSnapshots }) => externalSnapshots !== undefined)) return [];
-    const { items } = await this.#context.catalogue.resources.page({ limit: MOST_RESOURCES });
-    return items;
+    return Array.fromAsync(this.resources());
   }
 
   /** Undefined for a service that a newer or older version of Holdfast has. */

@@ -52,10 +52,14 @@ export async function* codedBytes(
   let isFirst = true;
   try {
     for (;;) {
-      const piece = await pieces.next().catch(async (error: unknown) => {
+      let piece: IteratorResult<Uint8Array>;
+      try {
+        piece = await pieces.next();
+      } catch (error) {
         await Promise.race([flushed(coder), broken]);
+        yield* outputs.splice(0);
         throw error;
-      });
+      }
       if (piece.done === true) break;
       await Promise.race([written(coder, piece.value), broken]);
       if (isFirst) await Promise.race([flushed(coder), broken]);

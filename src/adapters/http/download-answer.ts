@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DEFAULT_DOWNLOADS, type Download, type OpenDownload } from '../../core/download.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { resumedPieces } from '../../core/resumed-pieces.ts';
 import { recordEnd } from './audit-trail.ts';
 import { requestedRange } from './byte-range.ts';
 import { acceptedCoding, type ContentCoding, codedBytes, isWorthCoding } from './content-coding.ts';
@@ -43,15 +44,11 @@ export async function answerDownload(parts: DownloadAnswer): Promise<FastifyRepl
 }
 
 /** What `answerDownload` would say of the whole and uncoded content, which is not made. */
-export async function answerDownloadHead(
-  download: Download,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const opening = new AbortController();
+export async function answerDownloadHead({ download, request, reply, gone }: DownloadAnswer): Promise<FastifyReply> {
   try {
-    const opened = await download.open(opening.signal);
+    const opened = await download.open(gone.signal);
     const unchanged = unchangedTag(request.headers as Record<string, string | undefined>, download, opened);
+    if (unchanged === undefined) requireVisibleEnd(opened, download, request);
     const headers = { ...downloadHeaders(download), ...contentHeaders(download, opened) };
     reply.hijack();
     if (unchanged === undefined) reply.raw.writeHead(200, { ...headersOfAll(reply), ...headers });
@@ -59,7 +56,7 @@ export async function answerDownloadHead(
     reply.raw.end();
     return reply;
   } finally {
-    opening.abort();
+    gone.abort();
   }
 }
 
@@ -75,16 +72,15 @@ const LEAST_CODED = 1024;
 
 async function prepared(opened: OpenDownload, { download, request, reply }: DownloadAnswer): Promise<PreparedAnswer> {
   const range = rangeOf(opened, download, request, reply);
-  const isOld = request.raw.httpVersionMajor === 1 && request.raw.httpVersionMinor === 0;
-  if (isOld && opened.length === undefined && !download.isSealed) throw tooOld();
+  requireVisibleEnd(opened, download, request);
   const length = range?.length ?? opened.length;
   const pieces = opened.bytes(range)[Symbol.asyncIterator]();
   const first = await pieces.next();
-  const isCodable = range === undefined && !isOld && (length === undefined || length >= LEAST_CODED);
+  const isCodable = range === undefined && !isOld(request) && (length === undefined || length >= LEAST_CODED);
   const accepted = isCodable ? acceptedCoding(request.headers['accept-encoding']) : 'identity';
   const isWorth = accepted !== 'identity' && first.done !== true && isWorthCoding(download.format, first.value);
   const headers = { ...downloadHeaders(download), ...contentHeaders(download, opened) };
-  const all = resumed([first], pieces);
+  const all = resumedPieces([first], pieces);
   if (isWorth)
     return {
       status: 200,
@@ -171,24 +167,14 @@ function headersOfAll(reply: FastifyReply): OutgoingHttpHeaders {
   return reply.getHeaders() as OutgoingHttpHeaders;
 }
 
-/** @param begun what was taken already; it is emptied, so that nothing of it is kept until the end */
-async function* resumed(
-  begun: IteratorResult<Uint8Array>[],
-  pieces: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for (;;) {
-      const piece = begun.shift() ?? (await pieces.next());
-      if (piece.done === true) return;
-      yield piece.value;
-    }
-  } finally {
-    await pieces.return?.();
-  }
+function isOld({ raw }: FastifyRequest): boolean {
+  return raw.httpVersionMajor === 1 && raw.httpVersionMinor === 0;
 }
 
-function tooOld(): HoldfastError {
+/** @throws HoldfastError `http-version-too-old` (unsupported) where nobody could tell the end of the content from a cut */
+function requireVisibleEnd({ length }: OpenDownload, { isSealed }: Download, request: FastifyRequest): void {
+  if (!isOld(request) || length !== undefined || isSealed) return;
   const message =
     'This was asked for by HTTP/1.0, in which nobody could tell whether content of unknown length came to its end. If a reverse proxy stands before Holdfast, set there: proxy_http_version 1.1';
-  return new HoldfastError('unsupported', 'http-version-too-old', message);
+  throw new HoldfastError('unsupported', 'http-version-too-old', message);
 }

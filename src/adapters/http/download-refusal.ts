@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Application } from '../../core/application.ts';
+import type { Download } from '../../core/download.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import { PROBLEM_MEDIA_TYPE, type Problem, preparedProblem } from './problem.ts';
 
 export const SQL_MEDIA_TYPE = 'application/sql; charset=utf-8';
@@ -12,7 +14,7 @@ export function downloadRefusal(application: Application, onRefusal: (problem: P
   return async (error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const problem = preparedProblem(error, request, reply);
     onRefusal(problem);
-    request.auditDetails = { ...request.auditDetails, code: problem.code, outcome: outcomeOf(problem.status) };
+    request.auditDetails = { ...request.auditDetails, code: problem.code, outcome: outcomeOf(problem) };
     reply.header('vary', 'Authorization, Accept, Accept-Encoding').header('x-accel-buffering', 'no');
     const sql = mayBePiped(request, problem) ? application.downloads.failure(messageOf(problem)) : undefined;
     if (sql !== undefined) return reply.type(SQL_MEDIA_TYPE).send(sql);
@@ -20,7 +22,23 @@ export function downloadRefusal(application: Application, onRefusal: (problem: P
   };
 }
 
-export function outcomeOf(status: number): 'denied' | 'limited' | 'refused' | 'failed' {
+const CLIENT_GONE = 'client-gone';
+
+/** For what failed because its client had gone, and all that was begun for it was ended. */
+export function clientGone(cause: unknown): HoldfastError {
+  const message = 'The client closed the connection before the first byte.';
+  return new HoldfastError('cancelled', CLIENT_GONE, message, { cause });
+}
+
+/** Says with an error what the resource can be had as: whoever asks for files pipes nothing into a database. */
+export function withFormats(error: unknown, { snapshot }: Download): unknown {
+  if (!(error instanceof HoldfastError) || 'formats' in error.details) return error;
+  const { kind, code, message, details } = error;
+  return new HoldfastError(kind, code, message, { details: { ...details, formats: snapshot.formats }, cause: error });
+}
+
+export function outcomeOf({ status, code }: Problem): 'aborted' | 'denied' | 'limited' | 'refused' | 'failed' {
+  if (code === CLIENT_GONE) return 'aborted';
   if (status === 401 || status === 403) return 'denied';
   if (status === 429) return 'limited';
   return status < 500 ? 'refused' : 'failed';

@@ -50,10 +50,11 @@ export async function transferBody(
     await ended(response, options.idleMilliseconds);
     return { outcome: 'complete', bytes };
   } catch (error) {
-    const isTold = options.tellsFailure && !(error instanceof ClientGone) && !response.destroyed;
-    if (isTold) await read(response, options.idleMilliseconds);
+    // What is read for a client fails when it goes, because all of that is ended then.
+    const hasGone = error instanceof ClientGone || response.destroyed;
+    if (options.tellsFailure && !hasGone) await read(response, options.idleMilliseconds);
     breakConnection(response);
-    return { outcome: error instanceof ClientGone ? 'aborted' : 'failed', bytes, error };
+    return { outcome: hasGone ? 'aborted' : 'failed', bytes, error };
   } finally {
     leave();
   }

@@ -140,7 +140,8 @@ async function downloadToPipe(
   display: ProgressDisplay,
 ): Promise<void> {
   const content = await server.content(resource, queryOf(options), session.signal);
-  const { bytes, hasDigest } = await pullToPipe(content, process.stdout, (done) => report(display, done, content));
+  const onBytes = (done: number) => report(display, done, content);
+  const { bytes, hasDigest } = await pullToPipe(content, process.stdout, onBytes, session.signal);
   display.end();
   session.output.note(summary(content, bytes, hasDigest));
 }

@@ -3,6 +3,7 @@ import { type FileHandle, link, open, readFile, rename, rm, stat, writeFile } fr
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError, messageOf, systemErrorCode } from '../../../core/errors.ts';
+import { isProcessAlive, ownProcess } from '../../../process/process-owner.ts';
 import { syncFolder } from '../../../process/sync-folder.ts';
 import type { Content } from './snapshot-server.ts';
 import { VerifiedContent } from './verified-content.ts';
@@ -25,6 +26,8 @@ interface Unfinished {
   request: string;
   /** null where it cannot be gone on with. */
   etag: string | null;
+  /** The process that writes it, or did. */
+  owner: string;
 }
 
 const MOST_TRIES = 5;
@@ -35,7 +38,7 @@ const PAUSE_MILLISECONDS = 500;
  * `FILE.part`, with its tag in `FILE.part.json`; a later pull of the same goes on there, if the server still has the same bytes. Where
  * the connection breaks, so does this one, up to five times without any progress.
  *
- * @throws HoldfastError `output-exists` (conflict), `output-unwritable` (invalid), `download-cut` (damaged)
+ * @throws HoldfastError `output-exists` (conflict), `pull-under-way` (conflict), `output-unwritable` (invalid), `download-cut` (damaged)
  */
 export async function pullToFile(pull: FilePull): Promise<{ bytes: number; hasDigest: boolean; content: Content }> {
   const part = `${pull.file}.part`;
@@ -117,8 +120,8 @@ async function begin(file: FileHandle, part: string, content: Content, request: 
   await note(part, { request, etag: content.acceptsRanges ? (content.etag ?? null) : null });
 }
 
-async function note(part: string, what: Unfinished): Promise<void> {
-  await writeFile(`${part}.json`, JSON.stringify(what), { mode: 0o600 });
+async function note(part: string, what: Partial<Unfinished>): Promise<void> {
+  await writeFile(`${part}.json`, JSON.stringify({ ...what, owner: ownProcess() }), { mode: 0o600 });
 }
 
 async function writeAll(file: FileHandle, piece: Uint8Array, position: number): Promise<void> {
@@ -179,9 +182,11 @@ async function sizeOf(file: string): Promise<number | undefined> {
 
 async function openPart(part: string, request: string): Promise<FileHandle> {
   const isThere = (await sizeOf(part)) !== undefined;
-  if (isThere && (await noteOf(part)) === undefined) throw exists(part);
+  const noted = await noteOf(part);
+  if (isThere && noted === undefined) throw exists(part);
+  if (noted?.owner !== undefined && isProcessAlive(noted.owner)) throw underWay(part);
   try {
-    if (!isThere) await note(part, { request, etag: null });
+    await note(part, isThere ? { ...noted } : { request, etag: null });
     // Neither truncated, because it may be gone on with, nor in append mode, which would ignore positions.
     return await open(part, isThere ? 'r+' : 'wx+', 0o600);
   } catch (error) {
@@ -192,6 +197,12 @@ async function openPart(part: string, request: string): Promise<FileHandle> {
 function exists(file: string): HoldfastError {
   const message = `${file} exists and was left as it is. Name another file, or replace it with --conflict overwrite.`;
   return new HoldfastError('conflict', 'output-exists', message);
+}
+
+/** Two that write one file would each take what the other one wrote for its own. */
+function underWay(part: string): HoldfastError {
+  const message = `${part} is being written by another "holdfast pull". Wait until that has ended, or name another file.`;
+  return new HoldfastError('conflict', 'pull-under-way', message);
 }
 
 function strangeRange(): HoldfastError {

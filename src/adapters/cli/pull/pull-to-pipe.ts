@@ -17,12 +17,13 @@ export async function pullToPipe(
   content: Content,
   output: Writable,
   onBytes: (bytes: number) => void,
+  signal: AbortSignal,
 ): Promise<{ bytes: number; hasDigest: boolean }> {
   const verified = new VerifiedContent();
   const held: Uint8Array[] = [];
   let heldBytes = 0;
   const give = async (piece: Uint8Array): Promise<void> => {
-    if (!output.write(piece)) await once(output, 'drain');
+    if (!output.write(piece)) await once(output, 'drain', { signal });
   };
   for await (const piece of content.bytes) {
     verified.add(piece);

@@ -4,7 +4,7 @@ import type { Download, DownloadRequest } from '../../../core/download.ts';
 import { VARIANT_NAME } from '../../../core/grant.ts';
 import { answerDownload, answerDownloadHead } from '../download-answer.ts';
 import { DownloadMetrics } from '../download-metrics.ts';
-import { downloadRefusal, outcomeOf } from '../download-refusal.ts';
+import { clientGone, downloadRefusal, outcomeOf, withFormats } from '../download-refusal.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
 import { answers, bytesAnswer } from '../route-schemas.ts';
@@ -65,7 +65,7 @@ const DESCRIPTION =
 export function downloadRoutes(server: HttpServer, context: HttpContext): void {
   const { downloads } = context.application;
   const metrics = new DownloadMetrics(context.metrics.registry);
-  const errorHandler = downloadRefusal(context.application, ({ status }) => metrics.refused(outcomeOf(status)));
+  const errorHandler = downloadRefusal(context.application, (problem) => metrics.refused(outcomeOf(problem)));
   const response = answers({
     200: bytesAnswer('The content.', 'application/octet-stream', z.string().meta({ format: 'binary' })),
     206: bytesAnswer(
@@ -83,11 +83,17 @@ export function downloadRoutes(server: HttpServer, context: HttpContext): void {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     request.auditDetails = factsOfCall(request);
-    const download = await downloads.find(downloadRequest(request, resourceId), gone.signal);
-    request.auditSubject = download.snapshot.id;
-    request.auditDetails = { ...request.auditDetails, ...factsOfDownload(download) };
-    if (request.method === 'HEAD') return answerDownloadHead(download, request, reply);
-    return answerDownload({ context, metrics, download, request, reply, gone });
+    let download: Download | undefined;
+    try {
+      download = await downloads.find(downloadRequest(request, resourceId), gone.signal);
+      request.auditSubject = download.snapshot.id;
+      request.auditDetails = { ...request.auditDetails, ...factsOfDownload(download) };
+      const parts = { context, metrics, download, request, reply, gone };
+      return await (request.method === 'HEAD' ? answerDownloadHead(parts) : answerDownload(parts));
+    } catch (error) {
+      if (reply.raw.destroyed) throw clientGone(error);
+      throw download === undefined ? error : withFormats(error, download);
+    }
   }
 
   const named = { params: z.strictObject({ resource: id }), querystring: query };
