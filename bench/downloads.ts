@@ -172,9 +172,16 @@ function command(program: string, commandLine: readonly string[]): Command {
 
 async function measureCrowd(file: string, bytesEach: number, log: (line: string) => void): Promise<CrowdSample> {
   log(`${CROWD} downloads at once …`);
-  const service = await ServiceProcess.start(`${file}.service`);
+  const dataFolder = `${file}.service`;
+  const filling = await ServiceProcess.start(dataFolder);
   try {
-    upload(service.url, 'small', file);
+    upload(filling.url, 'small', file);
+  } finally {
+    await filling.stop();
+  }
+  // A new process, whose most memory is that of downloads.
+  const service = await ServiceProcess.start(dataFolder);
+  try {
     const expected = execFileSync('sha256sum', [file], { encoding: 'utf8' }).slice(0, 64);
     const began = performance.now();
     const sums = await Promise.all(

@@ -27,8 +27,11 @@ export class ServiceProcess {
     const port = await freePort();
     const log = `${dataFolder}.log`;
     const output = openSync(log, 'a');
-    const child = spawn(process.execPath, [main, '--data', dataFolder, 'serve', '--port', String(port)], {
+    // Settings of memory as `npm start` gives them.
+    const words = ['--max-semi-space-size=4', main, '--data', dataFolder, 'serve', '--port', String(port)];
+    const child = spawn(process.execPath, words, {
       stdio: ['ignore', output, output],
+      env: { ...process.env, MALLOC_ARENA_MAX: '2' },
     });
     closeSync(output);
     const service = new ServiceProcess(`http://127.0.0.1:${port}`, child);

@@ -2,7 +2,7 @@ import { ShortLivedMemory } from './pipeline/short-lived-memory.ts';
 
 const MEBIBYTE = 1024 * 1024;
 /** What all readers of the process together read ahead of those whom they give it to. */
-const TOTAL = 32 * MEBIBYTE;
+const TOTAL = 16 * MEBIBYTE;
 /** More than this does not make one reader faster. */
 const MOST_FOR_ONE = 8 * MEBIBYTE;
 const WINDOWS = 4;

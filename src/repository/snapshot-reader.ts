@@ -23,7 +23,7 @@ import { decodeTreeIndex, isBelow, pagesHolding, type TreePage } from './tree-in
 /** Content up to this length is read without worker threads. */
 const SMALL_CONTENT = 1024 * 1024;
 /** Of chunks, where memory is short; bytes. */
-const SLICE = 128 * 1024;
+const SLICE = 64 * 1024;
 const ZEROS = new Uint8Array(65_536);
 
 export class EngineSnapshotReader implements SnapshotReader {
@@ -150,6 +150,7 @@ export class EngineSnapshotReader implements SnapshotReader {
     const windows = this.#windows(content, from, until, despiteDamage);
     const begun: { bytes: number; pieces: Promise<Piece[]> }[] = [];
     let bytesBegun = 0;
+    const isSmall = isWithin(SMALL_CONTENT, content, from, until);
     const end = readAhead.begin();
     this.#readings.add(end);
     try {
@@ -161,7 +162,7 @@ export class EngineSnapshotReader implements SnapshotReader {
             break;
           }
           const bytes = wantedBytes(window);
-          const pieces = this.#readWindow(window, despiteDamage);
+          const pieces = this.#readWindow(window, isSmall, despiteDamage);
           // It is awaited turns later; until then an error must not count as unhandled.
           pieces.catch(() => undefined);
           begun.push({ bytes, pieces });
@@ -169,7 +170,9 @@ export class EngineSnapshotReader implements SnapshotReader {
         }
         const next = begun.shift();
         if (next === undefined) return;
-        yield* await next.pieces;
+        const given = await next.pieces;
+        yield* given;
+        if (!given.some(({ isLent }) => isLent)) for (const piece of given) piece.free();
         bytesBegun -= next.bytes;
         readAhead.passed(next.bytes);
       }
@@ -201,16 +204,13 @@ export class EngineSnapshotReader implements SnapshotReader {
     if (window.length > 0) yield window;
   }
 
-  async #readWindow(window: readonly WindowPart[], despiteDamage: boolean): Promise<Piece[]> {
+  async #readWindow(window: readonly WindowPart[], isSmall: boolean, despiteDamage: boolean): Promise<Piece[]> {
     const wanted = window.flatMap(({ id }, tag) => (id === null ? [] : [{ id, tag }]));
-    const total = wantedBytes(window);
     const lost = new Map<number, string>();
     let found: Map<number, Uint8Array>;
     try {
-      found =
-        total <= SMALL_CONTENT && this.#session === undefined
-          ? await this.#readHere(wanted)
-          : await this.#readInThreads(wanted);
+      const isHere = wanted.length === 0 || (isSmall && this.#session === undefined);
+      found = isHere ? await this.#readHere(wanted) : await this.#readInThreads(wanted);
     } catch (error) {
       if (!isLoss(error)) throw error;
       found = await this.#readDespiteDamage(wanted, lost);
@@ -296,11 +296,21 @@ function rangeLost(error: HoldfastError, { offset, length }: WindowPart): Holdfa
   });
 }
 
+/** Whether no more than so many bytes lie between `from` and `until`; holes in lists of lists count as well. */
+function isWithin(most: number, content: Content, from: number, until: number): boolean {
+  if ('inline' in content) return true;
+  const list = 'segments' in content ? content.segments : content.pages;
+  const length = list.reduce((sum, segment) => sum + segment.length, 0);
+  return Math.min(until, length) - from <= most;
+}
+
 /** A run of bytes, or of zeros. */
 class Piece {
   readonly length: number;
   /** Why the zeros are none of the content. */
   readonly lostBecause: string | undefined;
+  /** Whether somebody may still look at its memory. */
+  isLent = false;
   #bytes: Uint8Array | undefined;
 
   constructor(length: number, bytes: Uint8Array | undefined, lostBecause?: string) {
@@ -309,20 +319,31 @@ class Piece {
     this.#bytes = bytes;
   }
 
-  /** Gives what is wanted of it, once. */
+  /** Gives what is wanted of it. */
   *bytes(begin: number, end: number): Generator<Uint8Array> {
     const bytes = this.#bytes;
-    if (bytes !== undefined && !readAhead.isCrowded) yield bytes.subarray(begin, end);
-    else if (bytes !== undefined) yield* this.#inSlices(begin, end);
-    else for (let at = begin; at < end; at += ZEROS.length) yield ZEROS.subarray(0, Math.min(ZEROS.length, end - at));
-  }
-
-  /** Whoever takes pieces holds one or two of them; of fifty readers that would be a hundred whole chunks. */
-  *#inSlices(begin: number, end: number): Generator<Uint8Array> {
-    for (let at = begin; at < end; at += SLICE) {
-      const slice = this.#bytes?.slice(at, Math.min(at + SLICE, end));
-      if (at + SLICE >= end) this.#bytes = undefined;
-      if (slice !== undefined) yield slice;
+    if (bytes === undefined)
+      for (let at = begin; at < end; at += ZEROS.length) yield ZEROS.subarray(0, Math.min(ZEROS.length, end - at));
+    else if (readAhead.isCrowded) yield* inSlices(bytes.subarray(begin, end));
+    else {
+      this.isLent = true;
+      yield bytes.subarray(begin, end);
     }
   }
+
+  /**
+   * Gives its memory back at once, which is that of its window alone. Where many take turns, it has grown old by now and would wait
+   * for a major collection.
+   */
+  free(): void {
+    const memory = this.#bytes?.buffer;
+    this.#bytes = undefined;
+    if (memory instanceof ArrayBuffer && !memory.detached) memory.transfer(0);
+  }
+}
+
+/** Copies: whoever takes pieces holds one or two of them; of fifty readers that would be a hundred whole chunks. */
+function* inSlices(bytes: Uint8Array): Generator<Uint8Array> {
+  // Not `slice`, which copies nothing of a Buffer.
+  for (let at = 0; at < bytes.length; at += SLICE) yield new Uint8Array(bytes.subarray(at, at + SLICE));
 }
