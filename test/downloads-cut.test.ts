@@ -8,7 +8,7 @@ import { NGINX_SKIP_REASON, NginxServer, type ProxyKind } from './nginx-server.t
 import { PostgresqlServer, SKIP_REASON } from './postgresql-server.ts';
 
 const ROWS = 100_000;
-const WAYS = ['http/1.1', 'http/1.0', 'nginx http10', 'nginx http11', 'nginx unbuffered'] as const;
+const WAYS = ['http/1.1', 'http/1.0', 'nginx http10', 'nginx http11', 'nginx unbuffered', 'nginx http2'] as const;
 type Way = (typeof WAYS)[number];
 const skip = SKIP_REASON || NGINX_SKIP_REASON;
 
@@ -64,7 +64,8 @@ describe('a download that fails on its way', { skip }, () => {
   ): Promise<{ curl: number | null; psql: number | null; said: string }> {
     const [kind, proxy] = way.split(' ');
     const url = kind === 'nginx' ? nginx.url(proxy as ProxyKind) : rig.url;
-    const curl = spawn('curl', ['-sS', ...(kind === 'http/1.0' ? ['--http1.0'] : []), `${url}${route}`], {
+    const how = { 'http/1.0': ['--http1.0'], 'nginx http2': ['--http2', '--insecure'] }[way as string] ?? [];
+    const curl = spawn('curl', ['-sS', ...how, `${url}${route}`], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const psql = spawn('psql', ['-X', '-q', '-h', server.folder, '-p', `${server.port}`, '-U', 'postgres', database], {

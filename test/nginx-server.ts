@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { certificate } from './certificate.ts';
 import { freePort } from './free-port.ts';
 import { findProgram, skipWithout } from './installed-programs.ts';
 
@@ -12,13 +13,15 @@ const PROGRAM = findProgram('nginx');
 export const NGINX_SKIP_REASON = skipWithout({ nginx: 'nginx-light' });
 
 /** The ways in which an nginx before Holdfast speaks to it, each on a port of its own. */
-export type ProxyKind = 'http10' | 'http11' | 'unbuffered';
+export type ProxyKind = 'http10' | 'http11' | 'unbuffered' | 'http2';
 
 const UPSTREAMS: Readonly<Record<ProxyKind, string>> = {
   // What nginx did before 1.29.7 without being told.
   http10: 'proxy_http_version 1.0;',
   http11: 'proxy_http_version 1.1; proxy_set_header Connection "";',
   unbuffered: 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;',
+  // To its client, with TLS.
+  http2: 'proxy_http_version 1.0;',
 };
 
 /** A private nginx in a temporary folder, before a service on a port of this machine. */
@@ -35,7 +38,11 @@ export class NginxServer {
 
   static async before(upstream: string): Promise<NginxServer> {
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-nginx-'));
-    const ports = { http10: await freePort(), http11: await freePort(), unbuffered: await freePort() };
+    const ports = {
+      ...{ http10: await freePort(), http11: await freePort() },
+      ...{ unbuffered: await freePort(), http2: await freePort() },
+    };
+    certificate(folder);
     const file = path.join(folder, 'nginx.conf');
     await writeFile(file, configuration(folder, upstream, ports));
     const child = spawn(PROGRAM ?? '', ['-p', folder, '-c', file, '-e', path.join(folder, 'error.log')], {
@@ -51,8 +58,9 @@ export class NginxServer {
     }
   }
 
+  /** Of `https` with a self-signed certificate for HTTP/2. */
   url(kind: ProxyKind): string {
-    return `http://127.0.0.1:${this.#ports[kind]}`;
+    return `${kind === 'http2' ? 'https' : 'http'}://127.0.0.1:${this.#ports[kind]}`;
   }
 
   async close(): Promise<void> {
@@ -68,7 +76,8 @@ export class NginxServer {
 function configuration(folder: string, upstream: string, ports: Readonly<Record<ProxyKind, number>>): string {
   const servers = Object.entries(ports).map(
     ([kind, port]) => `server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${kind === 'http2' ? ' ssl http2' : ''};
+    ${kind === 'http2' ? `ssl_certificate ${folder}/certificate.pem; ssl_certificate_key ${folder}/key.pem;` : ''}
     location / { proxy_pass ${upstream}; proxy_set_header Host $http_host; ${UPSTREAMS[kind as ProxyKind]} }
   }`,
   );
