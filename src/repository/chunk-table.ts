@@ -15,14 +15,14 @@ export interface ChunkLocation {
 const WORDS = 13;
 const PACK_WORD = 8;
 /**
- * Slots filled, at most, before a table must be replaced: 52 bytes a slot are then 56 a chunk. A look-up of a new chunk goes over 140
+ * Slots filled, at most, before a table must be replaced: 52 bytes a slot are then 55 a chunk. A look-up of a new chunk goes over 200
  * slots by then (Knuth, TAOCP 6.4, linear probing), which takes about a microsecond, and there is one for a megabyte of content.
  */
-const FULL = 0.94;
+const FULL = 0.95;
 
 /**
  * All known chunks, in memory that worker threads share: open addressing with linear probing over one SharedArrayBuffer, at
- * most 56 bytes a chunk when full. One thread inserts; any number look up meanwhile, because a slot's pack word is written
+ * most 55 bytes a chunk when full. One thread inserts; any number look up meanwhile, because a slot's pack word is written
  * last. A chunk may be in several packs: each is a row of its own.
  */
 export class ChunkTable {
