@@ -51,7 +51,7 @@ export interface Storage {
 
   /**
    * Removes an object; no error if it is gone already. Callers must not need it to succeed. A power cut may bring it back, unless
-   * `durable` is asked for.
+   * `durable` is asked for, which makes an earlier removal by somebody else last, too.
    */
   delete(key: string, options?: { durable: boolean }): Promise<void>;
 

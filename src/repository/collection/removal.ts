@@ -152,6 +152,8 @@ export class RemovalRun {
       return !stays && Date.parse(expiresAt) <= this.#now.getTime();
     });
     await inLanes(expired, STORAGE_LANES, async ({ commitName }) => {
+      // Whoever forgot it did not wait for that to last: a power cut would bring it back, and without its trash entry it would count.
+      if (!(await this.#delete(snapshotKey(commitName), { durable: true }))) return;
       if (await this.#delete(`${TRASH}${commitName}`)) this.removal.trashExpired++;
       for (const { key } of await storage.list(`updates/${commitName}/`, { sizes: false })) await this.#delete(key);
     });
@@ -174,9 +176,9 @@ export class RemovalRun {
   }
 
   /** @returns false where the storage keeps it, by a retention lock or by its rights */
-  async #delete(key: string): Promise<boolean> {
+  async #delete(key: string, options?: { durable: boolean }): Promise<boolean> {
     try {
-      await this.#parts.storage.delete(key);
+      await this.#parts.storage.delete(key, options);
       return true;
     } catch (error) {
       if (!(error instanceof HoldfastError) || error.kind !== 'denied') throw error;

@@ -138,12 +138,12 @@ class LocalStorage implements Storage {
 
   async delete(key: string, options?: { durable: boolean }): Promise<void> {
     const file = this.#pathOf(key);
-    try {
-      await unlink(file);
-      if (options?.durable === true) await this.#folders.sync(path.dirname(file));
-    } catch (error) {
+    const unlessMissing = (error: unknown): void => {
       if (systemErrorCode(error) !== 'ENOENT') throw storageFault(error, key);
-    }
+    };
+    await unlink(file).catch(unlessMissing);
+    // Also where it was gone: whoever removed it may not have asked for that to last.
+    if (options?.durable === true) await this.#folders.sync(path.dirname(file)).catch(unlessMissing);
   }
 
   async serverTime(): Promise<Date> {
