@@ -264,7 +264,6 @@ export interface RepositoryOverview extends RepositoryStatistics {
   location: string;
 }
 
-/** A configured copy, as it is found now. */
 /** The repositories that are open and what is kept of them. */
 export interface StorageManager {
   list(): Promise<readonly RepositoryOverview[]>;

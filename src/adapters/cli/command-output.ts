@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
-import { type Column, printable, tableLines } from './table.ts';
+import { type Column, printable, tableLines } from '../../reports/table.ts';
 
 /** How the user wants to be told, from the global options. */
 export interface OutputOptions {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { ByteString } from '../../core/tree-entry.ts';
-import { printable } from './table.ts';
+import { printable } from '../../reports/table.ts';
 
 /** A path of a tree as a person reads it: UTF-8 as text, every other byte and control characters as `\xNN`. */
 export function displayPath(path: ByteString): string {

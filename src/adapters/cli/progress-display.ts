@@ -1,8 +1,8 @@
 import { SingleBar } from 'cli-progress';
 import type { Progress } from '../../core/operation.ts';
+import { printable } from '../../reports/table.ts';
 import type { OutputOptions } from './command-output.ts';
 import { count, formatBytes, formatDuration } from './formatting.ts';
-import { printable } from './table.ts';
 
 /** Shows how far some work is: a bar on a terminal, a line every few seconds elsewhere, NDJSON with `--json`. */
 export interface ProgressDisplay {

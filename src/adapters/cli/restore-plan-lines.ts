@@ -1,6 +1,6 @@
 import type { PlannedNames, RestorePlan } from '../../core/restore-plan.ts';
+import { printable } from '../../reports/table.ts';
 import { formatBytes, formatDuration } from './formatting.ts';
-import { printable } from './table.ts';
 
 const MOST_SHOWN = 20;
 

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { CopyOverview, CopySync } from '../../../core/copy-overview.ts';
+import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { count, formatBytes, formatDuration } from '../formatting.ts';
 import { gathered } from '../option-values.ts';
 import { startProgress } from '../progress-display.ts';
-import { printable } from '../table.ts';
 
 interface SyncOptions {
   backup?: string[];

@@ -3,12 +3,12 @@ import type { Application } from '../../../core/application.ts';
 import type { Backup } from '../../../core/backup.ts';
 import { readCanonicalText } from '../../../core/json-document.ts';
 import type { JsonValue } from '../../../core/json-value.ts';
+import { printable } from '../../../reports/table.ts';
 import { chooseBackup } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { documentDifference } from '../document-difference.ts';
 import { displayPath, pathMembers } from '../entry-path.ts';
 import { usageError } from '../exit-codes.ts';
-import { printable } from '../table.ts';
 import { treeDifference } from '../tree-difference.ts';
 
 const MARKS = { added: '+', removed: '-', changed: 'M' } as const;

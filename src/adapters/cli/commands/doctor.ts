@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
+import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { Finding } from '../finding.ts';
 import { findings } from '../installation-check.ts';
-import { printable } from '../table.ts';
 
 const COLORS = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 

@@ -4,12 +4,12 @@ import { type Command, Option } from 'commander';
 import type { Drill, DrillCheck, DrillVerdict } from '../../../core/drill.ts';
 import { evidenceHash } from '../../../core/drill-evidence.ts';
 import { drillReport } from '../../../reports/drill-report.ts';
+import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode, usageError } from '../exit-codes.ts';
 import { endOfOperation, failureOf } from '../follow-operation.ts';
 import { count, formatBytes, formatDuration, formatTime, localTimeZone } from '../formatting.ts';
 import { wholeNumber } from '../option-values.ts';
-import { printable } from '../table.ts';
 
 interface RunOptions {
   backup?: string;

@@ -5,11 +5,11 @@ import type { Application } from '../../../core/application.ts';
 import type { Configuration } from '../../../core/configuration.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import type { KeySlot } from '../../../core/ports/repository.ts';
+import type { Column } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { usageError } from '../exit-codes.ts';
 import { count, formatTime, localTimeZone } from '../formatting.ts';
 import { addKeyOptions, type KeyOptions, keyFrom } from '../secret-source.ts';
-import type { Column } from '../table.ts';
 
 interface RepositoryOption {
   repository?: string;

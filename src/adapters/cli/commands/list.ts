@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 import type { Backup, BackupType } from '../../../core/backup.ts';
 import type { BackupFilter } from '../../../core/ports/catalogue.ts';
+import type { Column } from '../../../reports/table.ts';
 import { allBackups, typedTime } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { count, formatBytes, formatTime, localTimeZone } from '../formatting.ts';
 import { wholeNumber } from '../option-values.ts';
-import type { Column } from '../table.ts';
 
 interface ListOptions {
   resource?: string;

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { HoldfastError } from '../../../core/errors.ts';
+import type { Column } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode, usageError } from '../exit-codes.ts';
 import { formatBytes } from '../formatting.ts';
@@ -10,7 +11,6 @@ import { pullToFile } from '../pull/pull-to-file.ts';
 import { pullToPipe } from '../pull/pull-to-pipe.ts';
 import { authorizationFor, type CredentialOptions } from '../pull/server-credentials.ts';
 import { type ContentFacts, SnapshotServer, serverAddress } from '../pull/snapshot-server.ts';
-import type { Column } from '../table.ts';
 
 interface PullOptions extends CredentialOptions {
   server?: string;

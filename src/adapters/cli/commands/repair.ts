@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { RepairReport } from '../../../core/ports/repository-repair.ts';
 import type { Storage } from '../../../core/ports/storage.ts';
+import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { count, formatBytes, formatDuration } from '../formatting.ts';
 import { gathered } from '../option-values.ts';
 import { startProgress } from '../progress-display.ts';
-import { printable } from '../table.ts';
 
 interface RepairOptions {
   dryRun?: boolean;

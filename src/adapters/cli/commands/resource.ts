@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { ConnectionCheck } from '../../../core/ports/connection-check.ts';
+import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { printable } from '../table.ts';
 
 export function define(command: Command, session: CommandSession): void {
   command

@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import type { Application } from '../../../core/application.ts';
 import type { Backup } from '../../../core/backup.ts';
 import type { ByteString, TreeEntry } from '../../../core/tree-entry.ts';
+import { printable } from '../../../reports/table.ts';
 import { chooseBackup } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { displayPath, pathMembers, typedPath } from '../entry-path.ts';
 import { usageError } from '../exit-codes.ts';
 import { formatBytes, formatDuration, formatTime, localTimeZone } from '../formatting.ts';
 import { gathered } from '../option-values.ts';
-import { printable } from '../table.ts';
 import { tagsText } from './list.ts';
 
 interface ShowOptions {

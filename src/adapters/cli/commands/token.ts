@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { ApiToken, Role } from '../../../core/access.ts';
+import type { Column } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { formatTime, localTimeZone } from '../formatting.ts';
 import { addGrantOptions, type GrantOptions, grantsOf, grantWords } from '../grant-options.ts';
 import { wholeNumber } from '../option-values.ts';
-import type { Column } from '../table.ts';
 
 interface CreateOptions extends GrantOptions {
   role: Role;

@@ -3,12 +3,12 @@ import type { Role } from '../../../core/access.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import type { ShownUser } from '../../../core/user-manager.ts';
 import { normalUserName } from '../../../core/user-name.ts';
+import type { Column } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { formatTime, localTimeZone } from '../formatting.ts';
 import { addGrantOptions, type GrantOptions, grantsOf, grantWords } from '../grant-options.ts';
 import { wholeNumber } from '../option-values.ts';
 import { newPassword } from '../secret-source.ts';
-import type { Column } from '../table.ts';
 
 const DAY = 86_400_000;
 

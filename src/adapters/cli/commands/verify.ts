@@ -1,13 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Application } from '../../../core/application.ts';
 import type { CheckBudget, CheckFinding, CheckLevel, CheckReport } from '../../../core/ports/repository-check.ts';
+import { printable } from '../../../reports/table.ts';
 import { chooseBackup } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { count, formatBytes, formatDuration } from '../formatting.ts';
 import { wholeNumber } from '../option-values.ts';
 import { startProgress } from '../progress-display.ts';
-import { printable } from '../table.ts';
 
 const LEVELS = `
 Levels, each with all before it:

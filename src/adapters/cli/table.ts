@@ -1,1 +1,0 @@
-export { type Column, printable, tableLines } from '../../reports/table.ts';
