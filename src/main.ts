@@ -30,6 +30,7 @@ import type { Logger } from './core/ports/logger.ts';
 import type { PasswordHasher } from './core/ports/password-hasher.ts';
 import type { ResourceTurns } from './core/ports/resource-turns.ts';
 import type { Service } from './core/ports/service.ts';
+import type { SqlSealer } from './core/ports/sql-sealer.ts';
 import type { Storage } from './core/ports/storage.ts';
 import type { WorkQueue } from './core/ports/work-queue.ts';
 import { createKeyFile } from './keys/keyfile/key-file.ts';
@@ -107,11 +108,13 @@ interface IdentityParts {
 }
 
 /** One line for each way to tell who calls, in the order in which they are asked. */
-const IDENTITY_PROVIDERS: readonly ((parts: IdentityParts) => Promise<IdentityProvider | '' | undefined>)[] = [
+const IDENTITY_PROVIDERS: readonly ((parts: IdentityParts) => Promise<IdentityProvider | undefined>)[] = [
   async ({ catalogue: { users }, ...parts }) =>
     (await import('./identity/local/local-users.ts')).createLocalUsers({ ...parts, users }),
   async ({ identity: { proxy }, ...parts }) =>
-    proxy?.userHeader && (await import('./identity/proxy/proxy-identity.ts')).createProxyIdentity({ ...parts, proxy }),
+    proxy?.userHeader
+      ? (await import('./identity/proxy/proxy-identity.ts')).createProxyIdentity({ ...parts, proxy })
+      : undefined,
   async ({ identity: { oidc }, ...parts }) =>
     oidc && (await import('./identity/oidc/oidc-identity.ts')).createOidcIdentity({ ...parts, oidc }),
   async ({ identity: { ldap }, ...parts }) =>
@@ -154,7 +157,6 @@ async function openApplication(
     { openRepositories },
     { createLogNotifier },
     { openSqliteCatalogue },
-    { createSqlSealer },
     logger,
   ] = await Promise.all([
     import('./core/create-application.ts'),
@@ -163,7 +165,6 @@ async function openApplication(
     import('./process/open-repositories.ts'),
     import('./notifiers/log/log-notifier.ts'),
     import('./catalogue/sqlite/sqlite-catalogue.ts'),
-    import('./downloads/sql/sql-sealer.ts'),
     loggerFor(configuration),
   ]);
   const services = await Promise.all(SERVICES.map((create) => create(configuration)));
@@ -185,7 +186,7 @@ async function openApplication(
       queue,
       notifier: createLogNotifier(logger),
       ...(await hooksOf(configuration)),
-      sealer: createSqlSealer(),
+      ...(await sealerOf(mode)),
       clock,
       logger,
       version,
@@ -219,7 +220,7 @@ async function identityOf(
   if (mode === 'command') return { providers: [], passwords };
   const common = { ...parts, identity, rules: identity.grants, passwords, clock, resolveSecret: ownSecret };
   const providers = await Promise.all(IDENTITY_PROVIDERS.map((create) => create(common)));
-  return { providers: providers.filter((provider) => typeof provider === 'object'), passwords };
+  return { providers: providers.filter((provider) => provider !== undefined), passwords };
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */
@@ -234,6 +235,12 @@ async function hooksOf(configuration: Configuration): Promise<{ hooks?: HookRunn
     hooks: createProcessHookRunner(hooks, createServiceSecretResolver(configuration, process.env)),
     turns: createResourceTurns(configuration.dataFolder),
   };
+}
+
+/** Commands give no downloads themselves. */
+async function sealerOf(mode: ApplicationMode): Promise<{ sealer?: SqlSealer }> {
+  if (mode === 'command') return {};
+  return { sealer: (await import('./downloads/sql/sql-sealer.ts')).createSqlSealer() };
 }
 
 /** The service takes operations from the catalogue; a command runs its own and nobody else's. */

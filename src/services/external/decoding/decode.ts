@@ -1,5 +1,4 @@
 import { HoldfastError } from '../../../core/errors.ts';
-import { decryptAge } from './age.ts';
 import { damaged, wrongKey } from './decoding-faults.ts';
 import { decompress } from './decompression.ts';
 import { type Compression, compressionOf, type Encryption, encryptionOf } from './detection.ts';
@@ -108,7 +107,8 @@ async function decrypt(
     ...(privateKey === undefined ? {} : { privateKey }),
   };
   if (encryption === 'gpg') return decryptGnupg(source, { ...keys, folder: options.temporaryFolder }, signal);
-  if (encryption === 'age') return decryptAge(source, keys, signal);
+  // Its library is large, and every start would read it.
+  if (encryption === 'age') return (await import('./age.ts')).decryptAge(source, keys, signal);
   options.warn?.(
     'The backup is encrypted by `openssl enc`, which cannot tell whether it was changed. Prefer age or gpg for the next ones.',
   );
