@@ -48,4 +48,20 @@ describe('a download', () => {
     assert.ok(received.equals(bytes));
     assert.equal(rig.controls.reading, 0);
   });
+
+  it('that is asked for at an address or by a method that there is not fails in a client of a database', async (t) => {
+    const rig = await startDownloads(t);
+    for (const [method, route, status] of [
+      ['GET', '/download/shop/of/mine', 404],
+      ['GET', '/download/%zz', 400],
+      ['POST', '/download/shop', 405],
+      ['GET', '/download/', 404],
+    ] as const) {
+      const answer = await fetch(`${rig.url}${route}`, { method });
+      assert.deepEqual([answer.status, answer.headers.get('content-type')], [status, 'application/sql; charset=utf-8']);
+      assert.match(await answer.text(), /RAISE EXCEPTION USING MESSAGE = E'Holdfast: \d+ /);
+    }
+    const elsewhere = await fetch(`${rig.url}/downloads`);
+    assert.match(String(elsewhere.headers.get('content-type')), /problem\+json/);
+  });
 });

@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Application } from '../../core/application.ts';
 import type { Configuration } from '../../core/configuration.ts';
 import { keepAuditTrail } from './audit-trail.ts';
 import { guardDoor } from './authentication.ts';
 import { collectDocumentation, documentationRoutes } from './documentation.ts';
+import { downloadRefusal } from './download-refusal.ts';
 import type { HttpContext } from './http-context.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import type { HttpServer } from './http-server.ts';
@@ -56,7 +63,8 @@ export async function createHttpServer(options: {
 }): Promise<FastifyInstance> {
   const { application, configuration, logger } = options;
   const proxy = new TrustedProxy(configuration.identity?.proxy);
-  const server = newServer(configuration, logger, proxy);
+  const answerError = errorAnswers(application);
+  const server = newServer(configuration, logger, proxy, answerError);
   const shutdown = new AbortController();
   const context: HttpContext = {
     application,
@@ -67,10 +75,21 @@ export async function createHttpServer(options: {
   endConnectionsAtShutdown(server, shutdown);
 
   await collectDocumentation(server, application.version);
-  addDoor(server, context, proxy);
+  addDoor(server, context, proxy, answerError);
   await addRoutes(server, context);
   await server.ready();
   return server as unknown as FastifyInstance;
+}
+
+type AnswerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+
+/** Whatever is wrong at an address of downloads may be piped into a client of a database, if there is such a route or not. */
+function errorAnswers(application: Application): AnswerError {
+  const refuseDownload = downloadRefusal(application, () => undefined);
+  return (error, request, reply) =>
+    /^\/download(?![^/?])/.test(request.url)
+      ? refuseDownload(error, request, reply)
+      : sendProblem(error, request, reply);
 }
 
 /** Answers without end stop, and a connection whose last answer was sent is not kept for another request. */
@@ -84,7 +103,12 @@ function endConnectionsAtShutdown(server: HttpServer, shutdown: AbortController)
   });
 }
 
-function newServer(configuration: Configuration, logger: FastifyBaseLogger, proxy: TrustedProxy): HttpServer {
+function newServer(
+  configuration: Configuration,
+  logger: FastifyBaseLogger,
+  proxy: TrustedProxy,
+  answerError: AnswerError,
+): HttpServer {
   return fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -98,15 +122,20 @@ function newServer(configuration: Configuration, logger: FastifyBaseLogger, prox
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 400 },
     genReqId: requestId,
-    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
 }
 
 /** All that happens to a request before its route sees it, in this order, and what is done with errors. */
-function addDoor(server: HttpServer, { application, configuration, metrics }: HttpContext, proxy: TrustedProxy): void {
+function addDoor(
+  server: HttpServer,
+  { application, configuration, metrics }: HttpContext,
+  proxy: TrustedProxy,
+  answerError: AnswerError,
+): void {
   server.setValidatorCompiler(validateByZod);
   server.setSerializerCompiler(() => (value) => JSON.stringify(value));
-  server.setErrorHandler(sendProblem);
+  server.setErrorHandler(answerError);
   answerUnknownRoutes(server);
   server.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'x-request-id': request.id, ...HEADERS_OF_ANSWERS });
