@@ -74,7 +74,7 @@ export class Captures {
   }
 
   #logOf(resource: Resource): ServiceLog | undefined {
-    const service = this.#context.services.all().find(({ name }) => name === resource.service);
+    const service = this.#context.services.find(resource.service);
     return service?.log?.isKept(resource.configuration) ? service.log : undefined;
   }
 

@@ -125,7 +125,7 @@ class CleanupRound {
   /** After the backups: what they were the last to need goes in the same round. */
   async expireLogs(): Promise<void> {
     for (const resource of await this.#context.catalogue.resources.list()) {
-      const service = this.#context.services.all().find(({ name }) => name === resource.service);
+      const service = this.#context.services.find(resource.service);
       const log = service?.log;
       if (log === undefined) continue;
       await this.step(`expiring the log of ${resource.id}`, async () => {

@@ -117,7 +117,7 @@ export class CatalogueDownloadManager implements DownloadManager {
     if (some !== undefined) return snapshotNotFound(some.formats);
     const resource = await this.#context.catalogue.resources.get(resourceId);
     if (resource === undefined) return notFound();
-    const service = this.#context.services.all().find(({ name }) => name === resource.service);
+    const service = this.#context.services.find(resource.service);
     if (service?.downloads === undefined && service?.externalSnapshots === undefined) return notOffered(resource);
     return snapshotNotFound(service.downloads?.formats ?? service.externalSnapshots?.formats(resource).formats ?? []);
   }

@@ -4,7 +4,6 @@ import type { Snapshot } from './download.ts';
 import type { ManagerContext } from './manager-context.ts';
 import { inParallel } from './parallel-work.ts';
 import type { ExternalSnapshot, ExternalSnapshots } from './ports/external-snapshots.ts';
-import type { Service } from './ports/service.ts';
 import type { Resource } from './resource.ts';
 import { coverResource } from './resource-pattern.ts';
 
@@ -71,7 +70,7 @@ export class DownloadableSnapshots {
   }
 
   #isDownloadable({ service }: Resource): boolean {
-    const found = this.#service(service);
+    const found = this.#context.services.find(service);
     return found?.downloads !== undefined || found?.externalSnapshots !== undefined;
   }
 
@@ -97,7 +96,7 @@ export class DownloadableSnapshots {
 
   async #ofBackup(backup: Backup): Promise<FoundSnapshot | undefined> {
     const { id, resourceId, resourceType, createdAt, completedAt, size, service } = backup;
-    const its = this.#service(service);
+    const its = this.#context.services.find(service);
     const downloads = its?.downloadsOf?.(backup) ?? its?.downloads;
     if (downloads === undefined || !(await this.#isWhole(backup))) return undefined;
     return {
@@ -139,7 +138,7 @@ export class DownloadableSnapshots {
 
   /** What another tool keeps and is not in the repository: from there it is the same, and verified. */
   async #elsewhere(resource: Resource, signal: AbortSignal): Promise<FoundSnapshot[]> {
-    const source = this.#service(resource.service)?.externalSnapshots;
+    const source = this.#context.services.find(resource.service)?.externalSnapshots;
     if (source === undefined) return [];
     const [adopted, found] = await Promise.all([
       adoptedBackups(this.#context, resource.id),
@@ -151,11 +150,6 @@ export class DownloadableSnapshots {
   async #externalResources(): Promise<readonly Resource[]> {
     if (!this.#context.services.all().some(({ externalSnapshots }) => externalSnapshots !== undefined)) return [];
     return Array.fromAsync(this.resources());
-  }
-
-  /** Undefined for a service that a newer or older version of Holdfast has. */
-  #service(name: string): Service | undefined {
-    return this.#context.services.all().find((service) => service.name === name);
   }
 }
 

@@ -23,6 +23,11 @@ export class ServiceRegistry {
     );
   }
 
+  /** Undefined for a service that a newer or older version of Holdfast has. */
+  find(name: string): Service | undefined {
+    return this.#services.get(name);
+  }
+
   all(): readonly Service[] {
     return [...this.#services.values()];
   }
