@@ -19,6 +19,8 @@ export interface DownloadChoice {
   paths?: readonly string[];
   /** Which database, where a backup holds several. */
   database?: string;
+  /** Only definitions and no rows, where the service can give that without reading all; others give all. SQL alone. */
+  schemaOnly?: boolean;
 }
 
 export interface DownloadContext {

@@ -1,0 +1,72 @@
+import type { DownloadFormat, DownloadMaterial, SqlDialect } from './service-download.ts';
+
+/** Makes masked and reduced copies of content by the policies of whoever runs the service. Knows policies and keys; nothing of grants, catalogues and stores. */
+export interface VariantMaker {
+  /** The variants that a resource's policy declares, in its order; empty where it has no policy. A policy that cannot be read is a fault of all its variants. */
+  declared(resourceId: string): Promise<readonly DeclaredVariant[]>;
+  /**
+   * Finds out whether a variant of this very content can be made, and how: reads the content's schema and holds the policy against it. Nothing of it is masked yet.
+   * @throws HoldfastError `variant-not-available` (unsupported): no such variant; `masking-policy-invalid` (invalid); `variant-blocked` (unsupported) with
+   * `details.problems`: each names a table, column or rule and suggests what to write; `secret-missing` where the key cannot be had
+   */
+  plan(content: VariantContent, variant: string, signal: AbortSignal): Promise<VariantProduction>;
+}
+
+export interface DeclaredVariant {
+  name: string;
+  /** `masked`: every row, streamed as it is asked for; `reduced`: some rows, made once and kept. */
+  kind: 'masked' | 'reduced';
+  /** Made after each backup, or when somebody first asks. */
+  produce: 'ahead' | 'on-demand';
+  /** Loaded into a throw-away server before it is given to anybody. */
+  verifiesByLoading: boolean;
+  /** Hex: two that are equal make the same of the same content. Covers the policy, the variant and the epoch of its key; undefined where the policy cannot be read. */
+  fingerprint?: string;
+  /** Why none of it can be made, in a sentence for whoever runs the service. */
+  fault?: string;
+}
+
+/** The content of one snapshot. */
+export interface VariantContent {
+  resourceId: string;
+  snapshotId: string;
+  format: DownloadFormat;
+  dialect?: SqlDialect;
+  /** May be called several times, one after the other or at once: a plan reads the schema, a reduced variant reads the keys first. */
+  open(options: { schemaOnly: boolean; signal: AbortSignal }): Promise<OpenVariantContent>;
+  /** Small facts of this content that were kept, encrypted, with an earlier production: the schema, the index of keys. Absent: nowhere to keep them. */
+  sidecars?: VariantSidecars;
+}
+
+export interface OpenVariantContent {
+  material: DownloadMaterial;
+  close(): Promise<void>;
+}
+
+export interface VariantSidecars {
+  /** @param name fit for a file name; says what it is and which version of its layout */
+  read(name: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined>;
+  write(name: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+}
+
+export interface VariantProduction {
+  variant: string;
+  kind: DeclaredVariant['kind'];
+  /** Hex, SHA-256. */
+  policyHash: string;
+  epoch: string;
+  /** As in `DeclaredVariant`. */
+  fingerprint: string;
+  /**
+   * The variant's content, of the same format as the source's. Its bytes end without an error only if every check passed: counts, canary, the source's own end.
+   * A canary that was hit throws `variant-leaks` (damaged).
+   */
+  material(signal: AbortSignal): Promise<OpenVariantContent & { report(): VariantReport }>;
+}
+
+/** Facts of a production that ended well. */
+export interface VariantReport {
+  tables: readonly { name: string; rowsIn: number; rowsOut: number }[];
+  /** Values that the canary check looked at, and originals that it knows. */
+  canary: { looked: number; originals: number };
+}

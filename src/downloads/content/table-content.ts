@@ -1,0 +1,30 @@
+import type { MaskingCounts, MaskingRun } from '../masking/masking-run.ts';
+import type { ContentSchema } from './content-schema.ts';
+
+/** Reads and rewrites the rows of one kind of content: PostgreSQL's and MySQL's dumps, SQLite databases. One folder under `downloads/content/`. */
+export interface TableContent {
+  /**
+   * Reads what tables there are. Reads to the end: constraints stand behind the rows.
+   * @throws HoldfastError `variant-content-unreadable` (unsupported) naming a kind of statement that no policy can speak of
+   */
+  schema(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<ContentSchema>;
+  /** Visits the rows in their order. */
+  scan(bytes: AsyncIterable<Uint8Array>, scan: RowScan, signal: AbortSignal): Promise<void>;
+  /**
+   * The content with its rows masked and selected, and what belongs to a table that the plan drops left out. Where nothing is masked, selected or dropped, the bytes are those of
+   * the source. What is given is the same whatever the sizes of the pieces that come in.
+   * @throws HoldfastError `variant-failed` (invalid) naming table, column and rule, never a value, where the rows are not those that the plan is made for
+   */
+  rewrite(bytes: AsyncIterable<Uint8Array>, run: MaskingRun): AsyncIterable<Uint8Array>;
+}
+
+export interface RowScan {
+  /** The columns whose values are wanted, by their index in `columns`; undefined: its rows are only counted. `columns`: those that the rows have, in their order. */
+  begin(table: string, columns: readonly string[]): readonly number[] | undefined;
+  /** `values` is used again for the next row; it holds the wanted columns in the order in which `begin` named them. */
+  row(table: string, ordinal: number, values: readonly (string | null)[]): void;
+  /** After its last row. A table's rows may come in several runs; ordinals go on. */
+  end?(table: string, rows: number): void;
+}
+
+export type { MaskingCounts };

@@ -1,0 +1,37 @@
+import type { VariantPlan } from '../variant-plan.ts';
+import type { RowSelection } from './row-selection.ts';
+
+/** One production of a variant: what is to be done, and what came of it. */
+export interface MaskingRun {
+  plan: VariantPlan;
+  /** 32 bytes: HKDF-SHA-256 from the key that the policy names, for the resource, the variant and the epoch. */
+  key: Uint8Array;
+  /** Absent: all rows. */
+  selection?: RowSelection;
+  /** Worker threads at most. */
+  threads: number;
+  signal: AbortSignal;
+  /** Filled while the bytes are made; complete with the last one. */
+  counts: MaskingCounts;
+  /** Memory that the worker threads share to look for originals in what is given; absent: nothing looks. */
+  canary?: CanaryMemory;
+}
+
+export interface MaskingCounts {
+  tables: Map<string, TableCounts>;
+}
+
+export interface TableCounts {
+  /** Rows of the source. */
+  rowsIn: number;
+  rowsOut: number;
+  /** Values that each rule met, by column; NULL counts. */
+  masked: Map<string, number>;
+}
+
+/** A Bloom filter of the originals of traceable columns, as bits. */
+export interface CanaryMemory {
+  originals: Uint8Array<SharedArrayBuffer>;
+  /** A secret of this production alone, so that nothing can be read off the filter. 32 bytes. */
+  secret: Uint8Array;
+}

@@ -1,0 +1,65 @@
+import type { z } from 'zod';
+import type { TypeFamily } from '../content/content-schema.ts';
+
+/**
+ * Replaces values of one kind. A folder's registry (`transformers.ts`) lists all; the compiler of policies asks for the facts, worker threads
+ * make the functions.
+ */
+export interface Transformer<Options = Record<string, unknown>> {
+  readonly name: string;
+  /** One sentence for the documentation. */
+  readonly description: string;
+  /** Strict: an option that is not known is an error of the policy. */
+  readonly options: z.ZodType<Options>;
+  /** The option that a bare value means: `{ const: "x" }` is `{ const: { value: "x" } }`. */
+  readonly shorthand?: string;
+  facts(options: Options, column: ColumnFacts): TransformerFacts;
+  /** Made once for each column and thread. */
+  create(options: Options, context: TransformerContext): ValueFunction;
+}
+
+/** What the compiler knows of the column. */
+export interface ColumnFacts {
+  family: TypeFamily;
+  type: string;
+  isNullable: boolean;
+  maxLength?: number;
+  allowedValues?: readonly string[];
+}
+
+export interface TransformerFacts {
+  /** Families of types whose values it takes and gives; the compiler refuses others. */
+  accepts: readonly TypeFamily[] | 'all';
+  /** True where different inputs give different outputs, so that a UNIQUE column stays unique (hash and token of 128 bits count as such). */
+  isInjective: boolean;
+  /** True where it may give NULL for a value that is not. */
+  mayGiveNull: boolean;
+  /** Characters of the longest output; `same`: never longer than the input. Undefined: no limit known. */
+  maxLength?: number | 'same';
+  /** True where an original value that shows up in the output is a leak and no coincidence: pseudonyms of names collide with names, those of emails never should. */
+  isTraceable: boolean;
+  /** Columns of the row that it reads besides its own: originals, or masked ones. */
+  reads?: { originals?: readonly string[]; masked?: readonly string[] };
+}
+
+export interface TransformerContext {
+  /** 32 bytes, of the domain: HKDF-SHA-256 from the key of the variant. */
+  key: Uint8Array;
+  column: ColumnFacts;
+  /** Index of a column of the row by its name, for rules that read others. @throws HoldfastError where there is none */
+  indexOf(column: string): number;
+}
+
+/**
+ * Gives what stands in the place of a value. NULL never comes in, and `''` is an ordinary value. Text is that of a dump (`t`, `2026-01-31`, `\x00ff`), decoded to
+ * Unicode. Must be a pure function of its input and its key.
+ * @throws whatever; the production is then given up, and neither the message nor the value is shown
+ */
+export type ValueFunction = (value: string, row: RowValues) => string | null;
+
+/** The values of the row at hand, by the index of the column. */
+export interface RowValues {
+  original(index: number): string | null;
+  /** Only of columns that are masked before: those that the transformer named in `reads.masked`. */
+  masked(index: number): string | null;
+}
