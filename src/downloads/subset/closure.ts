@@ -1,0 +1,193 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { KeyIndex } from './key-index.ts';
+import { DANGLING } from './key-table.ts';
+import { RowBits } from './row-bits.ts';
+import { seedRows } from './seed-rows.ts';
+import type { PlannedEdge, SubsetPlan } from './subset-plan.ts';
+
+/** The rows that a reduced variant has, by the indexes of the plan. */
+export interface ChosenRows {
+  kept: readonly RowBits[];
+  /** For each edge, the rows in which the reference becomes NULL; undefined where there are none. */
+  cut: readonly (RowBits | undefined)[];
+}
+
+/**
+ * Chooses rows such that each reference of a chosen row leads to a chosen row, is NULL, or is cut: roots, their children along the edges
+ * that are followed, and whatever any of these refer to, until nothing is added. Cycles need no care, since rows are marked once.
+ *
+ * @throws HoldfastError `variant-failed` (invalid): references that lead nowhere, where these are not allowed; `variant-over-budget`
+ */
+export function chooseRows(plan: SubsetPlan, index: KeyIndex): ChosenRows {
+  const closure = new Closure(plan, index);
+  closure.addRoots();
+  closure.addReferenced();
+  const chosen = closure.result();
+  requireBudget(plan, chosen);
+  return chosen;
+}
+
+class Closure {
+  readonly #plan: SubsetPlan;
+  readonly #index: KeyIndex;
+  readonly #kept: readonly RowBits[];
+  readonly #excluded: readonly RowBits[] | undefined;
+  /** Edges from a table, and whether they are followed upwards. */
+  readonly #upwards: readonly { edge: PlannedEdge; references: Int32Array; number: number }[][];
+  readonly #waiting: number[][];
+
+  constructor(plan: SubsetPlan, index: KeyIndex) {
+    this.#plan = plan;
+    this.#index = index;
+    const rows = plan.tables.map((_, table) => rowsOf(index, table));
+    this.#kept = rows.map((count) => new RowBits(count));
+    this.#waiting = rows.map(() => []);
+    this.#upwards = plan.tables.map((_, table) =>
+      plan.edges.flatMap((edge, number) =>
+        edge.table === table ? [{ edge, references: index.references[number] ?? new Int32Array(0), number }] : [],
+      ),
+    );
+    this.#excluded = plan.dangling === 'drop' ? this.#withoutDangling(rows) : undefined;
+  }
+
+  addRoots(): void {
+    for (const [number, root] of this.#plan.roots.entries())
+      for (const row of seedRows(root, this.#index, number)) this.#keep(root.table, row);
+    this.#addChildren();
+    for (const table of this.#plan.whole)
+      for (let row = 0; row < rowsOf(this.#index, table); row++) this.#keep(table, row);
+  }
+
+  /** Everything that chosen rows refer to. */
+  addReferenced(): void {
+    for (let table = this.#next(); table !== undefined; table = this.#next()) {
+      const rows = this.#waiting[table] ?? [];
+      this.#waiting[table] = [];
+      for (const { edge, references } of this.#upwards[table] ?? []) {
+        if (edge.isCut) continue;
+        for (const row of rows) {
+          const target = references[row] ?? -1;
+          if (target >= 0) this.#keep(edge.target, target);
+          else if (target === DANGLING) this.#dangles(edge);
+        }
+      }
+    }
+  }
+
+  result(): ChosenRows {
+    const { edges, dangling } = this.#plan;
+    const cut = edges.map((edge, number) => {
+      const cutsDangling = dangling === 'null' && !edge.isVirtual;
+      if (!edge.isCut && !cutsDangling) return undefined;
+      const references = this.#index.references[number] ?? new Int32Array(0);
+      const rows = new RowBits(references.length);
+      for (const row of this.#kept[edge.table] ?? []) {
+        const target = references[row] ?? -1;
+        const leadsNowhere =
+          target === DANGLING
+            ? edge.isCut || cutsDangling
+            : edge.isCut && target >= 0 && !this.#kept[edge.target]?.has(target);
+        if (leadsNowhere) rows.add(row);
+      }
+      return rows;
+    });
+    return { kept: this.#kept, cut };
+  }
+
+  /** Children of rows that are chosen so far, and children of these. */
+  #addChildren(): void {
+    let parents = this.#kept.map((bits) => [...bits]);
+    while (parents.some((rows) => rows.length > 0)) {
+      const added: number[][] = this.#kept.map(() => []);
+      for (const followed of this.#plan.follow) {
+        const edge = this.#plan.edges[followed.edge];
+        const references = this.#index.references[followed.edge];
+        const rows = edge === undefined ? [] : (parents[edge.target] ?? []);
+        if (edge === undefined || references === undefined || rows.length === 0) continue;
+        for (const row of this.#childrenOf(edge, references, rows, followed.limitPerParent))
+          if (this.#keep(edge.table, row)) added[edge.table]?.push(row);
+      }
+      parents = added;
+    }
+  }
+
+  #childrenOf(
+    edge: PlannedEdge,
+    references: Int32Array,
+    parents: readonly number[],
+    limit: number | undefined,
+  ): number[] {
+    const wanted = new RowBits(rowsOf(this.#index, edge.target));
+    for (const row of parents) wanted.add(row);
+    const children: number[] = [];
+    for (let row = 0; row < references.length; row++) {
+      const parent = references[row] ?? -1;
+      if (parent >= 0 && wanted.has(parent) && !this.#excluded?.[edge.table]?.has(row)) children.push(row);
+    }
+    return limit === undefined ? children : limited(children, references, this.#index.places[edge.table], limit);
+  }
+
+  #keep(table: number, row: number): boolean {
+    if (this.#excluded?.[table]?.has(row) || !this.#kept[table]?.add(row)) return false;
+    this.#waiting[table]?.push(row);
+    return true;
+  }
+
+  #next(): number | undefined {
+    const table = this.#waiting.findIndex((rows) => rows.length > 0);
+    return table < 0 ? undefined : table;
+  }
+
+  #dangles(edge: PlannedEdge): void {
+    if (edge.isVirtual || this.#plan.dangling !== 'fail') return;
+    const message = `Rows of ${edge.title} refer to rows that are not there. Say in the policy what becomes of them (subset.dangling: null, drop or keep), or mend the data.`;
+    throw new HoldfastError('invalid', 'variant-failed', message, { details: { edge: edge.title } });
+  }
+
+  /** Rows whose reference leads nowhere, and rows that need one of these. */
+  #withoutDangling(rows: readonly number[]): RowBits[] {
+    const excluded = rows.map((count) => new RowBits(count));
+    for (let grows = true; grows; ) {
+      grows = false;
+      for (const { edge, references } of this.#upwards.flat()) {
+        if (edge.isVirtual || edge.isCut) continue;
+        for (let row = 0; row < references.length; row++) {
+          const target = references[row] ?? -1;
+          const leadsNowhere = target === DANGLING || (target >= 0 && excluded[edge.target]?.has(target));
+          if (leadsNowhere && excluded[edge.table]?.add(row)) grows = true;
+        }
+      }
+    }
+    return excluded;
+  }
+}
+
+/** Of the children of each parent those with the lowest places, so that they are the same tomorrow. */
+function limited(children: number[], references: Int32Array, places: Uint32Array | undefined, limit: number): number[] {
+  const parentOf = (row: number): number => references[row] ?? -1;
+  const placeOf = (row: number): number => places?.[row] ?? row;
+  children.sort((one, other) => parentOf(one) - parentOf(other) || placeOf(one) - placeOf(other) || one - other);
+  let parent = -1;
+  let taken = 0;
+  return children.filter((row) => {
+    taken = parentOf(row) === parent ? taken + 1 : 1;
+    parent = parentOf(row);
+    return taken <= limit;
+  });
+}
+
+export function rowsOf(index: KeyIndex, table: number): number {
+  return (index.tables[table] ?? []).reduce((sum, { rows }) => sum + rows, 0);
+}
+
+function requireBudget({ budget, tables }: SubsetPlan, { kept }: ChosenRows): void {
+  const counts = kept.map((bits) => bits.count());
+  const rows = counts.reduce((sum, count) => sum + count, 0);
+  if (budget.maxRows === undefined || rows <= budget.maxRows) return;
+  const largest = tables
+    .map(({ name }, at) => ({ name, rows: counts[at] ?? 0 }))
+    .sort((one, other) => other.rows - one.rows);
+  const named = largest.slice(0, 5).map(({ name, rows: count }) => `${name}: ${count}`);
+  const message = `The reduced variant would have ${rows} rows, more than the ${budget.maxRows} of its budget. Most are in ${named.join(', ')}. Take smaller samples, follow fewer children or cut references (null_out), or raise max_rows.`;
+  throw new HoldfastError('too-large', 'variant-over-budget', message, { details: { rows, maxRows: budget.maxRows } });
+}

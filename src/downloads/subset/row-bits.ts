@@ -1,0 +1,39 @@
+/** One bit for each row of a table, in memory that threads share. */
+export class RowBits {
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly rows: number;
+
+  constructor(rows: number) {
+    this.rows = rows;
+    this.bytes = new Uint8Array(new SharedArrayBuffer(Math.ceil(rows / 8)));
+  }
+
+  has(row: number): boolean {
+    return ((this.bytes[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
+  }
+
+  /** True where the bit was not set before. */
+  add(row: number): boolean {
+    const byte = this.bytes[row >> 3] ?? 0;
+    const bit = 1 << (row & 7);
+    if ((byte & bit) !== 0) return false;
+    this.bytes[row >> 3] = byte | bit;
+    return true;
+  }
+
+  count(): number {
+    let found = 0;
+    for (const byte of this.bytes) found += ONES[byte] ?? 0;
+    return found;
+  }
+
+  /** Rows whose bit is set, in their order. */
+  *[Symbol.iterator](): Generator<number> {
+    for (const [index, byte] of this.bytes.entries()) {
+      if (byte === 0) continue;
+      for (let bit = 0; bit < 8; bit++) if ((byte & (1 << bit)) !== 0) yield index * 8 + bit;
+    }
+  }
+}
+
+const ONES = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
