@@ -3,9 +3,9 @@ export class RowBits {
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   readonly rows: number;
 
-  constructor(rows: number) {
+  constructor(rows: number, bytes = new Uint8Array(new SharedArrayBuffer(Math.ceil(rows / 8)))) {
     this.rows = rows;
-    this.bytes = new Uint8Array(new SharedArrayBuffer(Math.ceil(rows / 8)));
+    this.bytes = bytes;
   }
 
   has(row: number): boolean {
