@@ -110,9 +110,8 @@ function rootOf({ chosen, sorting }: Extract<IndexAnswer, { kind: 'index' }>['in
   };
 }
 
-function died(cause?: Error): HoldfastError {
-  const options = cause === undefined ? {} : { cause };
+function died(cause?: unknown): HoldfastError {
   const message =
     'The thread that reads the keys of a reduced variant ended. The service may lack memory; its log says more.';
-  return new HoldfastError('internal', 'key-index-failed', message, options);
+  return new HoldfastError('internal', 'key-index-failed', message, { cause });
 }

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { CanaryFilter, createCanaryMemory, tracedForm } from './canary-filter.ts';
+
+test('finds every original that was added, whatever its characters', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'binary' })), (values) => {
+      const filter = new CanaryFilter(createCanaryMemory(1000));
+      for (const value of values) filter.add(filter.hashOf(value));
+      for (const value of values) assert.ok(filter.has(filter.hashOf(value)));
+    }),
+  );
+});
+
+test('takes others for originals no more often than it says', () => {
+  const filter = new CanaryFilter(createCanaryMemory(1));
+  for (let at = 0; at < 40_000; at++) filter.add(filter.hashOf(`person${at}@corp.example`));
+  let found = 0;
+  for (let at = 0; at < 100_000; at++) if (filter.has(filter.hashOf(`user-${at}@example.test`))) found++;
+  const expected = filter.mistakes() * 100_000;
+  assert.ok(expected > 100 && expected < 5000, `${expected}`);
+  assert.ok(Math.abs(found - expected) < expected * 0.3, `${found} of ${expected} expected`);
+});
+
+test('two productions have nothing in common by which their filters could be compared', () => {
+  const [one, other] = [createCanaryMemory(1), createCanaryMemory(1)].map((memory) => new CanaryFilter(memory));
+  assert.notDeepEqual(one!.hashOf('person@corp.example'), other!.hashOf('person@corp.example'));
+});
+
+test('what may come up by itself is not traced; case and blanks around a value do not hide it', () => {
+  assert.deepEqual(
+    ['Paris', '12345678', '2026-01-31', '', ' Fred@Corp.example ', 'DE02120300000000202051', 'x'.repeat(1001)].map(
+      tracedForm,
+    ),
+    [undefined, undefined, undefined, undefined, 'fred@corp.example', 'de02120300000000202051', undefined],
+  );
+});
