@@ -1,4 +1,5 @@
 import type { CanaryProbe } from './canary-probe.ts';
+import { RowFault } from './row-fault.ts';
 import type { TableSelection } from './row-selection.ts';
 
 /** Masks the rows of one table (`RowMasker`). */
@@ -50,10 +51,10 @@ export class TableMasker {
     return this.#kept !== undefined;
   }
 
-  /** @throws Error where the content has more rows than the selection was made of */
+  /** @throws RowFault where the content has more rows than the selection was made of */
   isKept(ordinal: number): boolean {
     if (this.#kept === undefined) return true;
-    if (ordinal >= this.#rows) throw new Error('more rows than the selection knows');
+    if (ordinal >= this.#rows) throw new RowFault(0, 'the content has more rows of it than the selection was made of');
     return ((this.#kept[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0;
   }
 
