@@ -1,3 +1,4 @@
+import { createMysqlInsertRows } from '../content/mysql/insert-rows.ts';
 import { createCopyRows } from '../content/postgresql/copy-rows.ts';
 import { createInsertRows } from '../content/postgresql/insert-rows.ts';
 import type { RowFormatMaker } from './row-format.ts';
@@ -6,4 +7,5 @@ import type { RowFormatMaker } from './row-format.ts';
 export const ROW_FORMATS: ReadonlyMap<string, RowFormatMaker> = new Map([
   ['postgresql-copy', createCopyRows],
   ['postgresql-insert', createInsertRows],
+  ['mysql-insert', createMysqlInsertRows],
 ]);

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { HoldfastError } from '../../../core/errors.ts';
-import { RowFault } from '../../masking/row-format.ts';
+import { RowFault } from '../../masking/row-fault.ts';
 import type { RowSelection } from '../../masking/row-selection.ts';
 import { TableMasker, type ValueMasker } from '../../masking/table-masker.ts';
 import type { TablePlan } from '../../variant-plan.ts';
