@@ -1,7 +1,7 @@
 import { madeBy, mysqlStatementFate } from '../../sql/mysql-statements.ts';
 import { type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
 import { afterParentheses, isWord, nameOf } from './dump-text.ts';
-import { partsOf, type TableDefinition, tableDefinition } from './table-definition.ts';
+import { type ListPart, partsOf, type TableDefinition, tableDefinition } from './table-definition.ts';
 import { unreadable } from './unreadable.ts';
 
 /**
@@ -17,14 +17,11 @@ export type DumpStatement =
   | { kind: 'rows' }
   | { kind: 'table'; definition: TableDefinition }
   | { kind: 'dropped' | 'about'; tables: readonly string[] }
-  | { kind: 'altered'; table: string; changes: readonly Change[] }
+  | { kind: 'altered'; table: string; changes: readonly ListPart[] }
   | { kind: 'index'; table: string; isUnique: boolean; name: string; columns: readonly string[]; isExpression: boolean }
   | { kind: 'view'; name: string; reads: readonly string[] }
   | { kind: 'charset'; charset: string }
   | { kind: 'other' | 'none' };
-
-/** One of the changes of an ALTER TABLE; `start`: where the comma before it stands, or its first token. */
-export type Change = ReturnType<typeof partsOf>[number];
 
 const MANY = 100_000;
 

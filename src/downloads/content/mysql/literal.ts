@@ -39,7 +39,7 @@ const WRITTEN: Readonly<Record<string, string>> = {
   '\x1a': '\\Z',
 };
 
-const TO_ESCAPE = new RegExp(`[${Object.values(WRITTEN).join('')}]`, 'g');
+const TO_ESCAPE = new RegExp(`[${Object.keys(WRITTEN).join('').replace('\\', '\\\\')}]`, 'g');
 
 /**
  * The text that transformers get of a value.

@@ -34,6 +34,13 @@ export interface DefinedForeignKey extends ForeignKey {
 /** Tokens of one part of a statement. */
 type Part = readonly TextToken[];
 
+/** What stands between two commas of a list. */
+export interface ListPart {
+  tokens: Part;
+  /** Where the comma before it stands, or its first token. Bytes. */
+  start: number;
+}
+
 /**
  * Reads `CREATE TABLE name (…) …` as MySQL and MariaDB print it and as people write it.
  * @throws HoldfastError `variant-content-unreadable` for one that takes rows or columns from elsewhere
@@ -64,7 +71,7 @@ export function tableDefinition(statement: Buffer): TableDefinition {
  */
 export function alteredTable(
   statement: Buffer,
-  changes: ReturnType<typeof partsOf>,
+  changes: readonly ListPart[],
   definition: TableDefinition,
 ): TableDefinition {
   const reader = new DefinitionReader(statement, definition.table, undefined, definition);
@@ -81,9 +88,8 @@ export function alteredTable(
   return reader.result();
 }
 
-/** What stands between the commas of a list; `start`: where its comma stands, or its first token. */
-export function partsOf(tokens: readonly TextToken[], open: number, close: number): { tokens: Part; start: number }[] {
-  const parts: { tokens: Part; start: number }[] = [];
+export function partsOf(tokens: readonly TextToken[], open: number, close: number): ListPart[] {
+  const parts: ListPart[] = [];
   let from = open + 1;
   let depth = 0;
   for (let at = open + 1; at <= close; at++) {
