@@ -160,13 +160,18 @@ function withoutDefiner(
   return tokens.filter(({ start }) => start < definer.start || start >= definer.end);
 }
 
+/** The word that says what a CREATE makes. */
+export function madeBy(head: readonly TextToken[]): TextToken | undefined {
+  return withoutDefiner(head, definerOf(head)).find(isMade);
+}
+
 function isMade({ kind, text }: TextToken, at: number): boolean {
   return at > 0 && kind === 'word' && !BEFORE_MADE.has(text);
 }
 
 function created(statement: Buffer, head: readonly TextToken[]): Buffer {
   const definer = definerOf(head);
-  const made = withoutDefiner(head, definer).find(isMade);
+  const made = madeBy(head);
   if (made?.text === 'database' || made?.text === 'schema') throw severalDatabases();
   const isLibrary = head.some(({ kind, text }) => kind === 'word' && text === 'soname');
   if (made === undefined || !MADE.has(made.text) || isLibrary) throw unknown(head);

@@ -5,5 +5,6 @@ export function notSealable(
   what: string,
   hint = 'Take it out of the dump, or download it with seal=none and look before you run it.',
 ): HoldfastError {
-  return new HoldfastError('unsupported', 'dump-not-sealable', `The dump cannot be given sealed: ${what}. ${hint}`);
+  const message = `The dump cannot be given sealed: ${what}. ${hint}`;
+  return new HoldfastError('unsupported', 'dump-not-sealable', message, { details: { what } });
 }

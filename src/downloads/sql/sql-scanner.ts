@@ -2,6 +2,7 @@ import type { SqlDialect } from '../../core/ports/service-download.ts';
 import { BlockComment } from './block-comment.ts';
 import { DollarQuote } from './dollar-quote.ts';
 import { notSealable } from './not-sealable.ts';
+import { pastPlainValues } from './plain-values.ts';
 import { RoutineBody } from './routine-body.ts';
 import { BYTE, isDigit, isSpace, isWordByte, isWordStart } from './sql-bytes.ts';
 import { VariableMark } from './variable-mark.ts';
@@ -37,6 +38,7 @@ type State =
   | 'command line';
 
 const LONGEST_WORD = 1000;
+const COMMAND_WORD = 'delimiter'.length;
 
 /**
  * Tells where statements begin and end, over bytes that come in any parts, as psql or the mysql client would. Where their versions
@@ -121,7 +123,7 @@ export class SqlScanner {
       case 'start':
         return this.#start(byte, at);
       case 'code':
-        return this.#code(byte, at);
+        return this.#values(bytes, at, end) ?? this.#code(byte, at);
       case 'word':
         return this.#wordGoesOn(bytes, at, end);
       case 'number':
@@ -212,6 +214,14 @@ export class SqlScanner {
     return at + 1;
   }
 
+  /** Where nobody is told of tokens, values of MySQL need not be told apart. Within a comment that servers run they may end with it. */
+  #values(bytes: Uint8Array, at: number, end: number): number | undefined {
+    if (!this.#isMysql || this.#onToken !== undefined || this.#conditional !== 'none' || this.#tokens === 0)
+      return undefined;
+    const next = pastPlainValues(bytes, at, end);
+    return next > at ? next : undefined;
+  }
+
   #token(kind: SqlToken['kind'], end: number): void {
     this.#tokens++;
     this.#isAfterEscapeString = false;
@@ -291,13 +301,18 @@ export class SqlScanner {
       for (let each = from; each < at; each++) this.#word += String.fromCharCode(bytes[each] ?? 0);
     else if (this.#wordLength === 0) this.#word = String.fromCharCode(bytes[from] ?? 0);
     this.#wordLength += at - from;
+    if (this.#isMysql && this.#wordLength > LONGEST_WORD) this.#holdEnd(bytes, from, at);
     if (at === end) return at;
     return this.#endWord(bytes[at] ?? 0, at);
   }
 
+  /** A blob in hex is a long word. Of one that is too long no more is known than how it ends. */
+  #holdEnd(bytes: Uint8Array, from: number, to: number): void {
+    const last = Buffer.from(bytes.subarray(Math.max(from, to - COMMAND_WORD), to)).toString('latin1');
+    this.#word = `${this.#word}${last}`.slice(-COMMAND_WORD);
+  }
+
   #endWord(next: number, at: number): number {
-    if (this.#isMysql && this.#wordLength > LONGEST_WORD)
-      throw notSealable('it has a word of more than a thousand letters');
     const text = this.#word.toLowerCase();
     if (next === BYTE.quote && this.#wordLength === 1 && text === 'e' && !this.#isMysql) {
       // The string's token begins with its letter.

@@ -1,0 +1,259 @@
+import { type ContentPart, countsOf } from '../../masking/masking-pool.ts';
+import type { MaskingRun } from '../../masking/masking-run.ts';
+import type { RowSource } from '../../masking/row-format.ts';
+import { KEEP, type TablePlan } from '../../variant-plan.ts';
+import { tableName } from '../table-name.ts';
+import type { DumpPiece } from './dump-pieces.ts';
+import { type DumpStatement, dumpStatement } from './dump-statement.ts';
+import { DumpTables } from './dump-tables.ts';
+import { InsertBatch } from './insert-batch.ts';
+import { type InsertHeader, insertHeader } from './insert-header.ts';
+import type { InsertRowsOptions } from './insert-rows.ts';
+import { literalColumn } from './literal-column.ts';
+import { countRows, UnreadableRow } from './row-reader.ts';
+import type { DefinedForeignKey, TableDefinition } from './table-definition.ts';
+import { asUnreadable, variantFailed } from './unreadable.ts';
+
+/** What is done to a table's rows. */
+interface PlannedRows {
+  plan: TablePlan;
+  header: InsertHeader;
+  /** Undefined where the rows stay as they are. */
+  source: RowSource | undefined;
+}
+
+/** Goes through the pieces of a dump and says what is given for each: itself, something else, rows to be masked, or nothing. */
+export class DumpRewriting {
+  readonly #run: MaskingRun;
+  readonly #plans: ReadonlyMap<string, TablePlan>;
+  readonly #tables = new DumpTables();
+  readonly #batch = new InsertBatch();
+  /** By the bytes before the first row, in Latin-1. */
+  readonly #headers = new Map<string, PlannedRows>();
+  #lastHeader = Buffer.alloc(0);
+  #lastRows: PlannedRows | undefined;
+  /** Tables and views that are left out, as they are spelt. */
+  readonly #dropped = new Set<string>();
+  /** Rows of each table so far, where they are selected. */
+  readonly #ordinals = new Map<string, number>();
+
+  constructor(run: MaskingRun) {
+    const { content } = run.plan;
+    if (content.kind !== 'tables') throw variantFailed('The plan is not one for a dump of a database.');
+    this.#run = run;
+    this.#plans = new Map(content.tables.map((plan) => [plan.table, plan]));
+  }
+
+  /** @throws HoldfastError `variant-failed`, `variant-content-unreadable` */
+  *piece(piece: DumpPiece): Generator<ContentPart> {
+    if (piece.kind === 'statement' && (piece.firstWord === 'insert' || piece.firstWord === 'replace'))
+      yield* this.#rows(piece);
+    else if (piece.kind === 'gap' && !this.#batch.isEmpty && isSpace(piece.bytes)) this.#batch.space(piece.bytes);
+    else {
+      yield* this.#batch.rest();
+      const given = piece.kind === 'statement' ? this.#statement(piece) : this.#withoutDropped(piece.bytes);
+      if (given !== undefined) yield given;
+    }
+  }
+
+  /** After the last piece. */
+  *end(): Generator<ContentPart> {
+    yield* this.#batch.rest();
+    const made = new Set([...this.#tables.definitions].map(({ table }) => tableName([table])));
+    for (const name of new Set([...made, ...this.#plans.keys()]))
+      if (!made.has(name) || !this.#plans.has(name)) throw otherContent(name);
+    for (const name of this.#plans.keys()) if (this.#plans.get(name)?.fate !== 'drop') countsOf(this.#run, name);
+  }
+
+  #statement({ bytes, firstWord, delimiter }: DumpPiece & { kind: 'statement' }): Uint8Array | undefined {
+    const said = understood(bytes, firstWord, delimiter);
+    this.#forget(said);
+    const before = said.kind === 'altered' ? this.#tables.definition(said.table).foreignKeys.length : 0;
+    this.#tables.read(bytes, said);
+    switch (said.kind) {
+      case 'none':
+        return undefined;
+      case 'table':
+        return this.#madeTable(bytes, said.definition);
+      case 'altered':
+        return this.#alteredTable(bytes, said, this.#tables.definition(said.table).foreignKeys.slice(before));
+      case 'index':
+        return this.#isDropped(said.table) ? undefined : bytes;
+      case 'dropped':
+      case 'about': {
+        const dropped = said.tables.filter((table) => this.#isDropped(table));
+        if (dropped.length === 0) return bytes;
+        if (dropped.length === said.tables.length) return undefined;
+        throw variantFailed(
+          `A statement is about table ${dropped[0]}, which the variant leaves out, and about others. Make the dump with one statement for each table.`,
+          { table: dropped[0] },
+        );
+      }
+      case 'view':
+        return this.#view(bytes, said);
+      default:
+        return bytes;
+    }
+  }
+
+  /** Definitions may have changed: what is known of rows is looked up again. */
+  #forget({ kind }: DumpStatement): void {
+    if (kind === 'other' || kind === 'about' || kind === 'none') return;
+    this.#lastRows = undefined;
+  }
+
+  #isDropped(table: string): boolean {
+    return this.#plans.get(tableName([table]))?.fate === 'drop';
+  }
+
+  #madeTable(statement: Buffer, definition: TableDefinition): Uint8Array | undefined {
+    const name = tableName([definition.table]);
+    const plan = this.#plans.get(name);
+    // One that a later statement drops stands for a view; it may have no rows.
+    if (plan === undefined) return statement;
+    if (plan.fate === 'drop') {
+      this.#dropped.add(definition.table);
+      return undefined;
+    }
+    const isSame =
+      plan.columns.length === definition.columns.length &&
+      plan.columns.every(({ column }, at) => column === definition.columns[at]?.name);
+    if (!isSame) throw otherContent(name);
+    return without(
+      statement,
+      definition.foreignKeys.filter(({ targetTable }) => this.#isDropped(targetTable)),
+      name,
+    );
+  }
+
+  /** @param added The foreign keys that it adds */
+  #alteredTable(
+    statement: Buffer,
+    { table, changes }: DumpStatement & { kind: 'altered' },
+    added: readonly DefinedForeignKey[],
+  ): Uint8Array | undefined {
+    if (this.#isDropped(table)) return undefined;
+    const lost = added.filter(({ targetTable }) => this.#isDropped(targetTable));
+    return lost.length > 0 && lost.length === changes.length ? undefined : without(statement, lost, table);
+  }
+
+  #view(statement: Buffer, { name, reads }: DumpStatement & { kind: 'view' }): Uint8Array | undefined {
+    if (!reads.some((read) => this.#dropped.has(read))) return statement;
+    this.#dropped.add(name);
+    return undefined;
+  }
+
+  /** What stands between statements, without the lines that announce a dropped table. */
+  #withoutDropped(bytes: Buffer): Uint8Array {
+    const announced = [...this.#plans.values()].filter(({ fate }) => fate === 'drop');
+    if (announced.length === 0 || !bytes.includes('--')) return bytes;
+    const marks = announced.map(({ table }) => `\`${table}\``);
+    const lines = bytes.toString('latin1').split('\n');
+    const isAbout = (line: string) =>
+      line.startsWith('--') && marks.some((mark) => line.includes(Buffer.from(mark).toString('latin1')));
+    return Buffer.from(lines.filter((line) => !isAbout(line)).join('\n'), 'latin1');
+  }
+
+  *#rows({ bytes, delimiter }: DumpPiece & { kind: 'statement' }): Generator<ContentPart> {
+    const rows = this.#plannedRows(bytes, delimiter);
+    const { plan, header, source } = rows;
+    const isSelected = source !== undefined && Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
+    const needsCount = plan.fate !== 'rows' || source === undefined || isSelected;
+    const count = needsCount ? this.#count(bytes, header, plan.table) : 0;
+    if (source !== undefined) {
+      const first = this.#ordinals.get(plan.table) ?? 0;
+      this.#ordinals.set(plan.table, first + count);
+      yield* this.#batch.statement(bytes, source, first);
+      return;
+    }
+    yield* this.#batch.rest();
+    if (plan.fate === 'drop') return;
+    const counts = countsOf(this.#run, plan.table);
+    counts.rowsIn += count;
+    if (plan.fate === 'structure') return;
+    counts.rowsOut += count;
+    yield bytes;
+  }
+
+  #count(bytes: Buffer, { rowsAt }: InsertHeader, table: string): number {
+    try {
+      return countRows(bytes, rowsAt);
+    } catch (error) {
+      if (!(error instanceof UnreadableRow)) throw error;
+      throw variantFailed(`A row of table ${table} cannot be read: ${error.message}.`, { table });
+    }
+  }
+
+  #plannedRows(statement: Buffer, delimiter: string): PlannedRows {
+    const last = this.#lastHeader;
+    const isLast = last.length > 0 && last.equals(statement.subarray(0, last.length));
+    if (isLast && this.#lastRows !== undefined) return this.#lastRows;
+    understood(statement, 'insert', delimiter);
+    const header = insertHeader(statement);
+    const plan = this.#plans.get(tableName([header.table]));
+    if (plan === undefined) throw otherContent(header.table);
+    const columns = this.#tables.columnsOf(header);
+    const text = statement.toString('latin1', 0, header.rowsAt);
+    const isTouched =
+      plan.columns.some(({ rule }) => rule.transformer !== KEEP) ||
+      Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
+    const known = this.#headers.get(text);
+    const options: InsertRowsOptions = {
+      header: text,
+      charset: this.#tables.charset,
+      columns: columns.map(literalColumn),
+    };
+    const source: RowSource | undefined =
+      plan.fate === 'rows' && isTouched
+        ? (known?.source ?? {
+            table: plan.table,
+            columns: columns.map(({ name }) => name),
+            format: 'mysql-insert',
+            options: { ...options },
+          })
+        : undefined;
+    const rows = { plan, header, source };
+    this.#headers.set(text, rows);
+    this.#lastHeader = Buffer.from(statement.subarray(0, header.rowsAt + 1));
+    this.#lastRows = rows;
+    return rows;
+  }
+}
+
+function understood(statement: Buffer, firstWord: string, delimiter: string): DumpStatement {
+  try {
+    return dumpStatement(statement, firstWord, delimiter);
+  } catch (error) {
+    throw asUnreadable(error);
+  }
+}
+
+function isSpace(bytes: Buffer): boolean {
+  return /^[ \t\r\n]*$/.test(bytes.toString('latin1'));
+}
+
+/** A CREATE TABLE without some of its foreign keys. */
+function without(statement: Buffer, keys: readonly DefinedForeignKey[], table: string): Uint8Array {
+  if (keys.length === 0) return statement;
+  const parts: Buffer[] = [];
+  let from = 0;
+  for (const { start, end, isInline } of [...keys].sort((one, other) => one.start - other.start)) {
+    if (!isInline && statement[start] !== 0x2c)
+      throw variantFailed(
+        `Table ${table} begins with a foreign key to a table that the variant leaves out. Keep the structure of that one.`,
+        {
+          table,
+        },
+      );
+    parts.push(statement.subarray(from, start));
+    from = end;
+  }
+  return Buffer.concat([...parts, statement.subarray(from)]);
+}
+
+function otherContent(table: string) {
+  return variantFailed(
+    `The dump is not the one that the plan was made for: table ${table} is another, or is not there. Make the variant again.`,
+    { table },
+  );
+}

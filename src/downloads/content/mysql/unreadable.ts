@@ -1,0 +1,19 @@
+import { HoldfastError } from '../../../core/errors.ts';
+
+/** What a dump holds that no policy can speak of, said within a sentence. */
+export function unreadable(what: string, details: Readonly<Record<string, unknown>> = {}): HoldfastError {
+  const message = `No variant can be made of this dump: ${what}. Make the dump with mysqldump or mariadb-dump and their usual options, of one database.`;
+  return new HoldfastError('unsupported', 'variant-content-unreadable', message, { details });
+}
+
+/** What stops a variant that is being made, in whole sentences that name tables and columns and no value. */
+export function variantFailed(message: string, details: Readonly<Record<string, unknown>> = {}): HoldfastError {
+  return new HoldfastError('invalid', 'variant-failed', message, { details });
+}
+
+/** What the reader of SQL refuses, as what it is here. */
+export function asUnreadable(error: unknown): unknown {
+  if (!(error instanceof HoldfastError) || error.code !== 'dump-not-sealable') return error;
+  const { what } = error.details;
+  return unreadable(typeof what === 'string' ? what : 'it has a statement that is too long');
+}

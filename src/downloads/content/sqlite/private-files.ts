@@ -1,0 +1,47 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+/** A folder that is nobody else's (0700), with the file that bytes are written to (0600). */
+export interface PrivateFiles {
+  folder: string;
+  source: string;
+  /** A file that is not there yet. */
+  target: string;
+  remove(): Promise<void>;
+}
+
+/** Writes bytes to a private file. Nothing is left where that fails. */
+export async function writePrivately(
+  bytes: AsyncIterable<Uint8Array>,
+  temporaryFolder: string,
+  signal: AbortSignal,
+): Promise<PrivateFiles> {
+  await mkdir(temporaryFolder, { recursive: true, mode: 0o700 });
+  const folder = await mkdtemp(path.join(temporaryFolder, 'variant-'));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  const source = path.join(folder, 'source.sqlite');
+  try {
+    const file = await open(source, 'wx', 0o600);
+    try {
+      for await (const piece of bytes) {
+        signal.throwIfAborted();
+        await file.writeFile(piece);
+      }
+    } finally {
+      await file.close();
+    }
+    signal.throwIfAborted();
+    return { folder, source, target: path.join(folder, 'target.sqlite'), remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+const PIECE = 256 << 10;
+
+/** The bytes of a file. */
+export function bytesOfFile(file: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  return createReadStream(file, { highWaterMark: PIECE, signal });
+}
