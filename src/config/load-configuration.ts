@@ -11,11 +11,11 @@ import type {
   RepositoryConfiguration,
 } from '../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../core/errors.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { type ConfigurationFile, configurationFileSchema, environmentSchema } from './configuration-file.ts';
 import { downloadsOf } from './downloads-schema.ts';
 import { hookOf } from './hook-schema.ts';
 import { identityOf } from './identity-schema.ts';
-import { nearestName } from './nearest-name.ts';
 import { storageAt, storageOf } from './storage-place.ts';
 
 export interface LoadOptions {
