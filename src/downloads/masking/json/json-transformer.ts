@@ -33,7 +33,7 @@ export const jsonTransformer: Transformer<JsonOptions> = {
     'Applies rules to what JSONPaths name within JSON, and redacts all other scalars: strings become "[redacted]", numbers 0. What is kept stays as it is written.',
   options,
   shorthand: 'paths',
-  facts: ({ on_invalid, paths }) => ({
+  facts: ({ on_invalid }) => ({
     accepts: ['json', 'text'],
     isInjective: false,
     mayGiveNull: on_invalid === 'null',

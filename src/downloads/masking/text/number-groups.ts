@@ -1,4 +1,4 @@
-import type { PersonalKind, TextSpan } from './personal-text.ts';
+import type { PersonalKind, TextSpan } from './text-span.ts';
 
 /**
  * Finds cards (13 to 19 digits whose check digit after Luhn is right) and telephones (7 to 15 digits) in groups of digits with at most two separators between them.

@@ -1,16 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { cardsAndPhones } from './number-groups.ts';
-
-export const PERSONAL_KINDS = ['email', 'phone', 'url', 'ip', 'card', 'iban'] as const;
-
-export type PersonalKind = (typeof PERSONAL_KINDS)[number];
-
-/** A part of a text; indexes in UTF-16 units, `end` exclusive. */
-export interface TextSpan {
-  kind: PersonalKind;
-  start: number;
-  end: number;
-}
+import type { PersonalKind, TextSpan } from './text-span.ts';
 
 /**
  * Finds what looks personal within free text, in time that grows with the text's length alone. It leans towards finding too much: any seven digits in a row may be

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Transformer } from '../transformer.ts';
-import { findPersonal, PERSONAL_KINDS, type TextSpan } from './personal-text.ts';
+import { findPersonal } from './personal-text.ts';
+import { PERSONAL_KINDS, type TextSpan } from './text-span.ts';
 
 const options = z.strictObject({
   /** What is replaced; by default all kinds. */
