@@ -74,6 +74,7 @@ export interface TransformerRule {
 
 export interface DocumentPolicy {
   unknown: JsonPlan['unknown'];
+  names: NonNullable<JsonPlan['names']>;
   paths: readonly { path: string; rule: RulePolicy }[];
   onInvalid: JsonPlan['onInvalid'];
 }

@@ -68,6 +68,10 @@ const document = z
       .record(z.string(), rule)
       .describe('Rules by JSONPath (`$`, `.name`, `[*]`, `..name`); the first that matches counts.')
       .default({}),
+    names: z
+      .enum(['redact', 'keep', 'fail'])
+      .describe('What is done to names of members that look personal themselves, and that no path names.')
+      .default('redact'),
     on_invalid: z.enum(['null', 'fail']).describe('What is done to text that is no JSON.').default('fail'),
   })
   .describe('The rules of JSON.');

@@ -78,7 +78,7 @@ export function readDocument(form: DocumentForm, path: Path, { faults, domains }
     const read = faults.guard([...path, 'paths', written], () => readRule(rule, domains));
     return read === undefined ? [] : [{ path: written, rule: read }];
   });
-  return { unknown: form.unknown, paths, onInvalid: form.on_invalid };
+  return { unknown: form.unknown, names: form.names, paths, onInvalid: form.on_invalid };
 }
 
 export function readFiles(forms: Readonly<Record<string, FileForm>>, reading: PolicyReading): FilePolicy[] {

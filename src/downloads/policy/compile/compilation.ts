@@ -18,7 +18,8 @@ export interface Compilation {
 export interface PolicyLanguage {
   /** Holds a condition against columns. `familyOf`: undefined for a column that there is not. */
   checkPredicate(predicate: Predicate, familyOf: (column: string) => TypeFamily | undefined): void;
-  checkJsonPath(path: string): void;
+  /** Reads paths of JSON, and looks for those that can never count. */
+  checkJsonPaths(paths: readonly string[]): void;
 }
 
 /** The files of a backup. */

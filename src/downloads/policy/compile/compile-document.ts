@@ -1,23 +1,9 @@
 import { messageOf } from '../../../core/errors.ts';
-import type { TypeFamily } from '../../content/content-schema.ts';
+import { SCALAR_FAMILIES } from '../../masking/json/scalar-rule.ts';
 import type { ContentPlan, JsonPlan } from '../../variant-plan.ts';
 import type { DocumentPolicy } from '../masking-policy.ts';
 import type { Compilation } from './compilation.ts';
 import { compileRuleForAny } from './compile-rule.ts';
-
-/** What scalars of JSON can be for a rule: text may spell any of these. */
-const SCALARS: readonly TypeFamily[] = [
-  'text',
-  'integer',
-  'numeric',
-  'boolean',
-  'date',
-  'timestamp',
-  'time',
-  'uuid',
-  'inet',
-  'mac',
-];
 
 /** The plan of a JSON document as a whole. */
 export function compileDocument(compilation: Compilation): ContentPlan | undefined {
@@ -41,20 +27,21 @@ export function compileDocument(compilation: Compilation): ContentPlan | undefin
 
 /** @param file of which the rules are, where it is one of many */
 export function jsonPlan(document: DocumentPolicy, file: string | undefined, compilation: Compilation): JsonPlan {
+  const place = file === undefined ? {} : { table: file };
+  try {
+    compilation.language.checkJsonPaths(document.paths.map(({ path }) => path));
+  } catch (error) {
+    compilation.problems.push({
+      ...place,
+      code: 'condition-invalid',
+      message: `A path cannot be followed: ${messageOf(error)}`,
+      suggestion: 'Write steps such as `$.name`, `$.list[*].name` or `$..name`, the narrower before the wider.',
+    });
+  }
   const paths = document.paths.flatMap(({ path, rule: policy }) => {
-    const place = { ...(file === undefined ? {} : { table: file }), column: path };
-    try {
-      compilation.language.checkJsonPath(path);
-    } catch (error) {
-      compilation.problems.push({
-        ...place,
-        code: 'condition-invalid',
-        message: `The path \`${path.slice(0, 200)}\` cannot be followed: ${messageOf(error)}`,
-        suggestion: 'Write steps such as `$.name`, `$.list[*].name` or `$..name`.',
-      });
-    }
-    const rule = compileRuleForAny(policy, SCALARS, place, compilation);
+    const rule = compileRuleForAny(policy, SCALAR_FAMILIES, { ...place, column: path }, compilation);
     return rule === undefined ? [] : [{ path, rule }];
   });
-  return { unknown: document.unknown, paths, onInvalid: document.onInvalid };
+  const { unknown, names, onInvalid } = document;
+  return { unknown, names, paths, onInvalid };
 }
