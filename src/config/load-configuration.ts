@@ -61,7 +61,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     copies: (file.copies ?? []).map((copy) => copyOf(copy, repository, options)),
     copy: { cron: COPY_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.copy) },
     hooks: (file.hooks ?? []).map(hookOf),
-    downloads: downloadsOf(file.downloads),
+    downloads: downloadsOf(file.downloads, workingFolder),
     ...(file.identity === undefined ? {} : { identity: identityOf(file.identity, workingFolder) }),
     maxSnapshots: file.maxSnapshots ?? 100,
     maxChainLength: file.maxChainLength ?? 50,
