@@ -1,5 +1,5 @@
 import type { ColumnSchema, ContentSchema, ForeignKey, TableSchema } from '../content-schema.ts';
-import { tableName } from '../table-name.ts';
+import { tableName, tableNameParts } from '../table-name.ts';
 import { builtInFamily, builtInLength, readType, type TypeUse } from './column-type.ts';
 import { Definition, stringOf } from './definition.ts';
 import { listedValues } from './listed-values.ts';
@@ -29,17 +29,29 @@ export class SchemaReader {
   readonly #types = new Map<string, MadeType>();
   /** What names without a schema belong to. */
   #searched = 'public';
+  #qualifiesAll = false;
 
   /** @throws HoldfastError `variant-content-unreadable` */
   read(statement: Buffer, firstWord: string): void {
     if (firstWord === 'create') this.#create(Definition.of(statement));
     else if (firstWord === 'alter') this.#alter(Definition.of(statement));
     else if (firstWord === 'set') this.#set(Definition.of(statement));
+    else if (firstWord === 'select') this.#select(statement);
   }
 
   /** A table as policies name it. @param parts decoded */
   nameOf(parts: readonly string[]): string {
     return tableName(parts.length === 1 ? [this.#searched, ...parts] : parts.slice(-2));
+  }
+
+  /** Its schema and its own name. */
+  partsOf(name: string): string[] {
+    return tableNameParts(name);
+  }
+
+  /** True where the dump writes the schema of everything that is not PostgreSQL's own, as pg_dump does since 2018. */
+  get qualifiesAll(): boolean {
+    return this.#qualifiesAll;
   }
 
   table(name: string): TableDefinition | undefined {
@@ -62,9 +74,16 @@ export class SchemaReader {
   #set(definition: Definition): void {
     definition.at++;
     if (!definition.take('search_path')) return;
+    this.#qualifiesAll = false;
     definition.at++;
     const first = stringOf(definition.tokens[definition.at]) ?? definition.identifier();
     if (first !== undefined && first !== '' && first !== 'pg_catalog') this.#searched = first;
+  }
+
+  /** `SELECT pg_catalog.set_config('search_path', '', false);` */
+  #select(statement: Buffer): void {
+    if (/^select pg_catalog\.set_config\('search_path', *'', false\)/i.test(statement.toString('latin1', 0, 80)))
+      this.#qualifiesAll = true;
   }
 
   #create(definition: Definition): void {
