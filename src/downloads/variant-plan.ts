@@ -32,10 +32,17 @@ export interface TablePlan {
 export interface ColumnPlan {
   column: string;
   rule: Rule;
+  /**
+   * As the schema says. For a column of a foreign key, `family`, `type` and `maxLength` are those of the column that it leads to: what a transformer
+   * gives may hang on them, and both must give the same.
+   */
   family: TypeFamily;
+  type?: string;
   isNullable: boolean;
   maxLength?: number;
   allowedValues?: readonly string[];
+  /** Personal data that a check finds in this column is known of and allowed, with a reason in the policy. */
+  allowsDetected?: true;
 }
 
 /** What is done to the values of a column. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { TypeFamily } from '../content/content-schema.ts';
+import type { Rule } from '../variant-plan.ts';
 
 /**
  * Replaces values of one kind. A folder's registry (`transformers.ts`) lists all; the compiler of policies asks for the facts, worker threads
@@ -14,8 +15,27 @@ export interface Transformer<Options = Record<string, unknown>> {
   /** The option that a bare value means: `{ const: "x" }` is `{ const: { value: "x" } }`. */
   readonly shorthand?: string;
   facts(options: Options, column: ColumnFacts): TransformerFacts;
+  /** Only of transformers whose options hold rules for parts of a value: `json`, `array`, `hstore`. */
+  readonly nested?: NestedRules<Options>;
   /** Made once for each column and thread. */
   create(options: Options, context: TransformerContext): ValueFunction;
+}
+
+/** How the compiler of policies gets at rules inside of options. Rules that read other columns cannot be nested. */
+export interface NestedRules<Options> {
+  /** The rules as the policy has them: unchecked. */
+  of(options: Options, column: ColumnFacts): readonly NestedRule[];
+  /** The options with a compiled rule in the place of each, in the order of `of`. `create` and `facts` get these. */
+  with(options: Options, rules: readonly Rule[]): Options;
+}
+
+export interface NestedRule {
+  /** Where in the options it stands, for messages: `paths["$.email"]`. */
+  where: string;
+  /** A rule in any of the forms of a column's rule: a name, a domain, null, or an object. */
+  rule: unknown;
+  /** What it may be applied to: its transformer must accept at least one of these. */
+  families: readonly TypeFamily[];
 }
 
 /** What the compiler knows of the column. */
@@ -48,6 +68,11 @@ export interface TransformerContext {
   column: ColumnFacts;
   /** Index of a column of the row by its name, for rules that read others. @throws HoldfastError where there is none */
   indexOf(column: string): number;
+  /**
+   * Makes the function of a nested rule, with the key of the rule's own domain and its `normalise`. Undefined where the rule's transformer does not accept
+   * values of `column.family`.
+   */
+  inner(rule: Rule, column: ColumnFacts): ValueFunction | undefined;
 }
 
 /**

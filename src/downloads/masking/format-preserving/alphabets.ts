@@ -1,0 +1,63 @@
+/** A run of code points whose members stand for each other: what is masked keeps its script and its case. */
+export interface Alphabet {
+  first: number;
+  size: number;
+}
+
+/** Digits, then letters by script and case. Runs hold assigned letters alone, so that fonts and encodings have whatever comes out. */
+const RUNS: readonly (readonly [first: string, last: string])[] = [
+  ['0', '9'],
+  ['a', 'z'],
+  ['A', 'Z'],
+  ['à', 'ö'],
+  ['ø', 'ÿ'],
+  ['À', 'Ö'],
+  ['Ø', 'Þ'],
+  ['\u0100', '\u0137'],
+  ['\u0139', '\u0148'],
+  ['\u014a', '\u0177'],
+  ['Α', 'Ρ'],
+  ['Σ', 'Ω'],
+  ['α', 'ω'],
+  ['Ѐ', 'Џ'],
+  ['А', 'Я'],
+  ['а', 'я'],
+  ['ѐ', 'џ'],
+  ['א', 'ת'],
+  ['\u0621', '\u063a'],
+  ['\u0641', '\u064a'],
+  ['\u0660', '\u0669'],
+  ['\u0905', '\u0939'],
+  ['\u0966', '\u096f'],
+  ['\u0e01', '\u0e2e'],
+  ['\u3041', '\u3096'],
+  ['\u30a1', '\u30fa'],
+  ['\u4e00', '\u9fff'],
+  ['\uac00', '\ud7a3'],
+  ['\uff10', '\uff19'],
+  ['\uff21', '\uff3a'],
+  ['\uff41', '\uff5a'],
+];
+
+const ALPHABETS: readonly Alphabet[] = RUNS.map(([first, last]) => ({
+  first: first.charCodeAt(0),
+  size: last.charCodeAt(0) - first.charCodeAt(0) + 1,
+}));
+
+const OF_ASCII: readonly (Alphabet | undefined)[] = Array.from({ length: 128 }, (_, code) => found(code));
+
+export const DIGITS: Alphabet = { first: 0x30, size: 10 };
+
+/** The alphabet of a character that is to be replaced; undefined for one that is neither letter, digit nor mark. @throws RangeError for one that is, but of no alphabet here */
+export function alphabetOf(codePoint: number): Alphabet | undefined {
+  if (codePoint < 128) return OF_ASCII[codePoint];
+  const alphabet = found(codePoint);
+  if (alphabet === undefined && /[\p{L}\p{N}\p{M}\p{Cs}\p{Co}]/u.test(String.fromCodePoint(codePoint))) {
+    throw new RangeError('A letter of a script that has no alphabet here.');
+  }
+  return alphabet;
+}
+
+function found(codePoint: number): Alphabet | undefined {
+  return ALPHABETS.find(({ first, size }) => codePoint >= first && codePoint < first + size);
+}

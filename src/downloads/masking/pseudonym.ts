@@ -1,0 +1,67 @@
+import { hash } from 'node:crypto';
+
+/** Bytes of a pseudonym: 128 bits. Cut, so that nothing can be appended to a known one (length extension). */
+export const PSEUDONYM_BYTES = 16;
+
+const SCRATCH_BYTES = 8192;
+
+/** The first 16 bytes of SHA-256(key ‖ 0x00 ‖ value in UTF-8). */
+export function pseudonym(key: Uint8Array, value: string): Buffer {
+  return Buffer.from(new Pseudonyms(key).of(value), 'latin1');
+}
+
+/** Makes pseudonyms with one key, about 0.4 µs each. A lone surrogate counts as U+FFFD: no text of a database has one. */
+export class Pseudonyms {
+  readonly #scratch = Buffer.alloc(SCRATCH_BYTES);
+  readonly #start: number;
+
+  constructor(key: Uint8Array) {
+    this.#scratch.set(key);
+    this.#start = key.length + 1;
+  }
+
+  /** 16 bytes as 16 characters of U+0000 to U+00FF: a string costs half of what a Buffer does. */
+  of(value: string): string {
+    return this.#digest(value, 'latin1').slice(0, PSEUDONYM_BYTES);
+  }
+
+  /** 32 hexadecimal digits. */
+  hex(value: string): string {
+    return this.#digest(value, 'hex').slice(0, 2 * PSEUDONYM_BYTES);
+  }
+
+  #digest(value: string, encoding: 'latin1' | 'hex'): string {
+    return hash('sha256', this.#preimage(value), encoding);
+  }
+
+  #preimage(value: string): Uint8Array {
+    const scratch = this.#scratch;
+    if (value.length * 3 > SCRATCH_BYTES - this.#start) {
+      return Buffer.concat([scratch.subarray(0, this.#start), Buffer.from(value)]);
+    }
+    const length = scratch.write(value, this.#start, 'utf8');
+    return new Uint8Array(scratch.buffer, scratch.byteOffset, this.#start + length);
+  }
+}
+
+const BASE32 = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** Characters of a pseudonym in `base32`. */
+export const BASE32_LENGTH = 26;
+
+/** A pseudonym as 26 digits and small letters, without i, l, o and u (Crockford's alphabet). */
+export function base32(bytes: string): string {
+  let text = '';
+  let bits = 0;
+  let held = 0;
+  for (let index = 0; index < bytes.length; index++) {
+    held = (held << 8) | bytes.charCodeAt(index);
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += BASE32[(held >>> bits) & 31];
+    }
+    held &= (1 << bits) - 1;
+  }
+  return bits > 0 ? text + BASE32[(held << (5 - bits)) & 31] : text;
+}
