@@ -38,11 +38,12 @@ class StandIn {
     this.needed = this.changed;
   }
 
-  mask(values: (string | null)[]): void {
+  mask(values: (string | null)[]): boolean {
     for (const index of this.changed) {
       const value = values[index]!;
       if (value !== null) values[index] = RULES[this.#rules[index]!]!(value);
     }
+    return true;
   }
 }
 

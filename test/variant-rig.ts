@@ -1,5 +1,5 @@
-import { createPostgresqlContent } from '../src/downloads/content/postgresql/postgresql-content.ts';
 import type { ContentSchema } from '../src/downloads/content/content-schema.ts';
+import { createPostgresqlContent } from '../src/downloads/content/postgresql/postgresql-content.ts';
 import type { MaskingRun } from '../src/downloads/masking/masking-run.ts';
 import type { TablePlan } from '../src/downloads/variant-plan.ts';
 
@@ -72,7 +72,11 @@ export async function schemaOf(dump: string | Buffer, content = POSTGRESQL): Pro
 export async function variantOf(
   dump: string | Buffer,
   wanted: Wanted,
-  { sizes = [1 << 16], content = POSTGRESQL, ...more }: Partial<MaskingRun> & { sizes?: number[]; content?: typeof POSTGRESQL } = {},
+  {
+    sizes = [1 << 16],
+    content = POSTGRESQL,
+    ...more
+  }: Partial<MaskingRun> & { sizes?: number[]; content?: typeof POSTGRESQL } = {},
 ) {
   const bytes = Buffer.from(dump);
   const run = maskingRun(tablesPlan(await schemaOf(bytes), wanted), more);
