@@ -48,25 +48,16 @@ describe('a document', () => {
 
   const faults: [string, string | Buffer, JsonPlan?][] = [
     ['ends early', '{"users":[{"email":"secret@example.org"'],
-    ['is empty', ''],
-    ['is no JSON', '{"users":secret}'],
-    ['has more behind it', '{} {}'],
     ['is not in UTF-8', Buffer.from('{"users":"secret\xff"}', 'latin1')],
-    ['begins with a byte order mark', '\ufeff{}'],
     ['ends within a character', Buffer.from('"é"').subarray(0, 2)],
     ['holds what no path names, where that is a fault', '{"secret":"secret"}', { ...PLAN, unknown: 'fail' }],
-    [
-      'holds a date that is none',
-      '{"users":[{"born":"1980-secret"}]}',
-      { ...PLAN, paths: [{ path: '$..born', rule: failing() }] },
-    ],
-    ['is nested too deeply', '['.repeat(2000)],
+    ['holds a date that is none', '{"users":[{"born":"2026-99-77"}]}'],
   ];
   for (const [what, bytes, json] of faults) {
     it(`fails where it ${what}, and shows nothing of it`, async () => {
       await assert.rejects(masked(bytes, [5], json), (error) => {
         assert.ok(error instanceof HoldfastError && error.code === 'variant-failed', String(error));
-        assert.doesNotMatch(error.message + JSON.stringify(error.details), /secret/);
+        assert.doesNotMatch(error.message + JSON.stringify(error.details), /secret|2026/);
         return true;
       });
     });
@@ -89,9 +80,4 @@ async function masked(text: string | Buffer, sizes: number[], json = PLAN) {
 function rule(transformer: string, options: Record<string, unknown> = {}): Rule {
   const parsed = TRANSFORMERS.get(transformer)?.options.parse(options) ?? {};
   return { transformer, options: parsed, domain: transformer, normalise: [] };
-}
-
-/** A rule that throws what it is given. */
-function failing(): Rule {
-  return rule('array', { each: rule('keep') });
 }
