@@ -155,7 +155,7 @@ export class JsonRewriter {
     this.#pathAt[depth] = this.#path;
     this.#namesReplaced[depth] = 0;
     const fate = this.#rewriting.fates[this.#path];
-    if (fate === 'null-whole' && this.#silentDepth === 0 && this.#state.pending > this.#path) {
+    if (fate === 'null-whole' && this.#silentDepth === 0 && this.#state.pending >= this.#path) {
       this.#replace(this.#at, 'null');
       this.#silentDepth = depth;
     }
