@@ -65,8 +65,7 @@ function permuted({ key }: TransformerContext): ValueFunction {
   }));
   const permute = (value: bigint) => {
     if (value === 0n) return 0n;
-    // -1 is the 0 of the negative ones, so that -128, say, is in the magnitude of a tinyint.
-    const size = value < 0n ? -value - 1n : value;
+    const size = magnitudeOf(value);
     const index = ENDS.findIndex((end) => size < end);
     const magnitude = magnitudes[index];
     if (magnitude === undefined) throw new RangeError('A whole number has more than 64 bits.');
@@ -93,13 +92,13 @@ function noisy(noise: number, by: string | undefined, context: TransformerContex
     const value = whole(text);
     const draws = new Draws(seed(text, row));
     const change = BigInt(1 + Math.floor(draws.fraction() * noise));
-    const size = value < 0n ? -value : value;
+    const size = magnitudeOf(value);
     const end = ENDS.find((bound) => size < bound);
     if (end === undefined) throw new RangeError('A whole number has more than 64 bits.');
     const goesUp = draws.next() % 2 === 0;
     const tries = goesUp ? [size + change, size - change] : [size - change, size + change];
     const found = tries.find((changed) => changed >= 0n && changed < end) ?? size / 2n;
-    return String(value < 0n ? -found : found);
+    return String(value < 0n ? -found - 1n : found);
   };
 }
 
@@ -110,6 +109,11 @@ function bucketed(bucket: bigint): ValueFunction {
     // Towards zero for negative ones: the lower end may be less than the type can hold.
     return String(value < 0n && rest !== 0n ? value - rest + bucket : value - rest);
   };
+}
+
+/** -1 is the 0 of the negative ones, so that -128 has that of 127: both are the ends of a tinyint. */
+function magnitudeOf(value: bigint): bigint {
+  return value < 0n ? -value - 1n : value;
 }
 
 function whole(text: string): bigint {
