@@ -57,7 +57,9 @@ function tooLong(table: string) {
 
 /** How many rows of a COPY these bytes end. */
 export function countLineEnds(bytes: Uint8Array): number {
+  // Searches in strings are several times faster than loops over bytes.
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   let count = 0;
-  for (let at = 0; at < bytes.length; at++) if (bytes[at] === NEWLINE) count++;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
   return count;
 }
