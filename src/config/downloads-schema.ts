@@ -9,6 +9,7 @@ export const downloadsSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9._:@-]{1,200}$/, 'the id of a resource')
     .optional(),
+  defaultVariant: z.literal('raw', { error: 'can be raw only: what masking policies make comes by itself' }).optional(),
   maxConcurrent: positive.max(10_000).optional(),
   limits: z
     .strictObject({
@@ -25,7 +26,7 @@ export const downloadsSchema = z.strictObject({
 });
 
 export function downloadsOf(file: z.infer<typeof downloadsSchema> | undefined): DownloadConfiguration {
-  const { defaultResource, maxConcurrent, limits = {}, idleSeconds, publicUrl } = file ?? {};
+  const { defaultResource, defaultVariant, maxConcurrent, limits = {}, idleSeconds, publicUrl } = file ?? {};
   const { downloadsPerHour, concurrent, bytesPerDay } = limits;
   return {
     maxConcurrent: maxConcurrent ?? DEFAULT_DOWNLOADS.maxConcurrent,
@@ -36,6 +37,7 @@ export function downloadsOf(file: z.infer<typeof downloadsSchema> | undefined): 
       ...(bytesPerDay === undefined ? {} : { bytesPerDay }),
     },
     ...(defaultResource === undefined ? {} : { defaultResource }),
+    ...(defaultVariant === undefined ? {} : { defaultVariant }),
     ...(publicUrl === undefined ? {} : { publicUrl }),
   };
 }
