@@ -25,7 +25,7 @@ export interface VariantInput {
   database?: string;
 }
 
-/** Makes variants to be kept. One at a time of a resource, in all processes: what one made, the next one finds. */
+/** Makes variants to be kept. One at a time of each variant of a resource, in all processes: what one made, the next one finds. */
 export class VariantBuilder {
   readonly #context: ManagerContext;
   readonly #outcomes: VariantOutcomes;
@@ -42,11 +42,13 @@ export class VariantBuilder {
 
   /** Runs an operation of the kind `variant`. */
   readonly work: OperationWork = async (operation, work) => {
-    const { resourceId = '' } = operation;
-    const turn = variantsIdOf(resourceId);
-    return this.#turns.run(
+    const { variant } = operation.input as unknown as VariantInput;
+    const turn = `${variantsIdOf(operation.resourceId ?? '')}~${variant}`;
+    const begun = Promise.withResolvers<void>();
+    const building = this.#turns.run(
       turn,
       async () => {
+        begun.resolve();
         const onWait = () => work.report({ percent: 0, phase: 'waiting for another process' });
         const end = await this.#context.turns?.take(turn, work.signal, onWait);
         try {
@@ -57,6 +59,10 @@ export class VariantBuilder {
       },
       work.signal,
     );
+    // Whoever cancels what only waits need not wait as well.
+    building.catch(() => undefined);
+    await Promise.race([begun.promise, abortOf(work.signal)]);
+    return building;
   };
 
   async #build(operation: Operation, work: OperationWorkContext): Promise<OperationOutcome> {
@@ -152,6 +158,14 @@ export class VariantBuilder {
     const message = `The policy of ${resourceId} was changed while "${declared.name}" was made by it. Nothing was kept.`;
     throw new HoldfastError('unavailable', 'variant-changed', message);
   }
+}
+
+/** Rejects with the signal's reason. */
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 /** Gives the bytes and feeds them to a second reader, as fast as the slower of both. */
