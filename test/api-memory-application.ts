@@ -40,6 +40,7 @@ export function memoryApplication(parts: Partial<Application> = {}): MemoryAppli
     }),
     drills: { standings: async () => [] },
     downloads: { failure: () => undefined },
+    variants: { onEnd: () => undefined },
     backups: {
       createPosted: async (request: PostedBackupRequest) => {
         const hash = createHash('sha256');

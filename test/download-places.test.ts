@@ -9,7 +9,7 @@ import type { Permission } from '../src/core/download-permissions.ts';
 import { DownloadPlaces } from '../src/core/download-places.ts';
 
 const nothing = () => undefined;
-const PERMISSION: Permission = { variants: 'all', latestOnly: false, limits: {}, account: 'local:fred' };
+const PERMISSION: Permission = { variants: 'all', latestOnly: false, reasonFor: [], limits: {}, account: 'local:fred' };
 
 it('what downloads used of a day and an hour outlives a restart, and is forgotten when nobody asks any more', async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-places-'));

@@ -85,7 +85,7 @@ export async function startDownloads(
     maxChainLength: 50,
     trashDays: 7,
     operationDays: 90,
-    downloads: { ...DEFAULT_DOWNLOADS, ...options.downloads },
+    downloads: { ...DEFAULT_DOWNLOADS, defaultVariant: 'raw' as const, ...options.downloads },
   };
   const { repository } = temporary;
   const queue = createInProcessQueue(catalogue.operations, 'test');

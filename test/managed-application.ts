@@ -15,6 +15,7 @@ import type { Service } from '../src/core/ports/service.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
 import { createDrillFolders } from '../src/process/drill-folders.ts';
 import { createCopyOpener } from '../src/process/open-copies.ts';
+import { createEmbeddedQueue } from '../src/queue/embedded/embedded-queue.ts';
 import { createInProcessQueue } from '../src/queue/in-process/in-process-queue.ts';
 import { initialiseRepository, repositoryExists } from '../src/repository/initialise-repository.ts';
 import { openRepository } from '../src/repository/open-repository.ts';
@@ -52,6 +53,9 @@ export async function openManagedApplication(
     owner?: string;
     configuration?: Partial<Configuration>;
     hooks?: HookRunner;
+    /** Runs what earlier processes queued as well, as the service does. */
+    isService?: boolean;
+    parts?: Partial<Pick<ApplicationParts, 'variantMaker' | 'variantVerifier' | 'sealer' | 'logger'>>;
     /** Made of this catalogue and clock. */
     identity?: (parts: { catalogue: Catalogue; clock: { now: () => Date } }) => Promise<ApplicationParts['identity']>;
   } = {},
@@ -64,7 +68,11 @@ export async function openManagedApplication(
   const repository = await openRepository({ storage, providers: [provider], workers: 1, clock: { now } });
   const catalogue = await openSqliteCatalogue({ file: path.join(folder, 'catalogue.sqlite') });
   const owner = options.owner ?? `test-${randomBytes(4).toString('hex')}`;
-  const queue = createInProcessQueue(catalogue.operations, owner);
+  const logger = options.parts?.logger ?? SILENT;
+  const queue =
+    options.isService === true
+      ? createEmbeddedQueue({ operations: catalogue.operations, owner, concurrency: 2, logger })
+      : createInProcessQueue(catalogue.operations, owner);
   const notifications: Notification[] = [];
   const configuration = { ...configurationFor(folder), ...options.configuration };
   const identity = await options.identity?.({ catalogue, clock: { now } });
@@ -93,15 +101,17 @@ export async function openManagedApplication(
     ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
     notifier: { notify: async (event) => void notifications.push(event) },
     clock: { now },
-    logger: SILENT,
+    logger,
     version: '0.0.0-test',
     owner,
     isAlive: () => false,
     drillFolders: createDrillFolders({ owner, isAlive: () => false, parent: folder }),
     environment: { host: 'test' },
+    ...options.parts,
     ...(identity === undefined ? {} : { identity }),
   });
-  await queue.start(run);
+  if (options.isService === true) await application.startBackground();
+  else await queue.start(run);
   return {
     application,
     configuration,

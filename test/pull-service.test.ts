@@ -11,6 +11,7 @@ const CONTENT = randomBytes(8_000_000);
 
 test('holdfast pull gets from a running service what it backed up, goes on where it was cut, and is told what it may not have', async (context) => {
   const holdfast = await commandLine(context);
+  await holdfast.put('holdfast.yaml', 'downloads:\n  defaultVariant: raw\n');
   const { url, child } = await holdfast.serve(context);
   const upload = await fetch(`${url}/resources/blob/backups`, {
     method: 'PUT',

@@ -10,6 +10,7 @@ export const downloadsSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9._:@-]{1,200}$/, 'the id of a resource')
     .optional(),
+  defaultVariant: z.literal('raw', { error: 'can be raw only: what masking policies make comes by itself' }).optional(),
   maxConcurrent: positive.max(10_000).optional(),
   limits: z
     .strictObject({
@@ -30,7 +31,7 @@ export function downloadsOf(
   file: z.infer<typeof downloadsSchema> | undefined,
   workingFolder: string,
 ): DownloadConfiguration {
-  const { defaultResource, maxConcurrent, limits = {}, idleSeconds, publicUrl, policies } = file ?? {};
+  const { defaultResource, defaultVariant, maxConcurrent, limits = {}, idleSeconds, publicUrl, policies } = file ?? {};
   const { downloadsPerHour, concurrent, bytesPerDay } = limits;
   return {
     maxConcurrent: maxConcurrent ?? DEFAULT_DOWNLOADS.maxConcurrent,
@@ -41,6 +42,7 @@ export function downloadsOf(
       ...(bytesPerDay === undefined ? {} : { bytesPerDay }),
     },
     ...(defaultResource === undefined ? {} : { defaultResource }),
+    ...(defaultVariant === undefined ? {} : { defaultVariant }),
     ...(publicUrl === undefined ? {} : { publicUrl }),
     ...(policies === undefined ? {} : { policyFolder: path.resolve(workingFolder, policies) }),
   };

@@ -130,6 +130,7 @@ const rule = z
     variants: z.array(z.string().regex(VARIANT_NAME)).default([]),
     latestOnly: z.boolean().optional(),
     maxAge: days.optional(),
+    reasonFor: z.array(z.string().regex(VARIANT_NAME)).optional(),
     limits: z
       .strictObject({ downloadsPerHour: count.optional(), concurrent: count.optional(), bytesPerDay: count.optional() })
       .optional(),
@@ -174,10 +175,10 @@ function ldapOf(settings: z.infer<typeof ldap>, workingFolder: string): NonNulla
   };
 }
 
-function ruleOf({ methods, latestOnly, maxAge, limits, expires, ...rest }: z.infer<typeof rule>): GrantRule {
+function ruleOf({ methods, latestOnly, reasonFor, maxAge, limits, expires, ...rest }: z.infer<typeof rule>): GrantRule {
   return {
     ...rest,
-    ...present({ methods, latestOnly }),
+    ...present({ methods, latestOnly, reasonFor }),
     ...(maxAge === undefined ? {} : { maxAgeDays: maxAge }),
     ...(limits === undefined ? {} : { limits: present(limits) }),
     ...(expires === undefined ? {} : { expiresAt: new Date(expires).toISOString() }),

@@ -21,6 +21,7 @@ import type { Schedule } from './schedule.ts';
 import type { TreeEntry } from './tree-entry.ts';
 import type { UserManager } from './user-manager.ts';
 import type { ValidationResult } from './validator.ts';
+import type { VariantManager } from './variant.ts';
 
 /**
  * All that Holdfast can do, as the HTTP API and the CLI see it: the managers of the core, joined in `main.ts`. Methods throw
@@ -33,6 +34,7 @@ export interface Application {
   readonly restores: RestoreManager;
   readonly drills: DrillManager;
   readonly downloads: DownloadManager;
+  readonly variants: VariantManager;
   readonly resources: ResourceManager;
   readonly operations: OperationManager;
   readonly policies: PolicyManager;

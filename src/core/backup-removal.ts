@@ -1,6 +1,7 @@
 import type { Backup } from './backup.ts';
 import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
+import { forgetVariantsOf } from './variant-expiry.ts';
 
 export interface RemovalOptions {
   /** Takes along what builds on the backup. */
@@ -45,10 +46,12 @@ async function removeOne(context: ManagerContext, backup: Backup, reason: string
     if (late.length > 0) throw hasDependants(backup, late);
     await repository.forgetSnapshot(backup.id, { trashDays: context.configuration.trashDays, reason });
   } catch (error) {
-    if (error instanceof HoldfastError && error.code === 'snapshot-missing') return;
+    const isGone = error instanceof HoldfastError && error.code === 'snapshot-missing';
+    if (isGone) return forgetVariantsOf(context, backup);
     await context.catalogue.backups.put(backup);
     throw error;
   }
+  await forgetVariantsOf(context, backup);
 }
 
 function hasDependants(backup: Backup, dependants: readonly Backup[]): HoldfastError {

@@ -1,3 +1,5 @@
+import type { StoredSidecar, StoredVariant } from './stored-variant.ts';
+
 /** How a backup found what changed: everything read, since the latest backup, or since the latest full one. */
 export type BackupType = 'full' | 'incremental' | 'differential';
 
@@ -84,6 +86,10 @@ export interface Backup {
   expiresAt?: string;
   /** Present where it is no backup but a piece of a resource's log; `resourceId` is then the resource's and `~log`. */
   log?: BackupLogRange;
+  /** Present where it is no backup but a masked or reduced copy of one; `resourceId` is then the resource's and `~variants`. */
+  variant?: StoredVariant;
+  /** Present where it is no backup but what was kept of one to make variants; `resourceId` as for variants. */
+  sidecar?: StoredSidecar;
   /** Present where another tool made it; `createdAt` and `completedAt` are then when that was. */
   external?: AdoptedSnapshot;
   /** A held backup is deleted by nobody until the hold is lifted. */

@@ -66,7 +66,7 @@ export async function adoptSnapshot(context: ManagerContext, repositoryId: strin
   // The name that another machine's configuration gave the repository does not count here.
   const backup = { ...reader.record.backup, repositoryId };
   await reader.close();
-  if (backup.log !== undefined) return listed(context, backup);
+  if ((backup.log ?? backup.variant ?? backup.sidecar) !== undefined) return listed(context, backup);
   await context.catalogue.resources.ensure({
     id: backup.resourceId,
     type: backup.resourceType,

@@ -6,6 +6,7 @@ import { expireLog } from './log-expiry.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { RetentionRules } from './policy.ts';
 import { planRetention } from './retention.ts';
+import { expireVariants } from './variant-expiry.ts';
 
 export interface CleanupReport {
   forgotten: readonly string[];
@@ -26,6 +27,7 @@ export async function cleanUpEverything(context: ManagerContext, by: string): Pr
   await round.step('forgetting expired backups', () => round.forgetExpired());
   await round.step('applying policies', () => round.applyPolicies());
   await round.step('expiring logs', () => round.expireLogs());
+  await round.step('expiring variants', () => round.expireVariants());
   await round.step('deleting old operations', () => round.deleteOldOperations());
   await round.step('expiring idempotency keys', () => round.expireIdempotencyKeys());
   const kept = await context.catalogue.backups.count({});
@@ -132,6 +134,12 @@ class CleanupRound {
         this.forgotten.push(...(await expireLog(this.#context, resource, log)));
       });
     }
+  }
+
+  /** They count as nothing that was forgotten: each can be made again. */
+  async expireVariants(): Promise<void> {
+    for (const resource of await this.#context.catalogue.resources.list())
+      await this.step(`expiring the variants of ${resource.id}`, () => expireVariants(this.#context, resource));
   }
 
   async deleteOldOperations(): Promise<void> {

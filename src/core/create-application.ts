@@ -15,6 +15,7 @@ import { createIdentifierSource } from './identifier.ts';
 import { vouchesForCallers } from './identity-configuration.ts';
 import { CatalogueLogManager } from './log-manager.ts';
 import type { ManagerContext } from './manager-context.ts';
+import type { Operation } from './operation.ts';
 import { OperationEvents } from './operation-events.ts';
 import { CatalogueOperationManager } from './operation-manager.ts';
 import { createOperationRunner } from './operation-runner.ts';
@@ -32,6 +33,8 @@ import type { PasswordHasher } from './ports/password-hasher.ts';
 import type { ResourceTurns } from './ports/resource-turns.ts';
 import type { Service } from './ports/service.ts';
 import type { SqlSealer } from './ports/sql-sealer.ts';
+import type { VariantMaker } from './ports/variant-maker.ts';
+import type { VariantVerifier } from './ports/variant-verifier.ts';
 import type { OperationRunner, WorkQueue } from './ports/work-queue.ts';
 import { RecentChains } from './recent-chains.ts';
 import { type OpenRepository, RepositoryRegistry } from './repository-registry.ts';
@@ -42,6 +45,7 @@ import { Scheduler } from './scheduler.ts';
 import { ServiceRegistry } from './service-registry.ts';
 import { RepositoryStorageManager } from './storage-manager.ts';
 import { CatalogueUserManager } from './user-manager.ts';
+import { CatalogueVariantManager } from './variant-manager.ts';
 
 /** What the application is made of. It takes them over: `close` closes the repositories and the catalogue. */
 export interface ApplicationParts {
@@ -54,7 +58,11 @@ export interface ApplicationParts {
   notifier: Notifier;
   hooks?: HookRunner;
   sealer?: SqlSealer;
-  /** Beside hooks, where other processes use the same data folder. */
+  /** Absent: no masking policies, raw only. */
+  variantMaker?: VariantMaker;
+  /** Absent: variants that are to be loaded first cannot be made. */
+  variantVerifier?: VariantVerifier;
+  /** Beside hooks and masking policies, where other processes use the same data folder. */
   turns?: ResourceTurns;
   clock: Clock;
   logger: Logger;
@@ -103,6 +111,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     holdfast: parts.version,
     ...parts.environment,
   });
+  const variants = new CatalogueVariantManager(context);
   const scheduler = new Scheduler(context, { backups, policies, repositories, copies, drills });
   const run = createOperationRunner(context, {
     backup: backups.work,
@@ -113,9 +122,18 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     copy: copies.work,
     drill: drills.work,
     adopt: adoptions.work,
+    variant: variants.work,
   });
   const captures = new Captures(context);
-  const background = new Background(context, { repositories, drills, scheduler, captures }, run, parts.isAlive);
+  const background = new Background(
+    context,
+    { repositories, drills, scheduler, captures, variants },
+    run,
+    parts.isAlive,
+  );
+  context.backupEnds.listen(({ backup }) => {
+    if (backup !== undefined) variants.makeAhead(backup.resourceId, backup.id, background.enqueue);
+  });
   const startedAt = parts.clock.now();
   const application: Application = {
     version: parts.version,
@@ -123,7 +141,8 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     adoptions,
     restores,
     drills,
-    downloads: new CatalogueDownloadManager(context, parts.version),
+    downloads: new CatalogueDownloadManager(context, parts.version, variants),
+    variants,
     resources: new CatalogueResourceManager(context, () => void captures.reload()),
     operations: new CatalogueOperationManager(context),
     policies,
@@ -162,9 +181,11 @@ class Background {
   readonly #drills: CatalogueDrillManager;
   readonly #scheduler: Scheduler;
   readonly #captures: Captures;
+  readonly #variants: CatalogueVariantManager;
   readonly #run: OperationRunner;
   readonly #isAlive: (owner: string) => boolean;
   #reconciliation: Promise<void> = Promise.resolve();
+  #isStarted = false;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -174,6 +195,7 @@ class Background {
       drills: CatalogueDrillManager;
       scheduler: Scheduler;
       captures: Captures;
+      variants: CatalogueVariantManager;
     },
     run: OperationRunner,
     isAlive: (owner: string) => boolean,
@@ -183,6 +205,7 @@ class Background {
     this.#drills = parts.drills;
     this.#scheduler = parts.scheduler;
     this.#captures = parts.captures;
+    this.#variants = parts.variants;
     this.#run = run;
     this.#isAlive = isAlive;
   }
@@ -192,9 +215,16 @@ class Background {
     await this.#drills.removeLeftovers();
     this.#reconciliation = this.#reconcile();
     await this.#context.queue.start(this.#run);
+    this.#isStarted = true;
     await this.#scheduler.start();
     await this.#captures.start();
   }
+
+  /** What is to be done some time is left to the service by processes that do not serve. */
+  readonly enqueue = (operation: Operation): Promise<void> => {
+    const { queue, catalogue } = this.#context;
+    return this.#isStarted ? queue.enqueue(operation) : catalogue.operations.insert(operation);
+  };
 
   close(graceMilliseconds: number): Promise<void> {
     this.#closed ??= this.#end(graceMilliseconds);
@@ -204,6 +234,7 @@ class Background {
   async #end(graceMilliseconds: number): Promise<void> {
     this.#scheduler.stop();
     await this.#captures.stop();
+    await this.#variants.settled();
     await this.#context.queue.stop(graceMilliseconds);
     await this.#reconciliation;
     await this.#context.recentChains.close();

@@ -19,23 +19,37 @@ import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Page } from './ports/catalogue.ts';
 import type { DownloadFormat } from './ports/service-download.ts';
+import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { listSnapshots } from './snapshot-list.ts';
+import {
+  defaultVariants,
+  permissionsWithReason,
+  requireWhole,
+  variantNeeded,
+  variantNotAvailable,
+} from './variant-choice.ts';
+import { chosenFormat, variantFormats } from './variant-formats.ts';
+import { type CatalogueVariantManager, withFingerprint } from './variant-manager.ts';
 
 /** Names that an answer lists at most. */
 const NAMED = 20;
+/** For a variant that has to be made first, where the caller does not say how long. */
+const WAIT_MILLISECONDS = 30_000;
 
 /** Finds what may be downloaded; see `DownloadManager` for what each method promises. */
 export class CatalogueDownloadManager implements DownloadManager {
   readonly #context: ManagerContext;
   readonly #snapshots: DownloadableSnapshots;
+  readonly #variants: CatalogueVariantManager;
   readonly #opener: DownloadOpener;
   readonly #places: DownloadPlaces;
 
-  constructor(context: ManagerContext, version: string) {
+  constructor(context: ManagerContext, version: string, variants: CatalogueVariantManager) {
     const { configuration, catalogue, clock, logger } = context;
     this.#context = context;
     this.#snapshots = new DownloadableSnapshots(context);
-    this.#opener = new DownloadOpener(context, version);
+    this.#variants = variants;
+    this.#opener = new DownloadOpener(context, version, variants);
     this.#places = new DownloadPlaces({
       usage: catalogue.downloadUsage,
       configuration: configuration.downloads ?? DEFAULT_DOWNLOADS,
@@ -50,12 +64,15 @@ export class CatalogueDownloadManager implements DownloadManager {
     const completeBy = momentOfChoice(request.at ?? 'latest', this.#context.clock.now());
     const resourceId = request.resourceId ?? (await this.#onlyResource(request.principal));
     const permissions = permissionsFor(request.principal, resourceId, this.#context.clock.now());
-    const variant = request.variant ?? RAW_VARIANT;
-    const allowing = permissions.filter((permission) => allowsVariant(permission, variant));
-    if (allowing.length === 0) throw await this.#variantRefused(permissions, request);
-    const chosen = await this.#choose({ ...request, resourceId, permissions: allowing, completeBy }, signal);
-    if (variant !== RAW_VARIANT) throw variantNotAvailable(chosen.snapshot);
-    return this.#download(chosen, request);
+    if (permissions.length === 0) throw notFound();
+    const declared = await this.#variants.declared(resourceId);
+    const wanted = { ...request, resourceId, completeBy };
+    const { variant, chosen } = await this.#chooseVariant(wanted, declared, permissions, signal);
+    const made = declared.find(({ name }) => name === variant);
+    if (variant !== RAW_VARIANT && made === undefined)
+      throw variantNotAvailable(chosen.snapshot, declared, permissions);
+    const usable = permissionsWithReason(chosen.permissions, variant, request.reason);
+    return this.#download({ ...chosen, permissions: usable }, request, made);
   }
 
   list(request: SnapshotListRequest, signal: AbortSignal): Promise<Page<ListedSnapshot>> {
@@ -66,12 +83,34 @@ export class CatalogueDownloadManager implements DownloadManager {
     return this.#context.sealer?.failure(message);
   }
 
-  /** Who may have nothing of a resource learns nothing of it; others learn that there is no such variant for them. */
-  async #variantRefused(permissions: readonly Permission[], request: DownloadRequest): Promise<HoldfastError> {
-    if (permissions.length === 0 || request.variant !== undefined) return notFound();
-    const names = [...new Set(permissions.flatMap(({ variants }) => variants))].join(', ');
-    const message = `You may have these variants of it: ${names}, and none of them can be made yet. Ask whoever runs this service for the data itself (the variant ${RAW_VARIANT}).`;
-    return new HoldfastError('unsupported', 'variant-not-available', message, { details: { available: [] } });
+  /**
+   * The variant that is asked for, or the first one that the caller may have of such a snapshot. Who may have nothing of a resource
+   * learns nothing of it.
+   */
+  async #chooseVariant(
+    wanted: Omit<Choice, 'permissions'> & Pick<DownloadRequest, 'variant'>,
+    declared: readonly DeclaredVariant[],
+    permissions: readonly Permission[],
+    signal: AbortSignal,
+  ): Promise<{ variant: string; chosen: Chosen }> {
+    const { defaultVariant } = this.#context.configuration.downloads ?? DEFAULT_DOWNLOADS;
+    const names =
+      wanted.variant === undefined ? defaultVariants(declared, permissions, defaultVariant) : [wanted.variant];
+    let refusal: unknown;
+    for (const variant of names) {
+      const allowing = permissions.filter((permission) => allowsVariant(permission, variant));
+      if (allowing.length === 0) throw notFound();
+      try {
+        return { variant, chosen: await this.#choose({ ...wanted, permissions: allowing }, signal) };
+      } catch (error) {
+        // Another grant may give another variant of just this snapshot.
+        if (!(error instanceof HoldfastError && error.code === 'snapshot-not-found')) throw error;
+        refusal ??= error;
+      }
+    }
+    if (refusal !== undefined) throw refusal;
+    const { snapshot } = await this.#choose({ ...wanted, permissions }, signal);
+    throw variantNeeded(snapshot, permissions);
   }
 
   async #onlyResource(principal: Principal): Promise<string> {
@@ -122,9 +161,12 @@ export class CatalogueDownloadManager implements DownloadManager {
     return snapshotNotFound(service.downloads?.formats ?? service.externalSnapshots?.formats(resource).formats ?? []);
   }
 
-  #download({ snapshot, permissions }: Chosen, request: DownloadRequest): Download {
-    const { tables, paths, database, mode = 'create' } = request;
-    const format = chosenFormat(snapshot, request.format);
+  #download({ snapshot, permissions }: Chosen, request: DownloadRequest, made: DeclaredVariant | undefined): Download {
+    const { tables, paths, database, mode = 'create', principal } = request;
+    const variant = made === undefined ? {} : { variant: withFingerprint(made, snapshot) };
+    if (made !== undefined) requireWhole(made.name, snapshot, { tables, paths });
+    const offered = made === undefined ? snapshot : { ...snapshot, formats: variantFormats(snapshot) };
+    const format = chosenFormat(offered, request.format);
     const isSealed = format === 'sql' && request.seal !== 'none';
     requireFittingMode(snapshot, mode, isSealed);
     const choice = {
@@ -133,16 +175,18 @@ export class CatalogueDownloadManager implements DownloadManager {
       ...(paths === undefined ? {} : { paths }),
       ...(database === undefined ? {} : { database }),
     };
-    const order = { snapshot, choice, mode, isSealed };
+    const { waitMilliseconds = WAIT_MILLISECONDS } = request;
+    const order = { snapshot, choice, mode, isSealed, waitMilliseconds, caller: principal.name, ...variant };
     return {
       snapshot,
-      variant: RAW_VARIANT,
+      variant: made?.name ?? RAW_VARIANT,
       format,
       mode,
       isSealed,
       fingerprint: this.#opener.fingerprint(order),
       enter: () => this.#places.enter(permissions),
-      open: (signal) => this.#opener.open(order, signal),
+      open: (signal, options) =>
+        this.#opener.open(options?.withoutMaking === true ? { ...order, waitMilliseconds: 0 } : order, signal),
     };
   }
 }
@@ -168,13 +212,6 @@ function permissionsReaching(
   return permissions.filter((permission) => allowsSnapshot(permission, snapshot, snapshot.id === newest?.id));
 }
 
-function chosenFormat({ formats, resourceId }: Snapshot, wanted: DownloadFormat | undefined): DownloadFormat {
-  const format = wanted ?? formats[0];
-  if (format !== undefined && formats.includes(format)) return format;
-  const message = `${resourceId} cannot be had as ${format}. There are: ${formats.join(', ')}.`;
-  throw new HoldfastError('unsupported', 'format-not-offered', message, { details: { formats } });
-}
-
 function requireFittingMode({ formats }: Snapshot, mode: DownloadMode, isSealed: boolean): void {
   if (mode === 'create' || isSealed) return;
   throw choiceInvalid('`mode=replace` is for sealed SQL only: nothing else could be taken back.', 'mode', formats);
@@ -196,12 +233,6 @@ function snapshotNotFound(formats: readonly DownloadFormat[]): HoldfastError {
   const message =
     'There is no complete snapshot of it that you asked for and may have. GET /snapshots lists what there is for you.';
   return new HoldfastError('not-found', 'snapshot-not-found', message, { details: { formats } });
-}
-
-function variantNotAvailable({ resourceId, formats }: Snapshot): HoldfastError {
-  const message = `There is no such variant of ${resourceId}. There is: ${RAW_VARIANT}, the data as it was backed up.`;
-  const details = { available: [RAW_VARIANT], formats };
-  return new HoldfastError('unsupported', 'variant-not-available', message, { details });
 }
 
 function notOffered({ id, service }: { id: string; service: string }): HoldfastError {

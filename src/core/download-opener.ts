@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { DownloadMode, OpenDownload } from './download.ts';
+import { DownloadMaterials, type OpenMaterial } from './download-materials.ts';
 import type { FoundSnapshot } from './downloadable-snapshots.ts';
 import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { DownloadChoice, DownloadMaterial } from './ports/service-download.ts';
 import type { SealOptions, SqlSealer } from './ports/sql-sealer.ts';
+import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { resumedPieces } from './resumed-pieces.ts';
-import { openChain } from './snapshot-chain.ts';
+import { isKept } from './variant.ts';
+import type { CatalogueVariantManager } from './variant-manager.ts';
+import { LEAK_CODE, withoutValues } from './variant-outcomes.ts';
+import { planVariant, type VariantOrder } from './variant-production.ts';
+import { VariantStore } from './variant-store.ts';
 
 /** What is to be given, and how. */
 export interface DownloadOrder {
@@ -14,77 +20,113 @@ export interface DownloadOrder {
   choice: DownloadChoice;
   mode: DownloadMode;
   isSealed: boolean;
+  /** Absent: the data as it was backed up. */
+  variant?: DeclaredVariant & { fingerprint: string };
+  /** How long a kept variant may be waited for that has to be made first. */
+  waitMilliseconds: number;
+  /** Who asks. */
+  caller: string;
 }
+
+/** What is given, and by what it was made where that is not as it was backed up. */
+type Content = OpenMaterial & Pick<OpenDownload, 'lineage'>;
 
 /** Opens what was chosen, and seals it. */
 export class DownloadOpener {
   readonly #context: ManagerContext;
   readonly #version: string;
+  readonly #variants: CatalogueVariantManager;
+  readonly #materials: DownloadMaterials;
 
-  constructor(context: ManagerContext, version: string) {
+  constructor(context: ManagerContext, version: string, variants: CatalogueVariantManager) {
     this.#context = context;
     this.#version = version;
+    this.#variants = variants;
+    this.#materials = new DownloadMaterials(context);
   }
 
-  /** Services and seals may give other bytes in another version. */
-  fingerprint({ snapshot, choice, mode, isSealed }: DownloadOrder): string {
+  /** Services and seals may give other bytes in another version, and a policy that was changed does. */
+  fingerprint({ snapshot, choice, mode, isSealed, variant }: DownloadOrder): string {
     const { id, resourceId } = snapshot;
     const { format, tables = null, paths = null, database = null } = choice;
     const parts = [this.#version, resourceId, id, format, tables, paths, database, isSealed ? mode : null];
-    return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 24);
+    const made = variant === undefined ? [] : [variant.name, variant.fingerprint];
+    return createHash('sha256')
+      .update(JSON.stringify([...parts, ...made]))
+      .digest('hex')
+      .slice(0, 24);
   }
 
   async open(order: DownloadOrder, signal: AbortSignal): Promise<OpenDownload> {
-    const { material, close } = await this.#material(order, signal);
-    if (!order.isSealed) return plain(material, close);
+    const { material, close, lineage } = await this.#content(order, signal);
+    const made = lineage === undefined ? {} : { lineage };
+    if (!order.isSealed) return { ...plain(material, close), ...made };
     try {
-      return this.#sealed(order, material, close);
+      return { ...this.#sealed(order, material, close), ...made };
     } catch (error) {
       await close();
       throw error;
     }
   }
 
-  async #material({ snapshot, choice }: DownloadOrder, signal: AbortSignal): Promise<OpenMaterial> {
-    const warn = (message: string): void => {
-      this.#context.logger.warn(
-        { snapshotId: snapshot.id, resourceId: snapshot.resourceId, message },
-        'a download warns',
-      );
+  async #content(order: DownloadOrder, signal: AbortSignal): Promise<Content> {
+    const { snapshot, choice, variant } = order;
+    if (variant === undefined) return this.#materials.open(snapshot, choice, signal);
+    const { format, database } = choice;
+    const wanted = { snapshot, declared: variant, format, ...(database === undefined ? {} : { database }) };
+    return isKept(variant) ? this.#kept(wanted, order, signal) : this.#streamed(wanted, signal);
+  }
+
+  async #kept(
+    wanted: VariantOrder,
+    { waitMilliseconds, caller }: DownloadOrder,
+    signal: AbortSignal,
+  ): Promise<Content> {
+    const waiting = { milliseconds: waitMilliseconds, createdBy: caller, signal };
+    const kept = await this.#variants.obtain(wanted, waiting);
+    const { policyHash, epoch } = kept.variant;
+    const opened = await new VariantStore(this.#context, wanted.snapshot.resourceId).open(kept, signal);
+    return { ...opened, lineage: { policyHash, epoch } };
+  }
+
+  /** Masked on its way. Where it leaks, nobody gets it any more before somebody looked at it. */
+  async #streamed(wanted: VariantOrder, signal: AbortSignal): Promise<Content> {
+    const { snapshot, declared } = wanted;
+    const subject = {
+      ...{ resourceId: snapshot.resourceId, snapshotId: snapshot.id },
+      ...{ variant: declared.name, fingerprint: declared.fingerprint },
     };
-    const { services, repositories, catalogue, logger } = this.#context;
-    if ('external' in snapshot) {
-      const { external, resource } = snapshot;
-      const source = services.get(resource.service).externalSnapshots;
-      if (source === undefined) throw gone(snapshot);
-      return {
-        material: await source.open(resource, external, { choice, signal, warn }),
-        close: async () => undefined,
-      };
-    }
-    const { backup } = snapshot;
-    const service = services.get(backup.service);
-    const download = service.download?.bind(service);
-    if (download === undefined) throw gone(snapshot);
-    const chain = await openChain(catalogue, repositories.get(backup.repositoryId), backup);
-    const close = onlyOnce(() => chain.close());
-    const closeLogged = (): void => void close().catch((err: unknown) => logger.warn({ err }, 'closing failed'));
-    signal.addEventListener('abort', closeLogged, { once: true });
+    const block = await this.#variants.outcomes.blockOf(subject);
+    if (block?.code === LEAK_CODE) await this.#variants.requireUnblocked(wanted);
+    const failed = async (error: unknown): Promise<unknown> => {
+      const told = withoutValues(error, signal);
+      if (!signal.aborted && told instanceof HoldfastError) await this.#variants.outcomes.failed(subject, told);
+      return told;
+    };
+    const ended = async (): Promise<void> => {
+      if (block !== undefined) await this.#variants.outcomes.forget(subject);
+    };
     try {
-      signal.throwIfAborted();
-      return { material: await download({ backup, chain: chain.links, choice, signal, warn }), close };
+      const production = await planVariant(this.#context, this.#materials, wanted, signal);
+      const { material, close } = await production.material(signal);
+      const { policyHash, epoch } = production;
+      return {
+        material: { ...material, bytes: watched(material, { ended, failed }) },
+        close,
+        lineage: { policyHash, epoch },
+      };
     } catch (error) {
-      await close();
-      throw error;
+      throw await failed(error);
     }
   }
 
-  #sealed({ snapshot, mode }: DownloadOrder, material: DownloadMaterial, close: Close): OpenDownload {
+  #sealed({ snapshot, mode, variant }: DownloadOrder, material: DownloadMaterial, close: Close): OpenDownload {
     const { sealer } = this.#context;
     const { dialect } = material;
     if (sealer === undefined || dialect === undefined) throw notSealable();
     const { resourceId, id, createdAt } = snapshot;
-    const options = { dialect, mode, title: `${resourceId} ${createdAt} ${id}` };
+    const made = variant === undefined ? '' : ` ${variant.name}`;
+    const options = { dialect, mode, title: `${resourceId} ${createdAt} ${id}${made}` };
     const { mediaType, fileExtension, isReproducible } = material;
     return {
       ...{ mediaType, fileExtension, isReproducible, acceptsRanges: false },
@@ -95,9 +137,19 @@ export class DownloadOpener {
 
 type Close = () => Promise<void>;
 
-interface OpenMaterial {
-  material: DownloadMaterial;
-  close: Close;
+/** What the bytes fail with is what `failed` makes of it. */
+function watched(
+  { bytes }: DownloadMaterial,
+  { ended, failed }: { ended: () => Promise<void>; failed: (error: unknown) => Promise<unknown> },
+): DownloadMaterial['bytes'] {
+  return async function* (range) {
+    try {
+      yield* bytes(range);
+      await ended();
+    } catch (error) {
+      throw await failed(error);
+    }
+  };
 }
 
 function plain(material: DownloadMaterial, close: Close): OpenDownload {
@@ -131,19 +183,6 @@ async function* sealedBytes(
     await source.return?.();
     await close();
   }
-}
-
-function onlyOnce(close: Close): Close {
-  let closed: Promise<void> | undefined;
-  return () => {
-    closed ??= close();
-    return closed;
-  };
-}
-
-function gone({ resourceId }: FoundSnapshot): HoldfastError {
-  const message = `The service of ${resourceId} offers no downloads any more. Ask whoever runs this service.`;
-  return new HoldfastError('unsupported', 'download-not-offered', message);
 }
 
 function notSealable(): HoldfastError {

@@ -10,6 +10,8 @@ export interface Permission {
   latestOnly: boolean;
   /** RFC 3339, UTC: only snapshots that were created then or later. */
   notBefore?: string;
+  /** Variants for which a reason has to be given. */
+  reasonFor: readonly string[];
   limits: DownloadLimits;
   /** Under which name downloads by this permission are counted. */
   account: string;
@@ -22,7 +24,7 @@ export function permissionsFor(principal: Principal, resourceId: string, now: Da
   const { resources, grants } = principal;
   if (resources !== undefined && !coverResource(resources, resourceId)) return [];
   const caller = `${principal.method ?? 'local'}:${principal.name}`;
-  if (grants === undefined) return [{ variants: 'all', latestOnly: false, limits: {}, account: caller }];
+  if (grants === undefined) return [{ variants: 'all', latestOnly: false, reasonFor: [], limits: {}, account: caller }];
   return activeGrants(grants, now)
     .filter((grant) => coverResource(grant.resources, resourceId))
     .map((grant) => permissionOf(grant, caller, now));
@@ -47,12 +49,13 @@ export function allowsSnapshot(
 }
 
 function permissionOf(grant: Grant, caller: string, now: Date): Permission {
-  const { variants, latestOnly = false, maxAgeDays, limits = {} } = grant;
+  const { variants, latestOnly = false, maxAgeDays, reasonFor = [], limits = {} } = grant;
   const notBefore = maxAgeDays === undefined ? undefined : new Date(now.getTime() - maxAgeDays * DAY).toISOString();
   return {
     variants,
     latestOnly,
     ...(notBefore === undefined ? {} : { notBefore }),
+    reasonFor,
     limits,
     account: `${caller}#${fingerprintOf(grant)}`,
   };

@@ -13,7 +13,8 @@ export interface DownloadManager {
    *
    * @throws HoldfastError `download-not-found` (not-found): unknown, or not for this caller; `snapshot-not-found` (not-found):
    * none that was asked for, or not for this caller; `resource-needed`, `download-choice-invalid` (invalid);
-   * `variant-not-available`, `format-not-offered`, `download-not-offered` (unsupported). Once it is known that the caller may know
+   * `variant-needed` (invalid): none but raw may be had, which has to be named; `reason-needed` (denied);
+   * `variant-not-available`, `variant-blocked`, `format-not-offered`, `download-not-offered` (unsupported). Once it is known that the caller may know
    * the resource, `details.formats` says what its downloads can be.
    */
   find(request: DownloadRequest, signal: AbortSignal): Promise<Download>;
@@ -28,8 +29,12 @@ export interface DownloadRequest extends Partial<DownloadChoice> {
   principal: Principal;
   /** Default: the configured one, or the only one that the caller may have. */
   resourceId?: string;
-  /** Default: the data as it was backed up. */
+  /** Default: the first one of the resource's policy that the caller may have. Never raw, unless the configuration says so. */
   variant?: string;
+  /** What for, where a grant asks for it. */
+  reason?: string;
+  /** How long to wait for a variant that has to be made first; default: half a minute. */
+  waitMilliseconds?: number;
   /** `latest`, a time or date by RFC 3339, or how long ago: `-7d`. */
   at?: string;
   /** A backup's id, or that of another tool's snapshot. */
@@ -73,8 +78,12 @@ export interface Download {
    * @throws HoldfastError `download-limit-reached`, `downloads-busy` (too-many) with `details.retryAfterSeconds`
    */
   enter(): Promise<DownloadPlace>;
-  /** Opens it. The signal ends whatever was begun, whether bytes were asked for or not. */
-  open(signal: AbortSignal): Promise<OpenDownload>;
+  /**
+   * Opens it. The signal ends whatever was begun, whether bytes were asked for or not.
+   * @param options `withoutMaking`: begins to make no variant that is not there yet
+   * @throws HoldfastError `variant-being-made` (conflict), `variant-blocked` (unsupported), `variant-leaks` (damaged)
+   */
+  open(signal: AbortSignal, options?: { withoutMaking: boolean }): Promise<OpenDownload>;
 }
 
 export interface DownloadPlace {
@@ -96,6 +105,8 @@ export interface OpenDownload {
   sha256?: string;
   isReproducible: boolean;
   acceptsRanges: boolean;
+  /** By what a variant was made. */
+  lineage?: { policyHash: string; epoch: string };
   /** May be called once. What is wrong before the first byte is thrown before a seal gives its own first byte. */
   bytes(range?: ByteRange): AsyncIterable<Uint8Array>;
 }
@@ -111,15 +122,31 @@ export interface SnapshotListRequest extends PageRequest {
 }
 
 export interface ListedSnapshot extends Snapshot {
-  variants: readonly { name: string; state: 'on-demand' }[];
+  /** Those that the caller may have, in the order of the policy. */
+  variants: readonly ListedVariant[];
+  /** Which of them is meant where none is named. */
+  defaultVariant?: string;
   /** The newest restore drill that passed with this very snapshot. */
   proven?: { drillId: string; at: string };
+}
+
+export interface ListedVariant {
+  name: string;
+  /** `ready`: kept; `on-demand`: made when somebody asks; `building`: being made; `blocked`: cannot be made. */
+  state: 'ready' | 'on-demand' | 'building' | 'blocked';
+  /** Why it is blocked. */
+  reason?: string;
+  /** Bytes and hex, of what is kept, unsealed. */
+  size?: number;
+  sha256?: string;
 }
 
 /** Settings of downloads, `downloads` in holdfast.yaml. */
 export interface DownloadConfiguration {
   /** What `GET /download` without a resource means for whoever may have it. */
   defaultResource?: string;
+  /** What is given to who names no variant and may have none but raw; absent: an error that says so. */
+  defaultVariant?: 'raw';
   /** Under way at once, all callers together. */
   maxConcurrent: number;
   /** For each caller, where a grant says nothing else. */

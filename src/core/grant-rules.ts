@@ -53,12 +53,13 @@ function sameExactly(one: string, other: string): boolean {
   return one.normalize('NFC') === other.normalize('NFC');
 }
 
-function grantOf({ resources, variants, latestOnly, maxAgeDays, limits, expiresAt }: GrantRule): Grant {
+function grantOf({ resources, variants, latestOnly, maxAgeDays, reasonFor, limits, expiresAt }: GrantRule): Grant {
   return {
     resources,
     variants,
     ...(latestOnly === undefined ? {} : { latestOnly }),
     ...(maxAgeDays === undefined ? {} : { maxAgeDays }),
+    ...(reasonFor === undefined ? {} : { reasonFor }),
     ...(limits === undefined ? {} : { limits }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
   };

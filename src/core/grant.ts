@@ -13,6 +13,8 @@ export interface Grant {
   latestOnly?: boolean;
   /** Only backups that are not older. */
   maxAgeDays?: number;
+  /** Variants that are given only to who says what for; the audit log keeps it. */
+  reasonFor?: readonly string[];
   limits?: DownloadLimits;
 }
 

@@ -74,6 +74,7 @@ export interface GrantRule {
   variants: readonly string[];
   latestOnly?: boolean;
   maxAgeDays?: number;
+  reasonFor?: readonly string[];
   limits?: DownloadLimits;
   /** RFC 3339 */
   expiresAt?: string;

@@ -7,7 +7,10 @@ import type { Catalogue } from './ports/catalogue.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
+import type { ResourceTurns } from './ports/resource-turns.ts';
 import type { SqlSealer } from './ports/sql-sealer.ts';
+import type { VariantMaker } from './ports/variant-maker.ts';
+import type { VariantVerifier } from './ports/variant-verifier.ts';
 import type { WorkQueue } from './ports/work-queue.ts';
 import type { RecentChains } from './recent-chains.ts';
 import type { RepositoryRegistry } from './repository-registry.ts';
@@ -23,6 +26,12 @@ export interface ManagerContext {
   readonly notifier: Notifier;
   /** Absent: SQL can be downloaded unsealed only. */
   readonly sealer?: SqlSealer;
+  /** Absent: there are no masking policies here. */
+  readonly variantMaker?: VariantMaker;
+  /** Absent: variants that are to be loaded before they are given cannot be made. */
+  readonly variantVerifier?: VariantVerifier;
+  /** Absent: no other process works on the same catalogue. */
+  readonly turns?: ResourceTurns;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly nextId: IdentifierSource;

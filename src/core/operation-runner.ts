@@ -15,7 +15,7 @@ const MOST_WARNINGS = 100;
 const RECORDING_ATTEMPTS = 5;
 
 /** Kinds that may simply be done again after they were cut off: half of one leaves nothing. */
-export const REPEATABLE: ReadonlySet<OperationKind> = new Set(['backup', 'verify', 'drill', 'adopt']);
+export const REPEATABLE: ReadonlySet<OperationKind> = new Set(['backup', 'verify', 'drill', 'adopt', 'variant']);
 
 /**
  * Runs operations and records honestly how each ended: completed, failed with the reason, or cancelled. Transient faults of

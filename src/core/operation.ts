@@ -9,7 +9,8 @@ export type OperationKind =
   | 'copy'
   | 'recover'
   | 'drill'
-  | 'adopt';
+  | 'adopt'
+  | 'variant';
 export type OperationStatus = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
 
 /** Where an operation stands. `percent` is 0 to 100, whole; absent totals are unknown. Sizes in bytes. */

@@ -3,10 +3,10 @@ import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Resource } from './resource.ts';
 
-/** @throws HoldfastError `backup-not-found` (not-found) */
+/** Kept variants are no backups. @throws HoldfastError `backup-not-found` (not-found) */
 export async function requireBackup(context: ManagerContext, id: string): Promise<Backup> {
   const backup = await context.catalogue.backups.get(id);
-  if (backup !== undefined) return backup;
+  if (backup !== undefined && backup.variant === undefined && backup.sidecar === undefined) return backup;
   const message = `There is no backup "${id}". It may have expired or been deleted; list what there is with GET /backups or "holdfast list".`;
   throw new HoldfastError('not-found', 'backup-not-found', message, { details: { backupId: id } });
 }

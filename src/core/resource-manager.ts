@@ -11,6 +11,7 @@ import type { Resource } from './resource.ts';
 import { ResourceLogStore } from './resource-log-store.ts';
 import { type ResourceTest, testResource } from './resource-test.ts';
 import { parseAssertions } from './service-registry.ts';
+import { VariantStore } from './variant-store.ts';
 
 /** Keeps what is backed up and how it is reached. */
 export class CatalogueResourceManager implements ResourceManager {
@@ -101,6 +102,7 @@ export class CatalogueResourceManager implements ResourceManager {
     await catalogue.resources.delete(id);
     // Whoever followed the log may have appended to it until now.
     await log.forget(await log.pieces(), { trashDays, reason });
+    await new VariantStore(this.#context, id).forgetAll(reason);
     this.#onChange();
   }
 

@@ -1,4 +1,11 @@
-import { type ListedSnapshot, RAW_VARIANT, type Snapshot, type SnapshotListRequest } from './download.ts';
+import {
+  DEFAULT_DOWNLOADS,
+  type ListedSnapshot,
+  type ListedVariant,
+  RAW_VARIANT,
+  type Snapshot,
+  type SnapshotListRequest,
+} from './download.ts';
 import {
   allowsSnapshot,
   allowsVariant,
@@ -10,6 +17,8 @@ import type { DownloadableSnapshots } from './downloadable-snapshots.ts';
 import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Page } from './ports/catalogue.ts';
+import { SnapshotVariants } from './snapshot-variants.ts';
+import { defaultVariants } from './variant-choice.ts';
 
 /** A page of what a caller may have, newest first. @throws HoldfastError `cursor-invalid` (invalid) */
 export async function listSnapshots(
@@ -18,81 +27,97 @@ export async function listSnapshots(
   { principal, resourceId, limit, cursor }: SnapshotListRequest,
   signal: AbortSignal,
 ): Promise<Page<ListedSnapshot>> {
-  const permissions = new KnownPermissions(principal, context.clock.now(), snapshots, signal);
+  const variants = new SnapshotVariants(context);
+  const permissions = new KnownPermissions({ principal, now: context.clock.now(), snapshots, variants, signal });
   // Who may have nothing of a resource is answered as if there were nothing.
-  if (resourceId !== undefined && permissions.of(resourceId).length === 0) return { items: [] };
+  if (resourceId !== undefined && (await permissions.of(resourceId)).length === 0) return { items: [] };
   const covered = coveredResources(principal);
   const filter = {
     ...(resourceId === undefined ? {} : { resourceId }),
     ...(covered === undefined ? {} : { resources: covered }),
     ...(cursor === undefined ? {} : { before: placeOf(cursor) }),
   };
-  const found: Snapshot[] = [];
+  const found: { snapshot: Snapshot; reaching: readonly Permission[] }[] = [];
   for await (const snapshot of snapshots.newestFirst(filter, signal)) {
-    if (!(await permissions.allow(snapshot))) continue;
-    found.push(snapshot);
+    const reaching = await permissions.reaching(snapshot);
+    if (reaching.length > 0) found.push({ snapshot, reaching });
     if (found.length > limit) break;
   }
   const items = found.slice(0, limit);
-  const last = items.at(-1);
-  const proofs = await context.catalogue.drills.proofs(items);
-  const listed = items.map((snapshot) => listedSnapshot(snapshot, proofs.get(snapshot.id)));
+  const last = items.at(-1)?.snapshot;
+  const proofs = await context.catalogue.drills.proofs(items.map(({ snapshot }) => snapshot));
+  const configured = (context.configuration.downloads ?? DEFAULT_DOWNLOADS).defaultVariant;
+  const listed: ListedSnapshot[] = [];
+  for (const { snapshot, reaching } of items) {
+    const declared = await variants.declared(snapshot.resourceId);
+    const [defaultVariant] = defaultVariants(declared, reaching, configured);
+    listed.push({
+      ...listedSnapshot(snapshot, await variants.of(snapshot, reaching), proofs.get(snapshot.id)),
+      ...(defaultVariant === undefined ? {} : { defaultVariant }),
+    });
+  }
   return found.length > limit && last !== undefined ? { items: listed, nextCursor: cursorOf(last) } : { items: listed };
 }
 
-function listedSnapshot(snapshot: Snapshot, proven: ListedSnapshot['proven']): ListedSnapshot {
+function listedSnapshot(
+  snapshot: Snapshot,
+  variants: readonly ListedVariant[],
+  proven: ListedSnapshot['proven'],
+): ListedSnapshot {
   const { id, resourceId, resourceType, origin, createdAt, completedAt, size, formats, dialect } = snapshot;
   return {
     ...{ id, resourceId, resourceType, origin, createdAt, completedAt, formats },
     ...(size === undefined ? {} : { size }),
     ...(dialect === undefined ? {} : { dialect }),
-    variants: [{ name: RAW_VARIANT, state: 'on-demand' }],
+    variants,
     ...(proven === undefined ? {} : { proven }),
   };
 }
 
+interface PermissionParts {
+  principal: SnapshotListRequest['principal'];
+  now: Date;
+  snapshots: DownloadableSnapshots;
+  variants: SnapshotVariants;
+  signal: AbortSignal;
+}
+
 /** What a caller may have of each resource, and which of its snapshots is the newest, looked up once. */
 class KnownPermissions {
-  readonly #principal: SnapshotListRequest['principal'];
-  readonly #now: Date;
-  readonly #snapshots: DownloadableSnapshots;
-  readonly #signal: AbortSignal;
+  readonly #parts: PermissionParts;
   readonly #known = new Map<string, readonly Permission[]>();
   readonly #newest = new Map<string, string | undefined>();
 
-  constructor(
-    principal: SnapshotListRequest['principal'],
-    now: Date,
-    snapshots: DownloadableSnapshots,
-    signal: AbortSignal,
-  ) {
-    this.#principal = principal;
-    this.#now = now;
-    this.#snapshots = snapshots;
-    this.#signal = signal;
+  constructor(parts: PermissionParts) {
+    this.#parts = parts;
   }
 
-  of(resourceId: string): readonly Permission[] {
+  /** Those that allow something that there is. */
+  async of(resourceId: string): Promise<readonly Permission[]> {
     const known = this.#known.get(resourceId);
     if (known !== undefined) return known;
-    const permissions = permissionsFor(this.#principal, resourceId, this.#now).filter((permission) =>
-      allowsVariant(permission, RAW_VARIANT),
-    );
+    const { principal, now, variants } = this.#parts;
+    const all = permissionsFor(principal, resourceId, now);
+    const declared = all.length === 0 ? [] : await variants.declared(resourceId);
+    const names = [...declared.map(({ name }) => name), RAW_VARIANT];
+    const permissions = all.filter((permission) => names.some((name) => allowsVariant(permission, name)));
     this.#known.set(resourceId, permissions);
     return permissions;
   }
 
-  async allow(snapshot: Snapshot): Promise<boolean> {
-    const permissions = this.of(snapshot.resourceId);
-    if (permissions.some((permission) => allowsSnapshot(permission, snapshot, false))) return true;
-    if (!permissions.some((permission) => allowsSnapshot(permission, snapshot, true))) return false;
-    return (await this.#newestOf(snapshot.resourceId)) === snapshot.id;
+  async reaching(snapshot: Snapshot): Promise<readonly Permission[]> {
+    const permissions = await this.of(snapshot.resourceId);
+    const newest = permissions.filter((permission) => allowsSnapshot(permission, snapshot, true));
+    const always = permissions.filter((permission) => allowsSnapshot(permission, snapshot, false));
+    if (newest.length === always.length) return always;
+    return (await this.#newestOf(snapshot.resourceId)) === snapshot.id ? newest : always;
   }
 
   async #newestOf(resourceId: string): Promise<string | undefined> {
     if (this.#newest.has(resourceId)) return this.#newest.get(resourceId);
+    const { snapshots, signal } = this.#parts;
     let newest: string | undefined;
-    for await (const { id } of this.#snapshots.newestFirst({ resourceId }, this.#signal)) {
+    for await (const { id } of snapshots.newestFirst({ resourceId }, signal)) {
       newest = id;
       break;
     }

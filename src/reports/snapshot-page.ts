@@ -31,6 +31,16 @@ ${more}
 `;
 }
 
+function variantMarkup({ name, state, size }: SnapshotLine['variants'][number]): string {
+  if (state === 'on-demand') return escaped(name);
+  const facts = state === 'ready' && size !== undefined ? `${state}, ${formatBytes(size)}` : state;
+  return `${escaped(name)} (${escaped(facts)})`;
+}
+
+function blockedMarkup({ name, reason }: SnapshotLine['variants'][number]): string {
+  return reason === undefined ? '' : `<p class="blocked">${escaped(name)}: ${escaped(reason)}</p>\n`;
+}
+
 function article({ id, resource, createdAt, size, formats, variants, proven, url, command }: SnapshotLine): string {
   const restorable =
     proven === null
@@ -38,7 +48,7 @@ function article({ id, resource, createdAt, size, formats, variants, proven, url
       : `<span class="proven">✓ proven restorable ${escaped(formatMoment(proven.at))}</span>`;
   return `<article>
 <h2><a href="${escaped(url)}">${escaped(resource)}</a></h2><span class="when">${escaped(formatMoment(createdAt))}</span>
-<p class="facts"><span>${size === null ? 'size not known' : escaped(formatBytes(size))}</span><span>${escaped(formats.join(', '))}</span><span>${escaped(variants.map(({ name }) => name).join(', '))}</span>${restorable}<br><span>${escaped(id)}</span></p>
-<pre>${escaped(command)}</pre>
+<p class="facts"><span>${size === null ? 'size not known' : escaped(formatBytes(size))}</span><span>${escaped(formats.join(', '))}</span><span>${variants.map(variantMarkup).join(', ')}</span>${restorable}<br><span>${escaped(id)}</span></p>
+${variants.map(blockedMarkup).join('')}<pre>${escaped(command)}</pre>
 </article>`;
 }

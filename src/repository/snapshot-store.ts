@@ -15,6 +15,11 @@ import { backupIdOf, SNAPSHOTS, snapshotKey, TRASH } from './snapshot-name.ts';
 import { decodeContent, encodeContent } from './tree-entry-codec.ts';
 
 const tags = z.record(z.string(), z.string());
+const variantSource = {
+  sourceId: z.string(),
+  format: z.enum(['sql', 'custom', 'sqlite', 'tar', 'zip', 'json', 'bytes']),
+  database: z.string().optional(),
+};
 const backupSchema = z.object({
   id: z.string(),
   resourceId: z.string(),
@@ -71,6 +76,24 @@ const backupSchema = z.object({
       facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
     })
     .optional(),
+  variant: z
+    .object({
+      ...variantSource,
+      name: z.string(),
+      policyHash: z.string(),
+      epoch: z.string(),
+      fingerprint: z.string(),
+      dialect: z.enum(['postgresql', 'mysql']).optional(),
+      mediaType: z.string(),
+      fileExtension: z.string(),
+      isReproducible: z.boolean(),
+      report: z.object({
+        tables: listOf(z.object({ name: z.string(), rowsIn: z.number(), rowsOut: z.number() })),
+        canary: z.object({ looked: z.number(), originals: z.number() }),
+      }),
+    })
+    .optional(),
+  sidecar: z.object({ ...variantSource, name: z.string() }).optional(),
   held: z.boolean(),
 });
 

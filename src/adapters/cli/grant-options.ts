@@ -10,6 +10,7 @@ export interface GrantOptions {
   variant?: string[];
   latestOnly?: boolean;
   maxAgeDays?: number;
+  reasonFor?: string[];
   downloadsPerHour?: number;
   concurrent?: number;
   bytesPerDay?: number;
@@ -21,6 +22,11 @@ export function addGrantOptions(command: Command): Command {
     .option('--variant <name>', 'only this variant may be downloaded ("raw": as backed up); may be repeated', gathered)
     .option('--latest-only', 'only the newest backup may be downloaded')
     .option('--max-age-days <days>', 'only backups that are not older may be downloaded', wholeNumber(1))
+    .option(
+      '--reason-for <variant>',
+      'give this variant only with a reason, for the audit log; may be repeated',
+      gathered,
+    )
     .option('--downloads-per-hour <number>', 'so many downloads in an hour', wholeNumber(1))
     .option('--concurrent <number>', 'so many downloads at once', wholeNumber(1))
     .option('--bytes-per-day <bytes>', 'so many bytes in a day of UTC', wholeNumber(1));
@@ -35,7 +41,7 @@ function gatheredPattern(text: string, earlier: readonly string[] | undefined): 
 
 /** The one grant that the options make together; nothing where there are none. */
 export function grantsOf(options: GrantOptions): { grants?: readonly Grant[] } {
-  const { resource, variant, latestOnly, maxAgeDays, downloadsPerHour, concurrent, bytesPerDay } = options;
+  const { resource, variant, latestOnly, maxAgeDays, reasonFor, downloadsPerHour, concurrent, bytesPerDay } = options;
   const limits = {
     ...(downloadsPerHour === undefined ? {} : { downloadsPerHour }),
     ...(concurrent === undefined ? {} : { concurrent }),
@@ -44,6 +50,7 @@ export function grantsOf(options: GrantOptions): { grants?: readonly Grant[] } {
   const narrowed = {
     ...(latestOnly === undefined ? {} : { latestOnly }),
     ...(maxAgeDays === undefined ? {} : { maxAgeDays }),
+    ...(reasonFor === undefined ? {} : { reasonFor }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
   };
   if (variant === undefined) {
@@ -53,7 +60,7 @@ export function grantsOf(options: GrantOptions): { grants?: readonly Grant[] } {
       'Say with --variant what may be downloaded: "raw" is the data as it was backed up. It is never meant without being named.',
     );
   }
-  const unusable = variant.find((name) => !VARIANT_NAME.test(name));
+  const unusable = [...variant, ...(reasonFor ?? [])].find((name) => !VARIANT_NAME.test(name));
   if (unusable !== undefined) throw usageError('variant-invalid', `"${unusable}" cannot be the name of a variant.`);
   return { grants: [{ resources: resource ?? ['*'], variants: variant, ...narrowed }] };
 }
@@ -62,11 +69,12 @@ export function grantsOf(options: GrantOptions): { grants?: readonly Grant[] } {
 export function grantWords(grants: readonly Grant[] | undefined): string {
   if (grants === undefined) return 'all';
   return grants
-    .map(({ variants, latestOnly, maxAgeDays, limits, expiresAt }) =>
+    .map(({ variants, latestOnly, maxAgeDays, reasonFor = [], limits, expiresAt }) =>
       [
         variants.join('+'),
         ...(latestOnly === true ? ['latest'] : []),
         ...(maxAgeDays === undefined ? [] : [`${maxAgeDays}d`]),
+        ...(reasonFor.length === 0 ? [] : ['with a reason']),
         ...(limits === undefined ? [] : ['limited']),
         ...(expiresAt === undefined ? [] : [`until ${expiresAt.slice(0, 10)}`]),
       ].join(','),

@@ -45,6 +45,7 @@ import { snapshotRoutes } from './routes/snapshots.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 import { userRoutes } from './routes/users.ts';
+import { variantRoutes } from './routes/variants.ts';
 import { limitTransfers } from './transfer-places.ts';
 import { TrustedProxy } from './trusted-proxy.ts';
 import { answerUnknownRoutes } from './unknown-routes.ts';
@@ -159,6 +160,7 @@ async function addRoutes(server: HttpServer, context: HttpContext): Promise<void
   drillRoutes(server, context);
   downloadRoutes(server, context);
   snapshotRoutes(server, context);
+  variantRoutes(server, context);
   resourceRoutes(server, context);
   resourceTestRoutes(server, context);
   adoptionRoutes(server, context);

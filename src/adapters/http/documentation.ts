@@ -13,6 +13,7 @@ const TAGS = [
   { name: 'Backups', description: 'Making, finding, reading and deleting backups.' },
   { name: 'Restore', description: 'Bringing data back.' },
   { name: 'Downloads', description: "Developers' copies of backups." },
+  { name: 'Variants', description: 'Masked and reduced copies that are kept.' },
   { name: 'Drills', description: 'Proving that backups restore.' },
   { name: 'Resources', description: 'What is backed up.' },
   { name: 'Operations', description: 'Work with a life of its own.' },

@@ -27,6 +27,7 @@ export async function answerDownload(parts: DownloadAnswer): Promise<FastifyRepl
   const place = await download.enter();
   try {
     const opened = await download.open(gone.signal);
+    request.auditDetails = { ...request.auditDetails, ...opened.lineage };
     const unchanged = unchangedTag(request.headers as Record<string, string | undefined>, download, opened);
     if (unchanged !== undefined)
       return await reply
@@ -46,7 +47,7 @@ export async function answerDownload(parts: DownloadAnswer): Promise<FastifyRepl
 /** What `answerDownload` would say of the whole and uncoded content, which is not made. */
 export async function answerDownloadHead({ download, request, reply, gone }: DownloadAnswer): Promise<FastifyReply> {
   try {
-    const opened = await download.open(gone.signal);
+    const opened = await download.open(gone.signal, { withoutMaking: true });
     const unchanged = unchangedTag(request.headers as Record<string, string | undefined>, download, opened);
     if (unchanged === undefined) requireVisibleEnd(opened, download, request);
     const headers = { ...downloadHeaders(download), ...contentHeaders(download, opened) };
@@ -140,6 +141,7 @@ async function send(
   });
   gone.abort();
   const seconds = reply.elapsedTime / 1000;
+  metrics.given(download.variant);
   metrics.ended(end.outcome, { bytes: end.bytes, seconds, firstByteSeconds });
   if (end.outcome === 'failed') request.log.error({ err: end.error, requestId: request.id }, 'a download broke off');
   await recordDownload(end, seconds, headers['content-encoding'], context, request, reply);

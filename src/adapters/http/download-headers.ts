@@ -22,12 +22,13 @@ export function downloadHeaders(download: Download): Record<string, string> {
 /** Headers of the content itself, as it would be given whole and uncoded. */
 export function contentHeaders(download: Download, opened: OpenDownload): Record<string, string> {
   const name = fileName(download, opened.fileExtension);
-  const { length, sha256 } = opened;
+  const { length, sha256, lineage } = opened;
   return {
     'content-type': opened.mediaType,
     'content-disposition': `attachment; filename="${name.replaceAll(/[^A-Za-z0-9._@-]/g, '-')}"; filename*=UTF-8''${encodeURIComponent(name)}`,
     etag: etagOf(download, opened, 'identity'),
     'accept-ranges': opened.acceptsRanges ? 'bytes' : 'none',
+    ...(lineage === undefined ? {} : { 'x-snapshot-policy': lineage.policyHash }),
     ...(length === undefined ? {} : { 'content-length': String(length) }),
     ...(sha256 === undefined ? {} : { 'repr-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:` }),
   };

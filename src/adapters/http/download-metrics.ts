@@ -7,12 +7,20 @@ export class DownloadMetrics {
   readonly #seconds: Histogram<'outcome'>;
   readonly #firstBytes: Histogram;
 
+  readonly #variants: Counter<'variant'>;
+
   constructor(registry: Registry) {
     const registers = [registry];
     this.#downloads = new Counter({
       name: 'holdfast_downloads_total',
       help: 'Downloads that ended, by how they ended.',
       labelNames: ['outcome'],
+      registers,
+    });
+    this.#variants = new Counter({
+      name: 'holdfast_variant_downloads_total',
+      help: 'Downloads that sent something, by variant; raw is the data as it was backed up.',
+      labelNames: ['variant'],
       registers,
     });
     this.#bytes = new Counter({
@@ -38,6 +46,10 @@ export class DownloadMetrics {
   /** One that sent nothing. */
   refused(outcome: string): void {
     this.#downloads.inc({ outcome });
+  }
+
+  given(variant: string): void {
+    this.#variants.inc({ variant });
   }
 
   ended(outcome: string, facts: { bytes: number; seconds: number; firstByteSeconds: number }): void {

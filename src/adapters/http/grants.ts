@@ -32,6 +32,7 @@ export function requireContentGrant({ name, grants }: Principal, resourceId: str
   const isWhole = (grant: Grant) =>
     grant.variants.includes('raw') &&
     grant.latestOnly !== true &&
+    grant.reasonFor?.includes('raw') !== true &&
     grant.maxAgeDays === undefined &&
     Object.values(grant.limits ?? {}).every((limit) => limit === undefined) &&
     coverResource(grant.resources, resourceId);

@@ -14,12 +14,16 @@ export function downloadAddress(request: FastifyRequest, publicUrl: string | und
 /** A snapshot with what to type to get it. */
 export function snapshotAnswer(snapshot: ListedSnapshot, address: string, user: string | undefined): SnapshotAnswer {
   const { id, resourceId, resourceType, origin, createdAt, completedAt, size, formats, variants, proven } = snapshot;
-  const url = `${address}/download/${encodeURIComponent(resourceId)}?backup=${encodeURIComponent(id)}`;
+  const { defaultVariant } = snapshot;
+  const offered = variants.find(({ state }) => state !== 'blocked')?.name ?? defaultVariant;
+  const named = offered === undefined || offered === defaultVariant ? '' : `&variant=${encodeURIComponent(offered)}`;
+  const url = `${address}/download/${encodeURIComponent(resourceId)}?backup=${encodeURIComponent(id)}${named}`;
   return {
     ...{ id, resource: resourceId, resourceType, origin, createdAt, completedAt },
     size: size ?? null,
     formats: [...formats],
     variants: [...variants],
+    defaultVariant: defaultVariant ?? null,
     proven: proven ?? null,
     url,
     command: commandFor(url, snapshot, user),

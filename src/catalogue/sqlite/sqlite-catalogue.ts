@@ -5,6 +5,7 @@ import type { ApiToken, LocalUser } from '../../core/access.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { Catalogue } from '../../core/ports/catalogue.ts';
 import type { Schedule } from '../../core/schedule.ts';
+import type { VariantBlock } from '../../core/variant.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { CatalogueSchema, Exclusively } from '../schema.ts';
 import { createAuditTable } from '../tables/audit-table.ts';
@@ -59,6 +60,7 @@ function tablesOf(database: Kysely<CatalogueSchema>, exclusively: Exclusively): 
     schedules: createDocumentTable<Schedule>(database, 'schedules'),
     tokens: createDocumentTable<ApiToken>(database, 'tokens'),
     users: createDocumentTable<LocalUser>(database, 'users'),
+    variantBlocks: createDocumentTable<VariantBlock>(database, 'variant-blocks'),
     drills: createDrillTable(database),
     downloadUsage: createDownloadUsageTable(database),
     audit: createAuditTable(database, exclusively),

@@ -8,8 +8,8 @@ import type { CatalogueSchema, Exclusively } from '../schema.ts';
 
 type Database = Kysely<CatalogueSchema>;
 
-/** Ids of resources that hold pieces of logs; users cannot give such ids. */
-const PIECES_OF_LOGS = '%~log';
+/** Ids of resources that hold pieces of logs and kept variants; users cannot give such ids. */
+const HIDDEN = '%~%';
 
 export function createBackupTable(database: Database, exclusively: Exclusively): BackupTable {
   return {
@@ -135,7 +135,7 @@ function filtered(database: Database, filter: BackupFilter) {
   const id = sql.ref<string>(tag === undefined ? 'backups.id' : 'backup_tags.backup_id');
   let query: BackupQuery = tag === undefined ? database.selectFrom('backups') : tagged(database, tag);
   if (resourceId !== undefined) query = query.where('backups.resource_id', '=', resourceId);
-  else query = query.where('backups.resource_id', 'not like', PIECES_OF_LOGS);
+  else query = query.where('backups.resource_id', 'not like', HIDDEN);
   if (resourceType !== undefined) query = query.where('backups.resource_type', '=', resourceType);
   if (type !== undefined) query = query.where('backups.type', '=', type);
   if (service !== undefined) query = query.where('backups.service', '=', service);
@@ -174,7 +174,7 @@ async function dependants(database: Database, id: string): Promise<Backup[]> {
   return rows.map((row) => fromText<Backup>(row.record));
 }
 
-/** Three questions, because each is answered from another index and none from the rows. Pieces of logs count as bytes only. */
+/** Three questions, because each is answered from another index and none from the rows. What is hidden counts as bytes only. */
 async function totals(database: Database): ReturnType<BackupTable['totals']> {
   const sums = await database
     .selectFrom('backups')
@@ -189,12 +189,12 @@ async function totals(database: Database): ReturnType<BackupTable['totals']> {
       builder.fn.countAll<number>().as('backups'),
       builder.fn.count<number>('resource_id').distinct().as('resources'),
     ])
-    .where('resource_id', 'not like', PIECES_OF_LOGS)
+    .where('resource_id', 'not like', HIDDEN)
     .executeTakeFirstOrThrow();
   const newest = await database
     .selectFrom('backups')
     .select('created_at')
-    .where('resource_id', 'not like', PIECES_OF_LOGS)
+    .where('resource_id', 'not like', HIDDEN)
     .orderBy('created_at', 'desc')
     .limit(1)
     .executeTakeFirst();

@@ -5,6 +5,7 @@ import type { Operation, OperationKind, OperationStatus } from '../operation.ts'
 import type { Policy } from '../policy.ts';
 import type { Resource } from '../resource.ts';
 import type { Schedule } from '../schedule.ts';
+import type { VariantBlock } from '../variant.ts';
 
 /**
  * The database of what exists and what was done. Of backups it is only a fast copy: the truth lies in the repositories'
@@ -20,6 +21,7 @@ export interface Catalogue {
   readonly users: DocumentTable<LocalUser>;
   readonly drills: DrillTable;
   readonly downloadUsage: DownloadUsageTable;
+  readonly variantBlocks: DocumentTable<VariantBlock>;
   readonly audit: AuditTable;
   readonly idempotency: IdempotencyTable;
   close(): Promise<void>;
@@ -51,7 +53,7 @@ export interface ResourceTable extends Omit<DocumentTable<Resource>, 'isEmpty'> 
   ensure(resource: Resource): Promise<Resource>;
 }
 
-/** Pieces of logs are among the backups of `<resource>~log` alone. */
+/** Pieces of logs are among the backups of `<resource>~log` alone, kept variants among those of `<resource>~variants`. */
 export interface BackupFilter {
   resourceId?: string;
   resourceType?: string;

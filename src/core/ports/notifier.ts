@@ -15,7 +15,9 @@ export interface Notification {
     | 'copy-failed'
     | 'log-failed'
     | 'hook-failed'
-    | 'cleanup-failed';
+    | 'cleanup-failed'
+    | 'variant-failed'
+    | 'variant-leaked';
   subject: string;
   message: string;
   details: Readonly<Record<string, unknown>>;

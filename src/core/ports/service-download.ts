@@ -1,14 +1,8 @@
 import type { Backup } from '../backup.ts';
+import type { DownloadFormat, SqlDialect } from '../download-format.ts';
 import type { ChainLink } from './chain-link.ts';
 
-/**
- * What a developer's copy can be: plain SQL, PostgreSQL's custom archive, a SQLite database, archives of files, canonical JSON, or the
- * bytes as they were backed up.
- */
-export type DownloadFormat = 'sql' | 'custom' | 'sqlite' | 'tar' | 'zip' | 'json' | 'bytes';
-
-/** Whose SQL it is. */
-export type SqlDialect = 'postgresql' | 'mysql';
+export type { DownloadFormat, SqlDialect } from '../download-format.ts';
 
 /** Which part of a backup, and as what. */
 export interface DownloadChoice {

@@ -1,3 +1,4 @@
+import type { VariantReport } from '../stored-variant.ts';
 import type { DownloadFormat, DownloadMaterial, SqlDialect } from './service-download.ts';
 
 /** Makes masked and reduced copies of content by the policies of whoever runs the service. Knows policies and keys; nothing of grants, catalogues and stores. */
@@ -64,9 +65,4 @@ export interface VariantProduction {
   material(signal: AbortSignal): Promise<OpenVariantContent & { report(): VariantReport }>;
 }
 
-/** Facts of a production that ended well. */
-export interface VariantReport {
-  tables: readonly { name: string; rowsIn: number; rowsOut: number }[];
-  /** Values that the canary check looked at, and originals that it knows. */
-  canary: { looked: number; originals: number };
-}
+export type { VariantReport } from '../stored-variant.ts';

@@ -180,14 +180,16 @@ class Copying {
     return [...missing.keys()];
   }
 
-  /** Pieces of logs do not count: most of them are soon replaced by fewer longer ones, and many would hide that backups go. */
+  /** Pieces of logs and kept variants do not count: they are soon replaced by others, and many would hide that backups go. */
   async #refuseMost(missing: ReadonlyMap<string, Backup>, here: readonly string[]): Promise<void> {
-    const going = [...missing.values()].filter(({ log }) => log === undefined);
+    const going = [...missing.values()].filter(isBackup);
     if (going.length < 2) return;
     let backups = going.length;
     for (const id of here) {
       if (backups >= 2 * going.length) return;
-      if (!missing.has(id) && (await this.#readHere(id))?.log === undefined) backups++;
+      if (missing.has(id)) continue;
+      const backup = await this.#readHere(id);
+      if (backup === undefined || isBackup(backup)) backups++;
     }
     if (backups >= 2 * going.length) return;
     throw new HoldfastError(
@@ -207,6 +209,10 @@ class Copying {
       throw error;
     }
   }
+}
+
+function isBackup({ log, variant, sidecar }: Backup): boolean {
+  return (log ?? variant ?? sidecar) === undefined;
 }
 
 /** Of commits; `updates/` holds a folder for each. */

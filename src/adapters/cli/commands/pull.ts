@@ -26,6 +26,7 @@ interface PullOptions extends CredentialOptions {
   path?: string[];
   mode?: string;
   variant?: string;
+  reason?: string;
 }
 
 export function define(command: Command, session: CommandSession): void {
@@ -55,7 +56,8 @@ export function define(command: Command, session: CommandSession): void {
         'none',
       ]),
     )
-    .option('--variant <name>', 'a masked or reduced copy')
+    .option('--variant <name>', 'which masked or reduced copy; "raw", the data itself, is given only so')
+    .option('--reason <text>', 'what for, where your grant asks for it; the audit log of the service keeps it')
     .addHelpText('after', HELP_AFTER)
     .action((resource: string | undefined, options: PullOptions) => pull(session, resource, options));
 }
@@ -108,9 +110,9 @@ async function addressOf(session: CommandSession, given: string | undefined): Pr
 }
 
 function queryOf(options: PullOptions): URLSearchParams {
-  const { variant, at, backup, format, mode, seal, tables, database, path: paths = [] } = options;
+  const { variant, reason, at, backup, format, mode, seal, tables, database, path: paths = [] } = options;
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries({ variant, at, backup, format, mode, seal, tables, database }))
+  for (const [name, value] of Object.entries({ variant, reason, at, backup, format, mode, seal, tables, database }))
     if (value !== undefined) query.set(name, name === 'at' ? value.replace(/^(?=\d+[mhdw]$)/, '-') : value);
   for (const each of paths) query.append('path', each);
   return query;
@@ -186,6 +188,14 @@ async function list(session: CommandSession, server: SnapshotServer, resource: s
   session.output.table({ snapshots }, COLUMNS, snapshots, 'There is nothing that you may download.');
 }
 
+/** `reduced, masked (blocked), raw` */
+function variantWords(variants: unknown): string {
+  if (!Array.isArray(variants)) return '';
+  return (variants as { name?: unknown; state?: unknown }[])
+    .map(({ name, state }) => (state === 'ready' || state === 'on-demand' ? String(name) : `${name} (${state})`))
+    .join(', ');
+}
+
 const COLUMNS: readonly Column<Record<string, unknown>>[] = [
   { heading: 'Resource', value: ({ resource }) => String(resource) },
   { heading: 'Time (UTC)', value: ({ createdAt }) => String(createdAt).slice(0, 19).replace('T', ' ') },
@@ -195,6 +205,7 @@ const COLUMNS: readonly Column<Record<string, unknown>>[] = [
     align: 'right',
   },
   { heading: 'Formats', value: ({ formats }) => (Array.isArray(formats) ? formats.join(', ') : '') },
+  { heading: 'Variants', value: ({ variants }) => variantWords(variants) },
   {
     heading: 'Proven',
     value: ({ proven }) =>

@@ -78,7 +78,12 @@ export class SnapshotServer {
     const range: Record<string, string> =
       from === undefined ? {} : { range: `bytes=${from.offset}-`, 'if-range': from.etag };
     // Errors as JSON: this is no client of a database.
-    const headers = { accept: 'application/problem+json, */*;q=0.9', 'accept-encoding': 'identity', ...range };
+    const headers = {
+      accept: 'application/problem+json, */*;q=0.9',
+      'accept-encoding': 'identity',
+      prefer: PATIENCE,
+      ...range,
+    };
     const response = await this.#get(route, query, headers, signal);
     if (response.body === null || response.headers.has('content-encoding')) throw notHoldfast(this.#options.url);
     return { ...factsOf(response, this.#options.url), bytes: bytesOf(response.body, signal) };
@@ -110,6 +115,8 @@ export class SnapshotServer {
   }
 }
 
+/** For a copy that has to be made first; Node.js itself waits five minutes for headers. */
+const PATIENCE = 'wait=240';
 const MOST_LISTED = 100_000;
 const MOST_PROBLEM = 1_000_000;
 

@@ -7,19 +7,26 @@ import { DownloadMetrics } from '../download-metrics.ts';
 import { clientGone, downloadRefusal, outcomeOf, withFormats } from '../download-refusal.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
+import { preferredWait } from '../preference.ts';
 import { answers, bytesAnswer } from '../route-schemas.ts';
 import { downloadFormat } from '../schemas/download-schema.ts';
 import { id, line } from '../schemas/fields.ts';
 
 const TAGS = ['Downloads'];
 const MOST_PARTS = 1000;
+const LONGEST_REASON = 500;
 
 const query = z.strictObject({
   variant: z
     .string()
     .regex(VARIANT_NAME, 'must be the name of a variant')
     .optional()
-    .describe('`raw`, the data as it was backed up, is the default and the only one yet.'),
+    .describe(
+      "A masked or reduced copy, by its name. Default: the first one of the resource's policy that you may have. `raw`, the data as it was backed up, has to be named.",
+    ),
+  reason: line(LONGEST_REASON)
+    .optional()
+    .describe('What for, where your grant asks for it; also as the header `X-Reason`. The audit log keeps it.'),
   at: line(40)
     .optional()
     .describe(
@@ -59,7 +66,7 @@ const query = z.strictObject({
 type Query = z.infer<typeof query>;
 
 const DESCRIPTION =
-  "The newest complete backup of a resource, or an older one, as its target understands it: SQL for `psql`, a database file, an archive of files, JSON, or the bytes as they were. `curl -fsS -u me … | psql app` is all that it takes. An answer that ends cleanly is whole; where something fails on the way, the connection is reset, and SQL ends with a statement that fails with the reason. `ETag` is strong where each download gives the same bytes, and ranges are given where the content can begin in the middle. `Accept-Encoding` may name gzip and zstd. `HEAD` tells the headers and makes nothing. Errors are SQL that fails with the reason, because a database's client takes an error in JSON for no error at all, unless `Accept` asks for JSON or the resource is no database. What you may not have is answered like what does not exist. The header `X-Reason` is kept in the audit log.";
+  "The newest complete backup of a resource, or an older one, as its target understands it: SQL for `psql`, a database file, an archive of files, JSON, or the bytes as they were. `curl -fsS -u me … | psql app` is all that it takes. An answer that ends cleanly is whole; where something fails on the way, the connection is reset, and SQL ends with a statement that fails with the reason. `ETag` is strong where each download gives the same bytes, and ranges are given where the content can begin in the middle. `Accept-Encoding` may name gzip and zstd. `HEAD` tells the headers and makes nothing. Errors are SQL that fails with the reason, because a database's client takes an error in JSON for no error at all, unless `Accept` asks for JSON or the resource is no database. What you may not have is answered like what does not exist. A variant that has to be made first is waited for (`Prefer: wait=600`; default half a minute); if it takes longer, the answer is 409 with `Retry-After` and the operation to watch. One that cannot be made is 422 with its `problems`. The header `X-Reason` is kept in the audit log.";
 
 /** Developers' copies. */
 export function downloadRoutes(server: HttpServer, context: HttpContext): void {
@@ -85,7 +92,12 @@ export function downloadRoutes(server: HttpServer, context: HttpContext): void {
     request.auditDetails = factsOfCall(request);
     let download: Download | undefined;
     try {
-      download = await downloads.find(downloadRequest(request, resourceId), gone.signal);
+      const waitMilliseconds = preferredWait(request, reply);
+      const asked = {
+        ...downloadRequest(request, resourceId),
+        ...(waitMilliseconds === 0 ? {} : { waitMilliseconds }),
+      };
+      download = await downloads.find(asked, gone.signal);
       request.auditSubject = download.snapshot.id;
       request.auditDetails = { ...request.auditDetails, ...factsOfDownload(download) };
       const parts = { context, metrics, download, request, reply, gone };
@@ -135,15 +147,15 @@ export function downloadRoutes(server: HttpServer, context: HttpContext): void {
   );
 }
 
-function downloadRequest(
-  { principal, query: asked }: FastifyRequest<{ Querystring: Query }>,
-  resourceId?: string,
-): DownloadRequest {
+function downloadRequest(request: FastifyRequest<{ Querystring: Query }>, resourceId?: string): DownloadRequest {
+  const { principal, query: asked } = request;
+  const reason = reasonOf(request);
   const { variant, at, backup, format, mode, seal, tables, database, path } = asked;
   return {
     principal,
     ...(resourceId === undefined ? {} : { resourceId }),
     ...(variant === undefined ? {} : { variant }),
+    ...(reason === undefined ? {} : { reason }),
     ...(at === undefined ? {} : { at }),
     ...(backup === undefined ? {} : { snapshotId: backup }),
     ...(format === undefined ? {} : { format }),
@@ -155,17 +167,23 @@ function downloadRequest(
   };
 }
 
-const LONGEST_REASON = 500;
-
-function factsOfCall({ principal, headers, params }: FastifyRequest): Record<string, unknown> {
-  const reason = headers['x-reason'];
+function factsOfCall(request: FastifyRequest<{ Querystring: Query }>): Record<string, unknown> {
+  const { principal, params } = request;
+  const reason = reasonOf(request);
   const { resource } = params as { resource?: string };
   return {
     ...(principal.method === undefined ? {} : { method: principal.method }),
     ...(resource === undefined ? {} : { resource }),
-    // Headers are bytes to Node.js.
-    ...(typeof reason === 'string' ? { reason: printable(Buffer.from(reason, 'latin1').toString('utf8')) } : {}),
+    ...(reason === undefined ? {} : { reason }),
   };
+}
+
+/** What is nothing but blanks is none. */
+function reasonOf({ headers, query: { reason } }: FastifyRequest<{ Querystring: Query }>): string | undefined {
+  const header = headers['x-reason'];
+  // Headers are bytes to Node.js.
+  const text = typeof header === 'string' ? Buffer.from(header, 'latin1').toString('utf8') : (reason ?? '');
+  return printable(text).trim() || undefined;
 }
 
 function printable(text: string): string {

@@ -26,6 +26,11 @@ const grantRequest = z.strictObject({
   expiresAt: timestamp.optional().describe('From then on it gives nothing.'),
   latestOnly: z.boolean().optional().describe('Only the newest backup.'),
   maxAgeDays: z.number().int().min(1).max(36_500).optional().describe('Only backups that are not older.'),
+  reasonFor: z
+    .array(z.string().regex(VARIANT_NAME, 'must be the name of a variant'))
+    .max(100)
+    .optional()
+    .describe('Variants that are given only with a reason (`X-Reason`), which the audit log keeps.'),
   limits: z
     .strictObject({
       downloadsPerHour: limit.optional(),

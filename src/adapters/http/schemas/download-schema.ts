@@ -16,9 +16,20 @@ export const snapshotSchema = z
     variants: z.array(
       z.strictObject({
         name: z.string(),
-        state: z.enum(['on-demand']).describe('It is made while it is downloaded.'),
+        state: z
+          .enum(['ready', 'on-demand', 'building', 'blocked'])
+          .describe(
+            '`ready`: it was made and is kept; `on-demand`: it is made when somebody downloads it; `building`: it is being made; `blocked`: it cannot be made, see `reason`.',
+          ),
+        reason: z.string().optional().describe('Names tables, columns and rules, and no data.'),
+        size: z.number().optional().describe('Bytes of what is kept, unsealed.'),
+        sha256: z.string().optional().describe('Of what is kept, unsealed.'),
       }),
     ),
+    defaultVariant: z
+      .string()
+      .nullable()
+      .describe('Which one is given where none is named; null where one has to be named.'),
     proven: z
       .strictObject({ drillId: z.string(), at: z.string() })
       .nullable()

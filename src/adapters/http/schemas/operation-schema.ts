@@ -24,6 +24,7 @@ export const operationKind = z.enum([
   'recover',
   'drill',
   'adopt',
+  'variant',
 ]);
 
 export const operationSchema = z

@@ -1,0 +1,85 @@
+import { RAW_VARIANT, type Snapshot } from './download.ts';
+import { allowsVariant, type Permission } from './download-permissions.ts';
+import { HoldfastError } from './errors.ts';
+import type { DeclaredVariant } from './ports/variant-maker.ts';
+import { variantFormats } from './variant-formats.ts';
+
+/** Which variants a caller may have of a resource that its policy declares, in its order. */
+export function allowedVariants(
+  declared: readonly DeclaredVariant[],
+  permissions: readonly Permission[],
+): readonly DeclaredVariant[] {
+  return declared.filter(({ name }) => isAllowed(name, permissions));
+}
+
+/**
+ * The variants that are meant where none is named, the first one that there is counts. Raw is among them only where whoever runs
+ * the service said so and the caller may have no other: that another one cannot be made is no reason to give what it hides.
+ */
+export function defaultVariants(
+  declared: readonly DeclaredVariant[],
+  permissions: readonly Permission[],
+  configured: typeof RAW_VARIANT | undefined,
+): readonly string[] {
+  const masked = allowedVariants(declared, permissions).map(({ name }) => name);
+  if (masked.length > 0) return masked;
+  return configured === RAW_VARIANT && isAllowed(RAW_VARIANT, permissions) ? [RAW_VARIANT] : [];
+}
+
+/** For who named no variant and may have none but raw, or none that there is. */
+export function variantNeeded({ resourceId, formats }: Snapshot, permissions: readonly Permission[]): HoldfastError {
+  if (isAllowed(RAW_VARIANT, permissions)) {
+    const message = `No masked copy of ${resourceId} is there for you. What you may have is the data itself, which is given to whoever names it: add ?variant=${RAW_VARIANT} (holdfast pull: --variant ${RAW_VARIANT}).`;
+    const details = { available: [RAW_VARIANT], formats };
+    return new HoldfastError('invalid', 'variant-needed', message, { details });
+  }
+  const names = [...new Set(permissions.flatMap(({ variants }) => (variants === 'all' ? [] : variants)))].join(', ');
+  const message = `You may have these variants of ${resourceId}: ${names}, and its policy makes none of them. Ask whoever runs this service for such a policy, or for the data itself (the variant ${RAW_VARIANT}).`;
+  return new HoldfastError('unsupported', 'variant-not-available', message, { details: { available: [], formats } });
+}
+
+export function variantNotAvailable(
+  { resourceId, formats }: Snapshot,
+  declared: readonly DeclaredVariant[],
+  permissions: readonly Permission[],
+): HoldfastError {
+  const available = [
+    ...allowedVariants(declared, permissions).map(({ name }) => name),
+    ...(isAllowed(RAW_VARIANT, permissions) ? [RAW_VARIANT] : []),
+  ];
+  const message = `There is no such variant of ${resourceId}. You may have: ${available.join(', ')} (${RAW_VARIANT} is the data as it was backed up).`;
+  return new HoldfastError('unsupported', 'variant-not-available', message, { details: { available, formats } });
+}
+
+/**
+ * The permissions by which a variant may be had by one who gave this reason, or none.
+ * @throws HoldfastError `reason-needed` (denied)
+ */
+export function permissionsWithReason(
+  permissions: readonly Permission[],
+  variant: string,
+  reason: string | undefined,
+): readonly Permission[] {
+  if (reason !== undefined) return permissions;
+  const free = permissions.filter(({ reasonFor }) => !reasonFor.includes(variant));
+  if (free.length > 0) return free;
+  const message = `The variant "${variant}" is given to you for a reason only, which is kept in the audit log. Say it with the header X-Reason, with ?reason=, or with holdfast pull --reason.`;
+  throw new HoldfastError('denied', 'reason-needed', message, { details: { variant } });
+}
+
+/** Which parts of it may be chosen: a policy holds for the whole. @throws HoldfastError `download-choice-invalid` (invalid) */
+export function requireWhole(variant: string, snapshot: Snapshot, choice: { tables?: unknown; paths?: unknown }): void {
+  for (const [name, parameter] of [
+    ['tables', 'tables'],
+    ['paths', 'path'],
+  ] as const) {
+    if (choice[name] === undefined) continue;
+    const message = `The variant "${variant}" is given whole: its policy says which tables and files are in it. Leave \`${parameter}\` away.`;
+    const details = { field: parameter, formats: variantFormats(snapshot) };
+    throw new HoldfastError('invalid', 'download-choice-invalid', message, { details });
+  }
+}
+
+function isAllowed(variant: string, permissions: readonly Permission[]): boolean {
+  return permissions.some((permission) => allowsVariant(permission, variant));
+}

@@ -1,0 +1,275 @@
+import { DownloadableSnapshots, type FoundSnapshot } from './downloadable-snapshots.ts';
+import { HoldfastError } from './errors.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { Operation } from './operation.ts';
+import { CatalogueOperationManager } from './operation-manager.ts';
+import type { DeclaredVariant } from './ports/variant-maker.ts';
+import { queuedOperation } from './queued-operation.ts';
+import {
+  isKept,
+  type KeptVariant,
+  type VariantEnd,
+  type VariantManager,
+  type VariantOverview,
+  type VariantRequest,
+} from './variant.ts';
+import { VariantBuilder, type VariantInput } from './variant-builder.ts';
+import { variantFormat } from './variant-formats.ts';
+import { blockedError, faultyVariant, VariantOutcomes } from './variant-outcomes.ts';
+import type { VariantOrder } from './variant-production.ts';
+import { VariantStore } from './variant-store.ts';
+
+const RETRY_SECONDS = 10;
+/** Operations of a resource that are looked through for one that makes the same. */
+const MOST_UNDER_WAY = 1000;
+
+/** See `VariantManager` for what each public method of it promises. */
+export class CatalogueVariantManager implements VariantManager {
+  readonly outcomes: VariantOutcomes;
+  readonly #context: ManagerContext;
+  readonly #snapshots: DownloadableSnapshots;
+  readonly #operations: CatalogueOperationManager;
+  readonly #builder: VariantBuilder;
+  readonly #beginning = new KeyedLock();
+  readonly #ahead = new Set<Promise<void>>();
+
+  constructor(context: ManagerContext) {
+    this.#context = context;
+    this.outcomes = new VariantOutcomes(context);
+    this.#snapshots = new DownloadableSnapshots(context);
+    this.#operations = new CatalogueOperationManager(context);
+    this.#builder = new VariantBuilder(context, this.outcomes);
+  }
+
+  get work(): VariantBuilder['work'] {
+    return this.#builder.work;
+  }
+
+  async declared(resourceId: string): Promise<readonly DeclaredVariant[]> {
+    return (await this.#context.variantMaker?.declared(resourceId)) ?? [];
+  }
+
+  async build(request: VariantRequest, signal: AbortSignal): Promise<Operation> {
+    const { resourceId, variant, createdBy, database } = request;
+    const declared = (await this.declared(resourceId)).find(({ name }) => name === variant);
+    if (declared === undefined) throw notDeclared(resourceId, variant);
+    if (!isKept(declared)) throw notKept(declared);
+    const snapshot = await this.#snapshot(request, signal);
+    const format = variantFormat(snapshot, request.format);
+    const order = {
+      ...{ snapshot, declared: withFingerprint(declared, snapshot), format },
+      ...(database === undefined ? {} : { database }),
+    };
+    await this.outcomes.forget({ resourceId, snapshotId: snapshot.id, variant });
+    return this.#begin(order, createdBy);
+  }
+
+  /**
+   * A kept variant, where it has to be made after it was.
+   * @param waiting how long at most, and for whom; 0 milliseconds: it is not even begun
+   * @throws HoldfastError `variant-being-made` (conflict) with `details.operationId` and `details.retryAfterSeconds`; `variant-blocked`
+   */
+  async obtain(
+    order: VariantOrder,
+    { milliseconds, createdBy, signal }: { milliseconds: number; createdBy: string; signal: AbortSignal },
+  ): Promise<KeptVariant> {
+    const there = await this.#find(order);
+    if (there !== undefined) return there;
+    await this.requireUnblocked(order);
+    if (milliseconds === 0) throw notMadeYet(order);
+    const begun = await this.#begin(order, createdBy);
+    const operation = await this.#operations.wait(begun.id, milliseconds, signal);
+    signal.throwIfAborted();
+    if (operation.status === 'queued' || operation.status === 'running') throw beingMade(order, operation);
+    const made = await this.#find(order);
+    if (made !== undefined) return made;
+    await this.requireUnblocked(order);
+    throw notMade(order, operation);
+  }
+
+  /** @throws HoldfastError `variant-blocked` (unsupported) where it is known that it cannot be made */
+  async requireUnblocked({ snapshot, declared }: VariantOrder): Promise<void> {
+    const { name: variant, fingerprint } = declared;
+    const subject = { resourceId: snapshot.resourceId, snapshotId: snapshot.id, variant, fingerprint };
+    const block = await this.outcomes.blockOf(subject);
+    if (block !== undefined) throw blockedError(block);
+  }
+
+  async list(resourceId: string): Promise<VariantOverview> {
+    const declared = await this.declared(resourceId);
+    const fingerprints = new Map(declared.map(({ name, fingerprint }) => [name, fingerprint]));
+    const kept = await new VariantStore(this.#context, resourceId).all();
+    const blocks = await this.#context.catalogue.variantBlocks.list();
+    return {
+      declared,
+      kept: kept.map((row) => ({ ...row, isCurrent: fingerprints.get(row.variant.name) === row.variant.fingerprint })),
+      blocks: blocks.filter((block) => block.resourceId === resourceId),
+    };
+  }
+
+  async remove(what: { resourceId: string; snapshotId: string; variant: string }): Promise<readonly string[]> {
+    const { resourceId, snapshotId, variant: name } = what;
+    const store = new VariantStore(this.#context, resourceId);
+    const rows = (await store.rows()).filter(
+      ({ variant }) => variant?.sourceId === snapshotId && variant.name === name,
+    );
+    const wasBlocked = await this.outcomes.forget(what);
+    if (rows.length === 0 && !wasBlocked) {
+      const message = `Nothing is kept of a variant "${name}" of ${snapshotId} of ${resourceId}.`;
+      throw new HoldfastError('not-found', 'variant-not-found', message);
+    }
+    return store.forget(rows, 'removed by an operator');
+  }
+
+  onEnd(listener: (end: VariantEnd) => void): void {
+    this.outcomes.listen(listener);
+  }
+
+  /** Queues what a policy wants to be made ahead of a snapshot. That it cannot is told and ends nothing else; `settled` waits for it. */
+  makeAhead(resourceId: string, snapshotId: string, enqueue: (operation: Operation) => Promise<void>): void {
+    if (this.#context.variantMaker === undefined) return;
+    const beginning = this.#beginAhead(resourceId, snapshotId, enqueue)
+      .catch((err: unknown) => {
+        this.#context.logger.error({ err, resourceId, snapshotId }, 'variants could not be made ahead');
+      })
+      .finally(() => this.#ahead.delete(beginning));
+    this.#ahead.add(beginning);
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#ahead);
+  }
+
+  async #beginAhead(
+    resourceId: string,
+    snapshotId: string,
+    enqueue: (operation: Operation) => Promise<void>,
+  ): Promise<void> {
+    const wanted = (await this.declared(resourceId)).filter(
+      ({ produce, fingerprint, fault }) => produce === 'ahead' && fingerprint !== undefined && fault === undefined,
+    );
+    if (wanted.length === 0) return;
+    const snapshot = await this.#snapshots.get(resourceId, snapshotId, new AbortController().signal);
+    if (snapshot === undefined) return;
+    for (const declared of wanted) {
+      const order = {
+        ...{ snapshot, declared: withFingerprint(declared, snapshot) },
+        format: variantFormat(snapshot, undefined),
+      };
+      if ((await this.#find(order)) === undefined) await this.#begin(order, 'holdfast', enqueue);
+    }
+  }
+
+  async #snapshot({ resourceId, snapshotId }: VariantRequest, signal: AbortSignal): Promise<FoundSnapshot> {
+    if (snapshotId !== undefined) {
+      const found = await this.#snapshots.get(resourceId, snapshotId, signal);
+      if (found !== undefined) return found;
+    } else {
+      for await (const newest of this.#snapshots.newestFirst({ resourceId }, signal)) return newest;
+    }
+    const message = `${resourceId} has no complete snapshot ${snapshotId ?? 'at all'}. GET /snapshots?resource=${resourceId} lists what there is.`;
+    throw new HoldfastError('not-found', 'snapshot-not-found', message);
+  }
+
+  #find({ snapshot, declared, format, database }: VariantOrder): Promise<KeptVariant | undefined> {
+    return new VariantStore(this.#context, snapshot.resourceId).find({
+      ...{ sourceId: snapshot.id, format, name: declared.name, fingerprint: declared.fingerprint },
+      ...(database === undefined ? {} : { database }),
+    });
+  }
+
+  /** Of many who ask at once, one begins; the others get its operation. */
+  #begin(
+    order: VariantOrder,
+    createdBy: string,
+    enqueue = (operation: Operation) => this.#context.queue.enqueue(operation),
+  ): Promise<Operation> {
+    const { snapshot, declared, format, database } = order;
+    const { resourceId } = snapshot;
+    const input: VariantInput = {
+      ...{ snapshotId: snapshot.id, variant: declared.name, format },
+      ...(database === undefined ? {} : { database }),
+    };
+    return this.#beginning.run(resourceId, async () => {
+      const underWay = await this.#underWay(resourceId, input);
+      if (underWay !== undefined) return underWay;
+      const operation = queuedOperation(this.#context, {
+        ...{ kind: 'variant', input: { ...input }, resourceId, createdBy },
+      });
+      await enqueue(operation);
+      return operation;
+    });
+  }
+
+  async #underWay(resourceId: string, wanted: VariantInput): Promise<Operation | undefined> {
+    const { operations } = this.#context.catalogue;
+    for (const status of ['running', 'queued'] as const) {
+      const { items } = await operations.page({ kind: 'variant', status, resourceId }, { limit: MOST_UNDER_WAY });
+      const same = items.find(({ input }) => isSame(input as unknown as VariantInput, wanted));
+      if (same !== undefined) return same;
+    }
+    return undefined;
+  }
+}
+
+function isSame(one: VariantInput, other: VariantInput): boolean {
+  const { snapshotId, variant, format, database } = one;
+  return (
+    snapshotId === other.snapshotId &&
+    variant === other.variant &&
+    format === other.format &&
+    database === other.database
+  );
+}
+
+/** @throws HoldfastError `variant-blocked` (unsupported) where the policy cannot be read */
+export function withFingerprint(
+  declared: DeclaredVariant,
+  snapshot: Pick<FoundSnapshot, 'formats'>,
+): DeclaredVariant & { fingerprint: string } {
+  const { fingerprint, fault } = declared;
+  if (fingerprint === undefined || fault !== undefined) throw faultyVariant(declared, snapshot);
+  return { ...declared, fingerprint };
+}
+
+function notDeclared(resourceId: string, variant: string): HoldfastError {
+  const message = `The policy of ${resourceId} has no variant "${variant}".`;
+  return new HoldfastError('unsupported', 'variant-not-available', message);
+}
+
+function notKept({ name }: DeclaredVariant): HoldfastError {
+  const message = `The variant "${name}" is made while it is downloaded and never kept. Its policy says otherwise with produce: ahead.`;
+  return new HoldfastError('unsupported', 'variant-not-kept', message);
+}
+
+function details({ snapshot, declared, format }: VariantOrder): Record<string, unknown> {
+  return { variant: declared.name, snapshotId: snapshot.id, format, formats: snapshot.formats };
+}
+
+function beingMade(order: VariantOrder, { id }: Operation): HoldfastError {
+  const message = `The variant "${order.declared.name}" is being made: /operations/${id} tells how far it is. Ask again in ${RETRY_SECONDS} seconds, or wait longer with the header "Prefer: wait=600".`;
+  return new HoldfastError('conflict', 'variant-being-made', message, {
+    details: {
+      ...details(order),
+      ...{ operationId: id, operation: `/operations/${id}`, retryAfterSeconds: RETRY_SECONDS },
+    },
+  });
+}
+
+function notMadeYet(order: VariantOrder): HoldfastError {
+  const message = `The variant "${order.declared.name}" was not made yet. GET makes it.`;
+  return new HoldfastError('conflict', 'variant-being-made', message, { details: details(order) });
+}
+
+function notMade(order: VariantOrder, { id, status, error }: Operation): HoldfastError {
+  const operation = { ...details(order), operationId: id, operation: `/operations/${id}` };
+  if (status === 'cancelled') {
+    const message = `Somebody cancelled the making of the variant "${order.declared.name}". Ask again to begin anew.`;
+    return new HoldfastError('conflict', 'variant-cancelled', message, { details: operation });
+  }
+  const message = error?.message ?? 'The policy was changed meanwhile. Ask again.';
+  return new HoldfastError(error?.kind ?? 'unavailable', error?.code ?? 'variant-changed', message, {
+    details: operation,
+  });
+}

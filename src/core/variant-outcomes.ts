@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { HoldfastError, isTransient, systemErrorCode } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { DeclaredVariant } from './ports/variant-maker.ts';
+import type { VariantBlock, VariantEnd } from './variant.ts';
+
+/** Which variant of which snapshot it is about. */
+export interface VariantSubject {
+  resourceId: string;
+  snapshotId: string;
+  variant: string;
+  /** Of the `DeclaredVariant`. */
+  fingerprint: string;
+}
+
+/** Original values were found in what had been masked. */
+export const LEAK_CODE = 'variant-leaks';
+
+/** Failures that are of the moment and say nothing of the variant. */
+const PASSING_CODES: ReadonlySet<string> = new Set([
+  'secret-missing',
+  'variant-source-gone',
+  'variant-changed',
+  'variant-verifier-missing',
+  'enospc',
+]);
+
+/** How productions of variants ended: remembers what is wrong with which one, alerts people, tells metrics. */
+export class VariantOutcomes {
+  readonly #context: ManagerContext;
+  readonly #listeners: ((end: VariantEnd) => void)[] = [];
+
+  constructor(context: ManagerContext) {
+    this.#context = context;
+  }
+
+  listen(listener: (end: VariantEnd) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** What is known to be wrong with it, as the policy is now. */
+  async blockOf(subject: VariantSubject): Promise<VariantBlock | undefined> {
+    const block = await this.#context.catalogue.variantBlocks.get(blockId(subject));
+    return block?.fingerprint === subject.fingerprint ? block : undefined;
+  }
+
+  /** @returns false where nothing was known to be wrong with it */
+  async forget(subject: Omit<VariantSubject, 'fingerprint'>): Promise<boolean> {
+    return this.#context.catalogue.variantBlocks.delete(blockId(subject));
+  }
+
+  async made(subject: VariantSubject): Promise<void> {
+    await this.forget(subject);
+    this.#publish('made', subject);
+  }
+
+  /** Remembers a failure that is the variant's own, and tells people of it, once. */
+  async failed(subject: VariantSubject, error: HoldfastError): Promise<void> {
+    const isLeak = error.code === LEAK_CODE;
+    const isOfVariant = !isTransient(error) && error.kind !== 'cancelled' && !PASSING_CODES.has(error.code);
+    this.#publish(isLeak ? 'leaked' : isOfVariant ? 'blocked' : 'unavailable', subject);
+    const before = isOfVariant ? await this.blockOf(subject) : undefined;
+    if (before?.code === error.code && before.message === error.message) return;
+    if (isOfVariant) await this.#remember(subject, error);
+    const { resourceId, snapshotId, variant } = subject;
+    const what = `the variant "${variant}" of ${snapshotId} of ${resourceId}`;
+    await this.#context.notifier.notify({
+      type: isLeak ? 'variant-leaked' : 'variant-failed',
+      subject: resourceId,
+      message: isLeak
+        ? `Original values were found in ${what}. It was withdrawn. ${error.message}`
+        : `Making ${what} failed: ${error.message}`,
+      details: { snapshotId, variant, code: error.code },
+    });
+  }
+
+  async #remember(subject: VariantSubject, { code, message, details }: HoldfastError): Promise<void> {
+    const problems = Array.isArray(details.problems) ? (details.problems as unknown[]) : [];
+    await this.#context.catalogue.variantBlocks.put({
+      ...subject,
+      ...{ id: blockId(subject), code, message, problems },
+      createdAt: this.#context.clock.now().toISOString(),
+    });
+  }
+
+  #publish(outcome: VariantEnd['outcome'], { resourceId, variant }: VariantSubject): void {
+    for (const listener of this.#listeners) listener({ outcome, resourceId, variant });
+  }
+}
+
+/** One for each variant of each snapshot. */
+export function blockId({ resourceId, snapshotId, variant }: Omit<VariantSubject, 'fingerprint'>): string {
+  const text = JSON.stringify([resourceId, snapshotId, variant]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+/** The answer to whoever asks for what is known to be impossible. */
+export function blockedError({ message, code, problems, variant, createdAt }: VariantBlock): HoldfastError {
+  const said =
+    code === LEAK_CODE ? `A check found original values in it, so that it was withdrawn. ${message}` : message;
+  const next = 'Whoever runs this service can mend the policy, or have it made again.';
+  return new HoldfastError(
+    'unsupported',
+    'variant-blocked',
+    `The variant "${variant}" cannot be had. ${said} ${next}`,
+    {
+      details: { variant, cause: code, problems, since: createdAt },
+    },
+  );
+}
+
+/** Of a policy that cannot be read, or no variant of which can be made. */
+export function faultyVariant(
+  { name, fault }: DeclaredVariant,
+  { formats }: { formats: readonly string[] },
+): HoldfastError {
+  const message = `The variant "${name}" cannot be had: ${fault ?? 'its policy cannot be read.'}`;
+  return new HoldfastError('unsupported', 'variant-blocked', message, { details: { variant: name, formats } });
+}
+
+/** What nobody foresaw may quote the data that it stumbled over: only its sort is told, here and in logs. */
+export function withoutValues(error: unknown, signal: AbortSignal): unknown {
+  if (error instanceof HoldfastError) return error;
+  if (signal.aborted) return signal.reason;
+  const code = systemErrorCode(error);
+  const kind = isTransient(error) ? 'unavailable' : 'internal';
+  const sort = code ?? (error instanceof Error ? error.name : typeof error);
+  const message = `Making it failed for a reason that Holdfast did not foresee (${sort}). What it says is left out: it may hold data.`;
+  return new HoldfastError(kind, code === undefined ? 'variant-failed' : code.toLowerCase(), message);
+}

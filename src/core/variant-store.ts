@@ -1,0 +1,246 @@
+import { performance } from 'node:perf_hooks';
+import type { Backup } from './backup.ts';
+import { contentDownload, sha256Of } from './content-download.ts';
+import { HoldfastError } from './errors.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { Repository, StoredStream, WrittenCounts } from './ports/repository.ts';
+import type { OpenVariantContent, VariantSidecars } from './ports/variant-maker.ts';
+import { requireResource } from './required-rows.ts';
+import type { StoredSidecar, StoredVariant, VariantSource } from './stored-variant.ts';
+import type { KeptVariant } from './variant.ts';
+
+/** No resource that a user names can have such an id: `~` is not allowed there. */
+export function variantsIdOf(resourceId: string): string {
+  return `${resourceId}~variants`;
+}
+
+export interface NewVariant {
+  bytes: AsyncIterable<Uint8Array>;
+  onBytes?: (bytes: number) => void;
+  signal: AbortSignal;
+  /** Called when all bytes are stored and nothing is published yet; where it throws, nothing will be. */
+  approve(): Promise<StoredVariant>;
+}
+
+/**
+ * What is kept of one resource's variants: snapshots of streams in the resource's repository, always encrypted, each listed in the
+ * catalogue like a backup. The commit of its snapshot publishes one.
+ */
+export class VariantStore {
+  readonly #context: ManagerContext;
+  readonly #resourceId: string;
+
+  constructor(context: ManagerContext, resourceId: string) {
+    this.#context = context;
+    this.#resourceId = resourceId;
+  }
+
+  /** Everything that is stored, whole or not, sidecars among it; newest first. */
+  async rows(): Promise<readonly Backup[]> {
+    return this.#context.catalogue.backups.allOf(variantsIdOf(this.#resourceId));
+  }
+
+  /** Those that may be given, newest first. */
+  async all(): Promise<readonly KeptVariant[]> {
+    return (await this.rows()).filter(isGivable);
+  }
+
+  async find(wanted: VariantSource & { name: string; fingerprint: string }): Promise<KeptVariant | undefined> {
+    return (await this.all()).find(
+      ({ variant }) =>
+        isOfSource(variant, wanted) && variant.name === wanted.name && variant.fingerprint === wanted.fingerprint,
+    );
+  }
+
+  async open(kept: KeptVariant, signal: AbortSignal): Promise<OpenVariantContent> {
+    const { id, size, checksum, variant } = kept;
+    const reader = await this.#context.repositories.get(kept.repositoryId).openSnapshot(id);
+    const { format, dialect, mediaType, fileExtension, isReproducible, name, sourceId } = variant;
+    const sha256 = sha256Of(checksum);
+    const material = contentDownload({
+      ...{ reader, format, mediaType, fileExtension, length: size, signal },
+      ...(dialect === undefined ? {} : { dialect }),
+      ...(sha256 === undefined ? {} : { sha256 }),
+      name: `the variant ${name} of ${sourceId}`,
+    });
+    return { material: { ...material, isReproducible }, close: () => reader.close() };
+  }
+
+  /** @throws what the bytes or `approve` throw; `resource-not-found` where the resource was deleted meanwhile */
+  async keep({ approve, ...content }: NewVariant): Promise<KeptVariant> {
+    const row = await this.#store(content, async () => ({ variant: await approve() }));
+    return row as KeptVariant;
+  }
+
+  /** Small facts of one source, kept with it. */
+  sidecarsOf(source: VariantSource): VariantSidecars {
+    const named = (name: string) => (row: Backup) =>
+      row.status === 'completed' && row.sidecar?.name === name && isOfSource(row.sidecar, source);
+    return {
+      read: async (name, signal) => {
+        const found = (await this.rows()).find(named(name));
+        return found === undefined ? undefined : this.#bytesOf(found, signal);
+      },
+      write: async (name, bytes, signal) => {
+        const earlier = (await this.rows()).filter(named(name));
+        const sidecar: StoredSidecar = { ...source, name };
+        await this.#store({ bytes, signal }, async () => ({ sidecar }));
+        await this.forget(earlier, 'kept anew');
+      },
+    };
+  }
+
+  /** For good: what may be made again needs no trash. */
+  async forget(rows: readonly Backup[], reason: string): Promise<readonly string[]> {
+    for (const { id, repositoryId } of rows) {
+      await this.#context.catalogue.backups.delete(id);
+      try {
+        await this.#context.repositories.get(repositoryId).forgetSnapshot(id, { trashDays: 0, reason });
+      } catch (error) {
+        if (!(error instanceof HoldfastError && error.code === 'snapshot-missing')) throw error;
+      }
+    }
+    return rows.map(({ id }) => id);
+  }
+
+  /** @param sourceId default: all sources */
+  async forgetAll(reason: string, sourceId?: string): Promise<readonly string[]> {
+    const rows = await this.rows();
+    return this.forget(
+      sourceId === undefined ? rows : rows.filter((row) => sourceOf(row)?.sourceId === sourceId),
+      reason,
+    );
+  }
+
+  async *#bytesOf({ id, repositoryId }: Backup, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const reader = await this.#context.repositories.get(repositoryId).openSnapshot(id);
+    try {
+      for await (const piece of reader.read()) {
+        signal.throwIfAborted();
+        yield piece;
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #store(
+    { bytes, onBytes, signal }: Pick<NewVariant, 'bytes' | 'onBytes' | 'signal'>,
+    approve: () => Promise<Pick<Backup, 'variant' | 'sidecar'>>,
+  ): Promise<Backup> {
+    const { clock, repositories, catalogue, logger } = this.#context;
+    const { repositoryId } = await requireResource(this.#context, this.#resourceId);
+    const repository = repositories.get(repositoryId);
+    const begun = { createdAt: clock.now().toISOString(), ticks: performance.now() };
+    const writer = await repository.beginSnapshot({ encrypt: true, signal });
+    try {
+      const stored = await writer.writeStream(untilAborted(bytes, signal), onBytes === undefined ? {} : { onBytes });
+      const facts = await approve();
+      signal.throwIfAborted();
+      const { backup } = await writer.commit((counts) => ({
+        backup: this.#describe(facts, { id: writer.snapshotId, repositoryId, stored, counts, begun }),
+        root: stored.root,
+        serviceData: {},
+      }));
+      // Where the catalogue refuses, the next start lists it.
+      await catalogue.backups.put(backup);
+      await this.#requireWanted(backup, repository);
+      return backup;
+    } catch (error) {
+      await writer.abort().catch((failure: unknown) => {
+        logger.warn({ err: failure, snapshotId: writer.snapshotId }, 'giving up a variant failed');
+      });
+      throw error;
+    }
+  }
+
+  /** Whoever deletes a source lists its variants after that: either this one is among them, or the source is seen to be gone here. */
+  async #requireWanted(row: Backup, repository: Repository): Promise<void> {
+    const { catalogue } = this.#context;
+    const sourceId = sourceOf(row)?.sourceId ?? '';
+    const isThere = (await catalogue.resources.get(this.#resourceId)) !== undefined;
+    // Ids of another tool's snapshots are none of the catalogue's.
+    const isBackup = sourceId.startsWith('backup-');
+    if (isThere && (!isBackup || (await catalogue.backups.get(sourceId)) !== undefined)) return;
+    await catalogue.backups.delete(row.id);
+    await repository.forgetSnapshot(row.id, { trashDays: 0, reason: 'its source was deleted meanwhile' });
+    const message = `${sourceId} of "${this.#resourceId}" was deleted while something was made of it. Nothing of that was kept.`;
+    throw new HoldfastError('conflict', 'variant-source-gone', message, { details: { snapshotId: sourceId } });
+  }
+
+  #describe(facts: Pick<Backup, 'variant' | 'sidecar'>, ingredients: Ingredients): Backup {
+    const { id, repositoryId, stored, counts, begun } = ingredients;
+    return {
+      id,
+      resourceId: variantsIdOf(this.#resourceId),
+      resourceType: 'variant',
+      service: 'stream',
+      type: 'full',
+      status: 'completed',
+      contentKind: 'stream',
+      size: stored.length,
+      compressedSize: Math.min(counts.compressedBytes, stored.length),
+      encrypted: true,
+      checksum: `sha256:${stored.sha256}`,
+      chainLength: 0,
+      metadata: { tags: {} },
+      warnings: [],
+      warningCount: 0,
+      statistics: {
+        sourceBytes: stored.length,
+        readBytes: stored.length,
+        newBytes: counts.newBytes,
+        storedBytes: counts.storedBytes,
+        durationMilliseconds: Math.round(performance.now() - begun.ticks),
+      },
+      repositoryId,
+      createdAt: begun.createdAt,
+      completedAt: this.#context.clock.now().toISOString(),
+      ...facts,
+      held: false,
+    };
+  }
+}
+
+/** Ends with the signal, also where whoever makes the bytes does not notice it. */
+async function* untilAborted(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const source = bytes[Symbol.asyncIterator]();
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => undefined);
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    for (;;) {
+      const { done, value } = await Promise.race([source.next(), aborted.promise]);
+      if (done === true) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+    const ended = source.return?.();
+    if (!signal.aborted) await ended;
+    else ended?.catch(() => undefined);
+  }
+}
+
+interface Ingredients {
+  id: string;
+  repositoryId: string;
+  stored: StoredStream;
+  counts: WrittenCounts;
+  begun: { createdAt: string; ticks: number };
+}
+
+export function sourceOf({ variant, sidecar }: Backup): VariantSource | undefined {
+  return variant ?? sidecar;
+}
+
+/** What a repair mended lacks something. */
+export function isGivable(row: Backup): row is KeptVariant {
+  return row.variant !== undefined && row.status === 'completed' && row.derivedFrom === undefined;
+}
+
+function isOfSource(one: VariantSource, other: VariantSource): boolean {
+  return one.sourceId === other.sourceId && one.format === other.format && one.database === other.database;
+}

@@ -1,0 +1,72 @@
+import type { Backup } from './backup.ts';
+import type { DownloadFormat } from './download-format.ts';
+import type { Operation } from './operation.ts';
+import type { DeclaredVariant } from './ports/variant-maker.ts';
+import type { StoredVariant } from './stored-variant.ts';
+
+/** A kept masked or reduced copy: listed in the catalogue like a backup, under an id that no user can give. */
+export type KeptVariant = Backup & { variant: StoredVariant };
+
+/** That a variant of a snapshot cannot be given, and why; holds until policy or key change, or somebody makes it again. */
+export interface VariantBlock {
+  id: string;
+  resourceId: string;
+  snapshotId: string;
+  variant: string;
+  /** Of the `DeclaredVariant` that could not be made. */
+  fingerprint: string;
+  code: string;
+  /** Names table, column and rule, and no value. */
+  message: string;
+  problems: readonly unknown[];
+  /** RFC 3339 */
+  createdAt: string;
+}
+
+/** Which variant of which snapshot; `snapshotId` default: the newest one. */
+export interface VariantRequest {
+  resourceId: string;
+  snapshotId?: string;
+  variant: string;
+  /** Default: the first one that the snapshot can be had as. */
+  format?: DownloadFormat;
+  database?: string;
+  createdBy: string;
+}
+
+/** The masked and reduced copies that are kept, as operators see them. */
+export interface VariantManager {
+  /**
+   * Begins to make one, or gives the operation that is making it already. What was found wrong with it before is forgotten.
+   * @throws HoldfastError `snapshot-not-found` (not-found), `variant-not-available`, `variant-not-kept`, `variant-blocked`,
+   * `format-not-offered` (unsupported)
+   */
+  build(request: VariantRequest, signal: AbortSignal): Promise<Operation>;
+  /** Of one resource: what is kept, newest first, and what cannot be made. */
+  list(resourceId: string): Promise<VariantOverview>;
+  /**
+   * Removes what is kept of a variant of a snapshot, and forgets what was found wrong with it.
+   * @returns ids of what was removed
+   * @throws HoldfastError `variant-not-found` (not-found) where there is neither
+   */
+  remove(what: { resourceId: string; snapshotId: string; variant: string }): Promise<readonly string[]>;
+  /** Tells of each variant that was made or could not be, for metrics. */
+  onEnd(listener: (end: VariantEnd) => void): void;
+}
+
+export interface VariantOverview {
+  declared: readonly DeclaredVariant[];
+  kept: readonly (KeptVariant & { isCurrent: boolean })[];
+  blocks: readonly VariantBlock[];
+}
+
+export interface VariantEnd {
+  outcome: 'made' | 'unavailable' | 'blocked' | 'leaked';
+  resourceId: string;
+  variant: string;
+}
+
+/** Whether it is made once and kept; others are made anew while they are downloaded. */
+export function isKept({ kind, produce, verifiesByLoading }: DeclaredVariant): boolean {
+  return kind === 'reduced' || produce === 'ahead' || verifiesByLoading;
+}

@@ -1,0 +1,232 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { pino } from 'pino';
+import { serve } from '../src/adapters/http/serve.ts';
+import type { Principal } from '../src/core/access.ts';
+import type { Application } from '../src/core/application.ts';
+import type { Backup } from '../src/core/backup.ts';
+import { DEFAULT_DOWNLOADS, type DownloadConfiguration } from '../src/core/download.ts';
+import { HoldfastError } from '../src/core/errors.ts';
+import type { Credentials } from '../src/core/ports/identity-provider.ts';
+import type {
+  DeclaredVariant,
+  VariantContent,
+  VariantMaker,
+  VariantProduction,
+} from '../src/core/ports/variant-maker.ts';
+import type { VariantVerifier } from '../src/core/ports/variant-verifier.ts';
+import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
+import { bytesOf, type ManagedApplication, openManagedApplication } from './managed-application.ts';
+
+/** The whole service over HTTP with a maker of variants that replaces digits, and does what a test wants of it besides. */
+export interface VariantsRig extends ManagedApplication {
+  url: string;
+  folder: string;
+  maker: DigitMasker;
+  /** Who calls with `Authorization: Bearer NAME`; while it is empty, everybody is the local admin. */
+  principals: Map<string, Principal>;
+  /** What was logged. */
+  logged: string[];
+  upload(resourceId: string, bytes: Uint8Array | string): Promise<Backup>;
+  get(route: string, headers?: Record<string, string>, method?: string): Promise<Answered>;
+  close(): Promise<void>;
+}
+
+export interface Answered {
+  status: number;
+  text: string;
+  headers: Headers;
+  /** Of a problem. */
+  code?: string;
+}
+
+export interface VariantsOptions {
+  folder?: string;
+  downloads?: Partial<DownloadConfiguration>;
+  verifier?: VariantVerifier;
+}
+
+export async function startVariants(
+  t: Pick<TestContext, 'after'>,
+  options: VariantsOptions = {},
+): Promise<VariantsRig> {
+  const rig = await openVariants(options.folder ?? (await mkdtemp(path.join(tmpdir(), 'holdfast-variants-'))), options);
+  t.after(async () => {
+    await rig.close();
+    if (options.folder === undefined) await rm(rig.folder, { recursive: true, force: true });
+  });
+  return rig;
+}
+
+export async function openVariants(folder: string, options: VariantsOptions = {}): Promise<VariantsRig> {
+  const maker = new DigitMasker();
+  const logged: string[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
+  const { verifier } = options;
+  const managed = await openManagedApplication(folder, {
+    isService: true,
+    configuration: { downloads: { ...DEFAULT_DOWNLOADS, ...options.downloads } },
+    parts: {
+      ...{ variantMaker: maker, sealer: createSqlSealer(), logger },
+      ...(verifier === undefined ? {} : { variantVerifier: verifier }),
+    },
+  });
+  const principals = new Map<string, Principal>();
+  const application: Application = {
+    ...managed.application,
+    access: {
+      ...managed.application.access,
+      credentialsExist: async () => principals.size > 0,
+      identify: async (credentials: Credentials) =>
+        credentials.kind === 'bearer' ? principals.get(credentials.token) : undefined,
+    },
+  };
+  const running = await serve(application, managed.configuration, logger);
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    maker.release();
+    await running.close(0);
+    await application.close(0);
+  };
+  return {
+    ...managed,
+    ...{ url: running.url, folder, maker, principals, logged },
+    upload: (resourceId, bytes) =>
+      application.backups.createPosted({
+        ...{ resourceId, service: 'stream', createdBy: 'test' },
+        input: (async function* () {
+          yield Buffer.from(bytes);
+        })(),
+      }),
+    async get(route, headers = {}, method = 'GET') {
+      const answer = await fetch(`${running.url}${route}`, {
+        method,
+        headers: { accept: 'application/json', authorization: 'Bearer fred', ...headers },
+      });
+      const text = await answer.text();
+      const isProblem = answer.headers.get('content-type')?.startsWith('application/problem+json') === true;
+      const code = isProblem && text !== '' ? { code: (JSON.parse(text) as { code: string }).code } : {};
+      return { status: answer.status, text, headers: answer.headers, ...code };
+    },
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** What every masked copy has in the place of each digit. */
+const MASK = '7';
+
+/** Masks by replacing digits. The content's first line counts as its schema. */
+export class DigitMasker implements VariantMaker {
+  /** What each resource's policy declares. */
+  readonly policies = new Map<string, readonly Omit<DeclaredVariant, 'fingerprint'>[]>();
+  /** Changes every fingerprint. */
+  version = 'one';
+  plans = 0;
+  productions = 0;
+  /** Thrown by the next plans. */
+  refusal: Error | undefined;
+  /** Thrown by the next productions at their end. */
+  failure: Error | undefined;
+  /** Whether productions read and write a sidecar. */
+  hasSidecar = false;
+  readonly sidecars: string[] = [];
+  #held: Promise<void> = Promise.resolve();
+  #release = (): void => undefined;
+  #isReproducible = true;
+
+  /** Productions give their first bytes and then wait. */
+  hold(): void {
+    this.#held = new Promise((resolve) => {
+      this.#release = resolve;
+    });
+  }
+
+  release(): void {
+    this.#release();
+  }
+
+  declare(resourceId: string, variants: Readonly<Record<string, Partial<DeclaredVariant>>>): void {
+    const declared = Object.entries(variants).map(([name, facts]) => ({
+      ...{ name, kind: 'masked' as const, produce: 'on-demand' as const, verifiesByLoading: false },
+      ...facts,
+    }));
+    this.policies.set(resourceId, declared);
+  }
+
+  async declared(resourceId: string): Promise<readonly DeclaredVariant[]> {
+    return (this.policies.get(resourceId) ?? []).map((each) =>
+      each.fault === undefined ? { ...each, fingerprint: this.#fingerprint(each.name) } : each,
+    );
+  }
+
+  async plan(content: VariantContent, variant: string): Promise<VariantProduction> {
+    this.plans++;
+    const { material, close } = await content.open({ schemaOnly: true, signal: new AbortController().signal });
+    await close();
+    if (this.refusal !== undefined) throw this.refusal;
+    const declared = (await this.declared(content.resourceId)).find(({ name }) => name === variant);
+    if (declared === undefined) throw new HoldfastError('unsupported', 'variant-not-available', 'There is none.');
+    return {
+      variant,
+      kind: declared.kind,
+      policyHash: createHash('sha256').update(this.version).digest('hex'),
+      epoch: '2026',
+      fingerprint: this.#fingerprint(variant),
+      material: async (signal) => {
+        const opened = await content.open({ schemaOnly: false, signal });
+        const { length: _length, sha256: _sha256, ...facts } = opened.material;
+        return {
+          ...opened,
+          material: {
+            ...facts,
+            ...{ format: material.format, isReproducible: this.#isReproducible, acceptsRanges: false },
+            bytes: () => this.#masked(opened.material.bytes(), content, signal),
+          },
+          report: () => ({ tables: [{ name: 'lines', rowsIn: 3, rowsOut: 2 }], canary: { looked: 3, originals: 3 } }),
+        };
+      },
+    };
+  }
+
+  async *#masked(
+    bytes: AsyncIterable<Uint8Array>,
+    { sidecars }: VariantContent,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    this.productions++;
+    if (this.hasSidecar) {
+      const found = await sidecars?.read('keys-1', signal);
+      const text = found === undefined ? 'none' : Buffer.concat(await Array.fromAsync(found)).toString();
+      this.sidecars.push(text);
+      await sidecars?.write('keys-1', bytesOf(`keys of ${this.productions}`), signal);
+    }
+    for await (const piece of bytes) {
+      yield Buffer.from(Buffer.from(piece).toString('latin1').replaceAll(/[0-9]/g, MASK), 'latin1');
+      await this.#held;
+      signal.throwIfAborted();
+    }
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  #fingerprint(name: string): string {
+    return createHash('sha256').update(`${this.version} ${name}`).digest('hex');
+  }
+}
+
+export function masked(text: string): string {
+  return text.replaceAll(/[0-9]/g, MASK);
+}
+
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let patience = 0; patience < 2000; patience++) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('It did not come to that.');
+}
