@@ -1,7 +1,10 @@
 import type { SqlDialect } from '../../core/ports/service-download.ts';
 import { BlockComment } from './block-comment.ts';
+import { ConditionalComment } from './conditional-comment.ts';
 import { DollarQuote } from './dollar-quote.ts';
+import { MysqlDelimiter } from './mysql-delimiter.ts';
 import { notSealable } from './not-sealable.ts';
+import { QuotedText } from './quoted-text.ts';
 import { RoutineBody } from './routine-body.ts';
 import { BYTE, isDigit, isSpace, isWordByte, isWordStart } from './sql-bytes.ts';
 import { VariableMark } from './variable-mark.ts';
@@ -25,10 +28,9 @@ type State =
   | 'comment opening'
   | 'comment opening M'
   | 'conditional version'
+  | 'conditional closed'
   | 'sandbox mark'
   | 'quoted'
-  | 'quoted escape'
-  | 'quote closed'
   | 'word'
   | 'number'
   | 'dollar tag'
@@ -61,24 +63,23 @@ export class SqlScanner {
   #tokenStart = 0;
   readonly #blockComment: BlockComment;
   #parentheses = 0;
-  #quote = 0;
-  #hasEscapes = false;
+  readonly #quoted = new QuotedText();
   #isAfterEscapeString = false;
-  #conditional: 'none' | 'mysql' | 'mariadb' = 'none';
+  readonly #conditional = new ConditionalComment();
   #hasSandboxMark = false;
   readonly #dollarQuote = new DollarQuote();
   #word = '';
   #wordLength = 0;
   #routine = new RoutineBody();
   readonly #variables = new VariableMark();
-  #delimiter: string;
-  #delimiterMatched = 0;
-  #line = '';
+  readonly #delimiter: MysqlDelimiter;
+  /** What is read next, or the statement that is open, has only white space before it on its line. */
+  #isFirstOnLine = true;
 
   constructor(dialect: SqlDialect, delimiter = ';', onToken?: (token: SqlToken) => void) {
     this.#isMysql = dialect === 'mysql';
     this.#blockComment = new BlockComment({ nests: dialect === 'postgresql' });
-    this.#delimiter = delimiter;
+    this.#delimiter = new MysqlDelimiter(delimiter);
     this.#onToken = onToken;
   }
 
@@ -100,7 +101,7 @@ export class SqlScanner {
 
   /** The mysql client's delimiter of statements. */
   get delimiter(): string {
-    return this.#delimiter;
+    return this.#delimiter.value;
   }
 
   /**
@@ -127,12 +128,7 @@ export class SqlScanner {
       case 'number':
         return this.#numberGoesOn(bytes, at, end);
       case 'quoted':
-        return this.#quoted(bytes, at, end);
-      case 'quoted escape':
-        this.#state = 'quoted';
-        return at + 1;
-      case 'quote closed':
-        return this.#quoteClosed(byte, at);
+        return this.#inQuotes(bytes, at);
       case 'dollar tag':
         return this.#dollarTag(byte, at);
       case 'dollar quoted':
@@ -147,13 +143,18 @@ export class SqlScanner {
   }
 
   #start(byte: number, at: number): number {
-    if (isSpace(byte)) return at + 1;
-    if (byte === BYTE.dash) this.#state = 'dash';
-    else if (byte === BYTE.slash) this.#state = 'slash';
-    else if (byte === BYTE.hash && this.#isMysql) this.#state = 'line comment';
+    if (isSpace(byte)) this.#isFirstOnLine ||= byte === BYTE.newline;
+    else if (byte === BYTE.dash) this.#comes('dash');
+    else if (byte === BYTE.slash) this.#comes('slash');
+    else if (byte === BYTE.hash && this.#isMysql) this.#comes('line comment');
     else if (byte === BYTE.backslash) return this.#begin(at, 0, 'command line');
     else return this.#begin(at, 0, 'code');
     return at + 1;
+  }
+
+  #comes(state: 'dash' | 'slash' | 'line comment'): void {
+    this.#state = state;
+    this.#isFirstOnLine = false;
   }
 
   #begin(at: number, before: number, state: State): number {
@@ -169,7 +170,10 @@ export class SqlScanner {
   #code(byte: number, at: number): number {
     this.#tokenStart = at;
     this.#variables.byte(byte);
-    if (isSpace(byte)) return at + 1;
+    if (isSpace(byte)) {
+      if (byte === BYTE.newline) this.#conditional.newline();
+      return at + 1;
+    }
     // Names of MySQL may begin with digits.
     if (isWordStart(byte) || (this.#isMysql && isDigit(byte))) {
       this.#word = '';
@@ -177,7 +181,7 @@ export class SqlScanner {
       this.#state = 'word';
       return at;
     }
-    if (this.#delimiter.charCodeAt(0) === byte) return this.#delimiterByte(at);
+    if (this.#delimiter.byte === byte) return this.#delimiterByte(at);
     switch (byte) {
       case BYTE.dash:
         this.#state = 'dash';
@@ -198,8 +202,13 @@ export class SqlScanner {
     }
     if (this.#isMysql) {
       if (byte === BYTE.backquote) return this.#openQuote(byte, at, false);
-      if (byte === BYTE.hash || (byte === BYTE.star && this.#conditional !== 'none')) {
-        this.#state = byte === BYTE.hash ? 'line comment' : 'star';
+      if (byte === BYTE.hash) {
+        this.#conditional.allowLineComment();
+        this.#state = 'line comment';
+        return at + 1;
+      }
+      if (byte === BYTE.star && this.#conditional.isOpen) {
+        this.#state = 'star';
         return at + 1;
       }
     } else if (byte === BYTE.dollar) {
@@ -221,7 +230,7 @@ export class SqlScanner {
 
   #delimiterByte(at: number): number {
     if (this.#isMysql) {
-      this.#delimiterMatched = 0;
+      this.#delimiter.beginMatch();
       this.#state = 'delimiter';
       return at;
     }
@@ -240,48 +249,28 @@ export class SqlScanner {
     this.#parentheses = 0;
     this.#isAfterEscapeString = false;
     this.#hasSandboxMark = false;
-    this.#line = '';
+    this.#isFirstOnLine = event === 'command';
     this.#routine.reset();
   }
 
   #openQuote(byte: number, at: number, hasEscapes: boolean): number {
     if (this.#isAfterEscapeString && byte === BYTE.quote)
       throw notSealable("a string of the form E'…' is continued by another one");
-    if (this.#conditional === 'mariadb')
-      throw notSealable('a comment of the form /*M!… */ holds a quote, and clients disagree about its end');
-    this.#quote = byte;
-    this.#hasEscapes = hasEscapes;
+    this.#conditional.allowQuote();
+    this.#quoted.begin(byte, hasEscapes);
     this.#state = 'quoted';
     return at + 1;
   }
 
-  #quoted(bytes: Uint8Array, from: number, end: number): number {
-    const quote = this.#quote;
-    const hasEscapes = this.#hasEscapes;
-    for (let at = from; at < end; at++) {
-      const byte = bytes[at];
-      if (byte === quote) {
-        this.#state = 'quote closed';
-        return at + 1;
-      }
-      if (hasEscapes && byte === BYTE.backslash) {
-        this.#state = 'quoted escape';
-        return at + 1;
-      }
-    }
-    return end;
-  }
-
-  #quoteClosed(byte: number, at: number): number {
-    if (byte === this.#quote) {
-      this.#state = 'quoted';
-      return at + 1;
-    }
-    const isName = this.#quote === BYTE.backquote || (this.#quote === BYTE.doubleQuote && !this.#isMysql);
-    this.#token(isName ? 'name' : 'string', at);
-    this.#isAfterEscapeString = this.#hasEscapes && !this.#isMysql;
+  #inQuotes(bytes: Uint8Array, from: number): number {
+    const end = this.#quoted.endIn(bytes, from);
+    if (end < 0) return bytes.length;
+    const { quote, hasEscapes } = this.#quoted;
+    const isName = quote === BYTE.backquote || (quote === BYTE.doubleQuote && !this.#isMysql);
+    this.#token(isName ? 'name' : 'string', end);
+    this.#isAfterEscapeString = hasEscapes && !this.#isMysql;
     this.#state = 'code';
-    return at;
+    return end;
   }
 
   #wordGoesOn(bytes: Uint8Array, from: number, end: number): number {
@@ -308,18 +297,12 @@ export class SqlScanner {
     if (!this.#isMysql && this.#routine.reads) this.#routine.word(text, this.#parentheses > 0);
     this.#token('word', at);
     this.#state = 'code';
-    if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space)
-      this.#delimiterCommand(isFirst && text === 'delimiter');
+    if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space) {
+      const isInStatement = !isFirst || text !== 'delimiter' || this.#conditional.isOpen;
+      this.#delimiter.begin({ next, isInStatement, isFirstOnLine: this.#isFirstOnLine });
+      this.#state = 'command line';
+    }
     return at;
-  }
-
-  /** The mysql client looks for this word wherever it stands outside of quotes and comments, at the end of other words too. */
-  #delimiterCommand(isAtStart: boolean): void {
-    if (!isAtStart || this.#conditional !== 'none')
-      throw notSealable(
-        'it has the word DELIMITER in the midst of a statement, which the mysql client takes for a command',
-      );
-    this.#state = 'command line';
   }
 
   #numberGoesOn(bytes: Uint8Array, from: number, end: number): number {
@@ -350,39 +333,32 @@ export class SqlScanner {
   }
 
   #delimiterGoesOn(byte: number, at: number): number {
-    const delimiter = this.#delimiter;
-    if (byte === delimiter.charCodeAt(0)) {
-      this.#delimiterMatched++;
-      if (this.#delimiterMatched < delimiter.length) return at + 1;
-      if (this.#conditional !== 'none') throw notSealable('a statement ends within a comment of the form /*! … */');
+    const match = this.#delimiter.match(byte);
+    if (match === 'part') return at + 1;
+    if (match === 'whole') {
+      if (this.#conditional.isOpen) throw notSealable('a statement ends within a comment of the form /*! … */');
       this.#token('symbol', at + 1);
       this.#endStatement('ended');
       return at + 1;
     }
     this.#token('symbol', at);
     // All bytes of a delimiter are the same, so only a slash can be the beginning of something else.
-    this.#state = delimiter.startsWith('/') ? 'slash' : 'code';
+    this.#state = this.#delimiter.byte === BYTE.slash ? 'slash' : 'code';
     return at;
   }
 
   #commandLine(byte: number, at: number): number {
     if (byte !== BYTE.newline) {
-      if (this.#line.length < 200) this.#line += String.fromCharCode(byte);
+      this.#delimiter.commandByte(byte);
       return at + 1;
     }
-    if (this.#tokens > 0 && !this.#hasSandboxMark) this.#setDelimiter(this.#line.trim());
+    if (this.#tokens > 0 && !this.#hasSandboxMark) this.#delimiter.set();
     this.#endStatement('command');
     return at + 1;
   }
 
-  #setDelimiter(wanted: string): void {
-    if (!/^([;$/|@~^])\1{0,7}$/.test(wanted))
-      throw notSealable('a DELIMITER command sets a delimiter other than ;; $$ // or the like');
-    this.#delimiter = wanted;
-  }
-
   #backslash(at: number): number {
-    if (this.#isMysql && this.#conditional !== 'none' && this.#tokens === 0) {
+    if (this.#isMysql && this.#conditional.isOpen && this.#tokens === 0) {
       this.#state = 'sandbox mark';
       return at + 1;
     }
@@ -397,10 +373,7 @@ export class SqlScanner {
         else return this.#noComment(at);
         return at + 1;
       case 'two dashes':
-        if (byte > BYTE.space && !this.#isInStatement)
-          throw notSealable('a line begins with two dashes and no space, which clients and servers read differently');
-        this.#state = byte <= BYTE.space ? 'line comment' : 'code';
-        return at;
+        return this.#twoDashes(byte, at);
       case 'slash':
         if (byte !== BYTE.star) return this.#noComment(at);
         this.#blockComment.begin();
@@ -414,6 +387,8 @@ export class SqlScanner {
         if (isDigit(byte)) return at + 1;
         this.#state = 'code';
         return at;
+      case 'conditional closed':
+        return this.#conditionalClosed(byte, at);
       case 'sandbox mark':
         if (byte !== BYTE.dash)
           throw notSealable('it holds a command for the mysql client within a comment of the form /*! … */');
@@ -438,12 +413,26 @@ export class SqlScanner {
     return at;
   }
 
+  /** After `--` in MySQL, where it begins a comment only if white space follows. */
+  #twoDashes(byte: number, at: number): number {
+    if (isSpace(byte)) {
+      this.#conditional.allowLineComment();
+      this.#state = 'line comment';
+      return at;
+    }
+    const isPlain = byte > BYTE.space && byte < BYTE.delete;
+    if (!isPlain || !this.#isInStatement)
+      throw notSealable('it has two dashes without a space behind them, which clients and servers read differently');
+    this.#state = 'code';
+    return at;
+  }
+
   /** After `/*` in MySQL: a comment whose content is run, a hint, or a comment. */
   #commentOpening(byte: number, at: number): number {
     const hasM = this.#state === 'comment opening M';
     if (byte === BYTE.exclamation) {
-      this.#conditional = hasM ? 'mariadb' : 'mysql';
       if (!this.#isInStatement) return this.#begin(at, hasM ? 3 : 2, this.#state);
+      this.#conditional.open(hasM ? 'mariadb' : 'mysql');
       this.#state = 'conditional version';
       return at + 1;
     }
@@ -453,6 +442,7 @@ export class SqlScanner {
       this.#state = 'comment opening M';
       return at + 1;
     }
+    this.#conditional.allowComment();
     this.#state = 'comment';
     return at;
   }
@@ -463,11 +453,20 @@ export class SqlScanner {
       this.#state = 'code';
       return at;
     }
-    this.#conditional = 'none';
-    this.#state = 'code';
+    this.#conditional.close();
     // That mark has no delimiter and stands on a line of its own.
-    if (this.#hasSandboxMark) this.#state = 'command line';
+    this.#state = this.#hasSandboxMark ? 'command line' : 'conditional closed';
     return at + 1;
+  }
+
+  /** The client has not done with the slash at the end of such a comment. */
+  #conditionalClosed(byte: number, at: number): number {
+    if (byte === BYTE.star || byte === BYTE.slash)
+      throw notSealable(
+        'a star or a slash follows a comment of the form /*! … */, and clients take it for something else',
+      );
+    this.#state = 'code';
+    return at;
   }
 
   #lineComment(bytes: Uint8Array, from: number, end: number): number {
