@@ -31,7 +31,7 @@ export class BlockComment {
     let last = this.#last;
     for (let at = from; at < bytes.length; at++) {
       const byte = bytes[at] ?? 0;
-      if (last === MARK && (byte === BYTE.exclamation || byte === BYTE.slash))
+      if (last === MARK && (byte === BYTE.exclamation || byte === BYTE.plus || byte === BYTE.slash))
         throw notSealable('a comment holds the beginning of another one, and clients disagree about its end');
       const isEnd = byte === BYTE.slash && last === BYTE.star;
       const isMark = byte === BYTE.star && last === BYTE.slash;

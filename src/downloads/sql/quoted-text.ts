@@ -1,15 +1,20 @@
+import { notSealable } from './not-sealable.ts';
 import { BYTE } from './sql-bytes.ts';
+
+/** Whether a backslash keeps the quote behind it from ending the text; `uncertain` where clients disagree. */
+export type Escapes = 'yes' | 'no' | 'uncertain';
 
 /** Finds the end of a string or a quoted name, in bytes that come in any parts. Two quotes within it are one. */
 export class QuotedText {
   #quote = 0;
-  #hasEscapes = false;
+  #escapes: Escapes = 'no';
+  /** What was last in the bytes before these, where that matters. */
   #after: 'text' | 'backslash' | 'quote' = 'text';
 
   /** After the quote that begins it. */
-  begin(quote: number, hasEscapes: boolean): void {
+  begin(quote: number, escapes: Escapes): void {
     this.#quote = quote;
-    this.#hasEscapes = hasEscapes;
+    this.#escapes = escapes;
     this.#after = 'text';
   }
 
@@ -18,19 +23,22 @@ export class QuotedText {
   }
 
   get hasEscapes(): boolean {
-    return this.#hasEscapes;
+    return this.#escapes === 'yes';
   }
 
-  /** The position after its end, or -1 while the byte there is not among these. */
+  /**
+   * The position after its end, or -1 while the byte there is not among these.
+   * @throws HoldfastError `dump-not-sealable`
+   */
   endIn(bytes: Uint8Array, from: number): number {
     const quote = this.#quote;
-    const hasEscapes = this.#hasEscapes;
+    const hasEscapes = this.#escapes !== 'no';
     const end = bytes.length;
     let at = from;
     if (at < end && this.#after !== 'text') {
       if (this.#after === 'quote' && bytes[at] !== quote) return at;
+      at = this.#after === 'quote' ? at + 1 : this.#afterBackslash(bytes[at], at);
       this.#after = 'text';
-      at++;
     }
     for (; at < end; at++) {
       const byte = bytes[at];
@@ -40,9 +48,17 @@ export class QuotedText {
         at++;
       } else if (hasEscapes && byte === BYTE.backslash) {
         if (at + 1 === end) this.#after = 'backslash';
-        at++;
+        else at = this.#afterBackslash(bytes[at + 1], at + 1) - 1;
       }
     }
     return -1;
+  }
+
+  /** Where the text goes on when this byte follows a backslash. */
+  #afterBackslash(byte: number | undefined, at: number): number {
+    if (this.#escapes === 'yes') return at + 1;
+    if (byte === this.#quote)
+      throw notSealable('a quoted name has a backslash before a quote, and clients disagree about its end');
+    return at;
   }
 }

@@ -4,7 +4,7 @@ import { ConditionalComment } from './conditional-comment.ts';
 import { DollarQuote } from './dollar-quote.ts';
 import { MysqlDelimiter } from './mysql-delimiter.ts';
 import { notSealable } from './not-sealable.ts';
-import { QuotedText } from './quoted-text.ts';
+import { type Escapes, QuotedText } from './quoted-text.ts';
 import { RoutineBody } from './routine-body.ts';
 import { BYTE, isDigit, isSpace, isWordByte, isWordStart } from './sql-bytes.ts';
 import { VariableMark } from './variable-mark.ts';
@@ -191,7 +191,7 @@ export class SqlScanner {
         return at + 1;
       case BYTE.quote:
       case BYTE.doubleQuote:
-        return this.#openQuote(byte, at, this.#isMysql);
+        return this.#openQuote(byte, at, this.#isMysql ? 'yes' : 'no');
       case BYTE.backslash:
         return this.#backslash(at);
       default:
@@ -201,7 +201,7 @@ export class SqlScanner {
       return at + 1;
     }
     if (this.#isMysql) {
-      if (byte === BYTE.backquote) return this.#openQuote(byte, at, false);
+      if (byte === BYTE.backquote) return this.#openQuote(byte, at, 'uncertain');
       if (byte === BYTE.hash) {
         this.#conditional.allowLineComment();
         this.#state = 'line comment';
@@ -253,11 +253,11 @@ export class SqlScanner {
     this.#routine.reset();
   }
 
-  #openQuote(byte: number, at: number, hasEscapes: boolean): number {
+  #openQuote(byte: number, at: number, escapes: Escapes): number {
     if (this.#isAfterEscapeString && byte === BYTE.quote)
       throw notSealable("a string of the form E'…' is continued by another one");
     this.#conditional.allowQuote();
-    this.#quoted.begin(byte, hasEscapes);
+    this.#quoted.begin(byte, escapes);
     this.#state = 'quoted';
     return at + 1;
   }
@@ -290,7 +290,7 @@ export class SqlScanner {
     const text = this.#word.toLowerCase();
     if (next === BYTE.quote && this.#wordLength === 1 && text === 'e' && !this.#isMysql) {
       // The string's token begins with its letter.
-      return this.#openQuote(next, at, true);
+      return this.#openQuote(next, at, 'yes');
     }
     const isFirst = this.#tokens === 0;
     if (isFirst) this.firstWord = text;
