@@ -1,12 +1,11 @@
 import type { SqlDialect } from '../../core/ports/service-download.ts';
-import { BlockComment } from './block-comment.ts';
-import { ConditionalComment } from './conditional-comment.ts';
 import { DollarQuote } from './dollar-quote.ts';
 import { MysqlDelimiter } from './mysql-delimiter.ts';
 import { notSealable } from './not-sealable.ts';
 import { type Escapes, QuotedText } from './quoted-text.ts';
 import { RoutineBody } from './routine-body.ts';
 import { BYTE, isDigit, isSpace, isWordByte, isWordStart } from './sql-bytes.ts';
+import { SqlComments } from './sql-comments.ts';
 import { VariableMark } from './variable-mark.ts';
 
 /** What a statement is made of; white space and comments are left out. Positions are within the bytes that were scanned. */
@@ -19,17 +18,7 @@ export interface SqlToken {
 type State =
   | 'start'
   | 'code'
-  | 'dash'
-  | 'two dashes'
-  | 'slash'
-  | 'star'
-  | 'line comment'
   | 'comment'
-  | 'comment opening'
-  | 'comment opening M'
-  | 'conditional version'
-  | 'conditional closed'
-  | 'sandbox mark'
   | 'quoted'
   | 'word'
   | 'number'
@@ -61,12 +50,10 @@ export class SqlScanner {
   #isInStatement = false;
   #tokens = 0;
   #tokenStart = 0;
-  readonly #blockComment: BlockComment;
+  readonly #comments: SqlComments;
   #parentheses = 0;
   readonly #quoted = new QuotedText();
   #isAfterEscapeString = false;
-  readonly #conditional = new ConditionalComment();
-  #hasSandboxMark = false;
   readonly #dollarQuote = new DollarQuote();
   #word = '';
   #wordLength = 0;
@@ -78,7 +65,7 @@ export class SqlScanner {
 
   constructor(dialect: SqlDialect, delimiter = ';', onToken?: (token: SqlToken) => void) {
     this.#isMysql = dialect === 'mysql';
-    this.#blockComment = new BlockComment({ nests: dialect === 'postgresql' });
+    this.#comments = new SqlComments({ isMysql: this.#isMysql });
     this.#delimiter = new MysqlDelimiter(delimiter);
     this.#onToken = onToken;
   }
@@ -89,9 +76,7 @@ export class SqlScanner {
 
   /** True in a comment between statements that has not ended. */
   get isInComment(): boolean {
-    return (
-      !this.#isInStatement && this.#state !== 'start' && this.#state !== 'line comment' && this.#state !== 'two dashes'
-    );
+    return !this.#isInStatement && this.#state === 'comment' && !this.#comments.isLine;
   }
 
   /** True where psql would put a variable of its own into the statement that is being read. */
@@ -138,23 +123,23 @@ export class SqlScanner {
       case 'command line':
         return this.#commandLine(byte, at);
       default:
-        return this.#comment(bytes, at, end, byte);
+        return this.#comment(bytes, at);
     }
   }
 
   #start(byte: number, at: number): number {
     if (isSpace(byte)) this.#isFirstOnLine ||= byte === BYTE.newline;
-    else if (byte === BYTE.dash) this.#comes('dash');
-    else if (byte === BYTE.slash) this.#comes('slash');
-    else if (byte === BYTE.hash && this.#isMysql) this.#comes('line comment');
-    else if (byte === BYTE.backslash) return this.#begin(at, 0, 'command line');
-    else return this.#begin(at, 0, 'code');
+    else if (byte === BYTE.dash || byte === BYTE.slash || (byte === BYTE.hash && this.#isMysql)) {
+      this.#isFirstOnLine = false;
+      this.#beginComment(byte);
+    } else return this.#begin(at, 0, byte === BYTE.backslash ? 'command line' : 'code');
     return at + 1;
   }
 
-  #comes(state: 'dash' | 'slash' | 'line comment'): void {
-    this.#state = state;
-    this.#isFirstOnLine = false;
+  /** What may be one; see `SqlComments`. */
+  #beginComment(byte: number): void {
+    this.#comments.begin(byte);
+    this.#state = 'comment';
   }
 
   #begin(at: number, before: number, state: State): number {
@@ -171,7 +156,7 @@ export class SqlScanner {
     this.#tokenStart = at;
     this.#variables.byte(byte);
     if (isSpace(byte)) {
-      if (byte === BYTE.newline) this.#conditional.newline();
+      if (byte === BYTE.newline) this.#comments.conditional.newline();
       return at + 1;
     }
     // Names of MySQL may begin with digits.
@@ -184,10 +169,8 @@ export class SqlScanner {
     if (this.#delimiter.byte === byte) return this.#delimiterByte(at);
     switch (byte) {
       case BYTE.dash:
-        this.#state = 'dash';
-        return at + 1;
       case BYTE.slash:
-        this.#state = 'slash';
+        this.#beginComment(byte);
         return at + 1;
       case BYTE.quote:
       case BYTE.doubleQuote:
@@ -202,13 +185,8 @@ export class SqlScanner {
     }
     if (this.#isMysql) {
       if (byte === BYTE.backquote) return this.#openQuote(byte, at, 'uncertain');
-      if (byte === BYTE.hash) {
-        this.#conditional.allowLineComment();
-        this.#state = 'line comment';
-        return at + 1;
-      }
-      if (byte === BYTE.star && this.#conditional.isOpen) {
-        this.#state = 'star';
+      if (byte === BYTE.hash || (byte === BYTE.star && this.#comments.conditional.isOpen)) {
+        this.#beginComment(byte);
         return at + 1;
       }
     } else if (byte === BYTE.dollar) {
@@ -248,7 +226,7 @@ export class SqlScanner {
     this.#tokens = 0;
     this.#parentheses = 0;
     this.#isAfterEscapeString = false;
-    this.#hasSandboxMark = false;
+    this.#comments.hasSandboxMark = false;
     this.#isFirstOnLine = event === 'command';
     this.#routine.reset();
   }
@@ -256,7 +234,7 @@ export class SqlScanner {
   #openQuote(byte: number, at: number, escapes: Escapes): number {
     if (this.#isAfterEscapeString && byte === BYTE.quote)
       throw notSealable("a string of the form E'…' is continued by another one");
-    this.#conditional.allowQuote();
+    this.#comments.conditional.allowQuote();
     this.#quoted.begin(byte, escapes);
     this.#state = 'quoted';
     return at + 1;
@@ -298,7 +276,7 @@ export class SqlScanner {
     this.#token('word', at);
     this.#state = 'code';
     if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space) {
-      const isInStatement = !isFirst || text !== 'delimiter' || this.#conditional.isOpen;
+      const isInStatement = !isFirst || text !== 'delimiter' || this.#comments.conditional.isOpen;
       this.#delimiter.begin({ next, isInStatement, isFirstOnLine: this.#isFirstOnLine });
       this.#state = 'command line';
     }
@@ -336,14 +314,16 @@ export class SqlScanner {
     const match = this.#delimiter.match(byte);
     if (match === 'part') return at + 1;
     if (match === 'whole') {
-      if (this.#conditional.isOpen) throw notSealable('a statement ends within a comment of the form /*! … */');
+      if (this.#comments.conditional.isOpen)
+        throw notSealable('a statement ends within a comment of the form /*! … */');
       this.#token('symbol', at + 1);
       this.#endStatement('ended');
       return at + 1;
     }
     this.#token('symbol', at);
     // All bytes of a delimiter are the same, so only a slash can be the beginning of something else.
-    this.#state = this.#delimiter.byte === BYTE.slash ? 'slash' : 'code';
+    this.#state = 'code';
+    if (this.#delimiter.byte === BYTE.slash) this.#beginComment(BYTE.slash);
     return at;
   }
 
@@ -352,134 +332,46 @@ export class SqlScanner {
       this.#delimiter.commandByte(byte);
       return at + 1;
     }
-    if (this.#tokens > 0 && !this.#hasSandboxMark) this.#delimiter.set();
+    if (this.#tokens > 0 && !this.#comments.hasSandboxMark) this.#delimiter.set();
     this.#endStatement('command');
     return at + 1;
   }
 
   #backslash(at: number): number {
-    if (this.#isMysql && this.#conditional.isOpen && this.#tokens === 0) {
-      this.#state = 'sandbox mark';
+    if (this.#isMysql && this.#comments.conditional.isOpen && this.#tokens === 0) {
+      this.#comments.beginSandboxMark();
+      this.#state = 'comment';
       return at + 1;
     }
     const what = this.#isMysql ? 'the mysql client' : 'psql';
     throw notSealable(`it holds a command for ${what}: a backslash in the midst of a statement and outside of quotes`);
   }
 
-  #comment(bytes: Uint8Array, at: number, end: number, byte: number): number {
-    switch (this.#state) {
-      case 'dash':
-        if (byte === BYTE.dash) this.#state = this.#isMysql ? 'two dashes' : 'line comment';
-        else return this.#noComment(at);
-        return at + 1;
-      case 'two dashes':
-        return this.#twoDashes(byte, at);
-      case 'slash':
-        if (byte !== BYTE.star) return this.#noComment(at);
-        this.#blockComment.begin();
-        this.#state = this.#isMysql ? 'comment opening' : 'comment';
-        this.#isAfterEscapeString = false;
-        return at + 1;
-      case 'comment opening':
-      case 'comment opening M':
-        return this.#commentOpening(byte, at);
-      case 'conditional version':
-        if (isDigit(byte)) return at + 1;
-        this.#state = 'code';
+  #comment(bytes: Uint8Array, from: number): number {
+    const at = this.#comments.step(bytes, from, this.#isInStatement);
+    if (this.#comments.isBlock) this.#isAfterEscapeString = false;
+    switch (this.#comments.event) {
+      case 'operator':
+        return this.#operator(at);
+      case 'statement':
+        return this.#begin(at, this.#comments.marks, 'comment');
+      case 'over':
+        this.#state = this.#isInStatement ? 'code' : 'start';
         return at;
-      case 'conditional closed':
-        return this.#conditionalClosed(byte, at);
-      case 'sandbox mark':
-        if (byte !== BYTE.dash)
-          throw notSealable('it holds a command for the mysql client within a comment of the form /*! … */');
-        this.#hasSandboxMark = true;
-        this.#state = 'code';
-        return at + 1;
-      case 'star':
-        return this.#conditionalStar(byte, at);
-      case 'line comment':
-        return this.#lineComment(bytes, at, end);
+      case 'sandbox':
+        this.#state = 'command line';
+        return at;
       default:
-        return this.#inBlockComment(bytes, at);
+        return at;
     }
   }
 
-  /** The dash or slash before this byte was an operator. */
-  #noComment(at: number): number {
+  /** The byte before this one. */
+  #operator(at: number): number {
     this.#tokenStart = at - 1;
     this.#state = 'code';
     if (!this.#isInStatement) this.#begin(at, 1, 'code');
     this.#token('symbol', at);
     return at;
-  }
-
-  /** After `--` in MySQL, where it begins a comment only if white space follows. */
-  #twoDashes(byte: number, at: number): number {
-    if (isSpace(byte)) {
-      this.#conditional.allowLineComment();
-      this.#state = 'line comment';
-      return at;
-    }
-    const isPlain = byte > BYTE.space && byte < BYTE.delete;
-    if (!isPlain || !this.#isInStatement)
-      throw notSealable('it has two dashes without a space behind them, which clients and servers read differently');
-    this.#state = 'code';
-    return at;
-  }
-
-  /** After `/*` in MySQL: a comment whose content is run, a hint, or a comment. */
-  #commentOpening(byte: number, at: number): number {
-    const hasM = this.#state === 'comment opening M';
-    if (byte === BYTE.exclamation) {
-      if (!this.#isInStatement) return this.#begin(at, hasM ? 3 : 2, this.#state);
-      this.#conditional.open(hasM ? 'mariadb' : 'mysql');
-      this.#state = 'conditional version';
-      return at + 1;
-    }
-    if (byte === BYTE.plus && !hasM)
-      throw notSealable('it holds an optimizer hint, a comment that clients read differently');
-    if (byte === BYTE.capitalM && !hasM) {
-      this.#state = 'comment opening M';
-      return at + 1;
-    }
-    this.#conditional.allowComment();
-    this.#state = 'comment';
-    return at;
-  }
-
-  #conditionalStar(byte: number, at: number): number {
-    if (byte !== BYTE.slash) {
-      this.#token('symbol', at);
-      this.#state = 'code';
-      return at;
-    }
-    this.#conditional.close();
-    // That mark has no delimiter and stands on a line of its own.
-    this.#state = this.#hasSandboxMark ? 'command line' : 'conditional closed';
-    return at + 1;
-  }
-
-  /** The client has not done with the slash at the end of such a comment. */
-  #conditionalClosed(byte: number, at: number): number {
-    if (byte === BYTE.star || byte === BYTE.slash)
-      throw notSealable(
-        'a star or a slash follows a comment of the form /*! … */, and clients take it for something else',
-      );
-    this.#state = 'code';
-    return at;
-  }
-
-  #lineComment(bytes: Uint8Array, from: number, end: number): number {
-    let at = from;
-    while (at < end && bytes[at] !== BYTE.newline && (this.#isMysql || bytes[at] !== BYTE.carriageReturn)) at++;
-    if (at < end) this.#state = this.#isInStatement ? 'code' : 'start';
-    return at;
-  }
-
-  #inBlockComment(bytes: Uint8Array, at: number): number {
-    const end = this.#blockComment.endIn(bytes, at);
-    if (end < 0) return bytes.length;
-    this.#state = this.#isInStatement ? 'code' : 'start';
-    return end;
   }
 }
