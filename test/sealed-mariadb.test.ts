@@ -133,6 +133,32 @@ describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
     assert.equal(existsSync(MUST_NOT_BE), false);
   });
 
+  it('is loaded also with comments in the bodies of triggers, and with white space and comments before DELIMITER', async () => {
+    const script = `CREATE TABLE users (id int);
+/*!50003 SET sql_mode = 'STRICT_TRANS_TABLES' */ ;
+
+ \t
+  -- a comment
+\tDELIMITER ;;
+/*!50003 CREATE*/ /*!50017 DEFINER=\`root\`@\`localhost\`*/ /*!50003 TRIGGER stamped BEFORE INSERT ON users FOR EACH ROW BEGIN
+  /* it's; a comment */
+  SET NEW.id = NEW.id + 1; -- and; another '
+END */;;
+ \r
+DELIMITER ;
+INSERT INTO users VALUES (1);
+-- Dump completed
+ \t
+`;
+    for (const [n, options] of [[], ['--comments'], ['--binary-mode']].entries()) {
+      const database = await made(`spaced_${n}`);
+      const input = await whole(sealed(Buffer.from(script)));
+      const ended = await fed('mariadb', [...server.options, ...options, database], process.env, input);
+      assert.deepEqual({ exitCode: ended.exitCode, stderr: ended.stderr }, { exitCode: 0, stderr: '' });
+      assert.equal((await server.sql(database, 'SELECT id FROM users')).trim(), '2');
+    }
+  });
+
   it('does not touch a database that is not empty', async () => {
     await server.sql('', 'CREATE DATABASE used; CREATE TABLE used.mine (a int); INSERT INTO used.mine VALUES (1)');
     const before = await server.dump('used');
