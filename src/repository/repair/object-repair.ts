@@ -98,7 +98,7 @@ export class ObjectRepair {
   async #takeAway(key: string, bytes: Buffer): Promise<void> {
     if (this.#dryRun) return;
     await quarantine(this.#parts.storage, key, bytes);
-    await this.#parts.storage.delete(key);
+    await this.#parts.storage.delete(key, { durable: true });
   }
 
   #step(action: RepairStep['action'], object: string, message: string): void {
