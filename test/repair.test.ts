@@ -11,7 +11,7 @@ import type { Storage } from '../src/core/ports/storage.ts';
 import { openRepository } from '../src/repository/open-repository.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';
 import { flip } from './flipped-bytes.ts';
-import { backUpBytes, pieces, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
+import { backUpBytes, keyOf, pieces, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
 
 /** Damages a repository in its folder, and repairs it. */
 describe('repair', () => {
@@ -314,6 +314,20 @@ describe('repair', () => {
       assert.deepEqual(await damages(), []);
       assert.ok((await storage.list('gc/')).some((object) => object.key === key));
     });
+  });
+
+  test('a damaged key is fetched from a copy that has it whole, without leaving anything of it in quarantine', async () => {
+    const other = keyOf(randomBytes(32));
+    const { id } = await repository.keys.add({ ...other, kind: 'safe' }, 'in the safe');
+    const replica = await copyOfRepository();
+    const bad = await copyOfRepository();
+    const whole = await storage.get(`keys/${id}`);
+    for (const folder of [temporary.folder, bad.folder]) await flip(folder, `keys/${id}`, 80);
+    assert.deepEqual(did(await repair({ replicas: [bad.storage] })), ['leave']);
+    assert.deepEqual(did(await repair({ replicas: [bad.storage, replica.storage] })), ['fetch-object']);
+    assert.ok((await storage.get(`keys/${id}`)).equals(whole));
+    assert.deepEqual(await damages(), []);
+    assert.deepEqual(await storage.list('quarantine/'), []);
   });
 
   test('a backup whose changed description is damaged is held, for it may have been', async () => {

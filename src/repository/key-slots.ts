@@ -166,7 +166,11 @@ function unwrap(slot: KeySlotObject, repositoryId: string, wrappingKey: Uint8Arr
 }
 
 async function readSlot(storage: Storage, key: string): Promise<StoredSlot> {
-  const bytes = await storage.get(key);
+  return decodeSlot(await storage.get(key), key);
+}
+
+/** @throws HoldfastError `key-slot-damaged` (damaged), `format-newer` (unsupported) */
+export function decodeSlot(bytes: Buffer, key: string): StoredSlot {
   try {
     // Nothing vouches for a slot before it is opened, and to write one down for that must not take the whole stack.
     if (bytes.length > LARGEST_SLOT || scanJson(bytes, DEEPEST_SLOT).tooDeepAt !== undefined)

@@ -1,8 +1,10 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { RepairStep } from '../../core/ports/repository-repair.ts';
 import type { Storage } from '../../core/ports/storage.ts';
+import { conditionOf } from '../check/slot-checks.ts';
 import { type RoundPart, roundName } from '../collection/collection-state.ts';
 import { isLoss } from '../content-list.ts';
+import { decodeSlot, slotName } from '../key-slots.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { openObject, SEALED_KIND } from '../sealed-object.ts';
 import { decodeSnapshot } from '../snapshot-store.ts';
@@ -10,7 +12,7 @@ import { quarantine } from './quarantine.ts';
 import type { Replicas } from './replicas.ts';
 
 /**
- * Mends objects that describe backups, `snapshots/` and `updates/`, and those of collections, `gc/`. What does not open is fetched from
+ * Mends objects that describe backups, `snapshots/` and `updates/`, those of collections, `gc/`, and key slots. What does not open is fetched from
  * a copy (its seal proves it) or else, where nothing rests on it, taken out of the way, into the quarantine.
  */
 export class ObjectRepair {
@@ -30,10 +32,9 @@ export class ObjectRepair {
     const snapshot = /^snapshots\/([^/]+)$/.exec(key)?.[1];
     const updated = /^updates\/([^/]+)\/\d+$/.exec(key)?.[1];
     const [, round, part] = /^gc\/(\d{10})\/(condemned|resolution|done)$/.exec(key) ?? [];
-    if (key.startsWith('keys/'))
-      this.#step('leave', key, `${key} is damaged. The repository opens with its other keys; add that key again.`);
     try {
-      if (snapshot !== undefined) await this.#mendSnapshot(key);
+      if (key.startsWith(slotName(''))) await this.#mendSlot(key);
+      else if (snapshot !== undefined) await this.#mendSnapshot(key);
       else if (updated !== undefined) await this.#mendUpdate(key, updated);
       else if (part !== undefined) await this.#mendRound(key, Number(round), part as RoundPart);
     } catch (error) {
@@ -63,6 +64,21 @@ export class ObjectRepair {
     }
     const message = `${key} does not open: ${id} is described as when it was made, and held, because it may have been held. Set its hold and expiry as they should be.`;
     this.#step('quarantine-object', key, message);
+  }
+
+  /** Not put into quarantine: who removes a key does not want to find it there. */
+  async #mendSlot(key: string): Promise<void> {
+    // A key that was removed since must not come back.
+    const listed = await this.#parts.storage.list(slotName(''), { sizes: false });
+    if (!listed.some((object) => object.key === key)) return;
+    const isWhole = (bytes: Buffer): boolean => conditionOf(this.#parts, decodeSlot(bytes, key)) === 'whole';
+    const fetched = await this.#replicas.fetch(key, isWhole);
+    if (fetched === undefined) {
+      this.#step('leave', key, `${key} is damaged. The repository opens with its other keys; add that key again.`);
+      return;
+    }
+    if (!this.#dryRun) await this.#parts.storage.replace(key, fetched.bytes);
+    this.#step('fetch-object', key, `${key} was damaged and is fetched from ${fetched.location}.`);
   }
 
   async #mendRound(key: string, round: number, part: RoundPart): Promise<void> {
