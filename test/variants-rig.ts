@@ -11,6 +11,7 @@ import type { Backup } from '../src/core/backup.ts';
 import { DEFAULT_DOWNLOADS, type DownloadConfiguration } from '../src/core/download.ts';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { Credentials } from '../src/core/ports/identity-provider.ts';
+import type { ResourceTurns } from '../src/core/ports/resource-turns.ts';
 import type {
   DeclaredVariant,
   VariantContent,
@@ -47,6 +48,11 @@ export interface VariantsOptions {
   folder?: string;
   downloads?: Partial<DownloadConfiguration>;
   verifier?: VariantVerifier;
+  turns?: ResourceTurns;
+  /** Runs its own operations and nobody else's. */
+  isCommand?: boolean;
+  /** Known before the service takes up what it finds queued. */
+  policies?: Readonly<Record<string, Readonly<Record<string, Partial<DeclaredVariant>>>>>;
 }
 
 export async function startVariants(
@@ -63,14 +69,16 @@ export async function startVariants(
 
 export async function openVariants(folder: string, options: VariantsOptions = {}): Promise<VariantsRig> {
   const maker = new DigitMasker();
+  for (const [resourceId, variants] of Object.entries(options.policies ?? {})) maker.declare(resourceId, variants);
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
-  const { verifier } = options;
+  const { verifier, turns } = options;
   const managed = await openManagedApplication(folder, {
-    isService: true,
+    isService: options.isCommand !== true,
     configuration: { downloads: { ...DEFAULT_DOWNLOADS, ...options.downloads } },
     parts: {
       ...{ variantMaker: maker, sealer: createSqlSealer(), logger },
+      ...(turns === undefined ? {} : { turns }),
       ...(verifier === undefined ? {} : { variantVerifier: verifier }),
     },
   });
