@@ -54,9 +54,9 @@ describe('holdfast variant', () => {
   it('says what is wrong where there is no policy', async (t) => {
     const holdfast = await commandLine(t);
     await holdfast.run(['backup', '--stdin', '--resource', 'shop'], ROWS);
-    assert.match((await holdfast.run(['variant', 'list', 'shop'])).stdout, /shop has no masking policy/);
+    assert.match((await holdfast.run(['variant', 'list', 'shop'])).stderr, /shop has no masking policy/);
     assert.equal((await holdfast.problem(['variant', 'build', 'shop', 'small'], 1)).code, 'variant-not-available');
-    assert.equal((await holdfast.problem(['variant', 'build', 'shop', '../x'], 2)).code, 'usage');
+    assert.equal((await holdfast.problem(['variant', 'build', 'shop', '../x'], 2)).code, 'usage-invalid-argument');
     const remove = ['variant', 'remove', 'shop', 'small', '--backup', 'backup-1'];
     assert.equal((await holdfast.problem(remove, 1)).code, 'variant-not-found');
   });
@@ -108,6 +108,12 @@ describe('the page of snapshots', () => {
     assert.match(text, /small \(ready, 26\.4 KiB\), masked, tiny \(blocked\), raw/);
     assert.match(text, /tiny: .*people\.<img src=x> has no rule/);
     assert.equal(await page.locator('img').count(), 0);
+    assert.deepEqual(await page.locator('.facts a').allTextContents(), ['small', 'masked', 'raw']);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.locator('.facts a', { hasText: 'small' }).click(),
+    ]);
+    assert.match(download.suggestedFilename(), /^shop_.*_small\./);
     const { HOLDFAST_SCREENSHOTS } = process.env;
     if (HOLDFAST_SCREENSHOTS !== undefined)
       await page.screenshot({ path: `${HOLDFAST_SCREENSHOTS}/snapshots-variants.png`, fullPage: true });
