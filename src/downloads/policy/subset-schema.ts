@@ -38,7 +38,7 @@ const size = z.union(
   ],
   { error: 'must be a size such as 2GiB' },
 );
-const tableColumns = z.union([text, z.strictObject({ table: text, columns: names })], {
+const tableColumns = z.union([text, z.strictObject({ table: text.describe('The table.'), columns: names.describe('Its columns, in order.') })], {
   error: 'must be `table.column`, or `{ table: …, columns: […] }`',
 });
 
