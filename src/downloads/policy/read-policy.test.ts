@@ -162,9 +162,9 @@ test('YAML that is not what it seems to be is refused', () => {
   assert.equal(Object.hasOwn(Object.prototype, 'polluted'), false);
 });
 
-test('a million small names are refused or read in the time of a long policy, not in the square of it', () => {
-  const names = Array.from({ length: 60_000 }, (_, index) => `t${index}: drop`);
-  assert.equal(read(`${HEAD}tables: { ${names.join(', ')} }\n`).tables.size, 60_000);
+test('very many names are read in a time that grows with them, not with their square', () => {
+  const names = Array.from({ length: 20_000 }, (_, index) => `t${index}: drop`);
+  assert.equal(read(`${HEAD}tables: { ${names.join(', ')} }\n`).tables.size, 20_000);
 });
 
 test('what variants take from each other is whole, and never a circle', () => {
