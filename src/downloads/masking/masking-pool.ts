@@ -1,0 +1,180 @@
+import { extname } from 'node:path';
+import { HoldfastError } from '../../core/errors.ts';
+import type { MaskingRun, TableCounts } from './masking-run.ts';
+import { BlockError, givenUp, type MaskedRows, MaskingThread } from './masking-thread.ts';
+import type { RowSource } from './row-format.ts';
+
+/** What a content is made into: bytes that stay as they are, and blocks of whole rows that are to be masked. */
+export type ContentPart = Uint8Array | RowBlockPart;
+
+export interface RowBlockPart {
+  /** The same object for all blocks of the same rows. */
+  rows: RowSource;
+  /** Whole rows. Their memory is taken: an ArrayBuffer of their own is moved to a thread, otherwise they are copied. */
+  bytes: Uint8Array;
+  /** Ordinal of the block's first row within its table; needed where the run selects rows of that table. */
+  firstOrdinal?: number;
+}
+
+export interface MaskingPoolOptions {
+  /** The threads' program: one that calls `serveBlocks`. */
+  program?: URL;
+  /** Milliseconds that a block may take, default 60,000. */
+  longestBlock?: number;
+}
+
+/**
+ * The bytes of a content whose blocks of rows are masked in worker threads, in their order. Threads are started when the first block comes and are ended on every way out;
+ * counts of masked tables are added to `run.counts`.
+ * @throws HoldfastError `variant-failed` (invalid) naming the table, never a value; the abort's reason
+ */
+export async function* maskedContent(
+  parts: AsyncIterable<ContentPart>,
+  run: MaskingRun,
+  options: MaskingPoolOptions = {},
+): AsyncGenerator<Uint8Array> {
+  const pool = new MaskingPool(run, options);
+  try {
+    yield* pool.inOrder(parts);
+  } finally {
+    await pool.close();
+  }
+}
+
+/** Blocks given to a thread before it has answered: one is masked, one waits. */
+const AHEAD = 2;
+/** Bytes that wait behind a block that is being masked. */
+const MOST_WAITING = 4 << 20;
+
+type Waiting = { bytes: Uint8Array } | { rows: RowSource; masked: Promise<MaskedRows> };
+
+class MaskingPool {
+  readonly #run: MaskingRun;
+  readonly #program: URL;
+  readonly #longestBlock: number;
+  readonly #threads: MaskingThread[] = [];
+  readonly #sources = new Map<RowSource, number>();
+  readonly #abort = () => void this.close();
+
+  constructor(run: MaskingRun, { program = PROGRAM, longestBlock = 60_000 }: MaskingPoolOptions) {
+    this.#run = run;
+    this.#program = program;
+    this.#longestBlock = longestBlock;
+    run.signal.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  async *inOrder(parts: AsyncIterable<ContentPart>): AsyncGenerator<Uint8Array> {
+    const waiting: Waiting[] = [];
+    let [blocks, bytes] = [0, 0];
+    const first = async () => {
+      const head = waiting.shift();
+      if (head === undefined || 'bytes' in head) {
+        bytes -= head?.bytes.length ?? 0;
+        return head?.bytes;
+      }
+      blocks--;
+      return this.#counted(head.rows, await this.#outcome(head));
+    };
+    this.#run.signal.throwIfAborted();
+    for await (const part of parts) {
+      this.#run.signal.throwIfAborted();
+      if (part instanceof Uint8Array) {
+        if (waiting.length === 0) yield part;
+        else bytes += waiting.push({ bytes: part }) && part.length;
+      } else {
+        blocks++;
+        const masked = this.#mask(part);
+        // It is waited for in its turn; until then nobody is told.
+        masked.catch(() => undefined);
+        waiting.push({ rows: part.rows, masked });
+      }
+      while (blocks >= AHEAD * this.#run.threads || bytes > MOST_WAITING) {
+        const next = await first();
+        if (next !== undefined && next.length > 0) yield next;
+      }
+    }
+    while (waiting.length > 0) {
+      const next = await first();
+      if (next !== undefined && next.length > 0) yield next;
+    }
+    this.#run.signal.throwIfAborted();
+  }
+
+  async close(): Promise<void> {
+    this.#run.signal.removeEventListener('abort', this.#abort);
+    await Promise.all(this.#threads.map((thread) => thread.end(givenUp())));
+  }
+
+  #mask({ rows, bytes, firstOrdinal = 0 }: RowBlockPart): Promise<MaskedRows> {
+    const known = this.#sources.get(rows);
+    const number = known ?? this.#sources.size;
+    if (known === undefined) this.#sources.set(rows, number);
+    return this.#thread().mask({ number, rows }, ownMemory(bytes), firstOrdinal);
+  }
+
+  #thread(): MaskingThread {
+    const idlest = this.#threads.reduce<MaskingThread | undefined>(
+      (least, each) => (least === undefined || each.load < least.load ? each : least),
+      undefined,
+    );
+    if (idlest !== undefined && (idlest.load === 0 || this.#threads.length >= this.#run.threads)) return idlest;
+    const { plan, key, selection, canary } = this.#run;
+    const tables = plan.content.kind === 'tables' ? plan.content.tables : [];
+    const start = { tables, key, ...(selection && { selection }), ...(canary && { canary }) };
+    const thread = new MaskingThread(this.#program, start, this.#longestBlock);
+    this.#threads.push(thread);
+    return thread;
+  }
+
+  async #outcome({ rows, masked }: { rows: RowSource; masked: Promise<MaskedRows> }): Promise<MaskedRows> {
+    try {
+      return await masked;
+    } catch (error) {
+      this.#run.signal.throwIfAborted();
+      if (!(error instanceof BlockError)) throw error;
+      throw failed(rows, error, this.#run.counts.tables.get(rows.table)?.rowsIn ?? 0);
+    }
+  }
+
+  #counted({ table }: RowSource, { bytes, rowsIn, rowsOut }: MaskedRows): Uint8Array {
+    const counts = countsOf(this.#run, table);
+    counts.rowsIn += rowsIn;
+    counts.rowsOut += rowsOut;
+    for (const [column, masked] of counts.masked) counts.masked.set(column, masked + rowsOut);
+    return bytes;
+  }
+}
+
+const PROGRAM = new URL(`./masking-worker${extname(import.meta.filename)}`, import.meta.url);
+
+/** The counts of a table, made where there are none: those of its masked columns begin with 0. */
+export function countsOf({ plan, counts }: MaskingRun, table: string): TableCounts {
+  const known = counts.tables.get(table);
+  if (known !== undefined) return known;
+  const tables = plan.content.kind === 'tables' ? plan.content.tables : [];
+  const columns = tables.find((each) => each.table === table)?.columns ?? [];
+  const masked = columns.filter(({ rule }) => rule.transformer !== 'keep').map(({ column }) => [column, 0] as const);
+  const made = { rowsIn: 0, rowsOut: 0, masked: new Map(masked) };
+  counts.tables.set(table, made);
+  return made;
+}
+
+function ownMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  const isWhole = buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength;
+  return isWhole ? new Uint8Array(buffer) : new Uint8Array(bytes);
+}
+
+/** @param before rows of the table in blocks before */
+function failed({ table }: RowSource, { fault }: BlockError, before: number): HoldfastError {
+  const row = fault.row === undefined ? undefined : before + fault.row + 1;
+  const where = row === undefined ? `Table "${table}"` : `Row ${row} of table "${table}"`;
+  const details = { ...fault.error?.details, table, ...(row === undefined ? {} : { row }) };
+  if (fault.error !== undefined) {
+    const { kind, code, message } = fault.error;
+    return new HoldfastError(kind, code, row === undefined ? message : `${message} (row ${row})`, { details });
+  }
+  const what = fault.what ?? 'one of its rules failed';
+  const message = `${where} cannot be masked: ${what}. Nothing more is given of the variant.`;
+  return new HoldfastError('invalid', 'variant-failed', message, { details });
+}

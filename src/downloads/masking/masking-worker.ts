@@ -1,0 +1,8 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { serveBlocks } from './block-server.ts';
+import { RowMasker } from './row-masker.ts';
+
+if (parentPort === null) throw new Error('This is the program of a worker thread.');
+serveBlocks(parentPort, workerData, {
+  values: (plan, columns, key) => new RowMasker(plan, columns, key),
+});

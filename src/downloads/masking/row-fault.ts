@@ -1,0 +1,13 @@
+/** The row at which the masking of a block ended. */
+export class RowFault extends Error {
+  /** Within the block, from 0. */
+  readonly row: number;
+  /** What is wrong, within a sentence, without a value; undefined where `cause` knows. */
+  readonly what: string | undefined;
+
+  constructor(row: number, what: string | undefined, cause?: unknown) {
+    super(what ?? 'a row cannot be masked', { cause });
+    this.row = row;
+    this.what = what;
+  }
+}

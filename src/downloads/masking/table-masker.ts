@@ -1,0 +1,96 @@
+import type { CanaryProbe } from './canary-probe.ts';
+import { RowFault } from './row-fault.ts';
+import type { TableSelection } from './row-selection.ts';
+
+/** Masks the rows of one table (`RowMasker`). */
+export interface ValueMasker {
+  readonly changed: readonly number[];
+  readonly needed: readonly number[];
+  /** False for a row that is given as it is. */
+  mask(values: (string | null)[]): boolean;
+}
+
+export interface TableMaskerOptions {
+  /** In the order of the fields of each row. */
+  columns: readonly string[];
+  values: ValueMasker;
+  selection: TableSelection | undefined;
+  probe?: CanaryProbe;
+  /** Indexes of the columns whose originals the probe is told. */
+  traceable?: readonly number[];
+}
+
+/** What is done to each row of one table, however it is written: whether it is given, and what its fields become. */
+export class TableMasker {
+  /** Indexes of the columns that `mask` may change, in ascending order. */
+  readonly changed: readonly number[];
+  /** Indexes of the columns whose values `mask` must be given, in ascending order; holds `changed`. */
+  readonly needed: readonly number[];
+  readonly #values: ValueMasker;
+  readonly #kept: Uint8Array | undefined;
+  readonly #rows: number;
+  readonly #cuts: readonly { columns: readonly number[]; rows: Uint8Array }[];
+  readonly #probe: CanaryProbe | undefined;
+  readonly #traceable: readonly number[];
+
+  constructor({ columns, values, selection, probe, traceable = [] }: TableMaskerOptions) {
+    this.#values = values;
+    this.#kept = selection?.kept;
+    this.#rows = selection?.rows ?? Number.POSITIVE_INFINITY;
+    this.#cuts = (selection?.cut ?? []).map((cut) => ({
+      rows: cut.rows,
+      columns: cut.columns.map((column) => indexOf(columns, column)),
+    }));
+    this.#probe = probe;
+    this.#traceable = probe === undefined ? [] : traceable;
+    this.changed = ascending([...values.changed, ...this.#cuts.flatMap((cut) => cut.columns)]);
+    this.needed = ascending([...values.needed, ...this.changed, ...this.#traceable]);
+  }
+
+  /** For formats whose values are not columns, and which tell it themselves. */
+  get probe(): CanaryProbe | undefined {
+    return this.#probe;
+  }
+
+  /** True where rows are chosen by their ordinals. */
+  get selects(): boolean {
+    return this.#kept !== undefined;
+  }
+
+  /** @throws RowFault where the content has more rows than the selection was made of */
+  isKept(ordinal: number): boolean {
+    if (this.#kept === undefined) return true;
+    if (ordinal >= this.#rows) throw new RowFault(0, 'the content has more rows of it than the selection was made of');
+    return ((this.#kept[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0;
+  }
+
+  /**
+   * Replaces the values of `changed`.
+   * @param values by the index of the column; those of `needed` are filled, in Unicode, without the content's escapes
+   */
+  mask(values: (string | null)[], ordinal: number): void {
+    const originals = this.#probe === undefined ? [] : this.#traceable.map((column) => values[column] ?? null);
+    const isMasked = this.#values.mask(values);
+    for (const { columns, rows } of this.#cuts)
+      if (((rows[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0) for (const column of columns) values[column] = null;
+    if (isMasked && this.#probe !== undefined) this.#tell(this.#probe, originals, values);
+  }
+
+  #tell(probe: CanaryProbe, originals: readonly (string | null)[], values: readonly (string | null)[]): void {
+    for (const [index, column] of this.#traceable.entries()) {
+      const [original, output] = [originals[index] ?? null, values[column] ?? null];
+      if (original !== null) probe.original(original);
+      if (output !== null) probe.output(output);
+    }
+  }
+}
+
+function indexOf(columns: readonly string[], column: string): number {
+  const index = columns.indexOf(column);
+  if (index < 0) throw new Error('a column is cut that the rows have not');
+  return index;
+}
+
+function ascending(indexes: readonly number[]): number[] {
+  return [...new Set(indexes)].sort((one, other) => one - other);
+}
