@@ -67,6 +67,7 @@ describe('masking JSON', () => {
     const text = '{"a":{"b":"1","c":[2,{"d":"3"}]},"e":[]}';
     assert.equal(mask(text, { '$.a': 'null' }), '{"a":null,"e":[]}');
     assert.equal(mask(text, { '$..d': 'keep', '$.a': 'null' }), '{"a":{"b":null,"c":[null,{"d":"3"}]},"e":[]}');
+    assert.equal(mask(text, { '$.e': 'keep', '$..c': 'null', '$.a': 'mark' }), '{"a":{"b":"<1>","c":null},"e":[]}');
     assert.equal(mask(text, { $: 'null' }), 'null');
     assert.equal(mask('["x",[1],true]', {}, { unknown: 'null' }), '[null,[null],null]');
   });

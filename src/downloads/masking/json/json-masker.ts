@@ -13,7 +13,6 @@ export class JsonMasker {
   readonly #rewriter: JsonRewriter;
   readonly #rules: readonly ScalarRule[];
   readonly #names: PersonalNames;
-  readonly #met: number[];
   #row: RowValues = NO_ROW;
 
   /** @param inner makes the functions of the plan's rules */
@@ -22,7 +21,6 @@ export class JsonMasker {
     this.#plan = plan;
     this.#rules = plan.paths.map(({ rule }) => new ScalarRule(rule, inner));
     this.#names = new PersonalNames(plan.names ?? 'redact', paths);
-    this.#met = paths.map(() => 0);
     this.#rewriter = new JsonRewriter({
       paths: new PathAutomaton(paths),
       fates: [...plan.paths.map(({ rule }) => fateOf(rule.transformer)), unknownFate(plan.unknown)],
@@ -65,34 +63,22 @@ export class JsonMasker {
     }
   }
 
-  /** How many scalars each path's rule has changed so far. */
-  get met(): readonly number[] {
-    return this.#met;
-  }
-
   #string(raw: string, path: number): string | undefined {
     const rule = this.#rules[path];
     if (rule === undefined) return this.#unknown(REDACTED_STRING);
-    this.#count(path);
     return rule.string(raw.includes('\\') ? JSON.parse(raw) : raw.slice(1, -1), this.#row);
   }
 
   #number(raw: string, path: number): string | undefined {
     const rule = this.#rules[path];
     if (rule === undefined) return this.#unknown(REDACTED_NUMBER);
-    this.#count(path);
     return rule.number(raw, this.#row);
   }
 
   #boolean(value: boolean, path: number): string | undefined {
     const rule = this.#rules[path];
     if (rule === undefined) return this.#unknown(undefined);
-    this.#count(path);
     return rule.boolean(value, this.#row);
-  }
-
-  #count(path: number): void {
-    this.#met[path] = (this.#met[path] as number) + 1;
   }
 
   #unknown(redacted: string | undefined): string | undefined {
