@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import type { Principal } from '../src/core/access.ts';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { Grant } from '../src/core/grant.ts';
-import { DAY } from './managed-application.ts';
+import type { Service } from '../src/core/ports/service.ts';
+import { bytesOf, DAY } from './managed-application.ts';
 import { type Answered, masked, startVariants, until, type VariantsRig } from './variants-rig.ts';
 
 const ROWS = 'name,phone\nAnna,0151 23456\nOtto,0170 99887\n';
@@ -237,6 +238,60 @@ describe('a masked variant', () => {
   });
 });
 
+describe('what is opened for a variant', () => {
+  it('is closed on every path: all of it, its headers, what the client has, a client that goes, a failure', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS.repeat(100_000));
+    rig.maker.declare('shop', { masked: {}, small: REDUCED });
+    const { headers } = await rig.get('/download/shop');
+    await rig.get('/download/shop', {}, 'HEAD');
+    await rig.get('/download/shop', { 'if-none-match': String(headers.get('etag')) });
+    rig.maker.hold();
+    const leaving = new AbortController();
+    const left = fetch(`${rig.url}/download/shop`, { signal: leaving.signal });
+    await (await left).body?.getReader().read();
+    leaving.abort();
+    await until(() => rig.maker.open === 0);
+    rig.maker.release();
+    rig.maker.failure = new HoldfastError('invalid', 'variant-failed', 'people.phone, row 2: too long.');
+    await assert.rejects(rig.get('/download/shop'));
+    assert.equal((await rig.get('/download/shop?variant=small')).code, 'variant-blocked');
+    await until(() => rig.maker.open === 0);
+  });
+});
+
+describe('a variant of what another tool keeps', () => {
+  it('is kept here, given as long as the source is there, and goes when it is gone', async (t) => {
+    const there = [{ id: 'backup-of-monday.sql', createdAt: '2026-11-16T02:00:00Z' }];
+    const refuse = async (): Promise<never> => {
+      throw new HoldfastError('unsupported', 'made-elsewhere', 'Another tool makes these backups.');
+    };
+    const elsewhere: Service = {
+      ...{ name: 'elsewhere', description: 'Another tool.', contentKind: 'stream', backupTypes: [], source: 'fetched' },
+      ...{ parseConfiguration: () => ({}), backup: refuse, restore: refuse },
+      externalSnapshots: {
+        list: async () => there,
+        formats: () => ({ formats: ['bytes'] }),
+        open: async () => ({
+          ...{ format: 'bytes', mediaType: 'text/plain', fileExtension: '.txt' },
+          ...{ isReproducible: true, acceptsRanges: false, bytes: () => bytesOf(ROWS) },
+        }),
+      },
+    };
+    const rig = await startVariants(t, { services: [elsewhere] });
+    await rig.application.resources.put({ id: 'legacy', service: 'elsewhere', configuration: {} });
+    rig.maker.declare('legacy', { small: REDUCED });
+    for (let round = 0; round < 2; round++) assert.equal((await rig.get('/download/legacy')).text, masked(ROWS));
+    assert.equal(rig.maker.productions, 1);
+    await rig.application.policies.cleanUp('test');
+    assert.equal((await rig.catalogue.backups.allOf('legacy~variants')).length, 1);
+    there.pop();
+    assert.equal((await rig.get('/download/legacy')).code, 'snapshot-not-found');
+    await rig.application.policies.cleanUp('test');
+    assert.equal((await rig.catalogue.backups.allOf('legacy~variants')).length, 0);
+  });
+});
+
 describe('a reduced variant', () => {
   it('is made once for all who ask at the same time, and kept with length, digest and ranges', async (t) => {
     const rig = await startVariants(t);
@@ -257,7 +312,8 @@ describe('a reduced variant', () => {
     assert.deepEqual([part.status, part.text], [206, 'Anna']);
     assert.equal((await rig.get('/download/shop', { 'if-none-match': String(again.headers.get('etag')) })).status, 304);
     const [line] = await listed(rig);
-    assert.deepEqual(line?.variants[0], { name: 'small', state: 'ready', size: ROWS.length, sha256 });
+    const url = `${rig.url}/download/shop?backup=${source.id}&variant=small`;
+    assert.deepEqual(line?.variants[0], { name: 'small', state: 'ready', size: ROWS.length, sha256, url });
     assert.match((await rig.get('/snapshots', { accept: 'text/plain' })).text, /small \(ready\),raw/);
 
     // It is no backup.

@@ -74,7 +74,17 @@ export class DownloadOpener {
     if (variant === undefined) return this.#materials.open(snapshot, choice, signal);
     const { format, database } = choice;
     const wanted = { snapshot, declared: variant, format, ...(database === undefined ? {} : { database }) };
-    return isKept(variant) ? this.#kept(wanted, order, signal) : this.#streamed(wanted, signal);
+    const content = await (isKept(variant) ? this.#kept(wanted, order, signal) : this.#streamed(wanted, signal));
+    return this.#closedWith(content, signal);
+  }
+
+  /** What nobody reads (HEAD, what the client has already) ends as well. */
+  async #closedWith(content: Content, signal: AbortSignal): Promise<Content> {
+    const closeLogged = (): void =>
+      void content.close().catch((err: unknown) => this.#context.logger.warn({ err }, 'closing a variant failed'));
+    if (signal.aborted) closeLogged();
+    else signal.addEventListener('abort', closeLogged, { once: true });
+    return content;
   }
 
   async #kept(

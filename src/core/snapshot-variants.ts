@@ -7,7 +7,7 @@ import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { isKept, type KeptVariant, type VariantBlock } from './variant.ts';
 import type { VariantInput } from './variant-builder.ts';
 import { variantFormats } from './variant-formats.ts';
-import { blockedError, blockId } from './variant-outcomes.ts';
+import { blockId, reasonOf } from './variant-outcomes.ts';
 import { VariantStore } from './variant-store.ts';
 
 /** What is known of one resource's variants. */
@@ -59,7 +59,7 @@ export class SnapshotVariants {
     const isUnderWay = known.underWay.some((input) => input.snapshotId === snapshotId && input.variant === name);
     if (isUnderWay) return { name, state: 'building' };
     const block = (await this.#allBlocks()).get(blockId({ resourceId, snapshotId, variant: name }));
-    if (block?.fingerprint === fingerprint) return { name, state: 'blocked', reason: blockedError(block).message };
+    if (block?.fingerprint === fingerprint) return { name, state: 'blocked', reason: reasonOf(block) };
     return { name, state: 'on-demand' };
   }
 

@@ -95,9 +95,9 @@ export function blockId({ resourceId, snapshotId, variant }: Omit<VariantSubject
 }
 
 /** The answer to whoever asks for what is known to be impossible. */
-export function blockedError({ message, code, problems, variant, createdAt }: VariantBlock): HoldfastError {
-  const said =
-    code === LEAK_CODE ? `A check found original values in it, so that it was withdrawn. ${message}` : message;
+export function blockedError(block: VariantBlock): HoldfastError {
+  const { code, problems, variant, createdAt } = block;
+  const said = reasonOf(block);
   const next = 'Whoever runs this service can mend the policy, or have it made again.';
   return new HoldfastError(
     'unsupported',
@@ -107,6 +107,11 @@ export function blockedError({ message, code, problems, variant, createdAt }: Va
       details: { variant, cause: code, problems, since: createdAt },
     },
   );
+}
+
+/** Why it cannot be had, in a sentence. */
+export function reasonOf({ code, message }: VariantBlock): string {
+  return code === LEAK_CODE ? `A check found original values in it, so that it was withdrawn. ${message}` : message;
 }
 
 /** Of a policy that cannot be read, or no variant of which can be made. */

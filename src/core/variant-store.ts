@@ -158,10 +158,11 @@ export class VariantStore {
   async #requireWanted(row: Backup, repository: Repository): Promise<void> {
     const { catalogue } = this.#context;
     const sourceId = sourceOf(row)?.sourceId ?? '';
-    const isThere = (await catalogue.resources.get(this.#resourceId)) !== undefined;
-    // Ids of another tool's snapshots are none of the catalogue's.
-    const isBackup = sourceId.startsWith('backup-');
-    if (isThere && (!isBackup || (await catalogue.backups.get(sourceId)) !== undefined)) return;
+    const resource = await catalogue.resources.get(this.#resourceId);
+    const service = resource === undefined ? undefined : this.#context.services.find(resource.service);
+    // Another tool's snapshots are none of the catalogue's.
+    const isElsewhere = service?.externalSnapshots !== undefined;
+    if (resource !== undefined && (isElsewhere || (await catalogue.backups.get(sourceId)) !== undefined)) return;
     await catalogue.backups.delete(row.id);
     await repository.forgetSnapshot(row.id, { trashDays: 0, reason: 'its source was deleted meanwhile' });
     const message = `${sourceId} of "${this.#resourceId}" was deleted while something was made of it. Nothing of that was kept.`;

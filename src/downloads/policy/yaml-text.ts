@@ -8,6 +8,8 @@ export interface YamlText {
   placeOf(path: readonly PropertyKey[]): TextPlace;
 }
 
+type Path = readonly (string | number)[];
+
 /** Both count from 1. */
 export interface TextPlace {
   line: number;
@@ -27,15 +29,20 @@ const DEPTH_LIMIT = 40;
  * Reads YAML 1.2 that means what it seems to mean: no aliases, no tags, no other version, no key twice, no number that would lose digits.
  *
  * @param faulty makes the error of what is wrong with the text
+ * @param isUnordered whether the order of an object's members means nothing
  * @throws what `faulty` makes
  */
-export function readYamlText(text: string, faulty: (faults: readonly TextFault[]) => HoldfastError): YamlText {
+export function readYamlText(
+  text: string,
+  faulty: (faults: readonly TextFault[]) => HoldfastError,
+  isUnordered: (path: Path) => boolean,
+): YamlText {
   const first = { line: 1, column: 1 };
   if (Buffer.byteLength(text) > POLICY_LIMIT_BYTES)
     throw faulty([{ ...first, message: `It is longer than ${POLICY_LIMIT_BYTES} bytes.` }]);
   const lines = new LineCounter();
   const document = parsed(text, lines, faulty);
-  const reader = new NodeReader(lines);
+  const reader = new NodeReader(lines, isUnordered);
   for (const { message, pos } of [...document.errors, ...document.warnings]) reader.fault(pos[0], wordsOf(message));
   if (document.directives.yaml.version !== '1.2')
     reader.fault(0, 'Only YAML 1.2 is read here: take the %YAML line out.');
@@ -74,10 +81,12 @@ function parsed(text: string, lines: LineCounter, faulty: (faults: readonly Text
 class NodeReader {
   readonly faults: TextFault[] = [];
   readonly #lines: LineCounter;
+  readonly #isUnordered: (path: Path) => boolean;
   readonly #places = new Map<string, number>();
 
-  constructor(lines: LineCounter) {
+  constructor(lines: LineCounter, isUnordered: (path: Path) => boolean) {
     this.#lines = lines;
+    this.#isUnordered = isUnordered;
   }
 
   fault(offset: number, message: string): void {
@@ -95,7 +104,7 @@ class NodeReader {
     return { line: 1, column: 1 };
   }
 
-  read(node: ParsedNode, path: readonly (string | number)[]): unknown {
+  read(node: ParsedNode, path: Path): unknown {
     const [start] = node.range;
     const key = JSON.stringify(path);
     if (!this.#places.has(key)) this.#places.set(key, start);
@@ -118,7 +127,7 @@ class NodeReader {
     return this.fault(start, 'This number would lose digits: put it into quotes.');
   }
 
-  #object(members: readonly Member[], path: readonly (string | number)[]): Record<string, unknown> {
+  #object(members: readonly Member[], path: Path): Record<string, unknown> {
     const object: Record<string, unknown> = {};
     const names: string[] = [];
     for (const { key, value } of members) {
@@ -134,7 +143,7 @@ class NodeReader {
       }
     }
     // Objects put names that are whole numbers first, and some orders mean something.
-    if (Object.keys(object).some((name, index) => name !== names[index]))
+    if (!this.#isUnordered(path) && Object.keys(object).some((name, index) => name !== names[index]))
       this.fault(members[0]?.key.range[0] ?? 0, 'Names that are whole numbers stand first here, in ascending order.');
     return object;
   }
