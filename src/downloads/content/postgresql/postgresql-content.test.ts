@@ -359,7 +359,10 @@ REFRESH MATERIALIZED VIEW public.m;
       message: /another number of rows/,
     });
     const fewer = { tables: { 'public.users': { rows: 2, kept: shared(0), cut: [] } } };
-    await assert.rejects(variantOf(USERS, {}, { selection: fewer }), { code: 'variant-failed', message: /number of rows/ });
+    await assert.rejects(variantOf(USERS, {}, { selection: fewer }), {
+      code: 'variant-failed',
+      message: /number of rows/,
+    });
   });
 
   it('gives every byte of any name, body, comment and value as it was, and masks what is to be masked alone', async () => {
