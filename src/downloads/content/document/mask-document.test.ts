@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, it } from 'node:test';
 import { chunked, collected } from '../../../../test/variant-rig.ts';
 import { HoldfastError } from '../../../core/errors.ts';
+import { folderTransformers } from '../../masking/folder/folder-transformers.ts';
+import type { MaskingPoolOptions } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import { TRANSFORMERS } from '../../masking/transformers.ts';
 import type { JsonPlan, Rule } from '../../variant-plan.ts';
@@ -46,6 +52,20 @@ describe('a document', () => {
     assert.equal(JSON.parse(output).users.length, 40_000);
   });
 
+  it('ends a function of the operator that loops, and tells nothing of it', async () => {
+    await using stack = new AsyncDisposableStack();
+    const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-loop-'));
+    stack.defer(() => rm(folder, { recursive: true }));
+    const source = 'module.exports = (value) => { while (value) value += ""; }';
+    await writeFile(path.join(folder, 'loop.js'), source);
+    const sha256 = createHash('sha256').update(source).digest('hex');
+    const [, js] = folderTransformers(folder);
+    const options = js?.options.parse({ module: 'loop.js', sha256 }) ?? {};
+    const json = { ...PLAN, paths: [{ path: '$.a', rule: { ...rule('keep'), transformer: 'js', options } }] };
+    const failure = masked('{"a":"secret"}', [100], json, { longestBlock: 1000 });
+    await assert.rejects(failure, (error) => error instanceof HoldfastError && !error.message.includes('secret'));
+  });
+
   const faults: [string, string | Buffer, JsonPlan?][] = [
     ['ends early', '{"users":[{"email":"secret@example.org"'],
     ['is not in UTF-8', Buffer.from('{"users":"secret\xff"}', 'latin1')],
@@ -64,7 +84,7 @@ describe('a document', () => {
   }
 });
 
-async function masked(text: string | Buffer, sizes: number[], json = PLAN) {
+async function masked(text: string | Buffer, sizes: number[], json = PLAN, options: MaskingPoolOptions = {}) {
   const content = { kind: 'document' as const, json };
   const run: MaskingRun = {
     plan: { variant: 'masked', policyHash: '', epoch: '1', content, detectors: 'none' },
@@ -73,7 +93,7 @@ async function masked(text: string | Buffer, sizes: number[], json = PLAN) {
     signal: new AbortController().signal,
     counts: { tables: new Map() },
   };
-  const output = (await collected(maskDocument(chunked(Buffer.from(text), ...sizes), run))).toString();
+  const output = (await collected(maskDocument(chunked(Buffer.from(text), ...sizes), run, options))).toString();
   return { run, output };
 }
 

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { HoldfastError } from '../../../core/errors.ts';
 import type { JsonPlan, Rule } from '../../variant-plan.ts';
 import { JsonMasker } from './json-masker.ts';
-import { findShadowedPath, parseJsonPath } from './json-path.ts';
+import { checkJsonPaths, findShadowedPath, parseJsonPath } from './json-path.ts';
+import { jsonTransformer } from './json-transformer.ts';
 import type { InnerRule } from './scalar-rule.ts';
 
 /** Rules that say what they met. */
@@ -193,7 +194,17 @@ describe('masking JSON', () => {
 
 describe('paths in JSON', () => {
   it('refuses what cannot be followed, and what is no path', () => {
-    for (const path of ['', 'a', '$.', '$[0]', '$[1:2]', '$[?@.a]', '$.a b', `$.${'a'.repeat(1000)}`]) {
+    for (const path of [
+      '',
+      'a',
+      '$.',
+      '$[0]',
+      '$[1:2]',
+      '$[?@.a]',
+      '$.a b',
+      `$.${'a'.repeat(1000)}`,
+      `$${'.a'.repeat(33)}`,
+    ]) {
       assert.throws(
         () => parseJsonPath(path),
         (error) => error instanceof HoldfastError && error.code === 'json-path-invalid',
@@ -209,6 +220,15 @@ describe('paths in JSON', () => {
     assert.deepEqual(shadowed('$..c', '$..a.*.c[*]'), { shadowed: 1, by: 0 });
     assert.deepEqual(shadowed('$.a[*]', "$.a['x','y']"), { shadowed: 1, by: 0 });
     assert.equal(shadowed('$.a.c', '$..c', '$.a', '$.*.b', '$..d.e.x', "$['b','c']"), undefined);
+  });
+
+  it('says which path hides another, and what is too much', () => {
+    assert.throws(() => checkJsonPaths(['$.a', '$.a.b']), /\$\.a\.b can never count.*put it before \$\.a\./);
+    assert.throws(() => checkJsonPaths(Array.from({ length: 501 }, (_, index) => `$.a${index}`)), /more than 500/);
+    checkJsonPaths(['$.a.b', '$.a']);
+    const message = jsonTransformer.options.safeParse({ paths: { $: 'keep', '$.a': 'email' } }).error?.issues[0]
+      ?.message;
+    assert.match(message ?? '', /\$\.a can never count/);
   });
 
   it('follows paths that would make very many states without keeping them all', () => {

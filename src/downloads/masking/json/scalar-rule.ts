@@ -1,6 +1,7 @@
 import type { TypeFamily } from '../../content/content-schema.ts';
 import type { Rule } from '../../variant-plan.ts';
 import type { ColumnFacts, RowValues, ValueFunction } from '../transformer.ts';
+import { REDACTED, type ScalarKind } from './json-rewriter.ts';
 
 /** As `TransformerContext.inner`. */
 export type InnerRule = (rule: Rule, column: ColumnFacts) => ValueFunction | undefined;
@@ -33,34 +34,39 @@ export class ScalarRule {
     this.#inner = inner;
   }
 
-  /** @param value decoded @returns JSON text */
-  string(value: string, row: RowValues): string {
-    const change = this.#function('text') ?? this.#functionFor(value);
-    if (change === undefined) return REDACTED_STRING;
-    const result = change(value, row);
-    return result === null ? 'null' : JSON.stringify(result);
+  /** @param raw as written, a string with its quotes @returns JSON text */
+  changed(kind: ScalarKind, raw: string, row: RowValues): string {
+    switch (kind) {
+      case 'string':
+        return this.#string(raw.includes('\\') ? JSON.parse(raw) : raw.slice(1, -1), row);
+      case 'number':
+        return this.#number(raw, row);
+      default:
+        return this.#boolean(raw === 'true', row);
+    }
   }
 
-  /** @param literal as written @returns JSON text */
-  number(literal: string, row: RowValues): string {
+  #string(value: string, row: RowValues): string {
+    const change = this.#function('text') ?? this.#functionFor(value);
+    return change === undefined ? REDACTED.string : textOf(change(value, row));
+  }
+
+  #number(literal: string, row: RowValues): string {
     const isInteger = INTEGER.test(literal);
     const change =
       (isInteger ? this.#function('integer') : undefined) ?? this.#function('numeric') ?? this.#function('text');
-    if (change === undefined) return REDACTED_NUMBER;
+    if (change === undefined) return REDACTED.number;
     const result = change(literal, row);
-    if (result === null) return 'null';
     // Digits that replace digits may begin with zeros, which a number of JSON may not.
-    const number = result.replace(LEADING_ZEROS, '$1');
-    return NUMBER.test(number) ? number : JSON.stringify(result);
+    const number = result?.replace(LEADING_ZEROS, '$1');
+    return number !== undefined && NUMBER.test(number) ? number : textOf(result);
   }
 
-  /** @returns JSON text */
-  boolean(value: boolean, row: RowValues): string {
+  #boolean(value: boolean, row: RowValues): string {
     const change = this.#function('boolean');
     if (change === undefined) return 'false';
     const result = change(value ? 't' : 'f', row);
-    if (result === null) return 'null';
-    return BOOLEANS.get(result) ?? JSON.stringify(result);
+    return BOOLEANS.get(result ?? '') ?? textOf(result);
   }
 
   /** For strings that are texts of another type, where the rule is for that type alone. */
@@ -82,8 +88,9 @@ export class ScalarRule {
   }
 }
 
-export const REDACTED_STRING = '"[redacted]"';
-export const REDACTED_NUMBER = '0';
+function textOf(result: string | null): string {
+  return result === null ? 'null' : JSON.stringify(result);
+}
 
 const INTEGER = /^-?\d+$/;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
