@@ -1,7 +1,4 @@
 import type { ColumnSchema, ContentSchema, TableSchema } from '../src/downloads/content/content-schema.ts';
-import { jsonTransformer } from '../src/downloads/masking/json/json-transformer.ts';
-import { textTransformer } from '../src/downloads/masking/text/text-transformer.ts';
-import type { Transformer } from '../src/downloads/masking/transformer.ts';
 import { TRANSFORMERS } from '../src/downloads/masking/transformers.ts';
 import { compilePolicy, type PolicyCompilation } from '../src/downloads/policy/compile/compile-policy.ts';
 import type { PolicyProblem } from '../src/downloads/policy/compile/policy-problem.ts';
@@ -10,12 +7,6 @@ import { POLICY_LANGUAGE } from '../src/downloads/policy/policy-language.ts';
 import { readPolicy } from '../src/downloads/policy/read-policy.ts';
 import { parsePredicate } from '../src/downloads/predicate/parse-predicate.ts';
 import type { VariantPlan } from '../src/downloads/variant-plan.ts';
-
-export const ALL_TRANSFORMERS: ReadonlyMap<string, Transformer> = new Map([
-  ...TRANSFORMERS,
-  ['json', jsonTransformer as unknown as Transformer],
-  ['text', textTransformer as unknown as Transformer],
-]);
 
 const HEAD = 'version: 1\nresource: shop\nkey: env:MASK_KEY\n';
 
@@ -33,7 +24,7 @@ export function compiled(
     policy: typeof policy === 'string' ? policyOf(policy) : policy,
     variant,
     content,
-    transformers: ALL_TRANSFORMERS,
+    transformers: TRANSFORMERS,
     language: POLICY_LANGUAGE,
   });
   return plan === undefined ? { problems } : { plan, problems };

@@ -22,9 +22,10 @@ test('what is set of downloads counts', () => {
   });
 });
 
-test('the folder of masking policies is looked for beside the configuration', () => {
+test('the folders of masking policies and of what they name are looked for from the working folder', () => {
   assert.equal(downloadsOf(downloadsSchema.parse({ policies: './policies' }), '/etc').policyFolder, '/etc/policies');
   assert.equal(downloadsOf(downloadsSchema.parse({ policies: '/srv/policies' }), '/etc').policyFolder, '/srv/policies');
+  assert.equal(downloadsOf(downloadsSchema.parse({ transformers: 't' }), '/etc').transformerFolder, '/etc/t');
 });
 
 test('what downloads cannot be set to is refused', () => {

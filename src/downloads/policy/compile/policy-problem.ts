@@ -39,4 +39,6 @@ export type PolicyProblemCode =
   | 'unless-breaks-references'
   /** The policy says nothing of this kind of content. */
   | 'document-not-named'
-  | 'file-not-named';
+  | 'file-not-named'
+  /** Of `checkKeptColumns`: the values of a kept column look personal. */
+  | 'personal-data-kept';

@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  ALL_TRANSFORMERS,
-  compiled,
-  ID,
-  PRIMARY,
-  reference,
-  schemaOf,
-  table,
-  unique,
-} from '../../../../test/policy-rig.ts';
+import { compiled, ID, PRIMARY, reference, schemaOf, table, unique } from '../../../../test/policy-rig.ts';
 import type { ColumnSchema, ContentSchema, TypeFamily } from '../../content/content-schema.ts';
+import { TRANSFORMERS } from '../../masking/transformers.ts';
 import { parsePredicate } from '../../predicate/parse-predicate.ts';
 import { POLICY_LANGUAGE } from '../policy-language.ts';
 import { readPolicy } from '../read-policy.ts';
@@ -20,7 +12,7 @@ import { ColumnSampler } from './column-sampler.ts';
 import { draftPolicy } from './draft-policy.ts';
 
 function draft(schema: ContentSchema, samples: SchemaSamples = new Map()): string {
-  const options = { resource: 'shop', key: 'env:MASK_KEY', transformers: ALL_TRANSFORMERS, language: POLICY_LANGUAGE };
+  const options = { resource: 'shop', key: 'env:MASK_KEY', transformers: TRANSFORMERS, language: POLICY_LANGUAGE };
   return draftPolicy(schema, samples, options);
 }
 
