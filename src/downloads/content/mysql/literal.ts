@@ -9,6 +9,8 @@ export interface LiteralColumn {
   isBinary: boolean;
   /** Values are numbers, and bits and hex are numbers too. */
   isNumber: boolean;
+  /** Computed by the server: what a dump has of it is made of originals. */
+  isGenerated: boolean;
   /** What its texts can hold, where that is less than Unicode. */
   charset?: 'latin1' | 'ascii';
 }
