@@ -159,6 +159,9 @@ ALTER TABLE public.root ADD CONSTRAINT fk FOREIGN KEY (t) REFERENCES public.t(id
     await refused('CREATE TABLE public.t (a int); ALTER TABLE public.t RENAME COLUMN a TO b;', /altered/);
     await refused('CREATE TABLE public.t (a int); ALTER TABLE public.t DROP COLUMN a, ADD COLUMN b int;', /altered/);
     await refused('CREATE TABLE public.t (LIKE public.u);', /LIKE/);
+    await refused('CREATE TABLE public.t (a int -- secret\n);', /comment in the midst of a statement CREATE TABLE/);
+    await refused('INSERT INTO public.t /* secret */ VALUES (1);', /comment in the midst/);
+    await refused("SELECT pg_catalog.set_config('application_name', 'secret', false);", /SELECT/);
     await refused('CREATE TABLE public.t (a int', /ends in the midst/);
     await refused('COPY public.t (a) FROM stdin;\n1\n', /ends in the midst/);
     await refused("COPY public.t (a) FROM '/etc/passwd';", /COPY/);
@@ -357,6 +360,10 @@ REFRESH MATERIALIZED VIEW public.m;
     await assert.rejects(variantOf(USERS, {}, { selection: others }), {
       code: 'variant-failed',
       message: /another number of rows/,
+    });
+    await assert.rejects(variantOf(USERS, {}, { selection: { tables: {} } }), {
+      code: 'variant-failed',
+      message: /selected/,
     });
     const fewer = { tables: { 'public.users': { rows: 2, kept: shared(0), cut: [] } } };
     await assert.rejects(variantOf(USERS, {}, { selection: fewer }), {
