@@ -32,6 +32,7 @@ import type { ResourceTurns } from './core/ports/resource-turns.ts';
 import type { Service } from './core/ports/service.ts';
 import type { SqlSealer } from './core/ports/sql-sealer.ts';
 import type { Storage } from './core/ports/storage.ts';
+import type { VariantMaker } from './core/ports/variant-maker.ts';
 import type { WorkQueue } from './core/ports/work-queue.ts';
 import { createKeyFile } from './keys/keyfile/key-file.ts';
 import { createKeyFileProvider } from './keys/keyfile/keyfile-provider.ts';

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 import type {
   DeclaredVariant,
@@ -7,14 +7,17 @@ import type {
   VariantProduction,
 } from '../../core/ports/variant-maker.ts';
 import type { ContentSchema } from '../content/content-schema.ts';
+import { folderTransformers } from '../masking/folder/folder-transformers.ts';
 import type { Transformer } from '../masking/transformer.ts';
+import { TRANSFORMERS } from '../masking/transformers.ts';
 import { variantKey } from '../masking/variant-keys.ts';
 import { policyHash } from '../policy/canonical-policy.ts';
 import { compilePolicy } from '../policy/compile/compile-policy.ts';
 import type { PolicyProblem } from '../policy/compile/policy-problem.ts';
 import type { MaskingPolicy, VariantPolicy } from '../policy/masking-policy.ts';
-import type { PolicyFolder } from '../policy/policy-folder.ts';
+import { PolicyFolder } from '../policy/policy-folder.ts';
 import { POLICY_LANGUAGE } from '../policy/policy-language.ts';
+import { parsePredicate } from '../predicate/parse-predicate.ts';
 import { compileSubset, type SubsetProblem } from '../subset/compile-subset.ts';
 import type { SubsetPlan } from '../subset/subset-plan.ts';
 import type { VariantPlan } from '../variant-plan.ts';
@@ -23,7 +26,7 @@ import { type ContentShape, schemaOf, shapeOf } from './content-reading.ts';
 import { maskedMaterial } from './masked-material.ts';
 import { variantFingerprint } from './variant-fingerprint.ts';
 
-export interface PolicyVariantMakerOptions {
+interface PolicyVariantMakerOptions {
   policies: PolicyFolder;
   transformers: ReadonlyMap<string, Transformer>;
   /** Gives the text of the key that a policy refers to. @throws HoldfastError `secret-missing` naming the reference, never the key */
@@ -32,8 +35,24 @@ export interface PolicyVariantMakerOptions {
   temporaryFolder: string;
 }
 
+/** @param options `policyFolder`, `transformerFolder`: absolute paths */
+export function createPolicyVariantMaker(options: {
+  policyFolder: string;
+  transformerFolder: string | undefined;
+  resolveSecret(reference: string): Promise<string>;
+}): VariantMaker {
+  const { policyFolder, transformerFolder, resolveSecret } = options;
+  const own = folderTransformers(transformerFolder).map((transformer) => [transformer.name, transformer] as const);
+  return new PolicyVariantMaker({
+    policies: new PolicyFolder(policyFolder, parsePredicate),
+    transformers: new Map([...TRANSFORMERS, ...own]),
+    resolveSecret,
+    temporaryFolder: tmpdir(),
+  });
+}
+
 /** Makes variants by the policies of a folder; see `VariantMaker` for what each method promises. */
-export class PolicyVariantMaker implements VariantMaker {
+class PolicyVariantMaker implements VariantMaker {
   readonly #options: PolicyVariantMakerOptions;
 
   constructor(options: PolicyVariantMakerOptions) {
