@@ -29,7 +29,7 @@ describe('a document', () => {
   it('is masked the same in whatever pieces it comes, and counted', async () => {
     const text = `{"users":[
       {"id": 12, "email":"jörg@example.org", "born" : "1980-05-06", "name":"Jörg 𝄞", "token":{"a":["b"]}},
-      {"id": 13, "email":"jörg@example.org", "born" : "1981-05-06", "age": 4.50}
+      {"id": 13, "email":"jörg@example.org", "age": 4.50, "born": "2026-99-77"}
     ], "settings": {"a@b": 1e3, "n": 12345678901234567890} }\n`;
     const outputs = await Promise.all([1, 3, 1000].map((size) => masked(text, [size])));
     const [first = '', ...others] = outputs.map(({ output }) => output);
@@ -39,7 +39,10 @@ describe('a document', () => {
     assert.equal(one.email, two.email);
     assert.equal(typeof one.id, 'number');
     assert.notEqual(one.id, two.id);
-    assert.deepEqual([one.born, one.name, one.token, two.age], ['1980-01-01', '[redacted]', null, 0]);
+    assert.deepEqual(
+      [one.born, one.name, one.token, two.age, two.born],
+      ['1980-01-01', '[redacted]', null, 0, '[redacted]'],
+    );
     assert.ok(first.endsWith('"settings": {"a@b": 1e3, "n": 12345678901234567890} }\n'));
     assert.ok(!/jörg|Jörg|-05-06/.test(first));
     const counts = outputs[0]?.run.counts.tables.get(DOCUMENT);
@@ -71,13 +74,12 @@ describe('a document', () => {
     ['is not in UTF-8', Buffer.from('{"users":"secret\xff"}', 'latin1')],
     ['ends within a character', Buffer.from('"é"').subarray(0, 2)],
     ['holds what no path names, where that is a fault', '{"secret":"secret"}', { ...PLAN, unknown: 'fail' }],
-    ['holds a date that is none', '{"users":[{"born":"2026-99-77"}]}'],
   ];
   for (const [what, bytes, json] of faults) {
     it(`fails where it ${what}, and shows nothing of it`, async () => {
       await assert.rejects(masked(bytes, [5], json), (error) => {
         assert.ok(error instanceof HoldfastError && error.code === 'variant-failed', String(error));
-        assert.doesNotMatch(error.message + JSON.stringify(error.details), /secret|2026/);
+        assert.doesNotMatch(error.message + JSON.stringify(error.details), /secret/);
         return true;
       });
     });

@@ -16,6 +16,12 @@ const inner: InnerRule = ({ transformer }, { family }) => {
   if (transformer === 'year') return family === 'date' ? (value) => `${value.slice(0, 4)}-01-01` : undefined;
   if (transformer === 'double') return family === 'integer' ? (value) => String(BigInt(value) * 2n) : undefined;
   if (transformer === 'digits') return family === 'text' ? (value) => value.replaceAll(/\d/g, '0') : undefined;
+  if (transformer === 'picky') {
+    return (value) => {
+      if (value === 'broken') throw new TypeError('broken');
+      throw new RangeError(value);
+    };
+  }
   if (transformer === 'flip') return family === 'boolean' ? (value) => (value === 't' ? 'f' : 't') : undefined;
   throw new Error(transformer);
 };
@@ -79,6 +85,8 @@ describe('masking JSON', () => {
     assert.equal(mask(text, { '$[*]': 'digits' }), '[0,"00",0.0,false,"0000-00-00","soon"]');
     assert.equal(mask(text, { '$[*]': 'mark' }), '["<21>","<21>","<1.5>",false,"<2026-05-06>","<soon>"]');
     assert.equal(mask(text, { '$[*]': 'flip' }), '[0,"[redacted]",0,false,"[redacted]","[redacted]"]');
+    assert.equal(mask(text, { '$[*]': 'picky' }), '[0,"[redacted]",0,false,"[redacted]","[redacted]"]');
+    assert.throws(() => mask('["broken"]', { '$[*]': 'picky' }), TypeError);
     assert.equal(mask(text, { '$[*]': 'year' }), '[0,"[redacted]",0,false,"2026-01-01","[redacted]"]');
   });
 

@@ -22,7 +22,8 @@ export const SCALAR_FAMILIES: readonly TypeFamily[] = [
 
 /**
  * A rule for scalars of JSON. The type of a scalar stays where what the rule gives is a text of that type, else it becomes a string. A scalar that
- * the rule's transformer does not take is redacted.
+ * the rule's transformer does not take, by its type or by its form (a RangeError), is redacted: no schema promises what stands in JSON, and one `"n/a"` among a million numbers
+ * must neither stop a variant nor be let pass.
  */
 export class ScalarRule {
   readonly #rule: Rule;
@@ -48,15 +49,16 @@ export class ScalarRule {
 
   #string(value: string, row: RowValues): string {
     const change = this.#function('text') ?? this.#functionFor(value);
-    return change === undefined ? REDACTED.string : textOf(change(value, row));
+    const result = change === undefined ? NOT_TAKEN : resultOf(change, value, row);
+    return result === NOT_TAKEN ? REDACTED.string : textOf(result);
   }
 
   #number(literal: string, row: RowValues): string {
     const isInteger = INTEGER.test(literal);
     const change =
       (isInteger ? this.#function('integer') : undefined) ?? this.#function('numeric') ?? this.#function('text');
-    if (change === undefined) return REDACTED.number;
-    const result = change(literal, row);
+    const result = change === undefined ? NOT_TAKEN : resultOf(change, literal, row);
+    if (result === NOT_TAKEN) return REDACTED.number;
     // Digits that replace digits may begin with zeros, which a number of JSON may not.
     const number = result?.replace(LEADING_ZEROS, '$1');
     return number !== undefined && NUMBER.test(number) ? number : textOf(result);
@@ -64,8 +66,8 @@ export class ScalarRule {
 
   #boolean(value: boolean, row: RowValues): string {
     const change = this.#function('boolean');
-    if (change === undefined) return 'false';
-    const result = change(value ? 't' : 'f', row);
+    const result = change === undefined ? NOT_TAKEN : resultOf(change, value ? 't' : 'f', row);
+    if (result === NOT_TAKEN) return 'false';
     return BOOLEANS.get(result ?? '') ?? textOf(result);
   }
 
@@ -85,6 +87,19 @@ export class ScalarRule {
     const change = this.#inner(this.#rule, { family, type: TYPES.get(family) ?? family, isNullable: true });
     this.#functions.set(family, change);
     return change;
+  }
+}
+
+/** In the place of what the rule does not take. */
+const NOT_TAKEN = Symbol('not taken');
+
+/** @throws whatever the rule throws but RangeErrors */
+function resultOf(change: ValueFunction, value: string, row: RowValues): string | null | typeof NOT_TAKEN {
+  try {
+    return change(value, row);
+  } catch (error) {
+    if (error instanceof RangeError) return NOT_TAKEN;
+    throw error;
   }
 }
 
