@@ -150,6 +150,23 @@ test('a foreign key has the rule of its target: another one is a problem, the sa
     assert.deepEqual(compiled(policy(rule), shop).problems, [], rule);
 });
 
+test('a reference narrower than its target has a rule whose length fits both', () => {
+  const narrow = (rule: string) =>
+    found(
+      compiled(
+        `tables: { a: { columns: { id: ${rule} } }, b: { columns: {} } }`,
+        schemaOf(
+          table('a', { id: { maxLength: 60 } }),
+          table('b', { a: { maxLength: 20 } }, { foreignKeys: [reference('a', 'a')] }),
+        ),
+      ).problems,
+    );
+  assert.deepEqual(narrow('{ text: {} }'), ['too-long b a']);
+  assert.deepEqual(narrow('{ hash: { length: 32 } }'), ['too-long b a']);
+  assert.deepEqual(narrow('first_name'), []);
+  assert.deepEqual(narrow('keep'), []);
+});
+
 test('references in a circle and to the own table take one rule', () => {
   const schema = schemaOf(
     table(
