@@ -195,6 +195,16 @@ test('rows do not refer to a table that is given without any', () => {
   assert.deepEqual(compiled(dropped, shop).problems, []);
 });
 
+test('a table that can only be dropped is dropped, or there is a problem', () => {
+  const schema = schemaOf(table('search', { words: {} }, { dropOnly: 'it is virtual' }));
+  for (const fate of ['structure', '{ columns: { words: keep } }'])
+    assert.deepEqual(found(compiled(`tables: { search: ${fate} }`, schema).problems), ['table-only-dropped search']);
+  assert.deepEqual(compiled('tables: { search: drop }', schema).problems, []);
+  assert.deepEqual(found(compiled('defaults: { new_table: structure }', schema).problems), [
+    'table-only-dropped search',
+  ]);
+});
+
 test('partitions and tables that inherit take the rules of their parent, and a column more is a problem of theirs', () => {
   const parent = table('log', { id: ID, who: {} }, { isPartitioned: true });
   const part = { ...parent, name: 'log_2026', parent: 'log', isPartitioned: false };

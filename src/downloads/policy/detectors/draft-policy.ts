@@ -88,6 +88,7 @@ class PolicyDraft {
   }
 
   #tablePolicy(table: TableSchema): TablePolicy {
+    if (table.dropOnly !== undefined) return { fate: 'drop', columns: new Map() };
     if (table.columns.some(({ name }) => name === UNSPEAKABLE)) return { fate: 'structure', columns: new Map() };
     const columns = table.columns.map((column): [string, ColumnPolicy] => [column.name, this.#columnPolicy(column)]);
     return { fate: 'rows', columns: new Map(columns) };
@@ -124,6 +125,7 @@ class PolicyDraft {
   #table(table: TableSchema): string[] {
     const ancestors = new Set(this.#view.ancestors(table).flatMap(({ columns }) => columns.map(({ name }) => name)));
     const own = table.columns.filter(({ name }) => !ancestors.has(name));
+    if (table.dropOnly !== undefined) return [`  ${yamlText(table.name)}: drop  # ${commentText(table.dropOnly)}`];
     if (own.length === 0 && ancestors.size > 0)
       return [`  # ${commentText(table.name)}: as ${commentText(table.parent ?? '')}`];
     if (own.some(({ name }) => name === UNSPEAKABLE))
