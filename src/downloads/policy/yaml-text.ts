@@ -49,7 +49,7 @@ export function readYamlText(
   if (reader.faults.length > 0) throw faulty(reader.faults);
   const value = document.contents === null ? null : reader.read(document.contents, []);
   if (reader.faults.length > 0) throw faulty(reader.faults);
-  return { value, placeOf: (path) => reader.placeOf(path) };
+  return { value, placeOf: (path) => reader.at(offsetOf(document.contents, path)) };
 }
 
 const FAULTS_SHOWN = 50;
@@ -82,7 +82,6 @@ class NodeReader {
   readonly faults: TextFault[] = [];
   readonly #lines: LineCounter;
   readonly #isUnordered: (path: Path) => boolean;
-  readonly #places = new Map<string, number>();
 
   constructor(lines: LineCounter, isUnordered: (path: Path) => boolean) {
     this.#lines = lines;
@@ -90,24 +89,14 @@ class NodeReader {
   }
 
   fault(offset: number, message: string): void {
-    const { line, column } = this.#at(offset);
+    const { line, column } = this.at(offset);
     const last = this.faults.at(-1);
     if (this.faults.length >= FAULTS_SHOWN || (last?.line === line && last.column === column)) return;
     this.faults.push({ line, column, message });
   }
 
-  placeOf(path: readonly PropertyKey[]): TextPlace {
-    for (let length = path.length; length >= 0; length--) {
-      const offset = this.#places.get(JSON.stringify(path.slice(0, length)));
-      if (offset !== undefined) return this.#at(offset);
-    }
-    return { line: 1, column: 1 };
-  }
-
   read(node: ParsedNode, path: Path): unknown {
     const [start] = node.range;
-    const key = JSON.stringify(path);
-    if (!this.#places.has(key)) this.#places.set(key, start);
     if (path.length > DEPTH_LIMIT) return this.fault(start, 'It is nested too deep here.');
     if (isAlias(node))
       return this.fault(
@@ -137,7 +126,6 @@ class NodeReader {
       else if (name === '__proto__') this.fault(start, 'A policy cannot speak of the name `__proto__`.');
       else if (Object.hasOwn(object, name)) this.fault(start, `\`${name}\` stands here twice.`);
       else {
-        this.#places.set(JSON.stringify([...path, name]), start);
         object[name] = value === null ? null : this.read(value, [...path, name]);
         names.push(name);
       }
@@ -148,10 +136,28 @@ class NodeReader {
     return object;
   }
 
-  #at(offset: number): TextPlace {
+  at(offset: number): TextPlace {
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   }
+}
+
+/** Where the value at a path begins, its name where it has one; of what is nearest around it, where there is none. */
+function offsetOf(contents: ParsedNode | null, path: readonly PropertyKey[]): number {
+  let node = contents;
+  let offset = node?.range[0] ?? 0;
+  for (const step of path) {
+    if (isMap(node)) {
+      const member = (node.items as readonly Member[]).find(({ key }) => isScalar(key) && String(key.value) === step);
+      if (member === undefined) break;
+      offset = member.key.range[0];
+      node = member.value;
+    } else if (isSeq(node) && typeof step === 'number') {
+      node = (node.items[step] as ParsedNode | undefined) ?? null;
+      offset = node?.range[0] ?? offset;
+    } else break;
+  }
+  return offset;
 }
 
 interface Member {

@@ -150,6 +150,23 @@ test('a foreign key has the rule of its target: another one is a problem, the sa
     assert.deepEqual(compiled(policy(rule), shop).problems, [], rule);
 });
 
+test('a reference narrower than its target has a rule whose length fits both', () => {
+  const narrow = (rule: string) =>
+    found(
+      compiled(
+        `tables: { a: { columns: { id: ${rule} } }, b: { columns: {} } }`,
+        schemaOf(
+          table('a', { id: { maxLength: 60 } }),
+          table('b', { a: { maxLength: 20 } }, { foreignKeys: [reference('a', 'a')] }),
+        ),
+      ).problems,
+    );
+  assert.deepEqual(narrow('{ text: {} }'), ['too-long b a']);
+  assert.deepEqual(narrow('{ hash: { length: 32 } }'), ['too-long b a']);
+  assert.deepEqual(narrow('first_name'), []);
+  assert.deepEqual(narrow('keep'), []);
+});
+
 test('references in a circle and to the own table take one rule', () => {
   const schema = schemaOf(
     table(
@@ -176,6 +193,16 @@ test('rows do not refer to a table that is given without any', () => {
   const dropped =
     'tables: { public.users: drop, public.orders: { columns: { id: keep, user_id: keep, email: email } } }';
   assert.deepEqual(compiled(dropped, shop).problems, []);
+});
+
+test('a table that can only be dropped is dropped, or there is a problem', () => {
+  const schema = schemaOf(table('search', { words: {} }, { dropOnly: 'it is virtual' }));
+  for (const fate of ['structure', '{ columns: { words: keep } }'])
+    assert.deepEqual(found(compiled(`tables: { search: ${fate} }`, schema).problems), ['table-only-dropped search']);
+  assert.deepEqual(compiled('tables: { search: drop }', schema).problems, []);
+  assert.deepEqual(found(compiled('defaults: { new_table: structure }', schema).problems), [
+    'table-only-dropped search',
+  ]);
 });
 
 test('partitions and tables that inherit take the rules of their parent, and a column more is a problem of theirs', () => {

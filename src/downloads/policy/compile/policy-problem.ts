@@ -17,6 +17,7 @@ export type PolicyProblemCode =
   | 'table-matches-nothing'
   | 'column-matches-nothing'
   | 'pattern-ambiguous'
+  | 'table-only-dropped'
   | 'type-changed'
   | 'generated-column'
   | 'no-longer-generated'

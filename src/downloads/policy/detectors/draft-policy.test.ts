@@ -119,6 +119,8 @@ test('a draft of CSV files and of names that are no plain words has no problems'
   const columns = Object.fromEntries(names.map((name) => [name, {}]));
   const weird = schemaOf(table('"we.ird"."t*"', columns), table('constructor', { email: {} }), table('123', columns));
   assert.deepEqual(problemsOf(weird, draft(weird)), []);
+  const virtual = schemaOf(table('search', { words: {} }, { dropOnly: 'it is virtual' }));
+  assert.deepEqual(problemsOf(virtual, draft(virtual)), []);
   const csv: ContentSchema = { dialect: 'csv', tables: [table('data/users.csv', { id: {}, email: {}, note: {} })] };
   const text = draft(csv);
   assert.deepEqual(problemsOf(csv, text), []);
