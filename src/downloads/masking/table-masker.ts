@@ -6,7 +6,8 @@ import type { TableSelection } from './row-selection.ts';
 export interface ValueMasker {
   readonly changed: readonly number[];
   readonly needed: readonly number[];
-  mask(values: (string | null)[]): void;
+  /** False for a row that is given as it is. */
+  mask(values: (string | null)[]): boolean;
 }
 
 export interface TableMaskerOptions {
@@ -46,6 +47,11 @@ export class TableMasker {
     this.needed = ascending([...values.needed, ...this.changed, ...this.#traceable]);
   }
 
+  /** For formats whose values are not columns, and which tell it themselves. */
+  get probe(): CanaryProbe | undefined {
+    return this.#probe;
+  }
+
   /** True where rows are chosen by their ordinals. */
   get selects(): boolean {
     return this.#kept !== undefined;
@@ -63,17 +69,18 @@ export class TableMasker {
    * @param values by the index of the column; those of `needed` are filled, in Unicode, without the content's escapes
    */
   mask(values: (string | null)[], ordinal: number): void {
-    if (this.#probe !== undefined) this.#tell(values, (value) => this.#probe?.original(value));
-    this.#values.mask(values);
+    const originals = this.#probe === undefined ? [] : this.#traceable.map((column) => values[column] ?? null);
+    const isMasked = this.#values.mask(values);
     for (const { columns, rows } of this.#cuts)
       if (((rows[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0) for (const column of columns) values[column] = null;
-    if (this.#probe !== undefined) this.#tell(values, (value) => this.#probe?.output(value));
+    if (isMasked && this.#probe !== undefined) this.#tell(this.#probe, originals, values);
   }
 
-  #tell(values: readonly (string | null)[], tell: (value: string) => void): void {
-    for (const column of this.#traceable) {
-      const value = values[column];
-      if (typeof value === 'string') tell(value);
+  #tell(probe: CanaryProbe, originals: readonly (string | null)[], values: readonly (string | null)[]): void {
+    for (const [index, column] of this.#traceable.entries()) {
+      const [original, output] = [originals[index] ?? null, values[column] ?? null];
+      if (original !== null) probe.original(original);
+      if (output !== null) probe.output(output);
     }
   }
 }

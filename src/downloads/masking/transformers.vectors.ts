@@ -276,13 +276,13 @@ export const VECTORS: readonly {
       family: 'inet',
     },
     outputs: [
-      ['10.1.2.3', '59.253.226.12'],
-      ['10.1.2.4', '59.253.226.11'],
-      ['10.1.2.0/24', '59.253.226.14/24'],
-      ['2001:db8::1', '21fe:814f:fdfb:e701:fdf0:1dfe:4c0:1fff'],
-      ['::ffff:10.0.0.1', '1c4:7fff:3ffa:1f1e:20c:f080:93f:e02f'],
-      ['fe80::1/64', 'eecc:f07f:c201:e101:c7fc:3e24:ff:d81f/64'],
-      ['::', '1c4:7fff:3ffa:1f1e:20c:5:fb3f:e03f'],
+      ['10.1.2.3', '144.107.57.26'],
+      ['10.1.2.4', '144.107.57.31'],
+      ['10.1.2.0/24', '144.107.57.25/24'],
+      ['2001:db8::1', 'f1b3:338a:44f0:a452:7b5c:cf3a:fc6f:2c9d'],
+      ['::ffff:10.0.0.1', 'd858:f738:8c61:5f1:204e:c9ef:c6ed:3b13'],
+      ['fe80::1/64', '4c52:415b:e9bd:165a:961f:d174:ebaa:5e4b/64'],
+      ['::', 'd858:f738:8c61:5f1:204e:5189:f43f:6fe9'],
     ],
   },
   {
@@ -292,7 +292,7 @@ export const VECTORS: readonly {
       family: 'inet',
       type: 'cidr',
     },
-    outputs: [['10.1.2.0/24', '59.253.226.0/24']],
+    outputs: [['10.1.2.0/24', '144.107.57.0/24']],
   },
   {
     name: 'mac',
@@ -603,6 +603,62 @@ export const VECTORS: readonly {
       ['(1.5,2.25)', '(1.5,2.24)'],
       ['1e-05', '0.00584'],
     ],
+  },
+  {
+    name: 'hash',
+    options: {},
+    column: {
+      family: 'bytes',
+    },
+    outputs: [
+      ['\\x00ff', '\\xa4182435d6a655d23f498b5003406cbb'],
+      ['\\x', '\\x'],
+    ],
+  },
+  {
+    name: 'hash',
+    options: {
+      length: 9,
+    },
+    column: {
+      family: 'bytes',
+    },
+    outputs: [['\\x00ff', '\\xa4182435']],
+  },
+  {
+    name: 'uuid',
+    options: {},
+    column: {
+      family: 'text',
+    },
+    outputs: [
+      ['0b0a1f7e-0000-4000-8000-000000000001', '82642dd5-4966-49b8-a667-5517a03e1b61'],
+      ['', ''],
+    ],
+  },
+  {
+    name: 'uuid',
+    options: {},
+    column: {
+      family: 'bytes',
+    },
+    outputs: [['\\x0b0a1f7e000040008000000000000001', '\\x82642dd5496649b8a6675517a03e1b61']],
+  },
+  {
+    name: 'ip',
+    options: {},
+    column: {
+      family: 'bytes',
+    },
+    outputs: [['\\x0a010203', '\\x906b391a']],
+  },
+  {
+    name: 'bool',
+    options: {},
+    column: {
+      family: 'bytes',
+    },
+    outputs: [['\\x01', '\\x01']],
   },
   {
     name: 'lorem',

@@ -71,6 +71,13 @@ export class PostgresqlStatements {
   }
 }
 
+/** True for the CREATE and ALTER statements that a dump of one database may have. @param words the first ones, in lower case, with a space after each */
+export function isKnownDefinition(words: string): boolean {
+  if (words.startsWith('alter ')) return ALTERS.test(words.slice('alter '.length));
+  const kind = words.slice('create '.length);
+  return words.startsWith('create ') && CREATES.some((pattern) => pattern.test(kind));
+}
+
 function unknown(words: string) {
   const named = words.replaceAll('"', '').split(' ').slice(0, 3).join(' ').trim().toUpperCase();
   return notSealable(

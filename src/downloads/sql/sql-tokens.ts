@@ -26,7 +26,7 @@ export function tokensOf(statement: Buffer, dialect: SqlDialect, options: TokenO
   const found: TextToken[] = [];
   const scanner = new SqlScanner(dialect, delimiter, ({ kind, start, end }) => {
     const text = end - start > 1000 ? '' : statement.toString('latin1', start, end);
-    found.push({ kind, start, end, text: kind === 'word' ? text.toLowerCase() : text });
+    found.push({ kind, start, end, text: kind === 'word' ? lowerCase(text) : text });
     if (found.length > MOST) throw notSealable('it has a statement that is more complicated than those of dumps are');
   });
   const step = most === Number.POSITIVE_INFINITY ? statement.length : 256;
@@ -36,6 +36,11 @@ export function tokensOf(statement: Buffer, dialect: SqlDialect, options: TokenO
     if (scanner.event === 'ended' || scanner.event === 'command') break;
   }
   return found.slice(0, most);
+}
+
+/** Only of ASCII: a byte beyond it is a part of some character. */
+function lowerCase(text: string): string {
+  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 /** The identifier that a token stands for, or undefined where it stands for none. In Latin-1. */

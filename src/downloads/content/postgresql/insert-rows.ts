@@ -66,12 +66,12 @@ class InsertRows implements RowFormat {
     const values = this.#values;
     try {
       if (!this.#table.isKept(ordinal)) return undefined;
-      for (const column of this.#table.needed) values[column] = valueOf(reader, column);
+      for (const column of this.#table.needed) values[column] = valueIn(reader, column);
       this.#table.mask(values, ordinal);
       let [out, written] = ['', 0];
       for (const column of this.#table.changed) {
         const value = values[column] ?? null;
-        if (value === valueOf(reader, column)) continue;
+        if (value === valueIn(reader, column)) continue;
         const [start, end] = [(reader.starts[column] ?? 0) - from, (reader.ends[column] ?? 0) - from];
         out += row.slice(written, start) + bytesOf(literal(value, reader.kinds[column] ?? 'string'));
         written = end;
@@ -84,7 +84,7 @@ class InsertRows implements RowFormat {
   }
 }
 
-function valueOf(reader: InsertValues, column: number): string | null {
+function valueIn(reader: InsertValues, column: number): string | null {
   const value = reader.value(column);
   return value === null ? null : characters(value);
 }
