@@ -285,6 +285,14 @@ describe('a variant of what another tool keeps', () => {
     assert.equal(rig.maker.productions, 1);
     await rig.application.policies.cleanUp('test');
     assert.equal((await rig.catalogue.backups.allOf('legacy~variants')).length, 1);
+    rig.maker.declare('legacy', { small: { ...REDUCED, produce: 'ahead' } });
+    rig.maker.version = 'two';
+    await rig.application.variants.makeNewestAhead();
+    await until(async () => (await states(rig)) === 'small:ready raw:on-demand');
+    await rig.application.variants.makeNewestAhead();
+    assert.equal(rig.maker.productions, 2);
+    await rig.application.policies.cleanUp('test');
+    assert.equal((await rig.catalogue.backups.allOf('legacy~variants')).length, 1);
     there.pop();
     assert.equal((await rig.get('/download/legacy')).code, 'snapshot-not-found');
     await rig.application.policies.cleanUp('test');
@@ -534,6 +542,20 @@ describe('a reduced variant', () => {
       (await rig.catalogue.resources.list()).map(({ id }) => id),
       ['shop'],
     );
+  });
+});
+
+describe('a kept variant that is lost', () => {
+  it('is made again', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS);
+    rig.maker.declare('shop', { small: REDUCED, raw: {} });
+    await rig.get('/download/shop');
+    const [row] = await rig.catalogue.backups.allOf('shop~variants');
+    await rig.repository.forgetSnapshot(row?.id ?? '', { trashDays: 0, reason: 'test' });
+    assert.equal((await rig.get('/download/shop')).text, masked(ROWS));
+    assert.equal(rig.maker.productions, 2);
+    assert.equal((await rig.get('/download/shop?variant=raw')).text, ROWS, 'no policy can call anything raw');
   });
 });
 

@@ -11,6 +11,7 @@ test('downloads need no settings', () => {
 test('what is set of downloads counts', () => {
   const set = {
     defaultResource: 'shop',
+    defaultVariant: 'raw',
     maxConcurrent: 5,
     idleSeconds: 10,
     publicUrl: 'https://backups.example.org/',
@@ -34,6 +35,7 @@ test('what downloads cannot be set to is refused', () => {
     { maxConcurrent: 0 },
     { limits: { perDay: 1 } },
     { defaultResource: 'a b' },
+    { defaultVariant: 'masked' },
   ])
     assert.equal(downloadsSchema.safeParse(wrong).success, false, JSON.stringify(wrong));
 });

@@ -93,10 +93,18 @@ export class DownloadOpener {
     signal: AbortSignal,
   ): Promise<Content> {
     const waiting = { milliseconds: waitMilliseconds, createdBy: caller, signal };
-    const kept = await this.#variants.obtain(wanted, waiting);
-    const { policyHash, epoch } = kept.variant;
-    const opened = await new VariantStore(this.#context, wanted.snapshot.resourceId).open(kept, signal);
-    return { ...opened, lineage: { policyHash, epoch } };
+    const store = new VariantStore(this.#context, wanted.snapshot.resourceId);
+    for (let isSecond = false; ; isSecond = true) {
+      const kept = await this.#variants.obtain(wanted, waiting);
+      const { policyHash, epoch } = kept.variant;
+      try {
+        return { ...(await store.open(kept, signal)), lineage: { policyHash, epoch } };
+      } catch (error) {
+        if (isSecond || !isLost(error)) throw error;
+        this.#context.logger.error({ err: error, variantId: kept.id }, 'a kept variant is lost: it is made again');
+        await store.forget([kept], 'it cannot be read');
+      }
+    }
   }
 
   /** Masked on its way. Where it leaks, nobody gets it any more before somebody looked at it. */
@@ -146,6 +154,10 @@ export class DownloadOpener {
 }
 
 type Close = () => Promise<void>;
+
+function isLost(error: unknown): boolean {
+  return error instanceof HoldfastError && (error.kind === 'damaged' || error.code === 'snapshot-missing');
+}
 
 /** What the bytes fail with is what `failed` makes of it. */
 function watched(

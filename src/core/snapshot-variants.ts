@@ -1,4 +1,5 @@
 import { sha256Of } from './content-download.ts';
+import { declaredVariants } from './declared-variants.ts';
 import { type ListedVariant, RAW_VARIANT, type Snapshot } from './download.ts';
 import { allowsVariant, type Permission } from './download-permissions.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -82,7 +83,7 @@ export class SnapshotVariants {
   /** One resource's policies that cannot be listed must not hide what there is of all others. */
   async #declared(resourceId: string): Promise<readonly DeclaredVariant[]> {
     try {
-      return (await this.#context.variantMaker?.declared(resourceId)) ?? [];
+      return await declaredVariants(this.#context, resourceId);
     } catch (error) {
       this.#context.logger.error({ err: error, resourceId }, 'the variants of a resource cannot be told');
       return [];

@@ -1,3 +1,4 @@
+import { declaredVariants } from './declared-variants.ts';
 import { DownloadableSnapshots, type FoundSnapshot } from './downloadable-snapshots.ts';
 import { HoldfastError } from './errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
@@ -46,8 +47,8 @@ export class CatalogueVariantManager implements VariantManager {
     return this.#builder.work;
   }
 
-  async declared(resourceId: string): Promise<readonly DeclaredVariant[]> {
-    return (await this.#context.variantMaker?.declared(resourceId)) ?? [];
+  declared(resourceId: string): Promise<readonly DeclaredVariant[]> {
+    return declaredVariants(this.#context, resourceId);
   }
 
   async build(request: VariantRequest, signal: AbortSignal): Promise<Operation> {
@@ -127,9 +128,9 @@ export class CatalogueVariantManager implements VariantManager {
   }
 
   /** Queues what a policy wants to be made ahead of a snapshot. That it cannot is told and ends nothing else; `settled` waits for it. */
-  makeAhead(resourceId: string, snapshotId: string, enqueue: (operation: Operation) => Promise<void>): void {
+  makeAhead(resourceId: string, snapshotId: string, enqueue: Enqueue): void {
     if (this.#context.variantMaker === undefined) return;
-    const beginning = this.#beginAhead(resourceId, snapshotId, enqueue)
+    const beginning = this.#makeAheadOf(resourceId, snapshotId, enqueue)
       .catch((err: unknown) => {
         this.#context.logger.error({ err, resourceId, snapshotId }, 'variants could not be made ahead');
       })
@@ -141,23 +142,36 @@ export class CatalogueVariantManager implements VariantManager {
     await Promise.all(this.#ahead);
   }
 
-  async #beginAhead(
-    resourceId: string,
-    snapshotId: string,
-    enqueue: (operation: Operation) => Promise<void>,
-  ): Promise<void> {
-    const wanted = (await this.declared(resourceId)).filter(
-      ({ produce, fingerprint, fault }) => produce === 'ahead' && fingerprint !== undefined && fault === undefined,
-    );
-    if (wanted.length === 0) return;
+  async makeNewestAhead(): Promise<void> {
+    if (this.#context.variantMaker === undefined) return;
+    const { signal } = new AbortController();
+    for await (const { id } of this.#snapshots.resources()) {
+      try {
+        if (!(await this.declared(id)).some(isWantedAhead)) continue;
+        for await (const newest of this.#snapshots.newestFirst({ resourceId: id }, signal)) {
+          await this.#beginAhead(newest);
+          break;
+        }
+      } catch (error) {
+        this.#context.logger.error({ err: error, resourceId: id }, 'variants could not be made ahead');
+      }
+    }
+  }
+
+  async #makeAheadOf(resourceId: string, snapshotId: string, enqueue: Enqueue): Promise<void> {
+    if (!(await this.declared(resourceId)).some(isWantedAhead)) return;
     const snapshot = await this.#snapshots.get(resourceId, snapshotId, new AbortController().signal);
-    if (snapshot === undefined) return;
-    for (const declared of wanted) {
-      const order = {
-        ...{ snapshot, declared: withFingerprint(declared, snapshot) },
-        format: variantFormat(snapshot, undefined),
-      };
-      if ((await this.#find(order)) === undefined) await this.#begin(order, 'holdfast', enqueue);
+    if (snapshot !== undefined) await this.#beginAhead(snapshot, enqueue);
+  }
+
+  async #beginAhead(snapshot: FoundSnapshot, enqueue?: Enqueue): Promise<void> {
+    const { resourceId, id: snapshotId } = snapshot;
+    for (const each of (await this.declared(resourceId)).filter(isWantedAhead)) {
+      const declared = withFingerprint(each, snapshot);
+      const order = { snapshot, declared, format: variantFormat(snapshot, undefined) };
+      const { name: variant, fingerprint } = declared;
+      const isBlocked = (await this.outcomes.blockOf({ resourceId, snapshotId, variant, fingerprint })) !== undefined;
+      if (!isBlocked && (await this.#find(order)) === undefined) await this.#begin(order, 'holdfast', enqueue);
     }
   }
 
@@ -211,6 +225,13 @@ export class CatalogueVariantManager implements VariantManager {
     }
     return undefined;
   }
+}
+
+type Enqueue = (operation: Operation) => Promise<void>;
+
+/** What cannot be made at all is told by the listings. */
+function isWantedAhead({ produce, fingerprint, fault }: DeclaredVariant): boolean {
+  return produce === 'ahead' && fingerprint !== undefined && fault === undefined;
 }
 
 function isSame(one: VariantInput, other: VariantInput): boolean {
