@@ -142,6 +142,12 @@ const composition: Composition = {
   runningService,
   inspectRepository,
   openReplica,
+  policyWorkshop: async ({ downloads }) =>
+    (await import('./downloads/variants/policy-workshop.ts')).createPolicyWorkshop({
+      policyFolder: downloads?.policyFolder,
+      transformerFolder: downloads?.transformerFolder,
+      resolveSecret: ownSecret,
+    }),
   logFiles: async () => (await import('./services/postgresql-physical/wal-files.ts')).walFiles,
   setCatalogueAside: (dataFolder) => setAside(catalogueFile(dataFolder), clock.now()),
 };
