@@ -70,7 +70,7 @@ class PolicyVariantMaker implements VariantMaker {
     const variant = policy?.variants.get(name);
     if (policy === undefined || variant === undefined) throw unknownVariant(content.resourceId, name);
     const key = await this.#keyOf(content.resourceId, policy, name);
-    const shape = shapeOf(content);
+    const shape = await shapeOf(content, signal);
     const compiled = await this.#compile({ content, policy, variant, shape }, signal);
     const { temporaryFolder } = this.#options;
     return {

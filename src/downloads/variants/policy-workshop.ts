@@ -50,7 +50,7 @@ class FolderWorkshop implements PolicyWorkshop {
   }
 
   async draft(content: VariantContent, { key, sampledRows }: DraftRequest, signal: AbortSignal): Promise<string> {
-    const shape = shapeOf(content);
+    const shape = await shapeOf(content, signal);
     const options = {
       ...{ resource: content.resourceId, key },
       ...{ transformers: this.#transformers, language: POLICY_LANGUAGE },
@@ -81,7 +81,7 @@ class FolderWorkshop implements PolicyWorkshop {
     const variant = policy.variants.get(request.variant);
     if (variant === undefined) throw unknownVariant(resourceId, request.variant);
     const key = await maskingKey(policy, { resource: resourceId, variant: variant.name }, this.#options.resolveSecret);
-    const shape = shapeOf(content);
+    const shape = await shapeOf(content, signal);
     const held = await policyContent(content, shape, signal);
     const compiled = compileVariant({ policy, variant, content: held, transformers: this.#transformers });
     const { plan, subset } = requireCompiled(compiled, { resourceId, variant: variant.name });
@@ -112,6 +112,6 @@ class FolderWorkshop implements PolicyWorkshop {
 }
 
 function noTables({ resourceId, format }: VariantContent): HoldfastError {
-  const message = `A policy of ${resourceId} cannot be drafted: its backups are files (${format}), whose columns are not known. Write one by hand; docs/variants.md shows how.`;
+  const message = `A policy of ${resourceId} cannot be drafted: its backups are files (${format}), whose columns are not known. Where that is a dump of a database, say so: --format sql. Otherwise write one by hand; docs/variants.md shows how.`;
   return new HoldfastError('unsupported', 'variant-format-not-offered', message);
 }

@@ -73,8 +73,8 @@ export class WrittenPolicy implements ReadablePolicy {
   }
 }
 
-function contentOf(content: VariantContent, signal: AbortSignal): Promise<PolicyContent> {
-  return policyContent(content, shapeOf(content), signal);
+async function contentOf(content: VariantContent, signal: AbortSignal): Promise<PolicyContent> {
+  return policyContent(content, await shapeOf(content, signal), signal);
 }
 
 function isSchema(content: PolicyContent): content is ContentSchema {
