@@ -53,7 +53,7 @@ function wantedTables(tables: readonly TablePlan[], wanted: readonly string[] | 
 
 function tableMissing(name: string, known: readonly string[]): HoldfastError {
   const near = nearestName(name, known);
-  const message = `There is no table ${name}.${near === undefined ? '' : ` Did you mean ${near}?`}`;
+  const message = `There is no table ${name}${near === undefined ? '' : `; the nearest name is ${near}`}. Name it as the policy does.`;
   return new HoldfastError('not-found', 'preview-table-missing', message);
 }
 
