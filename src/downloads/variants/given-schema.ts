@@ -27,7 +27,7 @@ export async function givenSchema({ name, dialect, bytes }: GivenSchema, signal:
   const schema = await content.schema(whole(head, source), signal);
   // A pipe whose first program failed must not look like a policy that fits.
   if (schema.tables.length > 0) return schema;
-  const message = `${name} defines no tables. See whether what wrote it succeeded (set -o pipefail).`;
+  const message = `The definitions hold no table (${name}). See whether what wrote it succeeded (set -o pipefail).`;
   throw new HoldfastError('invalid', 'given-schema-empty', message);
 }
 

@@ -34,16 +34,7 @@ interface Subject {
 export async function checkPolicy(session: CommandSession, place: string, options: CheckOptions): Promise<void> {
   requireFitting(options);
   const workshop = await session.composition.policyWorkshop(await session.configuration({ logLevel: 'silent' }));
-  const policy = await readPolicy(workshop, place).catch((error: unknown) => {
-    const faults = faultsOf(error);
-    if (faults === undefined) throw error;
-    session.exitCode = ExitCode.policyUnfit;
-    session.output.result({ policy: place, fits: false, faults }, () => [
-      `${printable(place)} is not valid:`,
-      ...faults.map(({ line, column, message }) => `  line ${line}, column ${column}: ${printable(message)}`),
-    ]);
-    return undefined;
-  });
+  const policy = await readPolicy(workshop, place).catch((error: unknown) => tellFaults(session, place, error));
   if (policy === undefined) return;
   const subject = await subjectOf(session, { place, policy }, options);
   const checked = await policy.check(subject.content, subject.earlier, session.signal);
@@ -86,11 +77,24 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-/** Where each line of a policy is wrong, if that is what an error says. */
-function faultsOf(error: unknown): readonly { line: number; column: number; message: string }[] | undefined {
-  if (!(error instanceof HoldfastError) || error.code !== 'masking-policy-invalid') return undefined;
-  const { faults } = error.details;
-  return Array.isArray(faults) ? faults : undefined;
+/** Tells each line in which a policy is wrong. @throws all other errors */
+function tellFaults(session: CommandSession, place: string, error: unknown): undefined {
+  if (!(error instanceof HoldfastError) || error.code !== 'masking-policy-invalid') throw error;
+  session.failureExitCode = ExitCode.policyUnfit;
+  const { faults, policy } = error.details;
+  if (!Array.isArray(faults)) throw error;
+  const file = typeof policy === 'string' ? policy : place;
+  session.exitCode = ExitCode.policyUnfit;
+  session.output.result({ policy: file, fits: false, faults }, () => [
+    `${printable(file)} is not valid:`,
+    ...faults.map(({ line, column, message }: Fault) => `  line ${line}, column ${column}: ${printable(message)}`),
+  ]);
+}
+
+interface Fault {
+  line: number;
+  column: number;
+  message: string;
 }
 
 async function subjectOf(
@@ -121,7 +125,11 @@ async function* readable(file: string): AsyncGenerator<Uint8Array> {
     yield* createReadStream(file);
   } catch (error) {
     if (systemErrorCode(error) === undefined) throw error;
-    throw new HoldfastError('invalid', 'given-schema-unreadable', `${file} cannot be read: ${messageOf(error)}.`);
+    throw new HoldfastError(
+      'invalid',
+      'given-schema-unreadable',
+      `The definitions ${file} cannot be read: ${messageOf(error)}.`,
+    );
   }
 }
 

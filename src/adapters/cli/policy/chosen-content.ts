@@ -52,6 +52,6 @@ async function* restOf(others: AsyncIterator<VariantContent>): AsyncGenerator<Va
 
 function missing(resourceId: string, backup: string | undefined): HoldfastError {
   const what = backup === undefined ? 'no complete backup' : `no complete backup ${backup}`;
-  const message = `${resourceId} has ${what} of which variants can be made. "holdfast list --resource ${resourceId}" shows those that exist.`;
+  const message = `There is ${what} of ${resourceId} of which variants can be made. "holdfast list --resource ${resourceId}" shows those that exist.`;
   return new HoldfastError('not-found', 'snapshot-not-found', message);
 }
