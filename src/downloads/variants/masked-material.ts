@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { OpenVariantContent, VariantContent, VariantReport } from '../../core/ports/variant-maker.ts';
+import { CanaryWatch } from '../canary/canary-watch.ts';
 import { maskDocument } from '../content/document/mask-document.ts';
 import { tableContent } from '../content/table-contents.ts';
 import type { MaskingRun } from '../masking/masking-run.ts';
@@ -27,10 +28,12 @@ export async function maskedMaterial(
 ): Promise<OpenVariantContent & { report(): VariantReport }> {
   const { content, plan, key, selection, threads, signal } = options;
   const opened = await content.open({ schemaOnly: false, signal });
+  const canary = new CanaryWatch(opened.material.length);
   const run: MaskingRun = {
     ...{ plan, key, threads, signal },
     ...(selection === undefined ? {} : { selection }),
     counts: { tables: new Map() },
+    canary,
   };
   let report: VariantReport | undefined;
   const { format, dialect, mediaType, fileExtension } = opened.material;
@@ -43,7 +46,7 @@ export async function maskedMaterial(
       async *bytes() {
         yield* withinBudget(rewritten(opened.material.bytes(), run, options), options);
         requireRows(run);
-        report = reportOf(run);
+        report = { tables: tablesOf(run), canary: canary.require() };
       },
     },
     close: () => opened.close(),
@@ -86,7 +89,6 @@ async function* withinBudget(
   }
 }
 
-function reportOf({ counts }: MaskingRun): VariantReport {
-  const tables = [...counts.tables].map(([name, { rowsIn, rowsOut }]) => ({ name, rowsIn, rowsOut }));
-  return { tables, canary: { looked: 0, originals: 0 } };
+function tablesOf({ counts }: MaskingRun): VariantReport['tables'] {
+  return [...counts.tables].map(([name, { rowsIn, rowsOut }]) => ({ name, rowsIn, rowsOut }));
 }
