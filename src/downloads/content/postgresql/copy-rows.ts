@@ -1,9 +1,9 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
 import type { TableMasker } from '../../masking/table-masker.ts';
 import { CopyFields } from './copy-fields.ts';
-import { copyField, copyValue } from './copy-text.ts';
+import { copyField } from './copy-text.ts';
 
 /** Rows as COPY writes them in its text format, a line each. What is not changed keeps its bytes. */
 export function createCopyRows({ columns }: RowSource, table: TableMasker): RowFormat {
@@ -36,15 +36,16 @@ class CopyRows implements RowFormat {
     const before = this.#before;
     let [out, written, rowsIn, rowsOut] = ['', 0, 0, 0];
     try {
-      for (let from = 0; from < block.length; rowsIn++) {
-        const next = this.#fields.next(block, from, rowsIn);
+      this.#fields.begin(text, isAscii(block));
+      for (let from = 0; from < text.length; rowsIn++) {
+        const next = this.#fields.next(from, rowsIn);
         if (selects && !this.#table.isKept(firstOrdinal + rowsIn)) {
           if (written < from) out += text.slice(written, from);
           written = from = next;
           continue;
         }
         for (let index = 0; index < needed.length; index++)
-          before[index] = values[needed[index] as number] = copyValue(text.slice(starts[index], ends[index]));
+          before[index] = values[needed[index] as number] = this.#fields.value(index);
         this.#table.mask(values, firstOrdinal + rowsIn);
         for (const index of this.#changed) {
           const value = values[needed[index] as number] as string | null;

@@ -42,6 +42,7 @@ interface InsertRows extends RowsFate {
 }
 
 const BLOCK = 256 << 10;
+const END_OF_ROWS = Buffer.from('\\.\n');
 
 /** Makes the parts of a variant of the pieces of a dump, in their order. */
 export class DumpRewriter {
@@ -185,7 +186,9 @@ export class DumpRewriter {
     this.#copy = undefined;
     const rest = copy?.blocks?.rest();
     if (copy !== undefined && rest !== undefined) yield this.#copyBlock(copy, rest);
-    if (copy?.plan.fate !== 'drop') yield bytes;
+    // The lexer may have given a part of the line as rows.
+    if (copy?.kind === 'pass') yield bytes;
+    else if (copy?.plan.fate !== 'drop') yield END_OF_ROWS;
   }
 
   #copyBlock({ source, plan: { table } }: CopyRows, bytes: Uint8Array<ArrayBuffer>): RowBlockPart {

@@ -1,8 +1,9 @@
+import { isAscii } from 'node:buffer';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
 import type { RowScan } from '../table-content.ts';
 import { CopyFields } from './copy-fields.ts';
-import { characters, copyValue } from './copy-text.ts';
+import { characters } from './copy-text.ts';
 import { decoded } from './definition.ts';
 import { insertHead } from './insert-head.ts';
 import { InsertValues } from './insert-values.ts';
@@ -89,11 +90,13 @@ export class DumpScanner {
   #block({ table, fields, positions, values }: ScannedCopy, block: Uint8Array<ArrayBuffer>): void {
     const text = Buffer.from(block.buffer, block.byteOffset, block.length).toString('latin1');
     let ordinal = this.#rows.get(table) ?? 0;
+    const ascending: (string | null)[] = [];
     this.#orFault(table, ordinal, () => {
+      fields.begin(text, isAscii(block));
       for (let from = 0; from < block.length; ordinal++) {
-        from = fields.next(block, from, 0);
-        for (const [index, position] of positions.entries())
-          values[index] = copyValue(text.slice(fields.starts[position], fields.ends[position]));
+        from = fields.next(from, 0);
+        for (let index = 0; index < fields.starts.length; index++) ascending[index] = fields.value(index);
+        for (const [index, position] of positions.entries()) values[index] = ascending[position] ?? null;
         this.#scan.row(table, ordinal, values);
       }
     });
