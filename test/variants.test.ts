@@ -384,6 +384,23 @@ describe('a reduced variant', () => {
     assert.equal((await rig.get('/download/shop')).status, 200);
   });
 
+  it('is not begun for ever more snapshots at once, but one that is being made can be waited for', async (t) => {
+    const rig = await startVariants(t);
+    const ids: string[] = [];
+    for (let at = 0; at < 5; at++) ids.push((await rig.upload('shop', `row ${at}`)).id);
+    rig.maker.declare('shop', { small: REDUCED });
+    rig.maker.hold();
+    const ask = async (id: string) => (await rig.get(`/download/shop?backup=${id}`, { prefer: 'wait=1' })).code;
+    const four = await Promise.all(ids.slice(0, 4).map(ask));
+    assert.deepEqual(new Set(four), new Set(['variant-being-made']));
+    const fifth = await rig.get(`/download/shop?backup=${ids[4]}`);
+    assert.deepEqual([fifth.status, fifth.code], [429, 'variants-busy']);
+    assert.equal(fifth.headers.get('retry-after'), '60');
+    assert.equal(await ask(ids[0] ?? ''), 'variant-being-made');
+    rig.maker.release();
+    await until(async () => (await rig.get(`/download/shop?backup=${ids[4]}`)).status === 200);
+  });
+
   it('can be made ahead by an operator, and again after it could not be made', async (t) => {
     const rig = await startVariants(t);
     const { id } = await rig.upload('shop', ROWS);
