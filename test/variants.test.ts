@@ -200,6 +200,10 @@ describe('a masked variant', () => {
     rig.maker.refusal = undefined;
     assert.equal((await rig.get('/download/shop')).status, 200);
     assert.equal(await states(rig), 'masked:on-demand raw:on-demand');
+    rig.maker.refusal = new HoldfastError('invalid', 'secret-missing', 'The environment has no MASKING_KEY.');
+    assert.equal((await rig.get('/download/shop')).code, 'secret-missing');
+    assert.equal(await states(rig), 'masked:on-demand raw:on-demand', 'what is of the moment is not remembered');
+    assert.equal(rig.notifications.filter(({ type }) => type === 'variant-failed').length, 1);
   });
 
   it('that leaks breaks off, alerts and is given to nobody until somebody looked at it or the policy changed', async (t) => {
