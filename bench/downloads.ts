@@ -186,7 +186,7 @@ async function measureCrowd(file: string, bytesEach: number, log: (line: string)
     const began = performance.now();
     const sums = await Promise.all(
       Array.from({ length: CROWD }, async () => {
-        const line = `set -o pipefail; curl -sS --fail ${service.url}/download/small?variant=raw | sha256sum`;
+        const line = `set -o pipefail; curl -sS --fail '${service.url}/download/small?variant=raw' | sha256sum`;
         return (await promisify(execFile)('bash', ['-c', line])).stdout.slice(0, 64);
       }),
     );

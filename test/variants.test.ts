@@ -609,6 +609,29 @@ describe('a variant that is to be loaded first', () => {
     assert.match(failed.text, /row 2: too long/, 'what ended the bytes is told, not that their loading was cut off');
   });
 
+  it('is given to the loader as fast as that takes it, whole, and not at all where the loader leaves early and fails', async (t) => {
+    const text = `${ROWS.repeat(100_000)}`;
+    let taken = 0;
+    let leavesEarly = false;
+    const verifier = {
+      async verify(_material: unknown, bytes: AsyncIterable<Uint8Array>) {
+        for await (const piece of bytes) {
+          await new Promise((resolve) => setImmediate(resolve));
+          taken += piece.length;
+          if (leavesEarly) throw new HoldfastError('invalid', 'variant-not-loadable', 'The server went away.');
+        }
+      },
+    };
+    const rig = await startVariants(t, { verifier });
+    await rig.upload('shop', text);
+    rig.maker.declare('shop', { small: { ...REDUCED, verifiesByLoading: true } });
+    assert.equal((await rig.get('/download/shop')).text.length, text.length);
+    assert.equal(taken, text.length);
+    leavesEarly = true;
+    rig.maker.version = 'two';
+    assert.match((await rig.get('/download/shop')).text, /The server went away/);
+  });
+
   it('cannot be had where nothing can load it, and says so', async (t) => {
     const rig = await startVariants(t);
     await rig.upload('shop', ROWS);
