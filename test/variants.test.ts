@@ -471,6 +471,22 @@ describe('a reduced variant', () => {
     assert.equal((await rig.repository.listSnapshots()).length, 1);
   });
 
+  it('of a policy that is changed while it is made is made by the new one', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS);
+    rig.maker.declare('shop', { small: REDUCED });
+    rig.maker.hold();
+    const asked = rig.get('/download/shop');
+    await until(() => rig.maker.productions === 1);
+    rig.maker.version = 'two';
+    rig.maker.release();
+    const changed = await asked;
+    assert.deepEqual([changed.status, changed.code], [503, 'variant-changed']);
+    assert.equal((await rig.get('/download/shop')).status, 200);
+    assert.equal(rig.maker.productions, 2);
+    assert.equal((await rig.catalogue.backups.allOf('shop~variants')).length, 1);
+  });
+
   it('goes with its source: deleted, expired, damaged, with its resource', async (t) => {
     const rig = await startVariants(t);
     rig.maker.hasSidecar = true;
