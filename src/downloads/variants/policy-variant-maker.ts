@@ -21,7 +21,6 @@ import { parsePredicate } from '../predicate/parse-predicate.ts';
 import { compileSubset, type SubsetProblem } from '../subset/compile-subset.ts';
 import type { SubsetPlan } from '../subset/subset-plan.ts';
 import type { VariantPlan } from '../variant-plan.ts';
-import { chosenRows } from './chosen-rows.ts';
 import { type ContentShape, schemaOf, shapeOf } from './content-reading.ts';
 import { maskedMaterial } from './masked-material.ts';
 import { variantFingerprint } from './variant-fingerprint.ts';
@@ -87,19 +86,8 @@ class PolicyVariantMaker implements VariantMaker {
       policyHash: policyHash(policy),
       epoch: policy.epoch,
       fingerprint: variantFingerprint(policy, name, key),
-      material: async (signal) => {
-        const { plan, subset } = compiled;
-        const selection =
-          subset === undefined || shape.kind !== 'tables'
-            ? undefined
-            : await chosenRows(content, { dialect: shape.dialect, plan: subset, signal });
-        const made = { content, shape, plan, key, temporaryFolder, threads: THREADS, signal };
-        return maskedMaterial({
-          ...made,
-          ...(selection === undefined ? {} : { selection }),
-          ...(subset?.budget.maxBytes === undefined ? {} : { maxBytes: subset.budget.maxBytes }),
-        });
-      },
+      material: (signal) =>
+        maskedMaterial({ content, shape, ...compiled, key, temporaryFolder, threads: THREADS, signal }),
     };
   }
 
