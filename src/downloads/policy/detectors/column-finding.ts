@@ -21,8 +21,9 @@ export function findData(column: ColumnSchema, table: string, sample?: ColumnSam
   const named = detectName(column.name, table);
   const byName =
     named !== undefined && column.allowedValues === undefined && fits(named, column.family) ? named : undefined;
-  // Values are surer than names, but what identifies nobody by itself (a UUID) does not make a token harmless.
-  if (byContent !== undefined && (byName === undefined || byContent.kind.impact !== 'low')) return byContent;
+  // Values are surer than names, but many words are no more than that, and what identifies nobody by itself (a UUID) does not make a token harmless.
+  const isSure = byContent?.kind !== DATA_KINDS.freeText && byContent?.kind.impact !== 'low';
+  if (byContent !== undefined && (byName === undefined || isSure)) return byContent;
   return byName === undefined ? undefined : { kind: byName, evidence: `its name says ${byName.name}` };
 }
 
