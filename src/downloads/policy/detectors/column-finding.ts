@@ -23,7 +23,7 @@ export function findData(column: ColumnSchema, table: string, sample?: ColumnSam
     named !== undefined && column.allowedValues === undefined && fits(named, column.family) ? named : undefined;
   // Values are surer than names, but many words are no more than that, and what identifies nobody by itself (a UUID) does not make a token harmless.
   const isSure = byContent?.kind !== DATA_KINDS.freeText && byContent?.kind.impact !== 'low';
-  if (byContent !== undefined && (byName === undefined || isSure)) return byContent;
+  if (byContent !== undefined && (isSure || byName === undefined || byName === DATA_KINDS.freeText)) return byContent;
   return byName === undefined ? undefined : { kind: byName, evidence: `its name says ${byName.name}` };
 }
 
