@@ -16,6 +16,7 @@ const schemas = fc
         fc.record({
           family: families,
           isNullable: fc.boolean(),
+          labels: fc.boolean(),
           isGenerated: fc.integer({ min: 0, max: 7 }).map((n) => n === 0),
         }),
         {
@@ -33,7 +34,12 @@ const schemas = fc
     const tables = columns.map((list, at) =>
       table(
         TABLES[at]!,
-        Object.fromEntries(list.map((facts, index) => [COLUMNS[index]!, { ...facts, type: facts.family }])),
+        Object.fromEntries(
+          list.map(({ labels, ...facts }, index) => [
+            COLUMNS[index]!,
+            { ...facts, type: facts.family, ...(labels ? { allowedValues: ['a', 'b'] } : {}) },
+          ]),
+        ),
       ),
     );
     return schemaOf(
@@ -52,8 +58,10 @@ const schemas = fc
   });
 
 const rules = fc.constantFrom<unknown>(
-  ...['keep', 'generated', null, 'name', 'hash', 'p.mail', 'nonsense', 'keep', 'keep'],
+  ...['keep', 'generated', null, 'name', 'enum', 'enum', 'hash', 'p.mail', 'nonsense', 'keep', 'keep'],
   ...[
+    { enum: {} },
+    { choice: ['a', 'b'] },
     { const: 'x' },
     { json: {} },
     { json: { paths: { '$.a': 'keep', '$.b': { constructor: 1 } } } },
