@@ -155,8 +155,7 @@ export class DumpRewriter {
     const name = this.#schema.nameOf((copy?.table ?? []).map(decoded));
     const fate = this.#rowsFate(name);
     const definition = this.#schema.table(name);
-    const columns = copy?.columns?.map(decoded) ?? (definition && defaultColumns(definition, false));
-    if (columns === undefined) throw unnamedColumns(name);
+    const columns = copy?.columns?.map(decoded) ?? unnamed(fate.plan, definition && defaultColumns(definition, false));
     this.#copy = fate;
     if (fate.plan.fate === 'drop') {
       this.#gap = Buffer.alloc(0);
@@ -214,8 +213,8 @@ export class DumpRewriter {
     const name = this.#schema.nameOf(table);
     const fate = this.#rowsFate(name);
     const definition = this.#schema.table(name);
-    const columns = head === undefined ? [] : (named ?? (definition && defaultColumns(definition, true)));
-    if (columns === undefined) throw unnamedColumns(name);
+    const all = definition && defaultColumns(definition, true);
+    const columns = head === undefined ? [] : (named ?? unnamed(fate.plan, all));
     if (fate.kind !== 'skip') checkColumns(fate.plan, definition, columns);
     if (head === undefined) {
       yield* this.#emptyRow(fate, bytes);
@@ -360,11 +359,12 @@ function unplanned(table: string) {
   );
 }
 
-function unnamedColumns(table: string) {
-  return variantFailed(
-    `The dump has rows of table "${table}" without a definition of it and without the names of its columns.`,
-    { table },
-  );
+/** The columns of rows whose statement names none. */
+function unnamed({ table, columns }: TablePlan, defined: string[] | undefined): string[] {
+  if (defined !== undefined) return defined;
+  if (columns.length === 0) return [];
+  const message = `The dump has rows of table "${table}" without a definition of it and without the names of its columns.`;
+  throw variantFailed(message, { table });
 }
 
 function notSelected(table: string) {
