@@ -4,8 +4,8 @@ import { DEFAULT_DOWNLOADS } from '../core/download.ts';
 import { downloadsOf, downloadsSchema } from './downloads-schema.ts';
 
 test('downloads need no settings', () => {
-  assert.deepEqual(downloadsOf(undefined), DEFAULT_DOWNLOADS);
-  assert.deepEqual(downloadsOf(downloadsSchema.parse({})), DEFAULT_DOWNLOADS);
+  assert.deepEqual(downloadsOf(undefined, '/etc'), DEFAULT_DOWNLOADS);
+  assert.deepEqual(downloadsOf(downloadsSchema.parse({}), '/etc'), DEFAULT_DOWNLOADS);
 });
 
 test('what is set of downloads counts', () => {
@@ -16,7 +16,15 @@ test('what is set of downloads counts', () => {
     publicUrl: 'https://backups.example.org/',
     limits: { concurrent: 2, bytesPerDay: 10 },
   };
-  assert.deepEqual(downloadsOf(downloadsSchema.parse(set)), { ...set, publicUrl: 'https://backups.example.org' });
+  assert.deepEqual(downloadsOf(downloadsSchema.parse(set), '/etc'), {
+    ...set,
+    publicUrl: 'https://backups.example.org',
+  });
+});
+
+test('the folder of masking policies is looked for beside the configuration', () => {
+  assert.equal(downloadsOf(downloadsSchema.parse({ policies: './policies' }), '/etc').policyFolder, '/etc/policies');
+  assert.equal(downloadsOf(downloadsSchema.parse({ policies: '/srv/policies' }), '/etc').policyFolder, '/srv/policies');
 });
 
 test('what downloads cannot be set to is refused', () => {

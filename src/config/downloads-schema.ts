@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { z } from 'zod';
 import { DEFAULT_DOWNLOADS, type DownloadConfiguration } from '../core/download.ts';
 
@@ -22,10 +23,14 @@ export const downloadsSchema = z.strictObject({
     .url({ protocol: /^https?$/, error: 'a URL such as https://backups.example.org' })
     .transform((url) => url.replace(/\/+$/, ''))
     .optional(),
+  policies: z.string().min(1, 'the folder of masking policies').optional(),
 });
 
-export function downloadsOf(file: z.infer<typeof downloadsSchema> | undefined): DownloadConfiguration {
-  const { defaultResource, maxConcurrent, limits = {}, idleSeconds, publicUrl } = file ?? {};
+export function downloadsOf(
+  file: z.infer<typeof downloadsSchema> | undefined,
+  workingFolder: string,
+): DownloadConfiguration {
+  const { defaultResource, maxConcurrent, limits = {}, idleSeconds, publicUrl, policies } = file ?? {};
   const { downloadsPerHour, concurrent, bytesPerDay } = limits;
   return {
     maxConcurrent: maxConcurrent ?? DEFAULT_DOWNLOADS.maxConcurrent,
@@ -37,5 +42,6 @@ export function downloadsOf(file: z.infer<typeof downloadsSchema> | undefined): 
     },
     ...(defaultResource === undefined ? {} : { defaultResource }),
     ...(publicUrl === undefined ? {} : { publicUrl }),
+    ...(policies === undefined ? {} : { policyFolder: path.resolve(workingFolder, policies) }),
   };
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { VARIANT_NAME } from '../core/grant.ts';
 import type { GrantRule, IdentityConfiguration } from '../core/identity-configuration.ts';
 import { RESOURCE_PATTERN } from '../core/resource-pattern.ts';
-import { isSecretReference } from './resolve-secret.ts';
+import { isSecretReference } from '../core/secret-reference.ts';
 
 const text = z.string().min(1).max(2000);
 const secretReference = z.string().refine(isSecretReference, {

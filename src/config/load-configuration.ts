@@ -11,11 +11,11 @@ import type {
   RepositoryConfiguration,
 } from '../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../core/errors.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { type ConfigurationFile, configurationFileSchema, environmentSchema } from './configuration-file.ts';
 import { downloadsOf } from './downloads-schema.ts';
 import { hookOf } from './hook-schema.ts';
 import { identityOf } from './identity-schema.ts';
-import { nearestName } from './nearest-name.ts';
 import { storageAt, storageOf } from './storage-place.ts';
 
 export interface LoadOptions {
@@ -61,7 +61,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     copies: (file.copies ?? []).map((copy) => copyOf(copy, repository, options)),
     copy: { cron: COPY_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.copy) },
     hooks: (file.hooks ?? []).map(hookOf),
-    downloads: downloadsOf(file.downloads),
+    downloads: downloadsOf(file.downloads, workingFolder),
     ...(file.identity === undefined ? {} : { identity: identityOf(file.identity, workingFolder) }),
     maxSnapshots: file.maxSnapshots ?? 100,
     maxChainLength: file.maxChainLength ?? 50,

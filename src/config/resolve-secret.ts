@@ -1,11 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { HoldfastError } from '../core/errors.ts';
-
-const REFERENCE = /^(env|file):(.+)$/;
-
-export function isSecretReference(text: string): boolean {
-  return REFERENCE.test(text);
-}
+import { SECRET_REFERENCE } from '../core/secret-reference.ts';
 
 /**
  * Reads what a reference names: `env:NAME` an environment variable, `file:/path` a file (without the line break at its end).
@@ -14,7 +9,7 @@ export function isSecretReference(text: string): boolean {
  * @throws HoldfastError `secret-missing` (invalid) naming the variable or file, never a value
  */
 export async function resolveSecret(reference: string, environment: NodeJS.ProcessEnv): Promise<string> {
-  const [, kind, name] = REFERENCE.exec(reference) ?? [];
+  const [, kind, name] = SECRET_REFERENCE.exec(reference) ?? [];
   if (kind === 'env' && name !== undefined) {
     const value = environment[name];
     if (value === undefined || value === '')

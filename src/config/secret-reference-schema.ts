@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isSecretReference } from './resolve-secret.ts';
+import { isSecretReference } from '../core/secret-reference.ts';
 
 /** Where a secret is to be found; never the secret itself. */
 export const secretReference = z.string().refine(isSecretReference, {

@@ -128,6 +128,8 @@ export interface DownloadConfiguration {
   idleSeconds: number;
   /** How people reach the service, for the lines to copy: `https://backups.example.org`. */
   publicUrl?: string;
+  /** The folder of masking policies. Absent: there are no variants but raw ones. */
+  policyFolder?: string;
 }
 
 export const DEFAULT_DOWNLOADS: DownloadConfiguration = { maxConcurrent: 64, limits: {}, idleSeconds: 60 };

@@ -63,7 +63,12 @@ export interface JsonPlan {
   unknown: 'redact' | 'null' | 'keep' | 'fail';
   /** A subset of JSONPath (RFC 9535): `$`, `.name`, `['name']`, `[*]`, `.*`, `..name`. The first that matches counts. */
   paths: readonly { path: string; rule: Rule }[];
-  /** For text that is no JSON. */
+  /**
+   * For names of members that look personal (an address of e-mail, a number of a telephone, a card, an account) and stand in no path, outside of what a path keeps.
+   * `redact`, the default: `"[redacted]"`, `"[redacted 2]"` ….
+   */
+  names?: 'redact' | 'keep' | 'fail';
+  /** For text that is no JSON, or nested deeper than 1,000. A document as a whole always fails. */
   onInvalid: 'null' | 'fail';
 }
 

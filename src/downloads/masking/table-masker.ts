@@ -47,6 +47,11 @@ export class TableMasker {
     this.needed = ascending([...values.needed, ...this.changed, ...this.#traceable]);
   }
 
+  /** For formats whose values are not columns, and which tell it themselves. */
+  get probe(): CanaryProbe | undefined {
+    return this.#probe;
+  }
+
   /** True where rows are chosen by their ordinals. */
   get selects(): boolean {
     return this.#kept !== undefined;

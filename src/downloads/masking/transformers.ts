@@ -1,3 +1,8 @@
+import { arrayTransformer } from './array/array-transformer.ts';
+import { folderTransformers } from './folder/folder-transformers.ts';
+import { hstoreTransformer } from './hstore/hstore-transformer.ts';
+import { jsonTransformer } from './json/json-transformer.ts';
+import { textTransformer } from './text/text-transformer.ts';
 import type { Transformer } from './transformer.ts';
 import { email, url, username } from './transformers/accounts.ts';
 import { card, iban, nationalId } from './transformers/checked-numbers.ts';
@@ -52,6 +57,12 @@ const ALL: readonly Transformer[] = [
   redact,
   bytes,
   template,
+  textTransformer,
+  jsonTransformer,
+  arrayTransformer,
+  hstoreTransformer,
+  // Whoever compiles policies takes those of the folder that is configured.
+  ...folderTransformers(undefined),
 ];
 
 /** Every transformer that a policy can name, in the order of the documentation. `keep` is none: it changes nothing. */

@@ -1,6 +1,9 @@
 import { createCipheriv, hash } from 'node:crypto';
 import { Ff1, SMALLEST_DOMAIN } from './ff1.ts';
 
+/** The largest size for which `ofNumber` can be used. */
+export const LARGEST_NUMBER = 2 ** 52;
+
 /**
  * A keyed permutation of the whole numbers in [0, size).
  *
@@ -12,23 +15,29 @@ export class IntegerPermutation {
   readonly size: bigint;
   readonly #key: Uint8Array;
   readonly #name: Buffer;
+  readonly #mostMemory: number | undefined;
   #table?: Uint32Array;
   #ff1?: Ff1;
 
-  /** @param key 32 bytes @param name of this permutation among those of the key */
-  constructor(key: Uint8Array, size: bigint, name: string) {
+  /**
+   * @param key 32 bytes
+   * @param name of this permutation among those of the key
+   * @param mostMemory as for `Ff1`; a table is made in any case
+   */
+  constructor(key: Uint8Array, size: bigint, name: string, mostMemory?: number) {
     if (size < 1n) throw new RangeError('A permutation has at least one value.');
     this.size = size;
     this.#key = key;
+    this.#mostMemory = mostMemory;
     this.#name = Buffer.from(`${name}/${size}`);
   }
 
-  /** Entries of the table that it holds once it is used: 4 bytes each. */
-  get tableLength(): number {
-    return this.size < SMALLEST_DOMAIN ? Number(this.size) : 0;
+  /** Bytes that it takes at most once it is used. */
+  get memory(): number {
+    return this.size < SMALLEST_DOMAIN ? 4 * Number(this.size) : this.#cipher().memory;
   }
 
-  /** @param value in [0, size), size at most 2^52 */
+  /** @param value in [0, size), size at most `LARGEST_NUMBER` */
   ofNumber(value: number): number {
     if (this.size < SMALLEST_DOMAIN) return this.#fromTable(value);
     const size = Number(this.size);
@@ -44,7 +53,7 @@ export class IntegerPermutation {
 
   /** @param value in [0, size) */
   of(value: bigint): bigint {
-    if (this.size <= LARGEST_NUMBER) return BigInt(this.ofNumber(Number(value)));
+    if (this.size <= BigInt(LARGEST_NUMBER)) return BigInt(this.ofNumber(Number(value)));
     const ff1 = this.#cipher();
     const halfBits = BigInt(ff1.right);
     const mask = (1n << halfBits) - 1n;
@@ -64,12 +73,10 @@ export class IntegerPermutation {
   }
 
   #cipher(): Ff1 {
-    this.#ff1 ??= new Ff1(this.#key, 2, (this.size - 1n).toString(2).length, this.#name);
+    this.#ff1 ??= new Ff1(this.#key, 2, (this.size - 1n).toString(2).length, this.#name, this.#mostMemory);
     return this.#ff1;
   }
 }
-
-const LARGEST_NUMBER = 2n ** 52n;
 
 /** Sattolo's algorithm with 32 bits of key stream for each step: the odds differ by less than 2^-12 of a share. */
 function shuffled(key: Uint8Array, size: number, name: Buffer): Uint32Array {

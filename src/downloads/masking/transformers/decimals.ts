@@ -13,7 +13,7 @@ interface NumericOptions extends Record<string, unknown> {
 export const numeric: Transformer<NumericOptions> = {
   name: 'numeric',
   description:
-    '`noise: p`: up to p per cent more or less; `round: s`: the nearest multiple of s (0.01, 100 …). As many decimals as before.',
+    '`noise: p`: up to p per cent more or less; `round: s`: the nearest multiple of s (0.01, 100 …). As many decimals as before, so that a small number may stay what it is.',
   options: z
     .strictObject({
       noise: z.number().min(0.01).max(100).optional(),
@@ -31,7 +31,8 @@ export const numeric: Transformer<NumericOptions> = {
     isTraceable: false,
     ...readsOf(by),
   }),
-  create: ({ noise, round, by }, context) => (noise === undefined ? rounded(round ?? 1) : noisy(noise, by, context)),
+  create: ({ noise, round, by }, context) =>
+    noise === undefined ? rounded(round ?? 1, context.column.type) : noisy(noise, by, context),
 };
 
 /** A number as it is written: `digits` · 10^-decimals, and what stands behind it. */
@@ -49,44 +50,55 @@ const LONGEST = 1_000;
 function noisy(percent: number, by: string | undefined, context: TransformerContext): ValueFunction {
   const seed = seedOf(by, context);
   const most = percent * Number(STEPS) * 0.01;
+  const limit = limitOf(context.column.type);
   return (text, row) => {
     if (isNoNumber(text)) return text;
     const value = decimal(text);
     const draws = new Draws(seed(text, row));
     const change = (value.digits * BigInt(1 + Math.floor(draws.fraction() * most)) + STEPS / 2n) / STEPS;
     const more = value.digits + change;
-    // What has no more digits still fits the column.
-    const hasRoom = String(more).length === String(value.digits).length;
-    const goesUp = draws.next() % 2 === 0 && hasRoom;
+    const goesUp = draws.next() % 2 === 0 && fits({ ...value, digits: more }, limit);
     return written({ ...value, digits: goesUp ? more : value.digits - change });
   };
 }
 
-function rounded(step: number): ValueFunction {
+function rounded(step: number, type: string): ValueFunction {
   const size = decimal(step.toFixed(9));
+  const limit = limitOf(type);
   return (text) => {
     if (isNoNumber(text)) return text;
-    const value = decimal(text);
-    if (value.exponent !== '') return written(roundedTo(expanded(value), size));
-    return written(roundedTo(value, size));
+    return written(roundedTo(expanded(decimal(text)), size, limit));
   };
 }
 
-function roundedTo(value: Decimal, step: Decimal): Decimal {
+function roundedTo(value: Decimal, step: Decimal, limit: number): Decimal {
   const decimals = Math.max(value.decimals, step.decimals);
   const digits = value.digits * 10n ** BigInt(decimals - value.decimals);
   const stride = step.digits * 10n ** BigInt(decimals - step.decimals);
   const nearest = ((digits + stride / 2n) / stride) * stride;
-  // Rounding up must not make it longer than the column can hold.
-  const fitting = String(nearest).length > String(digits).length ? nearest - stride : nearest;
-  return { ...value, digits: fitting / 10n ** BigInt(decimals - value.decimals) };
+  const rounded = { ...value, digits: nearest / 10n ** BigInt(decimals - value.decimals) };
+  if (fits(rounded, limit) || nearest < stride) return rounded;
+  return { ...rounded, digits: (nearest - stride) / 10n ** BigInt(decimals - value.decimals) };
 }
 
-function expanded({ exponent, ...value }: Decimal): Decimal {
-  const power = Number(exponent.slice(1));
+/** Digits that may stand before the point: `numeric(10,2)` has 8. */
+function limitOf(type: string): number {
+  const found = /\((\d{1,4})(?:, ?(\d{1,4}))?\)/.exec(type);
+  return found === null ? Number.POSITIVE_INFINITY : Number(found[1]) - Number(found[2] ?? 0);
+}
+
+function fits({ digits, decimals, exponent }: Decimal, limit: number): boolean {
+  return exponent !== '' || String(digits).length - decimals <= limit;
+}
+
+/** Without an exponent. */
+function expanded(value: Decimal): Decimal {
+  if (value.exponent === '') return value;
+  const power = Number(value.exponent.slice(1));
   if (Math.abs(power) > 400) throw new RangeError('A number has an exponent that no type holds.');
-  if (power <= value.decimals) return { ...value, decimals: value.decimals - power, exponent: '' };
-  return { ...value, digits: value.digits * 10n ** BigInt(power - value.decimals), decimals: 0, exponent: '' };
+  const decimals = Math.max(0, value.decimals - power);
+  const digits = value.digits * 10n ** BigInt(Math.max(0, power - value.decimals));
+  return { ...value, digits, decimals, exponent: '' };
 }
 
 /** They say nothing, and nothing can be done to them. */

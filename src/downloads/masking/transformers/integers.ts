@@ -53,6 +53,8 @@ export const int: Transformer<IntOptions> = {
  */
 const ENDS = [7, 8, 15, 16, 23, 24, 31, 32, 63, 64].map((bits) => 1n << BigInt(bits));
 
+const SMALL_ENDS = ENDS.slice(0, -2).map(Number);
+
 const LONGEST = 21;
 const MOST_REMEMBERED = 8192;
 
@@ -65,8 +67,7 @@ function permuted({ key }: TransformerContext): ValueFunction {
   }));
   const permute = (value: bigint) => {
     if (value === 0n) return 0n;
-    // -1 is the 0 of the negative ones, so that -128, say, is in the magnitude of a tinyint.
-    const size = value < 0n ? -value - 1n : value;
+    const size = magnitudeOf(value);
     const index = ENDS.findIndex((end) => size < end);
     const magnitude = magnitudes[index];
     if (magnitude === undefined) throw new RangeError('A whole number has more than 64 bits.');
@@ -74,11 +75,20 @@ function permuted({ key }: TransformerContext): ValueFunction {
     const first = index === 0 ? 0n : magnitude.first;
     return -(first + magnitude.negative.of(size - first)) - 1n;
   };
+  /** The same for the keys that most tables have, without big integers. */
+  const permuteSmall = (text: string) => {
+    if (!/^[1-9]\d{0,8}$/.test(text)) return undefined;
+    const value = Number(text);
+    const magnitude = magnitudes[SMALL_ENDS.findIndex((end) => value < end)];
+    if (magnitude === undefined) return undefined;
+    const first = Number(magnitude.first);
+    return String(first + magnitude.positive.ofNumber(value - first));
+  };
   const remembered = new Map<string, string>();
   return (value) => {
     const known = remembered.get(value);
     if (known !== undefined) return known;
-    const made = String(permute(whole(value)));
+    const made = permuteSmall(value) ?? String(permute(whole(value)));
     if (value.length <= 12) {
       if (remembered.size >= MOST_REMEMBERED) remembered.clear();
       remembered.set(value, made);
@@ -93,13 +103,13 @@ function noisy(noise: number, by: string | undefined, context: TransformerContex
     const value = whole(text);
     const draws = new Draws(seed(text, row));
     const change = BigInt(1 + Math.floor(draws.fraction() * noise));
-    const size = value < 0n ? -value : value;
+    const size = magnitudeOf(value);
     const end = ENDS.find((bound) => size < bound);
     if (end === undefined) throw new RangeError('A whole number has more than 64 bits.');
     const goesUp = draws.next() % 2 === 0;
     const tries = goesUp ? [size + change, size - change] : [size - change, size + change];
     const found = tries.find((changed) => changed >= 0n && changed < end) ?? size / 2n;
-    return String(value < 0n ? -found : found);
+    return String(value < 0n ? -found - 1n : found);
   };
 }
 
@@ -110,6 +120,11 @@ function bucketed(bucket: bigint): ValueFunction {
     // Towards zero for negative ones: the lower end may be less than the type can hold.
     return String(value < 0n && rest !== 0n ? value - rest + bucket : value - rest);
   };
+}
+
+/** -1 is the 0 of the negative ones, so that -128 has that of 127: both are the ends of a tinyint. */
+function magnitudeOf(value: bigint): bigint {
+  return value < 0n ? -value - 1n : value;
 }
 
 function whole(text: string): bigint {

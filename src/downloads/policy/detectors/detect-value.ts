@@ -1,0 +1,136 @@
+import { isIP } from 'node:net';
+import { DATA_KINDS, type DataKind } from './detector.ts';
+
+/**
+ * What a value as a whole looks like; undefined where it looks like nothing in particular. Looks at the first 4096 characters. None of the patterns goes back over
+ * what it has read, so a value cannot make it slow.
+ */
+export function detectValue(text: string): DataKind | undefined {
+  const value = text.slice(0, LONGEST).trim();
+  if (value.length < 3) return undefined;
+  for (const [kind, test] of WHOLE) if (test(value)) return kind;
+  return undefined;
+}
+
+/** What stands anywhere within a text. */
+export function detectWithin(text: string): DataKind | undefined {
+  const value = text.slice(0, LONGEST);
+  if (PRIVATE_KEY.test(value)) return DATA_KINDS.privateKey;
+  for (const word of value.split(/[\s,;<>()"'[\]{}|]+/)) {
+    const found = wordKind(word.replace(/[.:!?]+$/, ''));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const LONGEST = 4096;
+
+const PRIVATE_KEY = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY/;
+/** What providers put before their keys, so that they are found when they leak. */
+const API_KEY =
+  /^(sk|pk|rk)_(live|test)_[A-Za-z0-9]{10}|^gh[pousr]_[A-Za-z0-9]{30}|^AKIA[0-9A-Z]{16}$|^xox[abprs]-[A-Za-z0-9-]{10}|^AIza[\w-]{35}$|^glpat-[\w-]{20}|^hvs\.[\w-]{20}|^npm_[A-Za-z0-9]{30}/;
+const PASSWORD_HASH =
+  /^(\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}$|\$argon2(id|i|d)\$|\$[156]\$|\$scrypt\$|pbkdf2[_:$]|\{SSHA)/;
+const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
+const MAC = /^[0-9a-f]{2}([:-])[0-9a-f]{2}(\1[0-9a-f]{2}){4}$/i;
+const COORDINATES = /^-?\d{1,2}\.\d{3,},\s?-?\d{1,3}\.\d{3,}$/;
+const NAME =
+  /^\p{Lu}[\p{Ll}'’.-]{1,20}( \p{Lu}\.?)? (?:(?:van|von|de|der|la|al|bin|da|di) ){0,2}\p{Lu}[\p{L}'’-]{1,25}$/u;
+
+type Test = (value: string) => boolean;
+
+const WHOLE: readonly (readonly [DataKind, Test])[] = [
+  [DATA_KINDS.email, isEmail],
+  [DATA_KINDS.privateKey, (value) => PRIVATE_KEY.test(value)],
+  [DATA_KINDS.jsonWebToken, isJsonWebToken],
+  [DATA_KINDS.secret, (value) => API_KEY.test(value)],
+  [DATA_KINDS.password, (value) => PASSWORD_HASH.test(value)],
+  [DATA_KINDS.uuid, (value) => UUID.test(value)],
+  [DATA_KINDS.mac, (value) => MAC.test(value)],
+  [DATA_KINDS.ip, isAddress],
+  [DATA_KINDS.iban, isIban],
+  [DATA_KINDS.card, isCard],
+  [DATA_KINDS.birth, isBirthDate],
+  [DATA_KINDS.phone, isPhone],
+  [DATA_KINDS.coordinates, (value) => COORDINATES.test(value)],
+  [DATA_KINDS.fullName, (value) => value.length <= 80 && NAME.test(value)],
+];
+
+function wordKind(word: string): DataKind | undefined {
+  if (word.length < 6) return undefined;
+  if (isEmail(word)) return DATA_KINDS.email;
+  if (isJsonWebToken(word)) return DATA_KINDS.jsonWebToken;
+  if (API_KEY.test(word)) return DATA_KINDS.secret;
+  if (isIban(word)) return DATA_KINDS.iban;
+  if (isCard(word)) return DATA_KINDS.card;
+  if (/^\+\d{8,15}$/.test(word)) return DATA_KINDS.phone;
+  return undefined;
+}
+
+export function isEmail(value: string): boolean {
+  const at = value.indexOf('@');
+  if (at < 1 || at > 64 || value.length > 254 || value.indexOf('@', at + 1) >= 0) return false;
+  const domain = value.slice(at + 1);
+  return (
+    !/[\s"(),:;<>[\]\\]/.test(value) &&
+    /^[\p{L}\p{N}.-]+$/u.test(domain) &&
+    domain.split('.').every((label) => label !== '' && !label.startsWith('-')) &&
+    /\.\p{L}[\p{L}\p{N}-]+$/u.test(domain)
+  );
+}
+
+/** E.164 with a `+`, or digits between the separators that people put into phone numbers. */
+export function isPhone(value: string): boolean {
+  if (value.length > 25 || !/^[+(\d][\d ()./-]+\d$/.test(value)) return false;
+  const digits = value.replace(/\D/g, '');
+  if (digits.length < 8 || digits.length > 15) return false;
+  if (value.startsWith('+')) return true;
+  // Numbers alone are numbers, and dates have their own shape.
+  return /[ ()/-]/.test(value) && !/^\d{4}-\d\d-\d\d/.test(value) && /^(00|0|\()/.test(value);
+}
+
+const CARD_BEGINNING = /^(4|5[1-5]|2[2-7]|3[47]|6(011|5)|35|30[0-5]|3[68])/;
+
+/** 13 to 19 digits, maybe in groups, that begin as cards do and have Luhn's check digit (ISO/IEC 7812-1). */
+export function isCard(value: string): boolean {
+  if (value.length > 25 || !/^\d[\d -]*\d$/.test(value)) return false;
+  const digits = value.replace(/\D/g, '');
+  if (digits.length < 13 || digits.length > 19 || !CARD_BEGINNING.test(digits)) return false;
+  let sum = 0;
+  for (let index = 0; index < digits.length; index++) {
+    const digit = Number(digits[digits.length - 1 - index]);
+    const counted = index % 2 === 1 ? digit * 2 : digit;
+    sum += counted > 9 ? counted - 9 : counted;
+  }
+  return sum % 10 === 0;
+}
+
+/** ISO 13616: two letters, two check digits (mod 97, ISO 7064), up to 30 letters and digits. */
+export function isIban(value: string): boolean {
+  if (value.length > 42) return false;
+  const text = value.replaceAll(' ', '').toUpperCase();
+  if (!/^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$/.test(text)) return false;
+  let rest = 0;
+  for (const letter of text.slice(4) + text.slice(0, 4)) {
+    const number = Number.parseInt(letter, 36);
+    rest = (rest * (number > 9 ? 100 : 10) + number) % 97;
+  }
+  return rest === 1;
+}
+
+function isAddress(value: string): boolean {
+  const [address = '', bits] = value.split('/');
+  return isIP(address) !== 0 && (bits === undefined || /^\d{1,3}$/.test(bits)) && value.length > 6;
+}
+
+function isJsonWebToken(value: string): boolean {
+  return value.startsWith('eyJ') && /^eyJ[\w-]+\.eyJ[\w-]+\.[\w-]*$/.test(value);
+}
+
+/** A day from 1900 to 2015 alone, without a time: what else lies so far back is seldom written as a day. */
+function isBirthDate(value: string): boolean {
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(value) ?? [];
+  return (
+    year !== undefined && +year >= 1900 && +year <= 2015 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= 31
+  );
+}
