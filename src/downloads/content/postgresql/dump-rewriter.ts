@@ -12,7 +12,7 @@ import { knownComments } from './gap-comments.ts';
 import { insertHead } from './insert-head.ts';
 import { InsertValues } from './insert-values.ts';
 import { countLineEnds, RowBlocks } from './row-blocks.ts';
-import { checkColumns, defaultColumns } from './row-columns.ts';
+import { checkColumns, defaultColumns, generatedAmong } from './row-columns.ts';
 import { SchemaReader } from './schema-reader.ts';
 import { hasComment, refusal, statementKind } from './statement-kind.ts';
 import { unreadable, variantFailed } from './unreadable.ts';
@@ -164,6 +164,7 @@ export class DumpRewriter {
     yield* this.#withGap(bytes);
     if (fate.kind === 'skip') return;
     checkColumns(fate.plan, definition, columns);
+    if (generatedAmong(columns, definition).length > 0) throw computed(name);
     if (fate.kind === 'mask')
       this.#copy = {
         ...fate,
@@ -220,7 +221,7 @@ export class DumpRewriter {
       yield* this.#emptyRow(fate, bytes);
       return false;
     }
-    const options = { head: head.toString('latin1') };
+    const options = { head: head.toString('latin1'), generated: generatedAmong(columns, definition) };
     const source: RowSource = { table: name, columns, format: 'postgresql-insert', options };
     this.#insert = { ...fate, head, columns: columns.length, source, waiting: [], waitingBytes: 0 };
     // Only white space may be within a block.
@@ -365,6 +366,11 @@ function unnamed({ table, columns }: TablePlan, defined: string[] | undefined): 
   if (columns.length === 0) return [];
   const message = `The dump has rows of table "${table}" without a definition of it and without the names of its columns.`;
   throw variantFailed(message, { table });
+}
+
+function computed(table: string) {
+  const message = `The rows of table "${table}" hold values of a column that the database computes from others, which no rule masks. Make the dump with pg_dump.`;
+  return variantFailed(message, { table });
 }
 
 function notSelected(table: string) {

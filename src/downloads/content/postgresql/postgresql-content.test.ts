@@ -290,6 +290,7 @@ REFRESH MATERIALIZED VIEW public.m;
     await failed(USERS.replace('(id, email, note)', '(id, email, other)'), /column "other"/);
     await failed(USERS.replace('(id, email, note)', '(id, email)'), /without its column "note"/);
     await failed(USERS.replace('(id, email, note)', '(id, email, email)'), /twice/);
+    await failed(USERS.replace('note text', 'note text GENERATED ALWAYS AS (email) STORED'), /database computes/);
     await failed(USERS.replace("'UTF8'", "'LATIN1'"), /encoding/);
     await failed(USERS.replace('COPY', 'SET standard_conforming_strings = off;\nCOPY'), /standard_conforming_strings/);
     await failed(USERS.replace('COPY', '\\! secret\nCOPY'), /command for psql/);
@@ -336,6 +337,7 @@ REFRESH MATERIALIZED VIEW public.m;
       "(1, 'a')",
       "(1, U&'a', true, NULL, DEFAULT)",
       '(1, DEFAULT, true, NULL, DEFAULT)',
+      "(1, 'a', true, NULL, 'A')",
     ])
       await assert.rejects(variant(`INSERT INTO public.users VALUES ${bad};\n`), { code: 'variant-failed' });
   });
