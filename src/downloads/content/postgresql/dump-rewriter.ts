@@ -53,6 +53,8 @@ export class DumpRewriter {
   readonly #dropped: DroppedTables;
   /** Ordinals, where rows are selected: they must be known before the rows are masked. */
   readonly #ordinals = new Map<string, number>();
+  /** The same rows have the same source wherever they stand, so that threads need not prepare for them anew. */
+  readonly #sources = new Map<string, RowSource>();
   readonly #isMasking: boolean;
   /** What stands before the next statement: it goes with it. */
   #gap: Buffer = Buffer.alloc(0);
@@ -168,7 +170,7 @@ export class DumpRewriter {
     if (fate.kind === 'mask')
       this.#copy = {
         ...fate,
-        source: { table: name, columns, format: 'postgresql-copy' },
+        source: this.#source({ table: name, columns, format: 'postgresql-copy' }),
         blocks: new RowBlocks(name),
       };
   }
@@ -222,7 +224,7 @@ export class DumpRewriter {
       return false;
     }
     const options = { head: head.toString('latin1'), generated: generatedAmong(columns, definition) };
-    const source: RowSource = { table: name, columns, format: 'postgresql-insert', options };
+    const source = this.#source({ table: name, columns, format: 'postgresql-insert', options });
     this.#insert = { ...fate, head, columns: columns.length, source, waiting: [], waitingBytes: 0 };
     // Only white space may be within a block.
     if (fate.kind === 'mask') yield knownComments(this.#gap);
@@ -273,6 +275,13 @@ export class DumpRewriter {
   *#flushRows(): Generator<Part> {
     if (this.#insert?.kind === 'mask') yield* this.#insertBlock(this.#insert);
     this.#insert = undefined;
+  }
+
+  #source(source: RowSource): RowSource {
+    const key = JSON.stringify(source);
+    const known = this.#sources.get(key) ?? source;
+    this.#sources.set(key, known);
+    return known;
   }
 
   #rowsFate(name: string): RowsFate {
