@@ -14,7 +14,7 @@ import { InsertValues } from './insert-values.ts';
 import { countLineEnds, RowBlocks } from './row-blocks.ts';
 import { checkColumns, defaultColumns, generatedAmong } from './row-columns.ts';
 import { SchemaReader } from './schema-reader.ts';
-import { hasComment, refusal, statementKind } from './statement-kind.ts';
+import { givenOf, hasComment, refusal, statementKind } from './statement-kind.ts';
 import { unreadable, variantFailed } from './unreadable.ts';
 
 type Part = Uint8Array | RowBlockPart;
@@ -132,7 +132,7 @@ export class DumpRewriter {
     const sequence = firstWord === 'create' ? this.#dropped.madeSequence(bytes) : undefined;
     if (sequence !== undefined) this.#held = { sequence, parts: this.#withGap(bytes) };
     else if (this.#dropped.takes(bytes, firstWord)) this.#gap = Buffer.alloc(0);
-    else yield* this.#withGap(bytes);
+    else yield* this.#withGap(givenOf(bytes, firstWord));
   }
 
   #withGap(statement: Buffer): Buffer[] {

@@ -251,6 +251,8 @@ SELECT pg_catalog.lo_close(0);
 COMMIT;
 SELECT * FROM pg_catalog.pg_restore_attribute_stats('relation', 'users', 'most_common_vals', '{secret}'::text);
 CREATE SUBSCRIPTION s CONNECTION 'password=secret' PUBLICATION p;
+CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (password 'secret');
+ALTER SERVER far OPTIONS (SET password 'secret');
 SECURITY LABEL ON TABLE public.users IS 'secret';
 \\unrestrict abc
 /* secret
@@ -270,6 +272,7 @@ REFRESH MATERIALIZED VIEW public.m;
         '--',
         'CREATE TABLE public.users (id integer);',
         "SELECT pg_catalog.lo_create('16468');",
+        'CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw ;',
         'REFRESH MATERIALIZED VIEW public.m;',
       ],
     );
