@@ -118,21 +118,24 @@ export class DumpRewriter {
       return;
     }
     if (firstWord === 'set') this.#checkSetting(bytes);
-    if (this.#held !== undefined) {
-      const said = firstWord === 'alter' ? this.#dropped.saysOf(this.#held.sequence, bytes) : undefined;
-      if (said === 'dropped') this.#held = undefined;
-      if (said === 'other') this.#held?.parts.push(...this.#withGap(bytes));
-      if (said !== undefined) {
-        if (said === 'dropped') this.#gap = Buffer.alloc(0);
-        return;
-      }
-      yield* this.#flushHeld();
-    }
+    if (firstWord === 'alter' && this.#isOfHeld(bytes)) return;
+    yield* this.#flushHeld();
     this.#schema.read(bytes, firstWord);
     const sequence = firstWord === 'create' ? this.#dropped.madeSequence(bytes) : undefined;
     if (sequence !== undefined) this.#held = { sequence, parts: this.#withGap(bytes) };
     else if (this.#dropped.takes(bytes, firstWord)) this.#gap = Buffer.alloc(0);
     else yield* this.#withGap(givenOf(bytes, firstWord));
+  }
+
+  /** Takes a statement that speaks of the sequence which is held. */
+  #isOfHeld(statement: Buffer): boolean {
+    if (this.#held === undefined) return false;
+    const said = this.#dropped.saysOf(this.#held.sequence, statement);
+    if (said === undefined) return false;
+    if (said === 'other') this.#held.parts.push(...this.#withGap(statement));
+    else this.#held = undefined;
+    this.#gap = Buffer.alloc(0);
+    return true;
   }
 
   #withGap(statement: Buffer): Buffer[] {
