@@ -10,7 +10,7 @@ import { InsertBatch } from './insert-batch.ts';
 import { type InsertHeader, insertHeader } from './insert-header.ts';
 import type { InsertRowsOptions } from './insert-rows.ts';
 import { literalColumn } from './literal-column.ts';
-import { countRows, UnreadableRow } from './row-reader.ts';
+import { blocksOfRows, countRows, UnreadableRow } from './row-reader.ts';
 import type { DefinedForeignKey, TableDefinition } from './table-definition.ts';
 import { asUnreadable, variantFailed } from './unreadable.ts';
 
@@ -37,7 +37,12 @@ export class DumpRewriting {
   /** Rows of each table so far, where they are selected. */
   readonly #ordinals = new Map<string, number>();
 
-  constructor(run: MaskingRun) {
+  readonly #longest: number;
+  readonly #bareSources = new Map<RowSource, RowSource>();
+
+  /** @param longest Bytes of a statement that is given to a thread as a whole */
+  constructor(run: MaskingRun, longest = 4 << 20) {
+    this.#longest = longest;
     const { content } = run.plan;
     if (content.kind !== 'tables') throw variantFailed('The plan is not one for a dump of a database.');
     this.#run = run;
@@ -165,7 +170,8 @@ export class DumpRewriting {
     if (source !== undefined) {
       const first = this.#ordinals.get(plan.table) ?? 0;
       this.#ordinals.set(plan.table, first + count);
-      yield* this.#batch.statement(bytes, source, first);
+      if (bytes.length > this.#longest && !isSelected) yield* this.#longStatement(bytes, rows, source);
+      else yield* this.#batch.statement(bytes, source, first);
       return;
     }
     yield* this.#batch.rest();
@@ -177,12 +183,35 @@ export class DumpRewriting {
     yield bytes;
   }
 
+  /** Rows of a long statement are masked in several blocks, between its first words and its end. */
+  *#longStatement(bytes: Buffer, { header, plan }: PlannedRows, source: RowSource): Generator<ContentPart> {
+    yield* this.#batch.rest();
+    let given = 0;
+    try {
+      for (const { start, end } of blocksOfRows(bytes, header.rowsAt, this.#longest / 4)) {
+        yield bytes.subarray(given, start);
+        yield { rows: this.#bare(source), bytes: bytes.subarray(start, end) };
+        given = end;
+      }
+    } catch (error) {
+      throw rowError(error, plan.table);
+    }
+    yield bytes.subarray(given);
+  }
+
+  /** The same rows without what stands before them. */
+  #bare(source: RowSource): RowSource {
+    const known = this.#bareSources.get(source);
+    const bare = known ?? { ...source, options: { ...source.options, header: '' } };
+    this.#bareSources.set(source, bare);
+    return bare;
+  }
+
   #count(bytes: Buffer, { rowsAt }: InsertHeader, table: string): number {
     try {
       return countRows(bytes, rowsAt);
     } catch (error) {
-      if (!(error instanceof UnreadableRow)) throw error;
-      throw variantFailed(`A row of table ${table} cannot be read: ${error.message}.`, { table });
+      throw rowError(error, table);
     }
   }
 
@@ -228,6 +257,11 @@ function understood(statement: Buffer, firstWord: string, delimiter: string): Du
   } catch (error) {
     throw asUnreadable(error);
   }
+}
+
+function rowError(error: unknown, table: string): unknown {
+  if (!(error instanceof UnreadableRow)) return error;
+  return variantFailed(`A row of table ${table} cannot be read: ${error.message}.`, { table });
 }
 
 function isSpace(bytes: Buffer): boolean {

@@ -19,8 +19,13 @@ const MADE = 'CREATE TABLE t (a int, b varchar(10));\n';
 const read = (sql: string) => content.schema(piecesOf(Buffer.from(sql, 'latin1')), signal);
 
 /** The same as `rewrite`, without the time that it takes to start threads. */
-async function withoutThreads(sql: Buffer, sizes: readonly number[], run: MaskingRun): Promise<Buffer> {
-  const rewriting = new DumpRewriting(run);
+async function withoutThreads(
+  sql: Buffer,
+  sizes: readonly number[],
+  run: MaskingRun,
+  longest?: number,
+): Promise<Buffer> {
+  const rewriting = new DumpRewriting(run, longest);
   const tables = run.plan.content.kind === 'tables' ? run.plan.content.tables : [];
   const out: Uint8Array[] = [];
   const give = (part: ContentPart) => {
@@ -230,6 +235,10 @@ CREATE UNIQUE INDEX both_of ON people (id, email(3));
           const run = runOf(plansFor(schema, { t: { rules: { b: rule('null') } } }), {
             selection: { tables: { t: selectionOf(rows, kept) } },
           });
+          const masked = [1, 20, undefined].map((longest) =>
+            withoutThreads(sql, sizes, runOf(plansFor(schema, { t: { rules: { b: rule('null') } } })), longest),
+          );
+          for (const other of masked) assert.ok((await other).equals(await masked[0]!));
           const reduced = await withoutThreads(sql, sizes, run);
           assert.equal(run.counts.tables.get('t')?.rowsOut ?? 0, kept.length);
           const seen: (string | null)[][] = [];
