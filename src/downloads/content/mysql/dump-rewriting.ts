@@ -1,8 +1,9 @@
 import { type ContentPart, countsOf } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
-import { KEEP, type TablePlan } from '../../variant-plan.ts';
+import { type ColumnPlan, KEEP, type TablePlan } from '../../variant-plan.ts';
 import { tableName, tableNameParts } from '../table-name.ts';
+import { knownComments } from './dump-comments.ts';
 import type { DumpPiece } from './dump-pieces.ts';
 import { type DumpStatement, dumpStatement } from './dump-statement.ts';
 import { DumpTables } from './dump-tables.ts';
@@ -37,6 +38,10 @@ export class DumpRewriting {
   /** Rows of each table so far, where they are selected. */
   readonly #ordinals = new Map<string, number>();
 
+  /** Nothing is masked, selected or left out: all is given byte for byte. */
+  readonly #isUntouched: boolean;
+  /** How comments name the tables that are left out. */
+  readonly #droppedMarks: readonly string[];
   readonly #longest: number;
   readonly #bareSources = new Map<RowSource, RowSource>();
 
@@ -47,6 +52,10 @@ export class DumpRewriting {
     if (content.kind !== 'tables') throw variantFailed('The plan is not one for a dump of a database.');
     this.#run = run;
     this.#plans = new Map(content.tables.map((plan) => [plan.table, plan]));
+    this.#isUntouched =
+      run.selection === undefined &&
+      content.tables.every(({ fate, columns }) => fate === 'rows' && columns.every(isKept));
+    this.#droppedMarks = content.tables.filter(({ fate }) => fate === 'drop').map(({ table }) => markOf(table));
   }
 
   /** @throws HoldfastError `variant-failed`, `variant-content-unreadable` */
@@ -56,7 +65,7 @@ export class DumpRewriting {
     else if (piece.kind === 'gap' && !this.#batch.isEmpty && isSpace(piece.bytes)) this.#batch.space(piece.bytes);
     else {
       yield* this.#batch.rest();
-      const given = piece.kind === 'statement' ? this.#statement(piece) : this.#withoutDropped(piece.bytes);
+      const given = piece.kind === 'statement' ? this.#statement(piece) : this.#other(piece);
       if (given !== undefined) yield given;
     }
   }
@@ -148,17 +157,8 @@ export class DumpRewriting {
     return undefined;
   }
 
-  /** What stands between statements, without the lines that announce a dropped table. */
-  #withoutDropped(bytes: Buffer): Uint8Array {
-    const announced = [...this.#plans.values()].filter(({ fate }) => fate === 'drop');
-    if (announced.length === 0 || !bytes.includes('--')) return bytes;
-    const marks = announced.map(({ table }) => {
-      const name = tableNameParts(table)[0]?.replaceAll('`', '``');
-      return Buffer.from(`\`${name}\``).toString('latin1');
-    });
-    const lines = bytes.toString('latin1').split('\n');
-    const isAbout = (line: string) => line.startsWith('--') && marks.some((mark) => line.includes(mark));
-    return Buffer.from(lines.filter((line) => !isAbout(line)).join('\n'), 'latin1');
+  #other({ kind, bytes }: DumpPiece): Uint8Array {
+    return kind === 'gap' && !this.#isUntouched ? knownComments(bytes, this.#droppedMarks) : bytes;
   }
 
   *#rows({ bytes, delimiter }: DumpPiece & { kind: 'statement' }): Generator<ContentPart> {
@@ -225,9 +225,7 @@ export class DumpRewriting {
     if (plan === undefined) throw otherContent(header.table);
     const columns = this.#tables.columnsOf(header);
     const text = statement.toString('latin1', 0, header.rowsAt);
-    const isTouched =
-      plan.columns.some(({ rule }) => rule.transformer !== KEEP) ||
-      Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
+    const isTouched = !plan.columns.every(isKept) || Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
     const known = this.#headers.get(text);
     const options: InsertRowsOptions = {
       header: text,
@@ -257,6 +255,16 @@ function understood(statement: Buffer, firstWord: string, delimiter: string): Du
   } catch (error) {
     throw asUnreadable(error);
   }
+}
+
+function isKept({ rule }: ColumnPlan): boolean {
+  return rule.transformer === KEEP;
+}
+
+/** A table's name in backquotes, in Latin-1. */
+function markOf(table: string): string {
+  const name = tableNameParts(table)[0]?.replaceAll('`', '``');
+  return Buffer.from(`\`${name}\``).toString('latin1');
 }
 
 function rowError(error: unknown, table: string): unknown {

@@ -180,6 +180,24 @@ CREATE UNIQUE INDEX both_of ON people (id, email(3));
     }
   });
 
+  it('gives no comment that no tool writes, where anything is masked', async () => {
+    const sql =
+      Buffer.from(`-- MariaDB dump 10.19\n--\n-- Host: x\n-- SECRET\n${MADE}-- INSERT INTO t VALUES (1, 'SECRET');
+/* SECRET
+-- Table structure for table \`t\` */
+# SECRET
+INSERT INTO t VALUES (1, 'x'); -- SECRET\n-- SECRET\nINSERT INTO t VALUES (2, 'x'); # SECRET`);
+    const schema = await read(MADE);
+    const masked = await bytesOf(
+      content.rewrite(piecesOf(sql), runOf(plansFor(schema, { t: { rules: { b: rule('null') } } }))),
+    );
+    assert.equal(
+      String(masked),
+      `-- MariaDB dump 10.19\n--\n-- Host: x\n${MADE}-- Table structure for table \`t\` */\nINSERT INTO t VALUES (1, NULL);\nINSERT INTO t VALUES (2, NULL);`,
+    );
+    assert.ok((await bytesOf(content.rewrite(piecesOf(sql), runOf(plansFor(schema))))).equals(sql));
+  });
+
   it('gives the same rows whatever is in them, masked and selected, in any pieces', async () => {
     const value = fc.oneof(
       fc.constantFrom(
