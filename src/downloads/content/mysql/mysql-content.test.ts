@@ -108,7 +108,9 @@ CREATE TABLE IF NOT EXISTS \`Or"ders\` (
   UNIQUE KEY \`lowered\` ((lower(\`name\`)), owner),
   KEY \`other\` (owner),
   FULLTEXT KEY \`words\` (note) /*!50100 WITH PARSER \`ngram\` */,
-  CONSTRAINT \`c\` CHECK ((\`owner\` in (1,2)))
+  CONSTRAINT \`c\` CHECK ((\`owner\` in (1,2))),
+  CONSTRAINT n CHECK ((\`NAME\` in (_utf8mb4'a',_utf8mb4'b\\'c'))),
+  CHECK ((\`code\` in ('x')) or (owner = 1))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
 /*!50100 PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10) ENGINE = InnoDB) */;
 CREATE TABLE people (id int, email varchar(99));
@@ -131,6 +133,11 @@ CREATE UNIQUE INDEX both_of ON people (id, email(3));
       ],
     );
     assert.deepEqual(orders?.columns[6]?.allowedValues, ['a', "it's", 'b\\']);
+    assert.deepEqual(
+      orders?.columns.map(({ allowedValues }) => allowedValues?.length ?? 0),
+      [0, 2, 0, 2, 0, 0, 3],
+    );
+    assert.deepEqual(orders?.columns[1]?.allowedValues, ['a', "b'c"]);
     assert.deepEqual(orders?.uniqueKeys, [
       { name: 'PRIMARY', columns: ['id'], isPrimary: true, isExpression: false },
       { name: 'code', columns: ['code'], isPrimary: false, isExpression: false },
