@@ -41,7 +41,7 @@ export interface CopyOptions {
 export function copyDatabase(options: CopyOptions): TableResult[] {
   const facts = readFacts(options.source);
   const plans = plansOf(facts, options.tables);
-  const target = openToWrite(options.target, options.source);
+  const target = openToWrite(options.target, options.source, facts);
   try {
     return new DatabaseCopy(target, facts, plans, options).run();
   } catch (error) {
@@ -130,11 +130,8 @@ class DatabaseCopy {
   }
 
   #prepare(): void {
-    const { pageSize, encoding, autoVacuum, userVersion, applicationId } = this.#facts;
+    const { userVersion, applicationId } = this.#facts;
     const target = this.#target;
-    target.exec(`PRAGMA main.page_size = ${pageSize}`);
-    target.exec(`PRAGMA main.encoding = '${encoding.replaceAll("'", '')}'`);
-    target.exec(`PRAGMA main.auto_vacuum = ${autoVacuum}`);
     target.exec('PRAGMA main.journal_mode = OFF');
     target.exec('PRAGMA main.synchronous = OFF');
     target.exec('BEGIN EXCLUSIVE');
