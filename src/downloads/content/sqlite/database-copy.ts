@@ -41,13 +41,14 @@ export interface CopyOptions {
 export function copyDatabase(options: CopyOptions): TableResult[] {
   const facts = readFacts(options.source);
   const plans = plansOf(facts, options.tables);
-  const target = openToWrite(options.target, options.source, facts);
+  let target: DatabaseSync | undefined;
   try {
+    target = openToWrite(options.target, options.source, facts);
     return new DatabaseCopy(target, facts, plans, options).run();
   } catch (error) {
     throw writingFailed(error, 'The variant of the database cannot be written');
   } finally {
-    target.close();
+    target?.close();
   }
 }
 
