@@ -59,6 +59,19 @@ describe('values with a structure, by a policy', () => {
     assert.equal(bio, 'ring [phone] or [email]');
   });
 
+  it('tell the canary of what is within them, where an original must not show up again', () => {
+    const told: string[] = [];
+    const probe = { original: (value: string) => void told.push(value), output: () => undefined };
+    const traced = new RowMasker(
+      content.tables[0]!,
+      ['email', 'prefs', 'tags', 'attrs', 'bio'],
+      Buffer.alloc(32),
+      probe,
+    );
+    traced.mask([null, '{"lang":"de","email":"a@b.example"}', '{c@d.example}', '"email"=>"e@f.example"', 'x']);
+    assert.deepEqual(told, ['a@b.example', 'c@d.example', 'e@f.example']);
+  });
+
   it('stay as they are in rows that the policy exempts', () => {
     const row = ['a@b', '{}', '{}', '', 'STAFF'];
     assert.equal(masker.mask(row), false);

@@ -10,7 +10,7 @@ import type { BlockAnswer, BlockFault, BlockMessage, ThreadStart } from './threa
 
 /** What a thread makes for each table. */
 export interface MaskerMakers {
-  values(plan: TablePlan, columns: readonly string[], key: Uint8Array): ValueMasker;
+  values(plan: TablePlan, columns: readonly string[], key: Uint8Array, probe?: CanaryProbe): ValueMasker;
   /** Where something looks for originals: what it is told, and of which columns. */
   canary?: { probe: CanaryProbe; traceable(plan: TablePlan, columns: readonly string[]): readonly number[] };
 }
@@ -53,7 +53,7 @@ function formatOf(
   const { columns } = source;
   const table = new TableMasker({
     columns,
-    values: values(plan, columns, key),
+    values: values(plan, columns, key, canary?.probe),
     selection: Object.hasOwn(selection?.tables ?? {}, source.table) ? selection?.tables[source.table] : undefined,
     ...(canary === undefined ? {} : { probe: canary.probe, traceable: canary.traceable(plan, columns) }),
   });

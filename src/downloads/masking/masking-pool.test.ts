@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import {
   chunked,
   collected,
@@ -21,17 +22,15 @@ const SMALL = DUMP.toString()
   .toSpliced(5, ROWS - 3)
   .join('\n');
 
-/** Worker threads of this process that still run. */
-function threads(): number {
-  return process.getActiveResourcesInfo().filter((each) => each === 'MessagePort' || each === 'Worker').length;
-}
+/** Worker threads of this process that have not ended. */
+const running = new Set<Worker>();
+process.on('worker', (worker: Worker) => {
+  running.add(worker);
+  worker.once('exit', () => running.delete(worker));
+});
 
 describe('the masking of rows in threads', () => {
-  afterEach(async () => {
-    // A port closes a turn after its thread.
-    for (let n = 0; n < 50 && threads() > 0; n++) await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(threads(), 0);
-  });
+  afterEach(() => assert.equal(running.size, 0));
 
   it('gives equal bytes for one thread and several, and for chunks of any size', async () => {
     const wanted = { 'public.t': { name: 'number', note: 'mark' } };

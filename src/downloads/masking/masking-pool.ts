@@ -50,6 +50,7 @@ type Waiting = { bytes: Uint8Array } | { rows: RowSource; masked: Promise<Masked
 
 class MaskingPool {
   readonly #run: MaskingRun;
+  readonly #most: number;
   readonly #program: URL;
   readonly #longestBlock: number;
   readonly #threads: MaskingThread[] = [];
@@ -58,6 +59,7 @@ class MaskingPool {
 
   constructor(run: MaskingRun, { program = PROGRAM, longestBlock = 60_000 }: MaskingPoolOptions) {
     this.#run = run;
+    this.#most = Math.max(1, run.threads);
     this.#program = program;
     this.#longestBlock = longestBlock;
     run.signal.addEventListener('abort', this.#abort, { once: true });
@@ -88,7 +90,7 @@ class MaskingPool {
         masked.catch(() => undefined);
         waiting.push({ rows: part.rows, masked });
       }
-      while (blocks >= AHEAD * this.#run.threads || bytes > MOST_WAITING) {
+      while (blocks >= AHEAD * this.#most || bytes > MOST_WAITING) {
         const next = await first();
         if (next !== undefined && next.length > 0) yield next;
       }
@@ -117,7 +119,7 @@ class MaskingPool {
       (least, each) => (least === undefined || each.load < least.load ? each : least),
       undefined,
     );
-    if (idlest !== undefined && (idlest.load === 0 || this.#threads.length >= this.#run.threads)) return idlest;
+    if (idlest !== undefined && (idlest.load === 0 || this.#threads.length >= this.#most)) return idlest;
     const { plan, key, selection, canary } = this.#run;
     const tables = plan.content.kind === 'tables' ? plan.content.tables : [];
     const start = { tables, key, ...(selection && { selection }), ...(canary && { canary }) };

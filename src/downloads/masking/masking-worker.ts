@@ -4,5 +4,5 @@ import { RowMasker } from './row-masker.ts';
 
 if (parentPort === null) throw new Error('This is the program of a worker thread.');
 serveBlocks(parentPort, workerData, {
-  values: (plan, columns, key) => new RowMasker(plan, columns, key),
+  values: (plan, columns, key, probe) => new RowMasker(plan, columns, key, probe),
 });

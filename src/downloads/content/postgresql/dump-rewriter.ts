@@ -4,6 +4,7 @@ import type { MaskingRun, TableCounts } from '../../masking/masking-run.ts';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
+import { tokensOf } from '../../sql/sql-tokens.ts';
 import { KEEP, type TablePlan } from '../../variant-plan.ts';
 import { Definition, decoded, stringOf } from './definition.ts';
 import { DroppedTables } from './dropped-tables.ts';
@@ -11,10 +12,10 @@ import { knownComments } from './gap-comments.ts';
 import { insertHead } from './insert-head.ts';
 import { InsertValues } from './insert-values.ts';
 import { countLineEnds, RowBlocks } from './row-blocks.ts';
-import { checkColumns, defaultColumns } from './row-columns.ts';
+import { checkColumns, defaultColumns, generatedAmong } from './row-columns.ts';
 import { SchemaReader } from './schema-reader.ts';
-import { spokenKind, statementKind } from './statement-kind.ts';
-import { variantFailed } from './unreadable.ts';
+import { hasComment, refusal, statementKind } from './statement-kind.ts';
+import { unreadable, variantFailed } from './unreadable.ts';
 
 type Part = Uint8Array | RowBlockPart;
 
@@ -52,6 +53,8 @@ export class DumpRewriter {
   readonly #dropped: DroppedTables;
   /** Ordinals, where rows are selected: they must be known before the rows are masked. */
   readonly #ordinals = new Map<string, number>();
+  /** The same rows have the same source wherever they stand, so that threads need not prepare for them anew. */
+  readonly #sources = new Map<string, RowSource>();
   readonly #isMasking: boolean;
   /** What stands before the next statement: it goes with it. */
   #gap: Buffer = Buffer.alloc(0);
@@ -109,7 +112,7 @@ export class DumpRewriter {
       return;
     }
     yield* this.#flushRows();
-    if (kind === 'unknown') throw notUnderstood(bytes);
+    if (kind === 'unknown' || kind === 'commented') throw unreadable(refusal(bytes, kind));
     if (kind === 'left out') {
       this.#gap = Buffer.alloc(0);
       return;
@@ -150,11 +153,11 @@ export class DumpRewriter {
 
   *#copyBegins({ bytes, copy }: SqlPiece & { kind: 'statement' }): Generator<Part> {
     yield* this.#flush();
+    if (hasComment(bytes, tokensOf(bytes, 'postgresql'))) throw unreadable(refusal(bytes, 'commented'));
     const name = this.#schema.nameOf((copy?.table ?? []).map(decoded));
     const fate = this.#rowsFate(name);
     const definition = this.#schema.table(name);
-    const columns = copy?.columns?.map(decoded) ?? (definition && defaultColumns(definition, false));
-    if (columns === undefined) throw unnamedColumns(name);
+    const columns = copy?.columns?.map(decoded) ?? unnamed(fate.plan, definition && defaultColumns(definition, false));
     this.#copy = fate;
     if (fate.plan.fate === 'drop') {
       this.#gap = Buffer.alloc(0);
@@ -163,10 +166,11 @@ export class DumpRewriter {
     yield* this.#withGap(bytes);
     if (fate.kind === 'skip') return;
     checkColumns(fate.plan, definition, columns);
+    if (generatedAmong(columns, definition).length > 0) throw computed(name);
     if (fate.kind === 'mask')
       this.#copy = {
         ...fate,
-        source: { table: name, columns, format: 'postgresql-copy' },
+        source: this.#source({ table: name, columns, format: 'postgresql-copy' }),
         blocks: new RowBlocks(name),
       };
   }
@@ -212,15 +216,15 @@ export class DumpRewriter {
     const name = this.#schema.nameOf(table);
     const fate = this.#rowsFate(name);
     const definition = this.#schema.table(name);
-    const columns = head === undefined ? [] : (named ?? (definition && defaultColumns(definition, true)));
-    if (columns === undefined) throw unnamedColumns(name);
+    const all = definition && defaultColumns(definition, true);
+    const columns = head === undefined ? [] : (named ?? unnamed(fate.plan, all));
     if (fate.kind !== 'skip') checkColumns(fate.plan, definition, columns);
     if (head === undefined) {
       yield* this.#emptyRow(fate, bytes);
       return false;
     }
-    const options = { head: head.toString('latin1') };
-    const source: RowSource = { table: name, columns, format: 'postgresql-insert', options };
+    const options = { head: head.toString('latin1'), generated: generatedAmong(columns, definition) };
+    const source = this.#source({ table: name, columns, format: 'postgresql-insert', options });
     this.#insert = { ...fate, head, columns: columns.length, source, waiting: [], waitingBytes: 0 };
     // Only white space may be within a block.
     if (fate.kind === 'mask') yield knownComments(this.#gap);
@@ -273,9 +277,19 @@ export class DumpRewriter {
     this.#insert = undefined;
   }
 
+  #source(source: RowSource): RowSource {
+    const key = JSON.stringify(source);
+    const known = this.#sources.get(key) ?? source;
+    this.#sources.set(key, known);
+    return known;
+  }
+
   #rowsFate(name: string): RowsFate {
     const plan = this.#plans.get(name);
     if (plan === undefined) throw unplanned(name);
+    const { selection } = this.#run;
+    const isSelected = selection === undefined || Object.hasOwn(selection.tables, name);
+    if (plan.fate === 'rows' && !isSelected) throw notSelected(name);
     return { kind: this.#fateOf(plan), counts: countsOf(this.#run, name), plan };
   }
 
@@ -355,9 +369,22 @@ function unplanned(table: string) {
   );
 }
 
-function unnamedColumns(table: string) {
+/** The columns of rows whose statement names none. */
+function unnamed({ table, columns }: TablePlan, defined: string[] | undefined): string[] {
+  if (defined !== undefined) return defined;
+  if (columns.length === 0) return [];
+  const message = `The dump has rows of table "${table}" without a definition of it and without the names of its columns.`;
+  throw variantFailed(message, { table });
+}
+
+function computed(table: string) {
+  const message = `The rows of table "${table}" hold values of a column that the database computes from others, which no rule masks. Make the dump with pg_dump.`;
+  return variantFailed(message, { table });
+}
+
+function notSelected(table: string) {
   return variantFailed(
-    `The dump has rows of table "${table}" without a definition of it and without the names of its columns.`,
+    `The dump has rows of table "${table}", of which none were selected nor left away. If it is partitioned, make the dump without --load-via-partition-root.`,
     { table },
   );
 }
@@ -366,11 +393,5 @@ function otherRows(table: string) {
   return variantFailed(
     `Table "${table}" has another number of rows than those were selected of. Make the variant anew.`,
     { table },
-  );
-}
-
-function notUnderstood(statement: Buffer) {
-  return variantFailed(
-    `The dump has a statement ${spokenKind(statement)} that may hold or change data which no policy speaks of. Make the dump with pg_dump and its usual options.`,
   );
 }

@@ -159,6 +159,9 @@ ALTER TABLE public.root ADD CONSTRAINT fk FOREIGN KEY (t) REFERENCES public.t(id
     await refused('CREATE TABLE public.t (a int); ALTER TABLE public.t RENAME COLUMN a TO b;', /altered/);
     await refused('CREATE TABLE public.t (a int); ALTER TABLE public.t DROP COLUMN a, ADD COLUMN b int;', /altered/);
     await refused('CREATE TABLE public.t (LIKE public.u);', /LIKE/);
+    await refused('CREATE TABLE public.t (a int -- secret\n);', /comment in the midst of a statement CREATE TABLE/);
+    await refused('INSERT INTO public.t /* secret */ VALUES (1);', /comment in the midst/);
+    await refused("SELECT pg_catalog.set_config('application_name', 'secret', false);", /SELECT/);
     await refused('CREATE TABLE public.t (a int', /ends in the midst/);
     await refused('COPY public.t (a) FROM stdin;\n1\n', /ends in the midst/);
     await refused("COPY public.t (a) FROM '/etc/passwd';", /COPY/);
@@ -287,6 +290,7 @@ REFRESH MATERIALIZED VIEW public.m;
     await failed(USERS.replace('(id, email, note)', '(id, email, other)'), /column "other"/);
     await failed(USERS.replace('(id, email, note)', '(id, email)'), /without its column "note"/);
     await failed(USERS.replace('(id, email, note)', '(id, email, email)'), /twice/);
+    await failed(USERS.replace('note text', 'note text GENERATED ALWAYS AS (email) STORED'), /database computes/);
     await failed(USERS.replace("'UTF8'", "'LATIN1'"), /encoding/);
     await failed(USERS.replace('COPY', 'SET standard_conforming_strings = off;\nCOPY'), /standard_conforming_strings/);
     await failed(USERS.replace('COPY', '\\! secret\nCOPY'), /command for psql/);
@@ -333,6 +337,7 @@ REFRESH MATERIALIZED VIEW public.m;
       "(1, 'a')",
       "(1, U&'a', true, NULL, DEFAULT)",
       '(1, DEFAULT, true, NULL, DEFAULT)',
+      "(1, 'a', true, NULL, 'A')",
     ])
       await assert.rejects(variant(`INSERT INTO public.users VALUES ${bad};\n`), { code: 'variant-failed' });
   });
@@ -357,6 +362,10 @@ REFRESH MATERIALIZED VIEW public.m;
     await assert.rejects(variantOf(USERS, {}, { selection: others }), {
       code: 'variant-failed',
       message: /another number of rows/,
+    });
+    await assert.rejects(variantOf(USERS, {}, { selection: { tables: {} } }), {
+      code: 'variant-failed',
+      message: /selected/,
     });
     const fewer = { tables: { 'public.users': { rows: 2, kept: shared(0), cut: [] } } };
     await assert.rejects(variantOf(USERS, {}, { selection: fewer }), {

@@ -92,7 +92,7 @@ export class JsonRewriter {
    */
   push(text: string, isLast: boolean): string {
     this.#text = this.#text === '' ? text : this.#text + text;
-    if (!isLast && this.#text.length < this.#enough) return '';
+    if (!isLast && this.#text.length < this.#enough && this.#text.length <= LONGEST_SCALAR) return '';
     this.#at = 0;
     this.#from = 0;
     this.#out = '';
