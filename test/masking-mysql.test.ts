@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { createMysqlContent } from '../src/downloads/content/mysql/mysql-content.ts';
 import type { MaskingRun } from '../src/downloads/masking/masking-run.ts';
 import { MARIADB_SKIP_REASON, MariadbServer } from './mariadb-server.ts';
-import { bytesOf, piecesOf, plansFor, rule, runOf, selectionOf, type WantedTable } from './masking-rig.ts';
+import { allOf, bytesOf, piecesOf, plansFor, rule, runOf, selectionOf, type WantedTable } from './masking-rig.ts';
 import { type Ended, fed } from './sealed-sql-rig.ts';
 
 const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).toString('hex');
@@ -185,7 +185,7 @@ describe('rows of a MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
 
   it('come to the same bytes with any number of threads and in any pieces', async () => {
     const wanted = { users: { rules: { email: rule('email'), note: rule('hash') } } };
-    const selection = { tables: { users: selectionOf(2994, [0, 5, 6, 2993]) } };
+    const selection = { tables: { ...allOf({ [GONE]: 3, parts: 500 }), users: selectionOf(2994, [0, 5, 6, 2993]) } };
     const small = await server.dump('shop', '--skip-dump-date', '--net-buffer-length=4096');
     for (const more of [{}, { selection }]) {
       const first = await made(small, await runFor(small, wanted, more));
@@ -202,6 +202,7 @@ describe('rows of a MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
     const kept = [0, 1, 700, 2993];
     const selection = {
       tables: {
+        ...allOf({ [GONE]: 3 }),
         users: selectionOf(2994, kept, [{ columns: ['boss', 'gone'], rows: [0, 1] }]),
         parts: selectionOf(500, []),
       },
@@ -229,6 +230,17 @@ describe('rows of a MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
         ].join('\n'),
       );
     }
+  });
+
+  it('stop the variant where they are others than those that were selected from', async () => {
+    const all = { [GONE]: 3, parts: 500, users: 2994 };
+    for (const other of [{ parts: 499 }, { parts: 501 }, { users: 0 }]) {
+      const run = await runFor(dump, {}, { selection: { tables: allOf({ ...all, ...other }) } });
+      await assert.rejects(made(dump, run), { code: 'variant-failed' });
+    }
+    const { parts: _, ...missing } = all;
+    const run = await runFor(dump, {}, { selection: { tables: allOf(missing) } });
+    await assert.rejects(made(dump, run), { code: 'variant-failed' });
   });
 
   it('take along what belongs to a table that is left out', async () => {

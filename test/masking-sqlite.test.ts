@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { ContentSchema } from '../src/downloads/content/content-schema.ts';
 import { createSqliteContent } from '../src/downloads/content/sqlite/sqlite-content.ts';
-import { bytesOf, piecesOf, plansFor, rule, runOf, selectionOf, type WantedTable } from './masking-rig.ts';
+import { allOf, bytesOf, piecesOf, plansFor, rule, runOf, selectionOf, type WantedTable } from './masking-rig.ts';
 
 const SHOP = `
 PRAGMA page_size = 8192; PRAGMA user_version = 7; PRAGMA application_id = 99; PRAGMA journal_mode = WAL;
@@ -228,6 +228,7 @@ describe('rows of a SQLite database', () => {
   it('are only those that were selected, with NULL where references are cut', async () => {
     const selection = {
       tables: {
+        ...allOf({ strict_one: 2 }),
         users: selectionOf(999, [0, 1, 998], [{ columns: ['boss', 'mood'], rows: [1] }]),
         moods: selectionOf(2, [0]),
         [WEIRD]: selectionOf(3, [1]),
@@ -255,6 +256,9 @@ describe('rows of a SQLite database', () => {
       );
       assert.deepEqual({ ...look.prepare(`SELECT [a b] FROM ${WEIRD}`).get() }, { 'a b': 'm' });
     });
+    const { moods: _, ...missing } = selection.tables;
+    const others = await runFor(database, { ...dropped }, { selection: { tables: missing } });
+    await assert.rejects(bytesOf(content.rewrite(piecesOf(database, 5000), others)), { code: 'variant-failed' });
     const seen: unknown[] = [];
     const ends: [string, number][] = [];
     await content.scan(

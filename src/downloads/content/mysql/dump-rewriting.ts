@@ -76,6 +76,8 @@ export class DumpRewriting {
     const made = new Set([...this.#tables.definitions].map(({ table }) => tableName([table])));
     for (const name of new Set([...made, ...this.#plans.keys()]))
       if (!made.has(name) || !this.#plans.has(name)) throw otherContent(name);
+    for (const [name, { rows }] of Object.entries(this.#run.selection?.tables ?? {}))
+      if (this.#plans.get(name)?.fate === 'rows' && rows !== (this.#ordinals.get(name) ?? 0)) throw otherRows(name);
     for (const name of this.#plans.keys()) if (this.#plans.get(name)?.fate !== 'drop') countsOf(this.#run, name);
   }
 
@@ -164,7 +166,8 @@ export class DumpRewriting {
   *#rows({ bytes, delimiter }: DumpPiece & { kind: 'statement' }): Generator<ContentPart> {
     const rows = this.#plannedRows(bytes, delimiter);
     const { plan, header, source } = rows;
-    const isSelected = source !== undefined && Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
+    const isSelected = plan.fate === 'rows' && this.#run.selection !== undefined;
+    if (isSelected && !Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table)) throw otherRows(plan.table);
     const needsCount = plan.fate !== 'rows' || source === undefined || isSelected;
     const count = needsCount ? this.#count(bytes, header, plan.table) : 0;
     if (source !== undefined) {
@@ -293,6 +296,13 @@ function without(statement: Buffer, keys: readonly DefinedForeignKey[], table: s
     from = end;
   }
   return Buffer.concat([...parts, statement.subarray(from)]);
+}
+
+function otherRows(table: string) {
+  return variantFailed(
+    `Table ${table} has not the rows that it had when those of the variant were chosen. Make the variant again.`,
+    { table },
+  );
 }
 
 function otherContent(table: string) {

@@ -176,15 +176,13 @@ class DatabaseCopy {
     }
     const columns = storedColumns(facts);
     const { selection, valueMasker } = this.#options;
-    const masker = new TableMasker({
-      columns,
-      values: valueMasker(plan, columns),
-      selection: Object.hasOwn(selection?.tables ?? {}, table) ? selection?.tables[table] : undefined,
-    });
+    const selected = Object.hasOwn(selection?.tables ?? {}, table) ? selection?.tables[table] : undefined;
+    const masker = new TableMasker({ columns, values: valueMasker(plan, columns), selection: selected });
     this.#alive();
     try {
       const all = masker.changed.length === 0 && !masker.selects;
       const counts = all ? this.#copyAll(facts, columns) : this.#copyEach(facts, columns, masker);
+      if (selection !== undefined && counts.rowsIn !== (selected?.rows ?? 0)) throw otherRows(facts.name);
       return { table, ...counts };
     } catch (error) {
       throw writingFailed(error, `The rows of table ${table} cannot be written`, { table });
@@ -337,11 +335,18 @@ function changedSource(column: string, position: number): string {
   return position < 0 ? column : `iif(?${2 * position + 1}, ${column}, ?${2 * position + 2})`;
 }
 
+function otherRows(table: string) {
+  return variantFailed(
+    `Table ${table} has not the rows that it had when those of the variant were chosen. Make the variant again.`,
+    { table },
+  );
+}
+
 function isKept(masker: TableMasker, ordinal: number, table: string): boolean {
   try {
     return masker.isKept(ordinal);
   } catch {
-    throw variantFailed(`Table ${table} has more rows than when those of the variant were chosen.`, { table });
+    throw otherRows(table);
   }
 }
 
