@@ -61,7 +61,10 @@ describe('values with a structure, by a policy', () => {
 
   it('tell the canary of what is within them, where an original must not show up again', () => {
     const told: string[] = [];
-    const probe = { original: (value: string) => void told.push(value), output: () => undefined };
+    const probe = {
+      ...{ traceable: [], watched: [], watches: false, output: () => undefined, take: () => [] },
+      original: (value: string) => void told.push(value),
+    };
     const traced = new RowMasker(
       content.tables[0]!,
       ['email', 'prefs', 'tags', 'attrs', 'bio'],

@@ -107,6 +107,34 @@ describe('a variant that is loaded before anybody gets it', { skip: SKIP_REASON,
     assert.deepEqual(await readdir(path.join(folder, 'd')), []);
   });
 
+  it('leaves neither a server nor files where somebody cancels', async () => {
+    const cancelled = new AbortController();
+    const bytes = (async function* () {
+      yield Buffer.from(dump.slice(0, 8000));
+      // Asked for by the load itself: the server runs.
+      cancelled.abort(new Error('somebody cancelled'));
+      yield Buffer.from(dump.slice(8000));
+    })();
+    const folders = createDrillFolders({ owner: 'test', isAlive: () => true, parent: path.join(folder, 'd') });
+    const verifier = createPostgresqlVariantVerifier({ sealer: createSqlSealer(), folders });
+    const material = { format: 'sql', dialect: 'postgresql', fileExtension: '.sql' } as const;
+    await assert.rejects(verifier.verify(material, bytes, cancelled.signal), /somebody cancelled/);
+    assert.deepEqual(await readdir(path.join(folder, 'd')), []);
+  });
+
+  it('says that it cannot be proven where nothing loads it', async () => {
+    const verifier = createVariantVerification(() => Promise.reject(new Error('not asked for')));
+    const bytes = async function* () {
+      yield Buffer.from('x');
+    };
+    const signal = new AbortController().signal;
+    const mysql = { format: 'sql', dialect: 'mysql', fileExtension: '.sql' } as const;
+    const [sqlite, json] = (['sqlite', 'json'] as const).map((format) => ({ format, fileExtension: '' }));
+    await assert.rejects(verifier.verify(mysql, bytes(), signal), { code: 'variant-verifier-missing' });
+    await assert.rejects(verifier.verify(json!, bytes(), signal), { code: 'variant-verifier-missing' });
+    await verifier.verify(sqlite!, bytes(), signal);
+  });
+
   it('is never published where its source breaks off, and the server goes', async () => {
     const { operation, overview } = await build('cut', dump.slice(0, dump.indexOf('ADD CONSTRAINT')));
     assert.equal(operation.status, 'failed');

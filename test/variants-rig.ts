@@ -21,6 +21,7 @@ import type {
 } from '../src/core/ports/variant-maker.ts';
 import type { VariantVerifier } from '../src/core/ports/variant-verifier.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
+import { eventually } from './eventually.ts';
 import { bytesOf, type ManagedApplication, openManagedApplication } from './managed-application.ts';
 
 /** The whole service over HTTP with a maker of variants that replaces digits, and does what a test wants of it besides. */
@@ -242,10 +243,6 @@ export function masked(text: string): string {
   return text.replaceAll(/[0-9]/g, MASK);
 }
 
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let patience = 0; patience < 2000; patience++) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error('It did not come to that.');
+export function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  return eventually(isSo, 'It did not come to that.');
 }

@@ -200,6 +200,10 @@ describe('a masked variant', () => {
     rig.maker.refusal = undefined;
     assert.equal((await rig.get('/download/shop')).status, 200);
     assert.equal(await states(rig), 'masked:on-demand raw:on-demand');
+    rig.maker.refusal = new HoldfastError('invalid', 'secret-missing', 'The environment has no MASKING_KEY.');
+    assert.equal((await rig.get('/download/shop')).code, 'secret-missing');
+    assert.equal(await states(rig), 'masked:on-demand raw:on-demand', 'what is of the moment is not remembered');
+    assert.equal(rig.notifications.filter(({ type }) => type === 'variant-failed').length, 1);
   });
 
   it('that leaks breaks off, alerts and is given to nobody until somebody looked at it or the policy changed', async (t) => {
@@ -384,6 +388,23 @@ describe('a reduced variant', () => {
     assert.equal((await rig.get('/download/shop')).status, 200);
   });
 
+  it('is not begun for ever more snapshots at once, but one that is being made can be waited for', async (t) => {
+    const rig = await startVariants(t);
+    const ids: string[] = [];
+    for (let at = 0; at < 5; at++) ids.push((await rig.upload('shop', `row ${at}`)).id);
+    rig.maker.declare('shop', { small: REDUCED });
+    rig.maker.hold();
+    const ask = async (id: string) => (await rig.get(`/download/shop?backup=${id}`, { prefer: 'wait=1' })).code;
+    const four = await Promise.all(ids.slice(0, 4).map(ask));
+    assert.deepEqual(new Set(four), new Set(['variant-being-made']));
+    const fifth = await rig.get(`/download/shop?backup=${ids[4]}`);
+    assert.deepEqual([fifth.status, fifth.code], [429, 'variants-busy']);
+    assert.equal(fifth.headers.get('retry-after'), '60');
+    assert.equal(await ask(ids[0] ?? ''), 'variant-being-made');
+    rig.maker.release();
+    await until(async () => (await rig.get(`/download/shop?backup=${ids[4]}`)).status === 200);
+  });
+
   it('can be made ahead by an operator, and again after it could not be made', async (t) => {
     const rig = await startVariants(t);
     const { id } = await rig.upload('shop', ROWS);
@@ -448,6 +469,22 @@ describe('a reduced variant', () => {
     rig.maker.policies.clear();
     await rig.application.policies.cleanUp('test');
     assert.equal((await rig.repository.listSnapshots()).length, 1);
+  });
+
+  it('of a policy that is changed while it is made is made by the new one', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS);
+    rig.maker.declare('shop', { small: REDUCED });
+    rig.maker.hold();
+    const asked = rig.get('/download/shop');
+    await until(() => rig.maker.productions === 1);
+    rig.maker.version = 'two';
+    rig.maker.release();
+    const changed = await asked;
+    assert.deepEqual([changed.status, changed.code], [503, 'variant-changed']);
+    assert.equal((await rig.get('/download/shop')).status, 200);
+    assert.equal(rig.maker.productions, 2);
+    assert.equal((await rig.catalogue.backups.allOf('shop~variants')).length, 1);
   });
 
   it('goes with its source: deleted, expired, damaged, with its resource', async (t) => {
@@ -586,6 +623,29 @@ describe('a variant that is to be loaded first', () => {
     rig.maker.failure = new HoldfastError('invalid', 'variant-failed', 'people.phone, row 2: too long.');
     const failed = await rig.get('/download/shop');
     assert.match(failed.text, /row 2: too long/, 'what ended the bytes is told, not that their loading was cut off');
+  });
+
+  it('is given to the loader as fast as that takes it, whole, and not at all where the loader leaves early and fails', async (t) => {
+    const text = `${ROWS.repeat(100_000)}`;
+    let taken = 0;
+    let leavesEarly = false;
+    const verifier = {
+      async verify(_material: unknown, bytes: AsyncIterable<Uint8Array>) {
+        for await (const piece of bytes) {
+          await new Promise((resolve) => setImmediate(resolve));
+          taken += piece.length;
+          if (leavesEarly) throw new HoldfastError('invalid', 'variant-not-loadable', 'The server went away.');
+        }
+      },
+    };
+    const rig = await startVariants(t, { verifier });
+    await rig.upload('shop', text);
+    rig.maker.declare('shop', { small: { ...REDUCED, verifiesByLoading: true } });
+    assert.equal((await rig.get('/download/shop')).text.length, text.length);
+    assert.equal(taken, text.length);
+    leavesEarly = true;
+    rig.maker.version = 'two';
+    assert.match((await rig.get('/download/shop')).text, /The server went away/);
   });
 
   it('cannot be had where nothing can load it, and says so', async (t) => {

@@ -10,7 +10,7 @@ import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { resumedPieces } from './resumed-pieces.ts';
 import { isKept } from './variant.ts';
 import type { CatalogueVariantManager } from './variant-manager.ts';
-import { LEAK_CODE, withoutValues } from './variant-outcomes.ts';
+import { isLasting, LEAK_CODE, withoutValues } from './variant-outcomes.ts';
 import { planVariant, type VariantOrder } from './variant-production.ts';
 import { VariantStore } from './variant-store.ts';
 
@@ -118,7 +118,9 @@ export class DownloadOpener {
     if (block?.code === LEAK_CODE) await this.#variants.requireUnblocked(wanted);
     const failed = async (error: unknown): Promise<unknown> => {
       const told = withoutValues(error, signal);
-      if (!signal.aborted && told instanceof HoldfastError) await this.#variants.outcomes.failed(subject, told);
+      // What is of the moment its caller is told, and nobody else: the next one may have more luck.
+      const isTold = !signal.aborted && told instanceof HoldfastError && isLasting(told);
+      if (isTold) await this.#variants.outcomes.failed(subject, told);
       return told;
     };
     const ended = async (): Promise<void> => {

@@ -24,6 +24,8 @@ import type { VariantOrder } from './variant-production.ts';
 import { VariantStore } from './variant-store.ts';
 
 const RETRY_SECONDS = 10;
+/** Of one resource under way at once by downloads: whoever asks for a variant of each old snapshot must not keep all backups waiting. */
+const MOST_ASKED_FOR = 4;
 /** Operations of a resource that are looked through for one that makes the same. */
 const MOST_UNDER_WAY = 1000;
 
@@ -71,7 +73,8 @@ export class CatalogueVariantManager implements VariantManager {
   /**
    * A kept variant, where it has to be made after it was.
    * @param waiting how long at most, and for whom; 0 milliseconds: it is not even begun
-   * @throws HoldfastError `variant-being-made` (conflict) with `details.operationId` and `details.retryAfterSeconds`; `variant-blocked`
+   * @throws HoldfastError `variant-being-made` (conflict) with `details.operationId` and `details.retryAfterSeconds`; `variants-busy`
+   * (too-many); `variant-blocked` (unsupported)
    */
   async obtain(
     order: VariantOrder,
@@ -81,7 +84,7 @@ export class CatalogueVariantManager implements VariantManager {
     if (there !== undefined) return there;
     await this.requireUnblocked(order);
     if (milliseconds === 0) throw notMadeYet(order);
-    const begun = await this.#begin(order, createdBy);
+    const begun = await this.#begin(order, createdBy, { most: MOST_ASKED_FOR });
     const operation = await this.#operations.wait(begun.id, milliseconds, signal);
     signal.throwIfAborted();
     if (operation.status === 'queued' || operation.status === 'running') throw beingMade(order, operation);
@@ -177,7 +180,7 @@ export class CatalogueVariantManager implements VariantManager {
       const order = { snapshot, declared, format: variantFormat(snapshot, undefined) };
       const { name: variant, fingerprint } = declared;
       const isBlocked = (await this.outcomes.blockOf({ resourceId, snapshotId, variant, fingerprint })) !== undefined;
-      if (!isBlocked && (await this.#find(order)) === undefined) await this.#begin(order, 'holdfast', enqueue);
+      if (!isBlocked && (await this.#find(order)) === undefined) await this.#begin(order, 'holdfast', { enqueue });
     }
   }
 
@@ -201,19 +204,21 @@ export class CatalogueVariantManager implements VariantManager {
 
   /** Of many who ask at once, one begins; the others get its operation. */
   #begin(
-    order: VariantOrder,
+    { snapshot, declared, format, database }: VariantOrder,
     createdBy: string,
-    enqueue = (operation: Operation) => this.#context.queue.enqueue(operation),
+    options: { enqueue?: Enqueue | undefined; most?: number } = {},
   ): Promise<Operation> {
-    const { snapshot, declared, format, database } = order;
+    const { enqueue = (operation) => this.#context.queue.enqueue(operation), most } = options;
     const { resourceId } = snapshot;
     const input: VariantInput = {
       ...{ snapshotId: snapshot.id, variant: declared.name, format },
       ...(database === undefined ? {} : { database }),
     };
     return this.#beginning.run(resourceId, async () => {
-      const underWay = await this.#underWay(resourceId, input);
-      if (underWay !== undefined) return underWay;
+      const underWay = await this.#underWay(resourceId);
+      const same = underWay.find((operation) => isSame(operation.input as unknown as VariantInput, input));
+      if (same !== undefined) return same;
+      if (most !== undefined && underWay.length >= most) throw tooMany(resourceId, underWay.length);
       const operation = queuedOperation(this.#context, {
         ...{ kind: 'variant', input: { ...input }, resourceId, createdBy },
       });
@@ -222,14 +227,14 @@ export class CatalogueVariantManager implements VariantManager {
     });
   }
 
-  async #underWay(resourceId: string, wanted: VariantInput): Promise<Operation | undefined> {
+  async #underWay(resourceId: string): Promise<readonly Operation[]> {
     const { operations } = this.#context.catalogue;
+    const found: Operation[] = [];
     for (const status of ['running', 'queued'] as const) {
       const { items } = await operations.page({ kind: 'variant', status, resourceId }, { limit: MOST_UNDER_WAY });
-      const same = items.find(({ input }) => isSame(input as unknown as VariantInput, wanted));
-      if (same !== undefined) return same;
+      found.push(...items);
     }
-    return undefined;
+    return found;
   }
 }
 
@@ -272,6 +277,11 @@ function notKept({ name }: DeclaredVariant): HoldfastError {
 
 function details({ snapshot, declared, format }: VariantOrder): Record<string, unknown> {
   return { variant: declared.name, snapshotId: snapshot.id, format, formats: snapshot.formats };
+}
+
+function tooMany(resourceId: string, count: number): HoldfastError {
+  const message = `${count} variants of ${resourceId} are being made already. Ask again in a minute.`;
+  return new HoldfastError('too-many', 'variants-busy', message, { details: { retryAfterSeconds: 60 } });
 }
 
 function beingMade(order: VariantOrder, { id }: Operation): HoldfastError {

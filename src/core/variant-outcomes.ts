@@ -57,7 +57,7 @@ export class VariantOutcomes {
   /** Remembers a failure that is the variant's own, and tells people of it, once. */
   async failed(subject: VariantSubject, error: HoldfastError): Promise<void> {
     const isLeak = error.code === LEAK_CODE;
-    const isOfVariant = !isTransient(error) && error.kind !== 'cancelled' && !PASSING_CODES.has(error.code);
+    const isOfVariant = isLasting(error);
     this.#publish(isLeak ? 'leaked' : isOfVariant ? 'blocked' : 'unavailable', subject);
     const before = isOfVariant ? await this.blockOf(subject) : undefined;
     if (before?.code === error.code && before.message === error.message) return;
@@ -86,6 +86,11 @@ export class VariantOutcomes {
   #publish(outcome: VariantEnd['outcome'], { resourceId, variant }: VariantSubject): void {
     for (const listener of this.#listeners) listener({ outcome, resourceId, variant });
   }
+}
+
+/** Whether it is the variant's own failure, and would be the same the next time. */
+export function isLasting(error: HoldfastError): boolean {
+  return !isTransient(error) && error.kind !== 'cancelled' && !PASSING_CODES.has(error.code);
 }
 
 /** One for each variant of each snapshot. */

@@ -1,8 +1,9 @@
 import { extname } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import type { MaskingRun, TableCounts } from './masking-run.ts';
-import { BlockError, givenUp, type MaskedRows, MaskingThread } from './masking-thread.ts';
+import { BlockError, givenUp, MaskingThread } from './masking-thread.ts';
 import type { RowSource } from './row-format.ts';
+import type { MaskedRows } from './thread-messages.ts';
 
 /** What a content is made into: bytes that stay as they are, and blocks of whole rows that are to be masked. */
 export type ContentPart = Uint8Array | RowBlockPart;
@@ -43,6 +44,8 @@ export async function* maskedContent(
 
 /** Blocks given to a thread before it has answered: one is masked, one waits. */
 const AHEAD = 2;
+/** Of so many blocks of a table, the first is looked at by the canary. */
+const WATCHED_OF = 32;
 /** Bytes that wait behind a block that is being masked. */
 const MOST_WAITING = 4 << 20;
 
@@ -54,7 +57,7 @@ class MaskingPool {
   readonly #program: URL;
   readonly #longestBlock: number;
   readonly #threads: MaskingThread[] = [];
-  readonly #sources = new Map<RowSource, number>();
+  readonly #sources = new Map<RowSource, { number: number; blocks: number }>();
   readonly #abort = () => void this.close();
 
   constructor(run: MaskingRun, { program = PROGRAM, longestBlock = 60_000 }: MaskingPoolOptions) {
@@ -108,10 +111,10 @@ class MaskingPool {
   }
 
   #mask({ rows, bytes, firstOrdinal = 0 }: RowBlockPart): Promise<MaskedRows> {
-    const known = this.#sources.get(rows);
-    const number = known ?? this.#sources.size;
-    if (known === undefined) this.#sources.set(rows, number);
-    return this.#thread().mask({ number, rows }, ownMemory(bytes), firstOrdinal);
+    const source = this.#sources.get(rows) ?? { number: this.#sources.size, blocks: 0 };
+    this.#sources.set(rows, source);
+    const isWatched = source.blocks++ % WATCHED_OF === 0;
+    return this.#thread().mask({ number: source.number, rows }, { bytes: ownMemory(bytes), firstOrdinal, isWatched });
   }
 
   #thread(): MaskingThread {
@@ -122,7 +125,8 @@ class MaskingPool {
     if (idlest !== undefined && (idlest.load === 0 || this.#threads.length >= this.#most)) return idlest;
     const { plan, key, selection, canary } = this.#run;
     const tables = plan.content.kind === 'tables' ? plan.content.tables : [];
-    const start = { tables, key, ...(selection && { selection }), ...(canary && { canary }) };
+    const watch = canary && { canary: { memory: canary.memory, detectors: plan.detectors } };
+    const start = { tables, key, ...(selection && { selection }), ...watch };
     const thread = new MaskingThread(this.#program, start, this.#longestBlock);
     this.#threads.push(thread);
     return thread;
@@ -138,7 +142,8 @@ class MaskingPool {
     }
   }
 
-  #counted({ table }: RowSource, { bytes, rowsIn, rowsOut }: MaskedRows): Uint8Array {
+  #counted({ table }: RowSource, { bytes, rowsIn, rowsOut, watched }: MaskedRows): Uint8Array {
+    if (watched !== undefined) this.#run.canary?.told(table, watched);
     const counts = countsOf(this.#run, table);
     counts.rowsIn += rowsIn;
     counts.rowsOut += rowsOut;

@@ -1,10 +1,12 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { OpenVariantContent, VariantContent, VariantReport } from '../../core/ports/variant-maker.ts';
+import { CanaryWatch } from '../canary/canary-watch.ts';
 import { maskDocument } from '../content/document/mask-document.ts';
 import { tableContent } from '../content/table-contents.ts';
 import type { MaskingRun } from '../masking/masking-run.ts';
-import type { RowSelection } from '../masking/row-selection.ts';
+import type { SubsetPlan } from '../subset/subset-plan.ts';
 import type { VariantPlan } from '../variant-plan.ts';
+import { chosenRows } from './chosen-rows.ts';
 import type { ContentShape } from './content-reading.ts';
 import { requireRows } from './row-gate.ts';
 
@@ -14,8 +16,8 @@ export interface MaskedMaterialOptions {
   plan: VariantPlan;
   /** Of the variant, 32 bytes. */
   key: Uint8Array;
-  selection?: RowSelection;
-  maxBytes?: number;
+  /** Absent: all rows. */
+  subset?: SubsetPlan;
   threads: number;
   temporaryFolder: string;
   signal: AbortSignal;
@@ -25,13 +27,8 @@ export interface MaskedMaterialOptions {
 export async function maskedMaterial(
   options: MaskedMaterialOptions,
 ): Promise<OpenVariantContent & { report(): VariantReport }> {
-  const { content, plan, key, selection, threads, signal } = options;
+  const { content, signal } = options;
   const opened = await content.open({ schemaOnly: false, signal });
-  const run: MaskingRun = {
-    ...{ plan, key, threads, signal },
-    ...(selection === undefined ? {} : { selection }),
-    counts: { tables: new Map() },
-  };
   let report: VariantReport | undefined;
   const { format, dialect, mediaType, fileExtension } = opened.material;
   return {
@@ -41,9 +38,11 @@ export async function maskedMaterial(
       isReproducible: true,
       acceptsRanges: false,
       async *bytes() {
+        const canary = new CanaryWatch(opened.material.length);
+        const run = await masking(options, canary);
         yield* withinBudget(rewritten(opened.material.bytes(), run, options), options);
         requireRows(run);
-        report = reportOf(run);
+        report = { tables: tablesOf(run), canary: canary.require() };
       },
     },
     close: () => opened.close(),
@@ -52,6 +51,14 @@ export async function maskedMaterial(
       return report;
     },
   };
+}
+
+/** For a reduced variant this reads the content's keys, which takes as long as to read all of it. */
+async function masking(options: MaskedMaterialOptions, canary: CanaryWatch): Promise<MaskingRun> {
+  const { content, shape, plan, subset, key, threads, signal } = options;
+  const run: MaskingRun = { plan, key, threads, signal, counts: { tables: new Map() }, canary };
+  if (subset === undefined || shape.kind !== 'tables') return run;
+  return { ...run, selection: await chosenRows(content, { dialect: shape.dialect, plan: subset, signal }) };
 }
 
 async function* rewritten(
@@ -73,8 +80,9 @@ async function* rewritten(
 
 async function* withinBudget(
   bytes: AsyncIterable<Uint8Array>,
-  { maxBytes = Number.POSITIVE_INFINITY, plan }: MaskedMaterialOptions,
+  { plan, subset }: MaskedMaterialOptions,
 ): AsyncGenerator<Uint8Array> {
+  const maxBytes = subset?.budget.maxBytes ?? Number.POSITIVE_INFINITY;
   let length = 0;
   for await (const piece of bytes) {
     length += piece.length;
@@ -86,7 +94,6 @@ async function* withinBudget(
   }
 }
 
-function reportOf({ counts }: MaskingRun): VariantReport {
-  const tables = [...counts.tables].map(([name, { rowsIn, rowsOut }]) => ({ name, rowsIn, rowsOut }));
-  return { tables, canary: { looked: 0, originals: 0 } };
+function tablesOf({ counts }: MaskingRun): VariantReport['tables'] {
+  return [...counts.tables].map(([name, { rowsIn, rowsOut }]) => ({ name, rowsIn, rowsOut }));
 }

@@ -11,7 +11,6 @@ import { policyHash } from '../policy/canonical-policy.ts';
 import type { MaskingPolicy, VariantPolicy } from '../policy/masking-policy.ts';
 import { PolicyFolder } from '../policy/policy-folder.ts';
 import { parsePredicate } from '../predicate/parse-predicate.ts';
-import { chosenRows } from './chosen-rows.ts';
 import { type CompiledVariant, compileVariant, policyContent, requireCompiled } from './compile-variant.ts';
 import { type ContentShape, shapeOf } from './content-reading.ts';
 import { knownTransformers } from './known-transformers.ts';
@@ -79,19 +78,8 @@ class PolicyVariantMaker implements VariantMaker {
       policyHash: policyHash(policy),
       epoch: policy.epoch,
       fingerprint: variantFingerprint(policy, name, key),
-      material: async (signal) => {
-        const { plan, subset } = compiled;
-        const selection =
-          subset === undefined || shape.kind !== 'tables'
-            ? undefined
-            : await chosenRows(content, { dialect: shape.dialect, plan: subset, signal });
-        const made = { content, shape, plan, key, temporaryFolder, threads: THREADS, signal };
-        return maskedMaterial({
-          ...made,
-          ...(selection === undefined ? {} : { selection }),
-          ...(subset?.budget.maxBytes === undefined ? {} : { maxBytes: subset.budget.maxBytes }),
-        });
-      },
+      material: (signal) =>
+        maskedMaterial({ content, shape, ...compiled, key, temporaryFolder, threads: THREADS, signal }),
     };
   }
 

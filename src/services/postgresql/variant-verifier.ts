@@ -81,7 +81,7 @@ async function runPsql(
     const watched = noticing(sealed, (error) => {
       fault = error;
     });
-    await pipeline(Readable.from(watched, { objectMode: false }), tool.stdin).catch(() => undefined);
+    await pipeline(Readable.from(watched, { objectMode: false }), tool.stdin, { signal }).catch(() => undefined);
     const { exitCode, stderr } = fault === undefined ? await tool.ended : { exitCode: null, stderr: '' };
     signal.throwIfAborted();
     if (fault !== undefined) throw fault;

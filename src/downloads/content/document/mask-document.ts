@@ -37,7 +37,13 @@ export function maskJson(
   options?: MaskingPoolOptions,
 ): AsyncGenerator<Uint8Array> {
   const formatOptions: JsonPiecesOptions = { json, key: run.key };
-  const rows: RowSource = { table: name, columns: [DOCUMENT], format: 'json-pieces', options: formatOptions };
+  const rows: RowSource = {
+    table: name,
+    columns: [DOCUMENT],
+    format: 'json-pieces',
+    isOneText: true,
+    options: formatOptions,
+  };
   const plan = { ...run.plan, content: { kind: 'tables' as const, tables: [tablePlan(name)] } };
   // A document is one thing: another thread could not go on where this one has stopped.
   const { selection: _, ...rest } = run;

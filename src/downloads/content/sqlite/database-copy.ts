@@ -41,13 +41,14 @@ export interface CopyOptions {
 export function copyDatabase(options: CopyOptions): TableResult[] {
   const facts = readFacts(options.source);
   const plans = plansOf(facts, options.tables);
-  const target = openToWrite(options.target, options.source);
+  let target: DatabaseSync | undefined;
   try {
+    target = openToWrite(options.target, options.source, facts);
     return new DatabaseCopy(target, facts, plans, options).run();
   } catch (error) {
     throw writingFailed(error, 'The variant of the database cannot be written');
   } finally {
-    target.close();
+    target?.close();
   }
 }
 
@@ -130,11 +131,8 @@ class DatabaseCopy {
   }
 
   #prepare(): void {
-    const { pageSize, encoding, autoVacuum, userVersion, applicationId } = this.#facts;
+    const { userVersion, applicationId } = this.#facts;
     const target = this.#target;
-    target.exec(`PRAGMA main.page_size = ${pageSize}`);
-    target.exec(`PRAGMA main.encoding = '${encoding.replaceAll("'", '')}'`);
-    target.exec(`PRAGMA main.auto_vacuum = ${autoVacuum}`);
     target.exec('PRAGMA main.journal_mode = OFF');
     target.exec('PRAGMA main.synchronous = OFF');
     target.exec('BEGIN EXCLUSIVE');
@@ -178,15 +176,13 @@ class DatabaseCopy {
     }
     const columns = storedColumns(facts);
     const { selection, valueMasker } = this.#options;
-    const masker = new TableMasker({
-      columns,
-      values: valueMasker(plan, columns),
-      selection: Object.hasOwn(selection?.tables ?? {}, table) ? selection?.tables[table] : undefined,
-    });
+    const selected = Object.hasOwn(selection?.tables ?? {}, table) ? selection?.tables[table] : undefined;
+    const masker = new TableMasker({ columns, values: valueMasker(plan, columns), selection: selected });
     this.#alive();
     try {
       const all = masker.changed.length === 0 && !masker.selects;
       const counts = all ? this.#copyAll(facts, columns) : this.#copyEach(facts, columns, masker);
+      if (selection !== undefined && counts.rowsIn !== (selected?.rows ?? 0)) throw otherRows(facts.name);
       return { table, ...counts };
     } catch (error) {
       throw writingFailed(error, `The rows of table ${table} cannot be written`, { table });
@@ -339,11 +335,18 @@ function changedSource(column: string, position: number): string {
   return position < 0 ? column : `iif(?${2 * position + 1}, ${column}, ?${2 * position + 2})`;
 }
 
+function otherRows(table: string) {
+  return variantFailed(
+    `Table ${table} has not the rows that it had when those of the variant were chosen. Make the variant again.`,
+    { table },
+  );
+}
+
 function isKept(masker: TableMasker, ordinal: number, table: string): boolean {
   try {
     return masker.isKept(ordinal);
   } catch {
-    throw variantFailed(`Table ${table} has more rows than when those of the variant were chosen.`, { table });
+    throw otherRows(table);
   }
 }
 

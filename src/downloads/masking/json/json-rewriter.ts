@@ -225,6 +225,7 @@ export class JsonRewriter {
     this.#namesReplaced[depth] = ordinal + 1;
   }
 
+  /** A name is read as a string of its own: of objects, JSON.parse may read names with escapes wrongly (nodejs/node issue 63785). */
   #decoded(start: number, end: number): string {
     const text = this.#text;
     return this.#hasEscapes ? JSON.parse(text.slice(start, end)) : text.slice(start + 1, end - 1);
