@@ -97,7 +97,6 @@ export interface ContentOptions {
   bytes: Buffer;
   format?: DownloadFormat;
   dialect?: SqlDialect;
-  snapshotId?: string;
   /** Bytes in which the content comes. */
   pieces?: number;
 }
