@@ -265,7 +265,7 @@ test('what a transformer does not understand is an error, never passed on', () =
     [{ name: 'bool' }, ['maybe', '', '2']],
     [{ name: 'bytes' }, ['abc', '\\x0', '\\xzz']],
     [{ name: 'geo' }, ['north', '181', '(1,2,3)', '(1,)', 'NaN']],
-    [{ name: 'alnum' }, ['e\u0301', '\ud800']],
+    [{ name: 'alnum' }, ['\ud800', '½']],
   ];
   for (const [unfit, values] of refused) {
     const { mask } = made(unfit);

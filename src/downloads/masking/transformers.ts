@@ -1,4 +1,5 @@
 import { arrayTransformer } from './array/array-transformer.ts';
+import { folderTransformers } from './folder/folder-transformers.ts';
 import { hstoreTransformer } from './hstore/hstore-transformer.ts';
 import { jsonTransformer } from './json/json-transformer.ts';
 import { textTransformer } from './text/text-transformer.ts';
@@ -60,6 +61,8 @@ const ALL: readonly Transformer[] = [
   jsonTransformer,
   arrayTransformer,
   hstoreTransformer,
+  // Whoever compiles policies takes those of the folder that is configured.
+  ...folderTransformers(undefined),
 ];
 
 /** Every transformer that a policy can name, in the order of the documentation. `keep` is none: it changes nothing. */

@@ -4,7 +4,7 @@ export interface Alphabet {
   size: number;
 }
 
-/** Digits, then letters by script and case. Runs hold assigned letters alone, so that fonts and encodings have whatever comes out. */
+/** Digits, then letters by script, and by case where a script has them in runs. Runs hold assigned letters alone, so that fonts and encodings have whatever comes out. */
 const RUNS: readonly (readonly [first: string, last: string])[] = [
   ['0', '9'],
   ['a', 'z'],
@@ -16,9 +16,15 @@ const RUNS: readonly (readonly [first: string, last: string])[] = [
   ['\u0100', '\u0137'],
   ['\u0139', '\u0148'],
   ['\u014a', '\u0177'],
+  ['\u0180', '\u024f'],
+  ['\u1e00', '\u1eff'],
+  ['\u0300', '\u036f'],
+  ['Έ', 'Ί'],
   ['Α', 'Ρ'],
   ['Σ', 'Ω'],
+  ['ά', 'ΰ'],
   ['α', 'ω'],
+  ['ϊ', 'ώ'],
   ['Ѐ', 'Џ'],
   ['А', 'Я'],
   ['а', 'я'],

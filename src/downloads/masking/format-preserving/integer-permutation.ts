@@ -1,6 +1,9 @@
 import { createCipheriv, hash } from 'node:crypto';
 import { Ff1, SMALLEST_DOMAIN } from './ff1.ts';
 
+/** The largest size for which `ofNumber` can be used. */
+export const LARGEST_NUMBER = 2 ** 52;
+
 /**
  * A keyed permutation of the whole numbers in [0, size).
  *
@@ -28,7 +31,7 @@ export class IntegerPermutation {
     return this.size < SMALLEST_DOMAIN ? Number(this.size) : 0;
   }
 
-  /** @param value in [0, size), size at most 2^52 */
+  /** @param value in [0, size), size at most `LARGEST_NUMBER` */
   ofNumber(value: number): number {
     if (this.size < SMALLEST_DOMAIN) return this.#fromTable(value);
     const size = Number(this.size);
@@ -44,7 +47,7 @@ export class IntegerPermutation {
 
   /** @param value in [0, size) */
   of(value: bigint): bigint {
-    if (this.size <= LARGEST_NUMBER) return BigInt(this.ofNumber(Number(value)));
+    if (this.size <= BigInt(LARGEST_NUMBER)) return BigInt(this.ofNumber(Number(value)));
     const ff1 = this.#cipher();
     const halfBits = BigInt(ff1.right);
     const mask = (1n << halfBits) - 1n;
@@ -68,8 +71,6 @@ export class IntegerPermutation {
     return this.#ff1;
   }
 }
-
-const LARGEST_NUMBER = 2n ** 52n;
 
 /** Sattolo's algorithm with 32 bits of key stream for each step: the odds differ by less than 2^-12 of a share. */
 function shuffled(key: Uint8Array, size: number, name: Buffer): Uint32Array {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { Ff1, SMALLEST_DOMAIN } from './ff1.ts';
-import { IntegerPermutation } from './integer-permutation.ts';
+import { IntegerPermutation, LARGEST_NUMBER } from './integer-permutation.ts';
 
 /** Longer strings are permuted in parts: the numbers of a part are then small enough for its cost to grow with the length alone. */
 const LONGEST_PART = 40;
@@ -52,6 +52,21 @@ export class SymbolPermutation {
   }
 
   #permuted(symbols: readonly number[], radixes: readonly number[], tweak: string): number[] {
+    const size = radixes.reduce((product, radix) => product * radix, 1);
+    if (size > LARGEST_NUMBER) return this.#permutedLarge(symbols, radixes, tweak);
+    let value = 0;
+    for (let index = 0; index < symbols.length; index++) value = value * (radixes[index] ?? 1) + (symbols[index] ?? 0);
+    let rest = this.#permutation(BigInt(size), tweak).ofNumber(value);
+    const result = new Array<number>(symbols.length);
+    for (let index = symbols.length - 1; index >= 0; index--) {
+      const radix = radixes[index] ?? 1;
+      result[index] = rest % radix;
+      rest = Math.floor(rest / radix);
+    }
+    return result;
+  }
+
+  #permutedLarge(symbols: readonly number[], radixes: readonly number[], tweak: string): number[] {
     let value = 0n;
     let size = 1n;
     for (let index = 0; index < symbols.length; index++) {

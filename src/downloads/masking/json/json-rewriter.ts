@@ -203,7 +203,8 @@ export class JsonRewriter {
     if (end < 0) return false;
     const state = this.#states[this.#depth] as PathState;
     const outerPath = this.#pathAt[this.#depth] as number;
-    this.#enter(state.ignoresNames ? state.other() : state.member(this.#decoded(start, end)), outerPath);
+    const isAskedFor = this.#hasEscapes || state.asksForLength(end - start - 2);
+    this.#enter(isAskedFor ? state.member(this.#decoded(start, end)) : state.other(), outerPath);
     if ((this.#hasMarks || this.#hasEscapes) && this.#silentDepth === 0) this.#changeName(start, end, outerPath);
     this.#at = end;
     this.#expects = Expects.colon;

@@ -25,15 +25,17 @@ export class PathAutomaton {
 
 /** What is known at one value of a document. */
 export class PathState {
-  /** Index of the first path that ends here; Infinity: none. */
+  /** Index of the first path that ends here, or NO_PATH. */
   readonly accepted: number;
-  /** Index of the first path that may still end further down; Infinity: none. */
+  /** Index of the first path that may still end further down, or NO_PATH. */
   readonly pending: number;
   readonly #automaton: PathAutomaton;
   readonly #paths: readonly JsonPath[];
   readonly #positions: readonly PathPosition[];
-  /** States below members whose names some path asks for; undefined until one is met. */
-  readonly #named: Map<string, PathState | undefined>;
+  /** States below members whose names some path asks for; null until one is met. */
+  readonly #named: Map<string, PathState | null>;
+  /** By the length of a name: whether some path asks for one of that length. */
+  readonly #lengths: readonly boolean[];
   #other: PathState | undefined;
 
   constructor(automaton: PathAutomaton, paths: readonly JsonPath[], positions: readonly PathPosition[]) {
@@ -41,26 +43,27 @@ export class PathState {
     this.#paths = paths;
     const isEnd = ({ path, step }: PathPosition) => step === paths[path]?.length;
     this.#positions = positions.filter((position) => !isEnd(position));
-    this.accepted = Math.min(...positions.filter(isEnd).map(({ path }) => path));
-    this.pending = Math.min(...this.#positions.map(({ path }) => path));
+    this.accepted = firstPath(positions.filter(isEnd));
+    this.pending = firstPath(this.#positions);
     const names = this.#positions.flatMap(({ path, step }) => paths[path]?.[step]?.names ?? []);
-    this.#named = new Map(names.map((name) => [name, undefined]));
+    this.#named = new Map(names.map((name) => [name, null]));
+    const longest = Math.max(-1, ...names.map((name) => name.length));
+    this.#lengths = Array.from({ length: longest + 1 }, (_, length) => names.some((name) => name.length === length));
   }
 
-  /** True where the names of members make no difference. */
-  get ignoresNames(): boolean {
-    return this.#named.size === 0;
+  /** False where no member whose name has this length, in UTF-16 units, can make a difference. */
+  asksForLength(length: number): boolean {
+    return length < this.#lengths.length && this.#lengths[length] === true;
   }
 
   /** The state at a member. @param name decoded */
   member(name: string): PathState {
-    if (!this.#named.has(name)) return this.other();
-    let state = this.#named.get(name);
-    if (state === undefined) {
-      state = this.#after(name);
-      this.#named.set(name, state);
-    }
-    return state;
+    const known = this.#named.get(name);
+    if (known === undefined) return this.other();
+    if (known !== null) return known;
+    const made = this.#after(name);
+    this.#named.set(name, made);
+    return made;
   }
 
   /** The state at an element of an array, and at a member whose name no path asks for. */
@@ -86,6 +89,13 @@ export class PathState {
 interface PathPosition {
   path: number;
   step: number;
+}
+
+/** Above the index of any path; a small integer, since it is compared for each value. */
+export const NO_PATH = 0x3fff_ffff;
+
+function firstPath(positions: readonly PathPosition[]): number {
+  return positions.reduce((least, { path }) => Math.min(least, path), NO_PATH);
 }
 
 function distinct(positions: readonly PathPosition[]): PathPosition[] {

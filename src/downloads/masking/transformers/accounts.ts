@@ -7,7 +7,7 @@ import { TEXT } from './families.ts';
 const HOST = z
   .string()
   .max(190)
-  .regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/i, 'is no name of a host');
+  .regex(/^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$/, 'is no name of a host');
 /** RFC 6761 keeps `.test` for what must never reach anybody. */
 export const NOBODY = HOST.default('example.test');
 

@@ -53,6 +53,8 @@ export const int: Transformer<IntOptions> = {
  */
 const ENDS = [7, 8, 15, 16, 23, 24, 31, 32, 63, 64].map((bits) => 1n << BigInt(bits));
 
+const SMALL_ENDS = ENDS.slice(0, -2).map(Number);
+
 const LONGEST = 21;
 const MOST_REMEMBERED = 8192;
 
@@ -73,11 +75,20 @@ function permuted({ key }: TransformerContext): ValueFunction {
     const first = index === 0 ? 0n : magnitude.first;
     return -(first + magnitude.negative.of(size - first)) - 1n;
   };
+  /** The same for the keys that most tables have, without big integers. */
+  const permuteSmall = (text: string) => {
+    if (!/^[1-9]\d{0,8}$/.test(text)) return undefined;
+    const value = Number(text);
+    const magnitude = magnitudes[SMALL_ENDS.findIndex((end) => value < end)];
+    if (magnitude === undefined) return undefined;
+    const first = Number(magnitude.first);
+    return String(first + magnitude.positive.ofNumber(value - first));
+  };
   const remembered = new Map<string, string>();
   return (value) => {
     const known = remembered.get(value);
     if (known !== undefined) return known;
-    const made = String(permute(whole(value)));
+    const made = permuteSmall(value) ?? String(permute(whole(value)));
     if (value.length <= 12) {
       if (remembered.size >= MOST_REMEMBERED) remembered.clear();
       remembered.set(value, made);
