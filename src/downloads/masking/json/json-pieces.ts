@@ -14,7 +14,7 @@ export interface JsonPiecesOptions extends Record<string, unknown> {
   key: Uint8Array;
 }
 
-/** A JSON document as blocks that are cut anywhere, all in one thread; an empty block ends it. */
+/** JSON documents, one after another, as blocks that are cut anywhere, all in one thread; an empty block ends a document. */
 export function createJsonPieces({ options }: RowSource, table: TableMasker): RowFormat {
   const { json, key } = options as JsonPiecesOptions;
   return new JsonPieces(json, traced(innerRules(key), table.probe));
@@ -22,7 +22,7 @@ export function createJsonPieces({ options }: RowSource, table: TableMasker): Ro
 
 class JsonPieces implements RowFormat {
   readonly #masker: JsonMasker;
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  #decoder = newDecoder();
 
   constructor(json: JsonPlan, inner: InnerRule) {
     this.#masker = new JsonMasker(json, inner);
@@ -33,7 +33,13 @@ class JsonPieces implements RowFormat {
     const isLast = block.length === 0;
     const text = this.#masker.push(this.#decoded(block, isLast), isLast);
     const rows = isLast ? 1 : 0;
+    if (isLast) this.#begin();
     return { bytes: new TextEncoder().encode(text), rowsIn: rows, rowsOut: rows };
+  }
+
+  #begin(): void {
+    this.#decoder = newDecoder();
+    this.#masker.begin();
   }
 
   #decoded(block: Buffer, isLast: boolean): string {
@@ -45,8 +51,12 @@ class JsonPieces implements RowFormat {
   }
 }
 
+function newDecoder(): TextDecoder {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+}
+
 /** Tells the canary of scalars whose rule promises that no original shows up again. */
-function traced(inner: InnerRule, probe: CanaryProbe | undefined): InnerRule {
+export function traced(inner: InnerRule, probe: CanaryProbe | undefined): InnerRule {
   if (probe === undefined) return inner;
   return (rule, column) => {
     const change = inner(rule, column);
