@@ -1,4 +1,4 @@
-/** How a file's values are written, as far as a masking policy says it. Both are one character. */
+/** How a file's values are written, as far as a masking policy says it. Both are one character; the quote is ASCII. */
 export interface CsvSyntax {
   delimiter: string;
   quote: string;
@@ -26,12 +26,16 @@ export class CsvRecords {
   next = 0;
   readonly #text: string;
   readonly #quote: string;
+  readonly #quoteCode: number;
   readonly #delimiter: string;
+  readonly #delimiterCode: number;
 
   constructor(text: string, { delimiter, quote }: CsvSyntax) {
     this.#text = text;
-    this.#quote = inBytes(quote);
+    this.#quote = quote;
+    this.#quoteCode = quote.charCodeAt(0);
     this.#delimiter = inBytes(delimiter);
+    this.#delimiterCode = this.#delimiter.charCodeAt(0);
   }
 
   /** @returns false at the end of the text @throws CsvFault */
@@ -42,9 +46,9 @@ export class CsvRecords {
     let fields = 0;
     for (;;) {
       this.starts[fields] = at;
-      at = text.startsWith(this.#quote, at) ? this.#quoted(at) : this.#plain(at);
+      at = text.charCodeAt(at) === this.#quoteCode ? this.#quoted(at) : this.#plain(at);
       this.ends[fields++] = at;
-      if (!text.startsWith(this.#delimiter, at)) break;
+      if (!this.#isDelimiter(text.charCodeAt(at), at)) break;
       at += this.#delimiter.length;
     }
     this.fields = fields;
@@ -59,7 +63,8 @@ export class CsvRecords {
   }
 
   isQuoted(field: number): boolean {
-    return this.#text.startsWith(this.#quote, this.starts[field]) && this.starts[field] !== this.ends[field];
+    const start = this.starts[field] ?? 0;
+    return start !== this.ends[field] && this.#text.charCodeAt(start) === this.#quoteCode;
   }
 
   /** What a field stands for. */
@@ -70,13 +75,17 @@ export class CsvRecords {
     return characters(inner.includes(this.#quote) ? inner.replaceAll(this.#quote + this.#quote, this.#quote) : inner);
   }
 
+  #isDelimiter(code: number, at: number): boolean {
+    if (code !== this.#delimiterCode) return false;
+    return this.#delimiter.length === 1 || this.#text.startsWith(this.#delimiter, at);
+  }
+
   #plain(from: number): number {
     const text = this.#text;
-    const [delimiter, quote] = [this.#delimiter.charCodeAt(0), this.#quote.charCodeAt(0)];
-    const isLong = this.#delimiter.length > 1;
+    const [quote, delimiter] = [this.#quoteCode, this.#delimiterCode];
     for (let at = from; at < text.length; at++) {
       const code = text.charCodeAt(at);
-      if (code === delimiter && (!isLong || text.startsWith(this.#delimiter, at))) return at;
+      if (code === delimiter && this.#isDelimiter(code, at)) return at;
       if (code === LINE_FEED || code === CARRIAGE_RETURN) return at;
       if (code === quote) throw new CsvFault('there is a quote within a field that does not begin with one');
     }
@@ -88,15 +97,14 @@ export class CsvRecords {
     for (let at = from + 1; ; at += 2) {
       at = text.indexOf(this.#quote, at);
       if (at < 0) throw new CsvFault('the quote before a field has none behind it');
-      if (!text.startsWith(this.#quote, at + 1)) return this.#demandEnd(at + 1);
+      if (text.charCodeAt(at + 1) !== this.#quoteCode) return this.#demandEnd(at + 1);
     }
   }
 
   #demandEnd(at: number): number {
-    const text = this.#text;
-    const code = text.charCodeAt(at);
-    const isEnd = at >= text.length || code === LINE_FEED || code === CARRIAGE_RETURN;
-    if (isEnd || text.startsWith(this.#delimiter, at)) return at;
+    const code = this.#text.charCodeAt(at);
+    const isEnd = at >= this.#text.length || code === LINE_FEED || code === CARRIAGE_RETURN;
+    if (isEnd || this.#isDelimiter(code, at)) return at;
     throw new CsvFault('there is something between the quote behind a field and the delimiter');
   }
 

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../../core/errors.ts';
 
-/** Bytes of a block, at least, unless it is the last. */
+/** Bytes. */
 const BLOCK = 256 << 10;
 const LONGEST_RECORD = 64 << 20;
 const LINE_FEED = 0x0a;
@@ -9,10 +9,12 @@ const LINE_FEED = 0x0a;
  * Cuts lines, or records of CSV, into blocks of whole ones. Of quotes only their number counts: as long as records are as they should be, a line break ends one exactly where it
  * stands behind an even number of them; whoever reads the blocks finds the others.
  * @param quote of CSV, a byte; undefined: each line is a record
+ * @param shortest of a block, in bytes, unless it is the last
  */
 export async function* recordBlocks(
   bytes: AsyncIterable<Uint8Array>,
   quote: number | undefined,
+  shortest = BLOCK,
 ): AsyncGenerator<Buffer> {
   let held: Uint8Array[] = [];
   let length = 0;
@@ -26,12 +28,14 @@ export async function* recordBlocks(
     held.push(piece);
     length += piece.length;
     if (length - whole > LONGEST_RECORD) throw recordTooLong();
-    if (length < BLOCK || whole === 0) continue;
+    if (length < shortest || whole === 0) continue;
     const all = Buffer.concat(held, length);
-    yield all.subarray(0, whole);
-    held = [all.subarray(whole)];
+    // The memory of what is given may be taken.
+    held = [Uint8Array.prototype.slice.call(all, whole)];
     length -= whole;
+    const block = all.subarray(0, whole);
     whole = 0;
+    yield block;
   }
   if (length > 0) yield Buffer.concat(held, length);
 }
