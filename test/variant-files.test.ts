@@ -17,14 +17,17 @@ import { after, before, describe, test } from 'node:test';
 import { pack } from 'tar-stream';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { DownloadChoice } from '../src/core/ports/service-download.ts';
+import type { ContentSegment } from '../src/core/tree-entry.ts';
 import { filePlanOf } from '../src/downloads/content/files/file-masker.ts';
 import { maskArchive } from '../src/downloads/content/files/mask-archive.ts';
 import { maskFile } from '../src/downloads/content/files/mask-file.ts';
+import { headerBytesWithSize, tarHeaders } from '../src/downloads/content/files/tar-headers.ts';
 import type { MaskingRun } from '../src/downloads/masking/masking-run.ts';
 import { TRANSFORMERS } from '../src/downloads/masking/transformers.ts';
 import { compilePolicy } from '../src/downloads/policy/compile/compile-policy.ts';
 import { readPolicy } from '../src/downloads/policy/read-policy.ts';
 import { parsePredicate } from '../src/downloads/predicate/parse-predicate.ts';
+import { tarHeader } from '../src/services/files/tar-header.ts';
 import { downloaded } from './downloaded-content.ts';
 import { assertSameTree, describeTree } from './files-comparison.ts';
 import { FilesRig } from './files-rig.ts';
@@ -191,7 +194,7 @@ describe('the variant of a tree of files', { timeout: 600_000 }, () => {
       'id,email\n1,a@example.org\nSECRET\n',
       /Row 2 of table .* 1 fields where there are 2 columns/,
     ],
-    ['a value that its rule cannot take', 'email,id,\n', /has ""/],
+    ['a column without a name', 'email,id,\n', /has ""/],
   ];
   for (const [what, content, message] of drifts)
     test(`fails at a CSV file with ${what}, by name`, async () => {
@@ -255,7 +258,7 @@ describe('an archive that is no good', { timeout: 120_000 }, () => {
   });
 
   test('leaves no file behind, however a masked one ends', async () => {
-    const rows = `email\n${'jane@corp.example\n'.repeat(400_000)}`;
+    const rows = `email\n${'jane@corp.example\n'.repeat(120_000)}`;
     const rules = '\n  "**": { csv: { columns: { email: email } } }\n';
     const archive = await packed([
       { name: 'users.csv', content: rows },
@@ -279,15 +282,82 @@ describe('an archive that is no good', { timeout: 120_000 }, () => {
     assert.throws(() => statSync(nowhere));
   });
 
-  test('fails with what its source says', async () => {
+  test('fails with what its source says, and when it is aborted while that says nothing', async () => {
     const archive = await packed([{ name: 'a', content: 'x'.repeat(5000) }]);
-    const broken = (async function* () {
-      yield archive.subarray(0, 1500);
-      throw new HoldfastError('damaged', 'chunk-damaged', 'A chunk is damaged.');
-    })();
-    for (const rules of ['\n  "**": keep\n', '\n  "**": { csv: { header: false, columns: { 1: keep } } }\n'])
-      await assert.rejects(collected(maskArchive(broken, run(rules), { temporaryFolder })), HoldfastError);
+    for (const rules of ['\n  "**": keep\n', '\n  "**": { csv: { header: false, columns: { 1: keep } } }\n']) {
+      const broken = (async function* () {
+        yield archive.subarray(0, 1500);
+        throw new HoldfastError('damaged', 'chunk-damaged', 'A chunk is damaged.');
+      })();
+      await assert.rejects(collected(maskArchive(broken, run(rules), { temporaryFolder })), { code: 'chunk-damaged' });
+      const abort = new AbortController();
+      const silent = (async function* () {
+        yield archive.subarray(0, 1500);
+        setImmediate(() => abort.abort(new Error('given up')));
+        await new Promise(() => undefined);
+      })();
+      const making = run(rules, { signal: abort.signal });
+      await assert.rejects(collected(maskArchive(silent, making, { temporaryFolder })), { message: 'given up' });
+    }
   });
+
+  test('fails at its end where a rule that masks or drops met nothing, unless it is a part', async () => {
+    const archive = await packed([{ name: 'a', content: 'x' }]);
+    for (const rules of ['\n  b: drop\n  "**": keep\n', '\n  "**": keep\n  a: { json: {} }\n']) {
+      await assert.rejects(made(archive, rules), {
+        code: 'variant-failed',
+        message: /No file is meant by the pattern/,
+      });
+      const part = maskArchive(chunked(archive, 700), run(rules), { temporaryFolder, isPart: true });
+      assert.ok((await collected(part)).equals(archive));
+    }
+    assert.ok((await made(archive, '\n  b: keep\n  "**": keep\n')).equals(archive));
+  });
+
+  test('gives a masked file whose header could not hold its size, or cannot hold it now', async () => {
+    const file = {
+      type: 'file' as const,
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      modifiedAt: 1_700_000_000_123_456_789n,
+      path: '',
+    };
+    const name = `${'é'.repeat(60)}.csv`;
+    for (const [was, is] of [
+      [9 * 2 ** 30, 10],
+      [10, 9 * 2 ** 30],
+      [10, 11],
+    ] as const) {
+      const entry = { entry: { ...file, size: was }, name: Buffer.from(name).toString('latin1') };
+      const changed = headerBytesWithSize(tarHeaders(tarHeader(entry)), is);
+      const { stdout } = spawnSync('tar', ['-t', '-v', '--full-time', '--quoting-style=literal'], { input: changed });
+      const listed = stdout.toString();
+      assert.ok(listed.includes(` ${is} 2023-11-14`) && listed.includes('.123456789') && listed.includes(name), listed);
+      if (was < 2 ** 30 && is < 2 ** 30)
+        assert.ok(changed.equals(tarHeader({ ...entry, entry: { ...file, size: is } })));
+    }
+  });
+
+  test('fails at a file with holes that is to be masked', async () => {
+    const file = { type: 'file' as const, mode: 0o644, uid: 0, gid: 0, modifiedAt: 0n, path: '', size: 5 << 20 };
+    const sparse = [{ id: null, length: 5 << 20, offset: 0 }] as unknown as readonly ContentSegment[];
+    const archive = Buffer.concat([tarHeader({ entry: file, name: 'users.csv', sparse }), Buffer.alloc(1024)]);
+    assert.ok((await made(archive)).equals(archive));
+    // By its own name, and not by the one that archives have for such files.
+    const rules = '\n  users.csv: { csv: { header: false, columns: { 1: keep } } }\n';
+    await assert.rejects(made(archive, rules), { message: /"users\.csv" has holes/ });
+  });
+});
+
+test('a policy says of CSV only what can be', () => {
+  const refused: [string, RegExp][] = [
+    ['{ delimiter: ";", quote: ";", columns: { a: keep } }', /must not be the delimiter/],
+    ['{ delimiter: "\\n", columns: { a: keep } }', /no line break/],
+    ['{ quote: "“", columns: { a: keep } }', /ASCII/],
+    ['{ header: false, columns: { a: keep, 1: keep } }', /whole numbers stand first/],
+  ];
+  for (const [csv, message] of refused) assert.throws(() => run(`\n  "**": { csv: ${csv} }\n`), { message });
 });
 
 interface Packed {

@@ -1,3 +1,4 @@
+import { HoldfastError } from '../../../core/errors.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { FilePlan } from '../../variant-plan.ts';
 import { fileFailed, shownPath } from './archive-fault.ts';
@@ -11,13 +12,15 @@ import { BLOCK, headerBytes, headerBytesWithSize, isSparse, paddingLength } from
 export interface ArchiveOptions {
   /** Where files are kept while they are masked: their size, which comes before them, is known only then. */
   temporaryFolder: string;
+  /** The archive holds chosen paths alone, so that rules for others need not match anything. */
+  isPart?: boolean;
 }
 
 /**
  * The variant of a tar archive. What is kept comes through byte for byte, with all that its headers say; a masked file's header gets its new size alone. Folders are given
  * where the plan keeps them or something below them is given. Counts are by pattern.
- * @throws HoldfastError `variant-failed` (invalid) naming the file, before anything of it is given: one that no pattern means, or that its rules cannot be applied to;
- * `variant-content-unreadable` (damaged); the abort's reason
+ * @throws HoldfastError `variant-failed` (invalid) naming the file, before anything of it is given: one that no pattern means, or that its rules cannot be applied to; at the
+ * end, where a pattern that masks or drops has met nothing, since what it was for may have been kept; `variant-content-unreadable` (damaged); the abort's reason
  */
 export function maskArchive(
   bytes: AsyncIterable<Uint8Array>,
@@ -32,9 +35,9 @@ const ZEROS = new Uint8Array(2 * BLOCK);
 async function* maskedEntries(
   bytes: AsyncIterable<Uint8Array>,
   run: MaskingRun,
-  { temporaryFolder }: ArchiveOptions,
+  { temporaryFolder, isPart = false }: ArchiveOptions,
 ): AsyncGenerator<Uint8Array> {
-  const plans = filePlans(run);
+  const plans = new MetPlans(filePlans(run));
   const masker = new FileMasker(run);
   const folders = new HeldFolders();
   try {
@@ -64,39 +67,59 @@ async function* maskedEntries(
         await masked.close();
       }
     }
+    if (!isPart) plans.demandAllMet();
     yield ZEROS;
   } finally {
     await masker.close();
   }
 }
 
-/** `hold`: a folder that is given only if something below it is; a plan: the file is masked. */
-function fateOf(entry: TarEntry, plans: readonly FilePlan[]): 'keep' | 'drop' | 'hold' | FilePlan {
-  const path = shownPath(entry.name);
-  if (entry.kind === 'directory') {
-    const plan = filePlanOf(plans, path);
-    return plan?.fate === 'keep' ? 'keep' : 'hold';
+/** The plans, and which of them have met anything. */
+class MetPlans {
+  readonly #plans: readonly FilePlan[];
+  readonly #met = new Set<FilePlan>();
+
+  constructor(plans: readonly FilePlan[]) {
+    this.#plans = plans;
   }
-  const plan = filePlanOf(plans, path);
-  if (plan === undefined)
-    throw fileFailed(path, 'is meant by no pattern under `files` of the masking policy. Name it there.');
-  if (plan.fate === 'drop' || plan.fate === 'keep') {
-    if (entry.linkTo !== undefined && plan.fate === 'keep') demandGiven(path, shownPath(entry.linkTo), plans);
-    return plan.fate;
-  }
-  // A symbolic link or a device has nothing to mask.
-  if (entry.kind === 'other') return 'keep';
-  if (entry.linkTo === undefined) {
-    if (isSparse(entry.headers)) throw fileFailed(path, 'has holes, which a file that is to be masked must not have.');
+
+  of(path: string): FilePlan | undefined {
+    const plan = filePlanOf(this.#plans, path);
+    if (plan !== undefined) this.#met.add(plan);
     return plan;
   }
-  if (filePlanOf(plans, shownPath(entry.linkTo)) === plan) return 'keep';
-  const target = JSON.stringify(shownPath(entry.linkTo));
-  throw fileFailed(path, `is another name of ${target}, whose rules are others. Let one pattern mean both.`);
+
+  demandAllMet(): void {
+    const unmet = this.#plans.find((plan) => plan.fate !== 'keep' && !this.#met.has(plan));
+    if (unmet === undefined) return;
+    const message = `No file is meant by the pattern ${JSON.stringify(unmet.pattern)} of the masking policy, or those that are, an earlier one means. What it was for may have been kept, so nothing more is given of the variant. Correct it or take it out.`;
+    throw new HoldfastError('invalid', 'variant-failed', message, { details: { pattern: unmet.pattern } });
+  }
 }
 
-function demandGiven(path: string, target: string, plans: readonly FilePlan[]): void {
-  const plan = filePlanOf(plans, target);
-  if (plan !== undefined && plan.fate !== 'drop') return;
-  throw fileFailed(path, `is another name of ${JSON.stringify(target)}, which is left out. Keep both or drop both.`);
+/** `hold`: a folder that is given only if something below it is; a plan: the file is masked. */
+function fateOf(entry: TarEntry, plans: MetPlans): 'keep' | 'drop' | 'hold' | FilePlan {
+  const path = shownPath(entry.name);
+  const plan = plans.of(path);
+  if (entry.kind === 'directory') return plan?.fate === 'keep' ? 'keep' : 'hold';
+  if (plan === undefined)
+    throw fileFailed(path, 'is meant by no pattern under `files` of the masking policy. Name it there.');
+  if (plan.fate === 'drop') return 'drop';
+  const target = entry.linkTo === undefined ? undefined : plans.of(shownPath(entry.linkTo));
+  if (entry.linkTo !== undefined) demandSame(path, plan, shownPath(entry.linkTo), target);
+  // A further name has no data of its own; a symbolic link or a device has nothing to mask.
+  if (plan.fate === 'keep' || entry.kind !== 'file') return 'keep';
+  if (isSparse(entry.headers)) throw fileFailed(path, 'has holes, which a file that is to be masked must not have.');
+  return plan;
+}
+
+/** A further name of a file gives what its first name does: not what is left out, and not unmasked what is to be masked here. */
+function demandSame(path: string, plan: FilePlan, target: string, targetPlan: FilePlan | undefined): void {
+  if (targetPlan === undefined || targetPlan.fate === 'drop')
+    throw fileFailed(path, `is another name of ${JSON.stringify(target)}, which is left out. Keep both or drop both.`);
+  if (plan.fate !== 'keep' && targetPlan !== plan)
+    throw fileFailed(
+      path,
+      `is another name of ${JSON.stringify(target)}, whose rules are others. Let one pattern mean both.`,
+    );
 }

@@ -117,6 +117,10 @@ class Feeding {
     this.#done = this.#feed(archive, window, parser);
     // It is awaited at the end, or its error comes out of the parser.
     this.#done.catch(() => undefined);
+    // A source that gives nothing more would not be asked.
+    const abort = () => parser.destroy(new Error('given up'));
+    signal.addEventListener('abort', abort, { once: true });
+    parser.on('close', () => signal.removeEventListener('abort', abort));
   }
 
   async end(): Promise<void> {
