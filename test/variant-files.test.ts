@@ -19,12 +19,15 @@ import { HoldfastError } from '../src/core/errors.ts';
 import type { DownloadChoice } from '../src/core/ports/service-download.ts';
 import type { ContentSegment } from '../src/core/tree-entry.ts';
 import { filePlanOf } from '../src/downloads/content/files/file-masker.ts';
+import { readFileTree } from '../src/downloads/content/files/file-tree.ts';
 import { maskArchive } from '../src/downloads/content/files/mask-archive.ts';
 import { maskFile } from '../src/downloads/content/files/mask-file.ts';
 import { headerBytesWithSize, tarHeaders } from '../src/downloads/content/files/tar-headers.ts';
 import type { MaskingRun } from '../src/downloads/masking/masking-run.ts';
 import { TRANSFORMERS } from '../src/downloads/masking/transformers.ts';
-import { compilePolicy } from '../src/downloads/policy/compile/compile-policy.ts';
+import type { FileTree } from '../src/downloads/policy/compile/compilation.ts';
+import { type CompiledPolicy, compilePolicy } from '../src/downloads/policy/compile/compile-policy.ts';
+import type { MaskingPolicy } from '../src/downloads/policy/masking-policy.ts';
 import { readPolicy } from '../src/downloads/policy/read-policy.ts';
 import { parsePredicate } from '../src/downloads/predicate/parse-predicate.ts';
 import { tarHeader } from '../src/services/files/tar-header.ts';
@@ -149,6 +152,52 @@ describe('the variant of a tree of files', { timeout: 600_000 }, () => {
       ),
     );
     for (const other of others) assert.ok(first?.equals(other));
+  });
+
+  test('is made of archives as other programs write them', async () => {
+    const source = await shop('others');
+    for (const flags of [
+      ['--format=gnu'],
+      ['--format=ustar', '--exclude=long*'],
+      ['--format=pax', '--pax-option=comment=of all'],
+    ]) {
+      const { stdout } = spawnSync('tar', ['-c', ...flags, '-C', path.dirname(source), '-f', '-', './source'], {
+        maxBuffer: 1 << 27,
+      });
+      const kept = await collected(maskArchive(chunked(stdout, 10_007), run('\n  "**": keep\n'), options(rig)));
+      assert.ok(kept.equals(stdout.subarray(0, kept.length)) && kept.length > stdout.length - 10_240, flags.join(' '));
+      const making = maskArchive(chunked(stdout, 10_007), run(RULES), options(rig));
+      const target = untar(await collected(making), `${rig.folder}/others/${flags[0]}`);
+      assert.doesNotMatch(readFileSync(`${target}/source/exports/users-é.csv`, 'utf8'), /corp\.example/);
+      assert.ok(!readdirSync(`${target}/source`).includes('cache'));
+    }
+    const old = spawnSync('tar', ['-c', '--format=v7', '-C', source, '-f', '-', 'readme.txt']).stdout;
+    const refused = { code: 'variant-content-unreadable' };
+    await assert.rejects(collected(maskArchive(chunked(old, 512), run('\n  "**": keep\n'), options(rig))), refused);
+  });
+
+  test('is held against a policy by the names of its files and of their columns', async () => {
+    const source = await rig.newFolder('tree/source');
+    writeFileSync(`${source}/a.csv`, '\ufeff"id",email,phone\n1,SECRET,\n');
+    writeFileSync(`${source}/b.csv`, 'SECRET,SECRET2\n');
+    writeFileSync(`${source}/empty.csv`, '');
+    writeFileSync(`${source}/other`, 'x');
+    const policy = policyOf('\n  "**/*.csv": { csv: { columns: { id: keep, email: email } } }\n');
+    const tree = await readFileTree(chunked(await archiveOf(source), 1000), policy.files, new AbortController().signal);
+    assert.deepEqual(tree.paths, ['source/a.csv', 'source/b.csv', 'source/empty.csv', 'source/other']);
+    assert.deepEqual(
+      tree.tables.map(({ name, columns }) => [name, ...columns.map((column) => column.name)]),
+      [['source/a.csv', 'id', 'email', 'phone']],
+    );
+    const { problems } = compiled(policy, tree);
+    assert.deepEqual(
+      problems?.map(({ code, table }) => [code, table]),
+      [
+        ['file-not-named', 'source/other'],
+        ['column-not-named', 'source/a.csv'],
+      ],
+    );
+    assert.doesNotMatch(JSON.stringify([tree, problems]), /SECRET/);
   });
 
   test('fails at a file that no pattern means, before anything of it', async () => {
@@ -384,17 +433,20 @@ function options(rig: FilesRig) {
 
 /** @param rules what stands under `files` in the policy */
 function run(rules: string, more: Partial<MaskingRun> = {}): MaskingRun {
-  const text = `version: 1\nresource: shop\nkey: env:KEY\nepoch: "1"\nvariants: { masked: { keep: full } }\nfiles:${rules}`;
-  const { plan, problems } = compilePolicy({
-    policy: readPolicy(text, { name: 'shop.yaml', parsePredicate }),
-    variant: 'masked',
-    content: { dialect: 'csv', tables: [] },
-    transformers: TRANSFORMERS,
-    language: { checkPredicate: () => undefined, checkJsonPaths: () => undefined },
-  });
+  const { plan, problems } = compiled(policyOf(rules), { dialect: 'csv', tables: [] });
   assert.ok(plan, JSON.stringify(problems));
   const signal = new AbortController().signal;
   return { plan, key: new Uint8Array(32), threads: 2, signal, counts: { tables: new Map() }, ...more };
+}
+
+function policyOf(rules: string): MaskingPolicy {
+  const text = `version: 1\nresource: shop\nkey: env:KEY\nepoch: "1"\nvariants: { masked: { keep: full } }\nfiles:${rules}`;
+  return readPolicy(text, { name: 'shop.yaml', parsePredicate });
+}
+
+function compiled(policy: MaskingPolicy, content: FileTree): CompiledPolicy {
+  const language = { checkPredicate: () => undefined, checkJsonPaths: () => undefined };
+  return compilePolicy({ policy, variant: 'masked', content, transformers: TRANSFORMERS, language });
 }
 
 /** @returns the folder */

@@ -20,7 +20,14 @@ export function markLength(block: Buffer): number {
  * Reads the line that names the columns, which must be those that the policy names, in any order.
  * @throws HoldfastError `variant-failed` (invalid) naming the columns that are too many or too few
  */
-export function readHeader(block: Buffer, syntax: CsvSyntax, planned: readonly string[]): CsvHeader {
+export function readPlannedHeader(block: Buffer, syntax: CsvSyntax, planned: readonly string[]): CsvHeader {
+  const header = readHeader(block, syntax);
+  demandColumns(header.columns, planned);
+  return header;
+}
+
+/** Reads the first line. @throws HoldfastError `variant-failed` (invalid) */
+export function readHeader(block: Buffer, syntax: CsvSyntax): CsvHeader {
   const mark = markLength(block);
   const text = block.toString('latin1', mark);
   const records = new CsvRecords(text, syntax);
@@ -31,8 +38,12 @@ export function readHeader(block: Buffer, syntax: CsvSyntax, planned: readonly s
   }
   if (!isUtf8(block.subarray(mark, mark + records.end))) throw failed('Its header is not in UTF-8.');
   const columns = Array.from({ length: records.fields }, (_, field) => records.value(field));
-  demandColumns(columns, planned);
   return { columns, length: mark + records.next };
+}
+
+/** Whether a line names columns: one of which hardly anything is a name that is known may be a row of data, of which nothing must be told. */
+export function looksLikeHeader(columns: readonly string[], planned: readonly string[]): boolean {
+  return columns.filter((column) => planned.includes(column)).length * 2 >= columns.length;
 }
 
 function demandColumns(columns: readonly string[], planned: readonly string[]): void {
@@ -42,8 +53,7 @@ function demandColumns(columns: readonly string[], planned: readonly string[]): 
   const missing = planned.filter((column) => !present.has(column));
   const twice = [...present].filter((column) => columns.indexOf(column) !== columns.lastIndexOf(column));
   if (unknown.length + missing.length + twice.length === 0) return;
-  // A line of which hardly anything is a name that is known may be a row of data, of which nothing must be told.
-  const isHeader = (present.size - unknown.length) * 2 >= present.size;
+  const isHeader = looksLikeHeader(columns, planned);
   const parts = isHeader
     ? [
         unknown.length > 0 && `has ${listed(unknown)}, which the masking policy does not name`,

@@ -2,8 +2,9 @@ import { HoldfastError } from '../../../core/errors.ts';
 import type { ContentPart } from '../../masking/masking-pool.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import type { FilePlan } from '../../variant-plan.ts';
-import { markLength, readHeader } from './csv-header.ts';
+import { markLength, readPlannedHeader } from './csv-header.ts';
 import type { CsvRowsOptions } from './csv-rows.ts';
+import type { CsvSyntax } from './csv-syntax.ts';
 import { recordBlocks } from './record-blocks.ts';
 
 /** How a policy has CSV files. */
@@ -28,7 +29,7 @@ export async function* csvParts(
       continue;
     }
     const { columns, length } = plan.hasHeader
-      ? readHeader(block, syntax, planned)
+      ? readPlannedHeader(block, syntax, planned)
       : { columns: planned, length: markLength(block) };
     rows = sourceOf(columns);
     if (length > 0) yield block.subarray(0, length);
@@ -42,7 +43,8 @@ export function csvRows(plan: CsvPlan, columns: readonly string[]): RowSource {
   return { table: plan.table.table, columns, format: 'csv', options };
 }
 
-function quoteByte({ delimiter, quote }: CsvPlan): number {
+/** @throws HoldfastError `variant-failed` (invalid) */
+export function quoteByte({ delimiter, quote }: CsvSyntax): number {
   const code = quote.charCodeAt(0);
   const isFit = (text: string) => text.length === 1 && !/[\r\n\ud800-\udfff]/.test(text);
   if (isFit(quote) && isFit(delimiter) && code < 0x80 && quote !== delimiter) return code;

@@ -48,9 +48,9 @@ export function tarHeaders(blocks: Buffer): TarHeaders {
     }
     at = end + paddingLength(size);
   }
-  const own = units.filter(({ type }, index) => type !== 'g' || index === units.length - 1);
+  const own = units.filter(({ type }) => type !== 'g');
   if (own.filter(({ type }) => type === 'x').length > 1) throw archiveUnreadable('an entry has two extended headers');
-  const global = units.filter((unit) => !own.includes(unit));
+  const global = units.filter(({ type }) => type === 'g');
   if (global.some(({ records }) => records.some(({ key }) => ENTRY_KEYS.test(key))))
     throw archiveUnreadable('a global header of it names, or gives the size of, what follows');
   return { global: global.map(({ block, body }) => Buffer.concat([block, body])), own };
