@@ -108,7 +108,7 @@ async function measureStreams(options: {
   log: (line: string) => void;
 }): Promise<StreamSample[]> {
   const { service, file, workFolder, log } = options;
-  const download = command('curl', ['-sS', '--fail', '-o', '/dev/null', `${service.url}/download/large`]);
+  const download = command('curl', ['-sS', '--fail', '-o', '/dev/null', `${service.url}/download/large?variant=raw`]);
   const peers = [resticDump(file, workFolder), gpgDecrypt(file, workFolder)].filter((peer) => peer !== undefined);
   const best = new Map<string, StreamSample>();
   const keep = (sample: StreamSample): void => {
@@ -186,7 +186,7 @@ async function measureCrowd(file: string, bytesEach: number, log: (line: string)
     const began = performance.now();
     const sums = await Promise.all(
       Array.from({ length: CROWD }, async () => {
-        const line = `set -o pipefail; curl -sS --fail ${service.url}/download/small | sha256sum`;
+        const line = `set -o pipefail; curl -sS --fail '${service.url}/download/small?variant=raw' | sha256sum`;
         return (await promisify(execFile)('bash', ['-c', line])).stdout.slice(0, 64);
       }),
     );
@@ -213,7 +213,7 @@ async function measureDump(options: {
     const configuration = { connection: cluster.server.connection(), databases: [cluster.database] };
     await post(service.url, 'PUT', '/resources/shop', { service: 'postgresql', configuration });
     await post(service.url, 'POST', '/resources/shop/backups', {}, { prefer: 'wait=600' });
-    const words = ['-sS', '--fail', '-o', '/dev/null', '-w', '%{json}', `${service.url}/download/shop`];
+    const words = ['-sS', '--fail', '-o', '/dev/null', '-w', '%{json}', `${service.url}/download/shop?variant=raw`];
     options.log('downloading SQL …');
     const { stdout } = await promisify(execFile)('curl', words);
     const times = timesSchema.parse(JSON.parse(stdout));

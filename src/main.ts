@@ -32,6 +32,7 @@ import type { ResourceTurns } from './core/ports/resource-turns.ts';
 import type { Service } from './core/ports/service.ts';
 import type { SqlSealer } from './core/ports/sql-sealer.ts';
 import type { Storage } from './core/ports/storage.ts';
+import type { VariantMaker } from './core/ports/variant-maker.ts';
 import type { WorkQueue } from './core/ports/work-queue.ts';
 import { createKeyFile } from './keys/keyfile/key-file.ts';
 import { createKeyFileProvider } from './keys/keyfile/keyfile-provider.ts';
@@ -186,6 +187,8 @@ async function openApplication(
       queue,
       notifier: createLogNotifier(logger),
       ...(await hooksOf(configuration)),
+      ...(await turnsOf(configuration)),
+      ...(await variantsOf(configuration)),
       ...(await sealerOf(mode)),
       clock,
       logger,
@@ -224,17 +227,24 @@ async function identityOf(
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */
-async function hooksOf(configuration: Configuration): Promise<{ hooks?: HookRunner; turns?: ResourceTurns }> {
+async function hooksOf(configuration: Configuration): Promise<{ hooks?: HookRunner }> {
   const { hooks = [] } = configuration;
   if (hooks.length === 0) return {};
-  const [{ createProcessHookRunner }, { createResourceTurns }] = await Promise.all([
-    import('./hooks/process-hook-runner.ts'),
-    import('./catalogue/sqlite/resource-turns.ts'),
-  ]);
-  return {
-    hooks: createProcessHookRunner(hooks, createServiceSecretResolver(configuration, process.env)),
-    turns: createResourceTurns(configuration.dataFolder),
-  };
+  const { createProcessHookRunner } = await import('./hooks/process-hook-runner.ts');
+  return { hooks: createProcessHookRunner(hooks, createServiceSecretResolver(configuration, process.env)) };
+}
+
+/** What waits for its turn in other processes too: hooks, and the making of variants. */
+async function turnsOf({ hooks = [], downloads, dataFolder }: Configuration): Promise<{ turns?: ResourceTurns }> {
+  if (hooks.length === 0 && downloads?.policyFolder === undefined) return {};
+  return { turns: (await import('./catalogue/sqlite/resource-turns.ts')).createResourceTurns(dataFolder) };
+}
+
+async function variantsOf({ downloads }: Configuration): Promise<{ variantMaker?: VariantMaker }> {
+  if (downloads?.policyFolder === undefined) return {};
+  const { createPolicyVariantMaker } = await import('./downloads/variants/policy-variant-maker.ts');
+  const { policyFolder, transformerFolder } = downloads;
+  return { variantMaker: createPolicyVariantMaker({ policyFolder, transformerFolder, resolveSecret: ownSecret }) };
 }
 
 /** Commands give no downloads themselves. */

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { pino } from 'pino';
 import { serve } from '../src/adapters/http/serve.ts';
 import type { Application } from '../src/core/application.ts';
 import type { Operation } from '../src/core/operation.ts';
 import { httpConfiguration, type MemoryApplication, memoryApplication } from './api-memory-application.ts';
+import { rawRequest } from './raw-request.ts';
 
 const LOGGER = pino({ level: 'silent' });
 
@@ -17,17 +16,6 @@ async function served(t: TestContext, memory: MemoryApplication) {
   const running = await serve(memory.application, httpConfiguration(), LOGGER);
   t.after(() => running.close(0));
   return running;
-}
-
-/** Sends bytes as they are and gives what comes back until the connection ends. */
-async function rawRequest(url: string, head: string, endAfterHead: boolean): Promise<string> {
-  const socket = connect(Number(new URL(url).port), '127.0.0.1');
-  await once(socket, 'connect');
-  socket.write(head);
-  if (!endAfterHead) return text(socket);
-  socket.destroySoon();
-  await once(socket, 'close');
-  return '';
 }
 
 describe('uploads', () => {
@@ -81,8 +69,8 @@ describe('uploads', () => {
       });
     const { url } = await served(t, memory);
     const request = 'PUT /resources/shop/backups HTTP/1.1\r\nHost: localhost\r\n';
-    await rawRequest(url, `${request}Content-Length: 1000\r\n\r\nonly this`, true);
-    await rawRequest(url, `${request}Transfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n`, true);
+    await rawRequest(url, `${request}Content-Length: 1000\r\n\r\nonly this`, { endsAtOnce: true });
+    await rawRequest(url, `${request}Transfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n`, { endsAtOnce: true });
     while (failures.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.deepEqual(
       failures.map((error) => (error as { code: string }).code),
@@ -107,7 +95,9 @@ describe('uploads', () => {
   it('are refused at once when they announce too much, and their connection ends', async (t) => {
     const { url } = await served(t, memoryApplication());
     const head = 'POST /backups HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n{';
-    const answer = await rawRequest(url, head, false);
+    const { answer: bytes, wasReset } = await rawRequest(url, head);
+    assert.ok(!wasReset);
+    const answer = bytes.toString();
     assert.match(answer, /^HTTP\/1\.1 413 /);
     assert.match(answer, /\r\nconnection: close\r\n/i);
     assert.match(answer, /body-too-large/);

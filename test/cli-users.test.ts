@@ -19,7 +19,17 @@ test('users are added, changed, disabled and removed beside a running service, w
 
   const file = join(holdfast.folder, 'password');
   await writeFile(file, `${PASSWORD}\n`);
-  const narrow = ['--resource', 'shop-*', '--variant', 'reduced', '--latest-only', '--concurrent', '2'];
+  const narrow = [
+    '--resource',
+    'shop-*',
+    '--variant',
+    'reduced',
+    '--latest-only',
+    '--concurrent',
+    '2',
+    '--reason-for',
+    'raw',
+  ];
   const words = ['user', 'add', 'Fred', '--role', 'developer', ...narrow, '--password-from', `file:${file}`];
   const added = await holdfast.run([...words, '--json']);
   assert.equal(added.code, 0, added.stderr);
@@ -31,7 +41,12 @@ test('users are added, changed, disabled and removed beside a running service, w
     role: 'developer',
     method: 'password',
     resources: ['shop-*'],
-    grants: [{ resources: ['shop-*'], variants: ['reduced'], latestOnly: true, limits: { concurrent: 2 } }],
+    grants: [
+      {
+        ...{ resources: ['shop-*'], variants: ['reduced'], latestOnly: true },
+        ...{ reasonFor: ['raw'], limits: { concurrent: 2 } },
+      },
+    ],
   });
   assert.equal((await holdfast.problem(words, 1)).code, 'user-exists');
 

@@ -226,6 +226,30 @@ describe('holdfast', { concurrency: 2 }, () => {
     assert.equal((await holdfast.json(['verify', '--level', '4'])).ok, true);
   });
 
+  test('doctor and verify tell of a damaged key that nobody opens, and of one that cannot be verified without failing', async (context) => {
+    const holdfast = await commandLine(context);
+    await holdfast.run(['backup', '-', '--resource', 'x'], 'x');
+    await holdfast.json(['key', 'add', '--new-key-file', join(holdfast.folder, 'kept.key')]);
+    const [kept] = (await holdfast.json(['key', 'list'])).keys.filter(({ current }) => !current);
+    const file = (await filesBelow(holdfast.data)).find((path) => path.endsWith(`/keys/${kept!.id}`)) ?? '';
+    const { authentication, ...old } = JSON.parse(await readFile(file, 'utf8'));
+    await chmod(file, 0o600);
+    const keySlots = async (): Promise<[boolean, string | undefined]> => {
+      const { code, stdout } = await holdfast.run(['doctor', '--json']);
+      const { checks } = JSON.parse(stdout);
+      return [code === 0, checks.find(({ check }: { check: string }) => check === 'key slots').state];
+    };
+    assert.deepEqual(await keySlots(), [true, 'ok']);
+    await writeFile(file, JSON.stringify(old));
+    assert.deepEqual(await keySlots(), [true, 'warn']);
+    assert.equal((await holdfast.json(['verify'])).ok, true);
+    await writeFile(file, JSON.stringify({ ...old, authentication, label: 'another' }));
+    assert.deepEqual(await keySlots(), [false, 'fail']);
+    const verified = await holdfast.run(['verify']);
+    assert.equal(verified.code, 4, verified.stderr);
+    assert.match(verified.stdout, new RegExp(`keys/${kept!.id}: .* is damaged`));
+  });
+
   test('doctor finds a sound installation sound and a key file that others can read not', async (context) => {
     const holdfast = await commandLine(context);
     const made = await holdfast.run(['backup', '-', '--resource', 'x', '--json'], 'x');

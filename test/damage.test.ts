@@ -194,6 +194,7 @@ describe('keys', () => {
       assert.ok((await readBytes(opened, id)).equals(bytes));
       await opened.close();
       const first = (await keys.list()).find((slot) => slot.id !== added.id)!;
+      assert.deepEqual((await temporary.repository.check({ level: 0 })).findings, []);
       await keys.remove(added.id);
       await assert.rejects(keys.remove(first.id), { code: 'last-key-slot' });
       await assert.rejects(keys.remove('unknown'), { code: 'key-slot-missing' });

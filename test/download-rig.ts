@@ -27,6 +27,9 @@ import { openStorage } from '../src/storage/local/local-storage.ts';
 import { httpConfiguration } from './api-memory-application.ts';
 import { TemporaryRepository } from './temporary-repository.ts';
 
+/** Compresses well. */
+export const PROSE = Buffer.from('The quick brown fox jumps over the lazy dog.\n'.repeat(20_000));
+
 /** The whole service over HTTP, with services whose downloads are simple to tell apart. */
 export interface DownloadRig {
   url: string;

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { type DownloadRig, startDownloads } from './download-rig.ts';
+import { eventually } from './eventually.ts';
 import { NGINX_SKIP_REASON, NginxServer, type ProxyKind } from './nginx-server.ts';
 import { PostgresqlServer, SKIP_REASON } from './postgresql-server.ts';
 
@@ -92,10 +93,7 @@ describe('a download that fails on its way', { skip }, () => {
 
   /** Nothing of a download may go on after its end. */
   async function assertNothingRuns(): Promise<void> {
-    for (let patience = 0; rig.controls.reading + rig.controls.children.size > 0 && patience < 500; patience++)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.equal(rig.controls.reading, 0);
-    assert.equal(rig.controls.children.size, 0);
+    await eventually(() => rig.controls.reading + rig.controls.children.size === 0, 'something runs on');
   }
 
   const FAILURES = {

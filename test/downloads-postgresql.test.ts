@@ -106,6 +106,20 @@ describe('a download of a PostgreSQL backup', { skip: SKIP_REASON, timeout: 1_20
     );
   });
 
+  test('has definitions and constraints alone where no rows are wanted, of all tables or some', async () => {
+    const { bytes } = await downloaded(service, repository(), backup, { format: 'sql', schemaOnly: true });
+    const text = bytes.toString();
+    assert.doesNotMatch(text, /^(COPY|INSERT|SELECT pg_catalog\.(setval|lo_))/m);
+    assert.match(text, /ADD CONSTRAINT customers_pkey PRIMARY KEY/);
+    assert.match(text, /ADD CONSTRAINT orders_customer_fkey FOREIGN KEY/);
+    await load('definitions', bytes);
+    assert.equal(await sql('definitions', 'SELECT count(*) FROM sales.customers'), '0');
+    const choice = { format: 'sql', tables: ['public.child'], schemaOnly: true } as const;
+    const some = (await downloaded(service, repository(), backup, choice)).bytes.toString();
+    assert.match(some, /CREATE TABLE public\.child/);
+    assert.doesNotMatch(some, /^COPY|sales\.orders/m);
+  });
+
   test('refuses what it has not, before a byte, and names what it has', async () => {
     const refused = (choice: Parameters<typeof openDownload>[3], message: RegExp, of: Backup = backup) =>
       assert.rejects(openDownload(service, repository(), of, choice), (error: Error & { code?: string }) => {

@@ -55,7 +55,7 @@ export async function openManagedApplication(
     hooks?: HookRunner;
     /** Runs what earlier processes queued as well, as the service does. */
     isService?: boolean;
-    parts?: Partial<Pick<ApplicationParts, 'variantMaker' | 'variantVerifier' | 'sealer' | 'logger'>>;
+    parts?: Partial<Pick<ApplicationParts, 'variantMaker' | 'variantVerifier' | 'turns' | 'sealer' | 'logger'>>;
     /** Made of this catalogue and clock. */
     identity?: (parts: { catalogue: Catalogue; clock: { now: () => Date } }) => Promise<ApplicationParts['identity']>;
   } = {},

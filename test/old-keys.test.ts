@@ -8,6 +8,7 @@ import type { Repository } from '../src/core/ports/repository.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
 import { openRepository } from '../src/repository/open-repository.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';
+import { flip } from './flipped-bytes.ts';
 import { backUpBytes, pieces, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
 
 const ALL = { dryRun: false, rewriteOldKeys: { bytesPerRound: 1e9, all: true } };
@@ -54,6 +55,20 @@ describe('after a rotation of the key, a prune that rewrites', () => {
     assert.deepEqual((await repository.check({ level: 4 })).findings, []);
     assert.equal((await repository.statistics()).oldKeyBytes, 0);
     assert.equal((await repository.collect(ALL)).sealedAgain, 0);
+  });
+
+  test('says how many damaged objects in quarantine the old key still opens, until they are deleted', async () => {
+    const { id } = await backUpBytes(repository, randomBytes(200_000));
+    const lost = await backUpBytes(repository, randomBytes(2000));
+    await flip(temporary.folder, `snapshots/${lost.id}`, 90);
+    await repository.repair({ dryRun: false });
+    assert.equal((await repository.collect(ALL)).oldKeyQuarantined, 0);
+    await repository.keys.rotate([temporary.provider], { dropOthers: false });
+    assert.equal((await repository.collect({ dryRun: true })).oldKeyQuarantined, 1);
+    assert.equal((await repository.collect(ALL)).oldKeyQuarantined, 1);
+    for (const { key } of await temporary.storage.list('quarantine/')) await temporary.storage.delete(key);
+    assert.equal((await repository.collect(ALL)).oldKeyQuarantined, 0);
+    assert.equal((await readBytes(repository, id)).length, 200_000);
   });
 
   test('goes round by round, and a prune that rewrites a part each time comes to the end as well', async () => {

@@ -6,12 +6,12 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { POSTGRESQL_18_PROGRAMS, SKIP_REASON_18 } from './postgresql-18.ts';
 import { ClusterServer } from './postgresql-cluster-server.ts';
 import { SERVER_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
 import { giveToServer, spawnAsServer } from './postgresql-wal-cluster.ts';
-import { eventually } from './postgresql-wal-rig.ts';
 import { SKIP_CLOSED_CHECKOUT } from './server-account.ts';
 
 const STARTER = fileURLToPath(new URL('../bin/holdfast.js', import.meta.url));

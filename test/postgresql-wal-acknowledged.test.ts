@@ -7,9 +7,10 @@ import type { ResourceLog } from '../src/core/ports/resource-log.ts';
 import { walFiles } from '../src/services/postgresql-physical/wal-files.ts';
 import { readWalLog } from '../src/services/postgresql-physical/wal-pieces.ts';
 import { CuttingProxy } from './cutting-proxy.ts';
+import { eventually } from './eventually.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
 import { giveToServer, WalCluster } from './postgresql-wal-cluster.ts';
-import { compareWithServer, eventually, RunningCapture } from './postgresql-wal-rig.ts';
+import { compareWithServer, RunningCapture } from './postgresql-wal-rig.ts';
 import { TemporaryResourceLog } from './temporary-resource-log.ts';
 
 describe('WAL that was acknowledged', { skip: SKIP_REASON }, () => {

@@ -8,9 +8,9 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openSqliteCatalogue } from '../src/catalogue/sqlite/sqlite-catalogue.ts';
+import { eventually } from './eventually.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
 import { giveToServer, spawnAsServer, WalCluster } from './postgresql-wal-cluster.ts';
-import { eventually } from './postgresql-wal-rig.ts';
 import { SKIP_CLOSED_CHECKOUT } from './server-account.ts';
 
 const STARTER = fileURLToPath(new URL('../src/main.ts', import.meta.url));

@@ -5,9 +5,10 @@ import { dropReplicationSlot } from '../src/services/postgresql-physical/capture
 import { planSegment } from '../src/services/postgresql-physical/wal-assembly.ts';
 import { readWalLog } from '../src/services/postgresql-physical/wal-pieces.ts';
 import { formatLsn, segmentName } from '../src/services/postgresql-physical/wal-position.ts';
+import { eventually } from './eventually.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
 import { WalCluster } from './postgresql-wal-cluster.ts';
-import { eventually, RunningCapture, resolveTestSecret } from './postgresql-wal-rig.ts';
+import { RunningCapture, resolveTestSecret } from './postgresql-wal-rig.ts';
 import { TemporaryResourceLog } from './temporary-resource-log.ts';
 
 const SEGMENT = 1024 * 1024;

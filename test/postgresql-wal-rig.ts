@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { resolveSecret } from '../src/config/resolve-secret.ts';
 import type { CaptureProgress, ResourceLog } from '../src/core/ports/resource-log.ts';
 import type { Resource } from '../src/core/resource.ts';
 import { createPostgresqlLog } from '../src/services/postgresql-physical/capture.ts';
 import { readWalLog, type WalPiece } from '../src/services/postgresql-physical/wal-pieces.ts';
 import { type Lsn, parseLsn } from '../src/services/postgresql-physical/wal-position.ts';
+import { eventually } from './eventually.ts';
 import type { WalCluster } from './postgresql-wal-cluster.ts';
 
-const LONG = 120_000;
 export const resolveTestSecret = (reference: string): Promise<string> => resolveSecret(reference, process.env);
 
 /** A capture that runs beside the test. */
@@ -54,15 +53,6 @@ export class RunningCapture {
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.ended;
-  }
-}
-
-/** Waits until something is so. */
-export async function eventually(isSo: () => boolean | Promise<boolean>, otherwise: string): Promise<void> {
-  const end = Date.now() + LONG;
-  while (!(await isSo())) {
-    if (Date.now() > end) throw new Error(otherwise);
-    await pause(50);
   }
 }
 

@@ -4,9 +4,10 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { planSegment } from '../src/services/postgresql-physical/wal-assembly.ts';
 import { readWalLog } from '../src/services/postgresql-physical/wal-pieces.ts';
+import { eventually } from './eventually.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
 import { WalCluster } from './postgresql-wal-cluster.ts';
-import { compareWithServer, eventually, RunningCapture } from './postgresql-wal-rig.ts';
+import { compareWithServer, RunningCapture } from './postgresql-wal-rig.ts';
 import { TemporaryResourceLog } from './temporary-resource-log.ts';
 
 describe('the capture of WAL over a promotion', { skip: SKIP_REASON }, () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { readWalLog } from '../src/services/postgresql-physical/wal-pieces.ts';
+import { eventually } from './eventually.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
 import { WalCluster } from './postgresql-wal-cluster.ts';
-import { compareWithServer, eventually, joinedSegments, RunningCapture } from './postgresql-wal-rig.ts';
+import { compareWithServer, joinedSegments, RunningCapture } from './postgresql-wal-rig.ts';
 import { TemporaryResourceLog } from './temporary-resource-log.ts';
 
 describe('the capture of WAL', { skip: SKIP_REASON }, () => {

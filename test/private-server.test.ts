@@ -16,15 +16,18 @@ import { findServerPrograms } from '../src/services/postgresql/server-programs.t
 import { Session } from '../src/services/postgresql/session.ts';
 import { firstLine } from './first-line.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
-import { processesIn } from './processes.ts';
+import { processesIn, untilNoneIn, untilOneIn } from './processes.ts';
 
 describe('a private PostgreSQL server', { skip: SKIP_REASON, timeout: 600_000 }, () => {
   let parent: string;
   const { signal } = new AbortController();
+  const prepared: PrivateServer[] = [];
   const prepare = async (name: string, given: AbortSignal = signal): Promise<PrivateServer> => {
     const folder = path.join(parent, name);
     await mkdir(folder, { mode: 0o700 });
-    return PrivateServer.prepare({ programs: await findServerPrograms(14), folder, signal: given });
+    const server = await PrivateServer.prepare({ programs: await findServerPrograms(14), folder, signal: given });
+    prepared.push(server);
+    return server;
   };
   before(async () => {
     parent = await mkdtemp(path.join(tmpdir(), 'holdfast-private-'));
@@ -32,8 +35,9 @@ describe('a private PostgreSQL server', { skip: SKIP_REASON, timeout: 600_000 },
   });
   after(() => rm(parent, { recursive: true, force: true }));
   afterEach(async () => {
-    // A connection that was being refused when the server stopped may keep a process for some seconds.
-    while (processesIn(parent).length > 0) await sleep(20);
+    // A test that failed did not stop its own.
+    for (const server of prepared.splice(0)) await server.stop();
+    await untilNoneIn(parent);
   });
 
   test('is reached by its socket alone, and ends when it is told to', async () => {
@@ -86,16 +90,18 @@ describe('a private PostgreSQL server', { skip: SKIP_REASON, timeout: 600_000 },
     await server.stop();
   });
 
-  test('ends where the work that it was for is cancelled', async () => {
-    const cancelling = new AbortController();
-    const server = await prepare('cancelled', cancelling.signal);
-    const dataFolder = await server.initialise();
-    const starting = server.start(dataFolder, { user: server.superuser });
-    while (processesIn(parent).length === 0) await sleep(5);
-    cancelling.abort(new Error('cancelled'));
-    await assert.rejects(starting, /cancelled/);
-    await server.stop();
-  });
+  // At once, and in a pause between two attempts to connect.
+  for (const milliseconds of [0, 20])
+    test(`ends where the work that it was for is cancelled, ${milliseconds} ms after it began`, async () => {
+      const cancelling = new AbortController();
+      const server = await prepare(`cancelled-${milliseconds}`, cancelling.signal);
+      const dataFolder = await server.initialise();
+      const starting = assert.rejects(server.start(dataFolder, { user: server.superuser }), /^Error: cancelled$/);
+      await Promise.race([starting, untilOneIn(parent)]);
+      await sleep(milliseconds);
+      cancelling.abort(new Error('cancelled'));
+      await starting;
+    });
 
   test('finds pages and tables that were damaged, and names them', async () => {
     const server = await prepare('damaged');
@@ -139,7 +145,7 @@ describe('a private PostgreSQL server', { skip: SKIP_REASON, timeout: 600_000 },
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
-    while (processesIn(folder).length > 0) await sleep(20);
+    await untilNoneIn(folder);
     assert.ok(existsSync(folder));
     const folders = createDrillFolders({ owner: 'next', isAlive: () => false, parent });
     assert.deepEqual(await folders.removeLeftovers(), [path.dirname(folder)]);

@@ -161,6 +161,18 @@ describe('holdfast pull', () => {
     assert.equal(server.requests[0]?.url, '/download/shop?at=-7d&tables=a%2Cb&path=%2Fx+y&path=z');
   });
 
+  test('asks on while a variant is being made', async () => {
+    server.refusal = { status: 409, problem: { code: 'variant-being-made', detail: 'It is being made.' } };
+    const asking = piped(['shop', '--variant', 'small', '--reason', 'a ticket']);
+    while (server.requests.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    server.refusal = undefined;
+    const { code, bytes, said } = await asking;
+    assert.equal(code, 0, said);
+    assert.ok(bytes.equals(CONTENT));
+    const { url, headers } = server.requests[0]!;
+    assert.deepEqual([url, headers.prefer], ['/download/shop?variant=small&reason=a+ticket', 'wait=240']);
+  });
+
   test('never gives a pipe the end of what was cut, is too short, or is not what was announced', async () => {
     const whole = { ...server.announced };
     const { 'content-length': _length, ...streamed } = whole;

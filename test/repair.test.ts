@@ -8,9 +8,10 @@ import type { RepairOptions, Repository } from '../src/core/ports/repository.ts'
 import type { CheckFinding } from '../src/core/ports/repository-check.ts';
 import type { RepairAction, RepairReport } from '../src/core/ports/repository-repair.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
+import { openRepository } from '../src/repository/open-repository.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';
 import { flip } from './flipped-bytes.ts';
-import { backUpBytes, pieces, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
+import { backUpBytes, keyOf, pieces, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
 
 /** Damages a repository in its folder, and repairs it. */
 describe('repair', () => {
@@ -250,6 +251,83 @@ describe('repair', () => {
     assert.deepEqual(await damages(), []);
     assert.equal((await fresh((other) => readBytes(other, first.id))).length, 100_000);
     assert.ok((await storage.list('quarantine/snapshots/')).some(({ key }) => key.includes(second.id)));
+  });
+
+  describe('of what a collection decided', () => {
+    const COLLECT = { dryRun: false, now: new Date(Date.now() + 86_400_000) };
+    let needed: string;
+    let early: Storage;
+    beforeEach(async () => {
+      const { id } = await backUpBytes(repository, randomBytes(300_000));
+      needed = (await backUpBytes(repository, randomBytes(300_000))).id;
+      await repository.forgetSnapshot(id, { trashDays: 0, reason: 'test' });
+      early = (await copyOfRepository()).storage;
+      await repository.collect(COLLECT);
+    });
+    const damaged = async (part: string): Promise<string> => {
+      const { key } = (await storage.list('gc/')).find((object) => object.key.endsWith(`/${part}`))!;
+      await flip(temporary.folder, key, 90);
+      return key;
+    };
+    const mended = async (options: Partial<RepairOptions>): Promise<RepairReport> =>
+      fresh((other) => other.repair({ dryRun: false, ...options }));
+
+    for (const part of ['condemned', 'resolution'])
+      test(`what it ${part === 'condemned' ? 'condemned' : 'sealed'} is fetched from a copy, with all other damage then`, async () => {
+        const replica = await copyOfRepository();
+        const key = await damaged(part);
+        const pack = await largestPack();
+        await flip(temporary.folder, pack, 100);
+        const told = await mended({ replicas: [replica.storage], dryRun: true });
+        assert.deepEqual(
+          told.steps.map(({ action, object }) => [action, object]),
+          [['fetch-object', key]],
+        );
+        const report = await mended({ replicas: [replica.storage] });
+        assert.deepEqual(report.steps.map(({ object }) => object).sort(), [key, pack].sort());
+        assert.ok(report.findings.some(({ object }) => object === pack));
+        assert.deepEqual(await damages(), []);
+        assert.equal((await fresh((other) => readBytes(other, needed))).length, 300_000);
+      });
+
+    test('is not taken from a copy in which somebody collected by himself, which is told, and nothing is touched', async () => {
+      const collecting = await openRepository({ storage: early, providers: [temporary.provider], workers: 0 });
+      await collecting.collect(COLLECT);
+      const key = await damaged('condemned');
+      assert.ok((await early.get(key)).length > 0);
+      const before = await everything(temporary.folder);
+      await assert.rejects(mended({ replicas: [early] }), {
+        kind: 'damaged',
+        code: 'collection-round-damaged',
+        details: { object: key },
+      });
+      assert.deepEqual(await everything(temporary.folder), before);
+    });
+
+    test('that all is done is made anew by the next one, without a copy', async () => {
+      const key = await damaged('done');
+      assert.deepEqual(
+        (await mended({})).steps.map(({ action, object }) => [action, object]),
+        [['quarantine-object', key]],
+      );
+      await fresh((other) => other.collect({ dryRun: false }));
+      assert.deepEqual(await damages(), []);
+      assert.ok((await storage.list('gc/')).some((object) => object.key === key));
+    });
+  });
+
+  test('a damaged key is fetched from a copy that has it whole, without leaving anything of it in quarantine', async () => {
+    const other = keyOf(randomBytes(32));
+    const { id } = await repository.keys.add({ ...other, kind: 'safe' }, 'in the safe');
+    const replica = await copyOfRepository();
+    const bad = await copyOfRepository();
+    const whole = await storage.get(`keys/${id}`);
+    for (const folder of [temporary.folder, bad.folder]) await flip(folder, `keys/${id}`, 80);
+    assert.deepEqual(did(await repair({ replicas: [bad.storage] })), ['leave']);
+    assert.deepEqual(did(await repair({ replicas: [bad.storage, replica.storage] })), ['fetch-object']);
+    assert.ok((await storage.get(`keys/${id}`)).equals(whole));
+    assert.deepEqual(await damages(), []);
+    assert.deepEqual(await storage.list('quarantine/'), []);
   });
 
   test('a backup whose changed description is damaged is held, for it may have been', async () => {

@@ -44,6 +44,15 @@ describe('the repository engine', () => {
     await reader.close();
   });
 
+  test('a reader that was closed begins no more work, which nobody would end', async () => {
+    const { id } = await backUpBytes(repository, randomBytes(3_000_000));
+    const reader = await repository.openSnapshot(id);
+    await reader.close();
+    const runner = reader.tasks({ module: 'data:text/javascript,', options: {} });
+    await assert.rejects(runner.run({}), { kind: 'cancelled', code: 'snapshot-reader-closed' });
+    await assert.rejects(Array.fromAsync(reader.read()), { kind: 'cancelled', code: 'snapshot-reader-closed' });
+  });
+
   test('stores the same bytes once, also for another process', async () => {
     const bytes = randomBytes(1_000_000);
     await backUpBytes(repository, bytes);

@@ -7,6 +7,7 @@ import type { CaptureContext, LogPiece, ServiceLog } from '../src/core/ports/res
 import type { BackupContext, RestoreContext } from '../src/core/ports/service.ts';
 import type { Resource } from '../src/core/resource.ts';
 import { createStreamService } from '../src/services/stream/stream-service.ts';
+import { eventually } from './eventually.ts';
 import {
   bytesOf,
   DAY,
@@ -65,13 +66,6 @@ class LoggingSource extends ScriptedSource {
   }
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let round = 0; !(await condition()); round++) {
-    assert.ok(round < 1000, 'it did not come to pass in ten seconds');
-    await sleep(10);
-  }
-}
-
 describe('the log of a resource', () => {
   let place: Awaited<ReturnType<typeof temporaryFolder>>;
   let managed: ManagedApplication;
@@ -90,7 +84,8 @@ describe('the log of a resource', () => {
   });
 
   const stored = async () => managed.application.logs.of('shop').pieces();
-  const storedAll = (count: number) => until(async () => (await stored()).length === count);
+  const storedAll = (count: number) =>
+    eventually(async () => (await stored()).length === count, `it did not come to ${count} pieces`);
 
   async function backUp(): Promise<string> {
     const { application } = managed;
@@ -113,7 +108,10 @@ describe('the log of a resource', () => {
       ],
     );
     assert.equal((await log.read(pieces[1]!)).toString(), 'two');
-    await until(async () => (await managed.application.logs.overview('shop')).capture?.progress?.position === '2');
+    await eventually(
+      async () => (await managed.application.logs.overview('shop')).capture?.progress?.position === '2',
+      'it did not come to 2',
+    );
     const { capture, ...overview } = await managed.application.logs.overview('shop');
     assert.deepEqual([overview.kept, overview.pieces, overview.from, overview.to], [true, 2, '0', '2']);
     assert.equal(capture?.status, 'running');
@@ -125,11 +123,14 @@ describe('the log of a resource', () => {
 
   test('is begun again after a failure, which is told once and shown in health until all is well', async () => {
     source.failures = 2;
-    await until(() => managed.application.logs.captures().get('shop')?.lastError?.code === 'source-gone');
+    await eventually(
+      () => managed.application.logs.captures().get('shop')?.lastError?.code === 'source-gone',
+      'no failure was told',
+    );
     assert.equal((await managed.application.health()).status, 'degraded');
     source.lines.push('odd');
     await storedAll(1);
-    await until(async () => (await managed.application.health()).status === 'ok');
+    await eventually(async () => (await managed.application.health()).status === 'ok', 'health stayed bad');
     const told = managed.notifications.filter(({ type }) => type === 'log-failed').map(({ message }) => message);
     assert.equal(told.length, 2);
     assert.match(told[0]!, /The source does not answer/);
@@ -137,15 +138,15 @@ describe('the log of a resource', () => {
   });
 
   test('is let go of, with what the source keeps for it, when it is no longer wanted', async () => {
-    await until(() => managed.application.logs.captures().has('shop'));
+    await eventually(() => managed.application.logs.captures().has('shop'), 'no capture began');
     await managed.application.resources.put({ id: 'shop', service: 'logging', configuration: { kept: false } });
-    await until(() => source.released.length === 1);
+    await eventually(() => source.released.length === 1, 'the source was not let go of');
     assert.equal(managed.application.logs.captures().size, 0);
     await managed.application.resources.put({ id: 'shop', service: 'logging', configuration: { kept: true } });
     source.lines.push('one');
     await storedAll(1);
     await managed.application.resources.delete('shop', { cascade: false, by: 'test' });
-    await until(() => source.released.length === 2);
+    await eventually(() => source.released.length === 2, 'the source was not let go of');
     assert.deepEqual(await stored(), []);
     assert.equal((await managed.repository.listTrash()).length, 1);
   });
@@ -252,7 +253,10 @@ describe('the log of a resource', () => {
     const server = await serve(managed.application, managed.configuration);
     try {
       source.lines.push('one', 'two');
-      await until(() => managed.application.logs.captures().get('shop')?.progress?.position === '2');
+      await eventually(
+        () => managed.application.logs.captures().get('shop')?.progress?.position === '2',
+        'it did not come to 2',
+      );
       const get = async (path: string) =>
         (await fetch(`${server.url}${path}`)).json() as Promise<Record<string, unknown>>;
       const overview = await get('/resources/shop/log');

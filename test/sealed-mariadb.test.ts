@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { HoldfastError } from '../src/core/errors.ts';
-import { SqlLexer } from '../src/downloads/sql/sql-lexer.ts';
+import { MysqlSeal } from '../src/downloads/sql/mysql-seal.ts';
+import { SqlLexer, type SqlPiece } from '../src/downloads/sql/sql-lexer.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import { MARIADB_SKIP_REASON, MariadbServer } from './mariadb-server.ts';
 import { sameText } from './postgresql-rig.ts';
@@ -64,6 +65,25 @@ const SEVERAL = [
   'CREATE TABLE x (a int); DROP TABLE t',
 ];
 
+/** The client finds a command of its own in what is a string or a comment by other rules. */
+const MISREAD = [
+  "INSERT INTO t SELECT 1 /*! + /* a */ 1, '*/ \\! id\n' */;",
+  "INSERT INTO t SELECT 1 /* /*! */, '*/ \\! id\n';",
+  "INSERT INTO t SELECT 1 /* /*/, '*/ \\! id\n' /* */;",
+  "INSERT INTO t SELECT 1 /*! */* 1, '*/ \\! id\n';",
+  "INSERT INTO t SELECT 1 /*M! + 1 */* 1, '*/ \\! id\n';",
+  'INSERT INTO t SELECT 1 /*M! -- */ \\! id\n */;',
+  'INSERT INTO t SELECT 1 /*M! # */ \\! id\n */;',
+  "INSERT INTO t SELECT 1 /*M! /*! + '*/ \\! id\n' */ */;",
+  "INSERT INTO t SELECT 1 /*! /*M! */, '*/ \\! id\n' */;",
+  "INSERT INTO t SELECT 1 --\u0001 '\n, ' \\! id\n';",
+  'DELIMITER //\nINSERT INTO t SELECT 1 /*! */// \\! id\n//\nDELIMITER ;\n',
+  'INSERT INTO t SELECT 1 AS `a\\`, 1 AS ` \\! id\n`;',
+  "INSERT INTO t SELECT 1 /* /*+ */, '*/ \\! id\n';",
+  "CREATE /DEFINER=a@b*TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET NEW.a = '*/ \\! id\n';",
+  "CREATE /*! DEFINER=a */ @b TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET /* a */ NEW.a = '*/ \\! id\n';",
+];
+
 describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
   let server: MariadbServer;
   let dump: Buffer;
@@ -84,6 +104,21 @@ describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
   const client = (database: string, input: Buffer): Promise<Ended> =>
     fed('mariadb', [...server.options, ...(database === '' ? [] : [database])], process.env, input);
 
+  async function assertSeen(options: readonly string[], pieces: readonly SqlPart[]): Promise<void> {
+    const args = [...server.options, '--force', '-vv', ...options];
+    const { stdout } = await fed('mariadb', args, process.env, Buffer.concat(pieces.map(({ bytes }) => bytes)));
+    const shown = [...stdout.matchAll(/^--------------\n(.*?)\n--------------\n/gms)].map(([, text]) => text!);
+    // With --comments, one that has a line for itself is sent alone, one behind a statement with it, and others with the next one.
+    const behind = (n: number) => /^[^\S\n]*((#|--\s).*)/.exec(pieces[n + 1]?.bytes.toString() ?? '')?.[1] ?? '';
+    const text = ({ kind, bytes }: SqlPart, n: number) =>
+      kind === 'statement' ? bytes.toString() + (options.includes('--comments') ? behind(n) : '') : '';
+    const withoutComment = (statement: string) => statement.replace(/^[;/\s]*(#|--(\s|$)).*\n?/, '');
+    const seen = shown.map((statement) => letters(withoutComment(statement))).filter(Boolean);
+    const wanted = pieces.map((piece, n) => letters(withoutComment(text(piece, n)))).filter(Boolean);
+    assert.equal(seen.length, wanted.length, JSON.stringify({ options, seen, wanted }));
+    for (const [n, statement] of wanted.entries()) assert.ok(seen[n]!.endsWith(statement), `${seen[n]} | ${statement}`);
+  }
+
   const tables = async (database: string) => (await server.sql(database, 'SHOW TABLES')).split('\n').filter(Boolean);
 
   it('gives the same contents as the dump itself, and prints that it is complete', async () => {
@@ -92,6 +127,32 @@ describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
     assert.match(ended.stdout, /: complete\n$/);
     sameDump(await server.dump('whole'), dump);
     assert.equal(existsSync(MUST_NOT_BE), false);
+  });
+
+  it('is loaded also with comments in the bodies of triggers, and with white space and comments before DELIMITER', async () => {
+    const script = `CREATE TABLE users (id int);
+/*!50003 SET sql_mode = 'STRICT_TRANS_TABLES' */ ;
+
+ \t
+  -- a comment
+\tDELIMITER ;;
+/*!50003 CREATE*/ /*!50017 DEFINER=\`root\`@\`localhost\`*/ /*!50003 TRIGGER stamped BEFORE INSERT ON users FOR EACH ROW BEGIN
+  /* it's; a comment */
+  SET NEW.id = NEW.id + 1; -- and; another '
+END */;;
+ \r
+DELIMITER ;
+INSERT INTO users VALUES (1);
+-- Dump completed
+ \t
+`;
+    for (const [n, options] of [[], ['--comments'], ['--binary-mode']].entries()) {
+      const database = await made(`spaced_${n}`);
+      const input = await whole(sealed(Buffer.from(script)));
+      const ended = await fed('mariadb', [...server.options, ...options, database], process.env, input);
+      assert.deepEqual({ exitCode: ended.exitCode, stderr: ended.stderr }, { exitCode: 0, stderr: '' });
+      assert.equal((await server.sql(database, 'SELECT id FROM users')).trim(), '2');
+    }
   });
 
   it('does not touch a database that is not empty', async () => {
@@ -167,6 +228,7 @@ describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
       '/*!99999 INSERT */ DROP TABLE t;',
       '/*M!100000 INSERT INTO t */ DROP TABLE t;',
       'DROP /*!80000 TABLE */ DATABASE t;',
+      ...MISREAD,
       ...SEVERAL.map((text) => `DELIMITER ;;\n${text};;\nDELIMITER ;\n`),
     ];
     for (const script of hostile) {
@@ -177,25 +239,46 @@ describe('a sealed MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
   });
 
   it('is read as the client reads it, in any soup of quotes, comments and delimiters', async () => {
-    await fc.assert(
-      fc.asyncProperty(soup, async (script) => {
-        const statements = read(script);
-        fc.pre(statements !== undefined);
-        const ended = await fed(
-          'mariadb',
-          [...server.options, '--force', '--comments', '-vv'],
-          process.env,
-          Buffer.from(script),
-        );
-        const shown = [...ended.stdout.matchAll(/^--------------\n(.*?)\n--------------\n/gms)];
-        const seen = shown.map(([, text]) => letters(text!)).filter(Boolean);
-        assert.equal(seen.length, statements.length, JSON.stringify(seen));
-        // Comments before a statement are part of it for the client.
-        for (const [n, statement] of statements.entries())
-          assert.ok(seen[n]!.endsWith(statement), `${seen[n]} | ${statement}`);
-      }),
-      { numRuns: SOUPS },
-    );
+    const property = fc.asyncProperty(soup, async (script) => {
+      const { pieces } = read(script);
+      fc.pre(!isReadWithComments(pieces));
+      await assertSeen(['--comments'], pieces);
+    });
+    await fc.assert(property, SOUP_RUNS);
+  });
+
+  it('is read alike by all clients once it is sealed, in any such soup', async () => {
+    const property = fc.asyncProperty(soup, async (script) => {
+      const { pieces } = read(script);
+      const seal = new MysqlSeal('soup');
+      // Of the statements, it is what stands between them that matters here.
+      const given = pieces.map((piece) => ({
+        kind: piece.kind,
+        bytes: piece.kind === 'statement' ? piece.bytes : Buffer.concat([...seal.given(piece)]),
+      }));
+      await assertSeen(['--comments'], given);
+      // These show statements without the comments in them.
+      const hasComments = pieces.some(
+        ({ kind, bytes }) => kind === 'statement' && /#|--|\/\*(?!!)/.test(bytes.toString()),
+      );
+      if (!hasComments) for (const options of [[], ['--binary-mode']]) await assertSeen(options, given);
+    });
+    await fc.assert(property, SOUP_RUNS);
+  });
+
+  it('is refused where clients do not agree whether DELIMITER is a command', () => {
+    const refused = [
+      '/* c */ DELIMITER //\n',
+      '/* c\n */DELIMITER //\n',
+      'SELECT 1; DELIMITER //\n',
+      ';DELIMITER //\n',
+    ];
+    for (const script of [...refused, '/*!*/\nDELIMITER //\n', 'DELIMITER\f//\n', 'DELIMITER\v//\n', 'DELIMITER\r//\n'])
+      assert.ok(read(script).isRefused, script);
+    for (const script of ['DELIMITER //\n', ' \t\f\v\rDELIMITER\t//\r\n', '/* c */ \n -- c\n DELIMITER //\n']) {
+      const { pieces, isRefused } = read(script);
+      assert.deepEqual([pieces.at(-1)?.kind, isRefused], ['command', false], script);
+    }
   });
 
   it('is refused where its end is missing', async () => {
@@ -254,28 +337,62 @@ const FRAGMENTS = [
     '//',
     '\\',
   ],
+  ...[
+    '\t',
+    '\r',
+    '\f',
+    '\v',
+    ' \n',
+    '-- a\n',
+    '/* a */',
+    '/*M!',
+    '--\u0001',
+    '/*/',
+    '*/*',
+    '# a\n',
+    'DELIMITER //\n',
+    '\n DELIMITER\t;\r\n',
+    'delimiter ',
+    '/*!*/',
+    '/*M!*/',
+  ],
 ];
 const soup = fc.array(fc.constantFrom(...FRAGMENTS), { maxLength: 30 }).map((parts) => `SELECT 0;\n${parts.join('')}`);
 
-/** The statements; undefined where the lexer refuses, or the end is one that is not whole. */
-function read(script: string): string[] | undefined {
+/** What was once misread. */
+const SOUPS_OF_OLD = ['SELECT 0;\n \nDELIMITER //\n', 'SELECT 0;\n  -- a\nDELIMITER //\nSELECT 1;//\n \t\n'];
+
+const SOUP_RUNS = { numRuns: SOUPS, examples: SOUPS_OF_OLD.map((script): [string] => [script]) };
+
+type SqlPart = Pick<SqlPiece, 'kind' | 'bytes'>;
+
+/** The pieces up to where the lexer refuses or something is not whole. */
+function read(script: string): { pieces: SqlPiece[]; isRefused: boolean } {
   const lexer = new SqlLexer({ dialect: 'mysql' });
-  const found: string[] = [];
+  const pieces: SqlPiece[] = [];
+  const isWhole = ({ kind, bytes }: SqlPiece) => kind !== 'rest' && !(kind === 'command' && bytes[0] === 0x5c);
   try {
-    const pieces = [...lexer.push(Buffer.from(script)), ...lexer.end()];
-    for (const [n, piece] of pieces.entries()) {
-      // The client sends a comment before an empty statement, its own command or the very end as a statement.
-      const isComment = piece.kind === 'gap' && piece.bytes.toString().trim() !== '';
-      const next = pieces[n + 1];
-      if (isComment && (next?.kind !== 'statement' || letters(next.bytes.toString()) === '')) return undefined;
-      if (piece.kind === 'rest' || (piece.kind === 'command' && piece.bytes[0] === 0x5c)) return undefined;
-      if (piece.kind === 'statement') found.push(letters(piece.bytes.toString()));
+    for (const piece of lexer.push(Buffer.from(script))) {
+      if (!isWhole(piece)) return { pieces, isRefused: false };
+      pieces.push(piece);
     }
-    return found.filter(Boolean);
+    pieces.push(...[...lexer.end()].filter(isWhole));
+    return { pieces, isRefused: false };
   } catch (error) {
     assert.ok(error instanceof HoldfastError);
-    return undefined;
+    return { pieces, isRefused: true };
   }
+}
+
+/** True where a client that keeps comments sends something that is none: before an empty statement, its own command or the very end. */
+function isReadWithComments(pieces: readonly SqlPiece[]): boolean {
+  return pieces.some((piece, n) => {
+    const next = pieces[n + 1];
+    if (piece.kind !== 'gap') return false;
+    const gap = piece.bytes.toString();
+    if (next?.kind === 'command') return /[^\n]/.test(gap);
+    return gap.trim() !== '' && (next === undefined || letters(next.bytes.toString()) === '');
+  });
 }
 
 /** The client shows statements without delimiters. */

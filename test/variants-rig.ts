@@ -11,6 +11,8 @@ import type { Backup } from '../src/core/backup.ts';
 import { DEFAULT_DOWNLOADS, type DownloadConfiguration } from '../src/core/download.ts';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { Credentials } from '../src/core/ports/identity-provider.ts';
+import type { ResourceTurns } from '../src/core/ports/resource-turns.ts';
+import type { Service } from '../src/core/ports/service.ts';
 import type {
   DeclaredVariant,
   VariantContent,
@@ -19,6 +21,7 @@ import type {
 } from '../src/core/ports/variant-maker.ts';
 import type { VariantVerifier } from '../src/core/ports/variant-verifier.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
+import { eventually } from './eventually.ts';
 import { bytesOf, type ManagedApplication, openManagedApplication } from './managed-application.ts';
 
 /** The whole service over HTTP with a maker of variants that replaces digits, and does what a test wants of it besides. */
@@ -47,6 +50,12 @@ export interface VariantsOptions {
   folder?: string;
   downloads?: Partial<DownloadConfiguration>;
   verifier?: VariantVerifier;
+  turns?: ResourceTurns;
+  services?: readonly Service[];
+  /** Runs its own operations and nobody else's. */
+  isCommand?: boolean;
+  /** Known before the service takes up what it finds queued. */
+  policies?: Readonly<Record<string, Readonly<Record<string, Partial<DeclaredVariant>>>>>;
 }
 
 export async function startVariants(
@@ -63,14 +72,17 @@ export async function startVariants(
 
 export async function openVariants(folder: string, options: VariantsOptions = {}): Promise<VariantsRig> {
   const maker = new DigitMasker();
+  for (const [resourceId, variants] of Object.entries(options.policies ?? {})) maker.declare(resourceId, variants);
   const logged: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) });
-  const { verifier } = options;
+  const { verifier, turns, services } = options;
   const managed = await openManagedApplication(folder, {
-    isService: true,
+    isService: options.isCommand !== true,
+    ...(services === undefined ? {} : { services }),
     configuration: { downloads: { ...DEFAULT_DOWNLOADS, ...options.downloads } },
     parts: {
       ...{ variantMaker: maker, sealer: createSqlSealer(), logger },
+      ...(turns === undefined ? {} : { turns }),
       ...(verifier === undefined ? {} : { variantVerifier: verifier }),
     },
   });
@@ -136,6 +148,8 @@ export class DigitMasker implements VariantMaker {
   /** Whether productions read and write a sidecar. */
   hasSidecar = false;
   readonly sidecars: string[] = [];
+  /** Contents that were opened and not closed. */
+  open = 0;
   #held: Promise<void> = Promise.resolve();
   #release = (): void => undefined;
   #isReproducible = true;
@@ -180,9 +194,15 @@ export class DigitMasker implements VariantMaker {
       fingerprint: this.#fingerprint(variant),
       material: async (signal) => {
         const opened = await content.open({ schemaOnly: false, signal });
+        this.open++;
+        let isOpen = true;
         const { length: _length, sha256: _sha256, ...facts } = opened.material;
         return {
-          ...opened,
+          close: async () => {
+            if (isOpen) this.open--;
+            isOpen = false;
+            await opened.close();
+          },
           material: {
             ...facts,
             ...{ format: material.format, isReproducible: this.#isReproducible, acceptsRanges: false },
@@ -223,10 +243,6 @@ export function masked(text: string): string {
   return text.replaceAll(/[0-9]/g, MASK);
 }
 
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let patience = 0; patience < 2000; patience++) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error('It did not come to that.');
+export function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  return eventually(isSo, 'It did not come to that.');
 }

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import type { Principal } from '../src/core/access.ts';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { Grant } from '../src/core/grant.ts';
-import { DAY } from './managed-application.ts';
+import type { Service } from '../src/core/ports/service.ts';
+import { bytesOf, DAY } from './managed-application.ts';
 import { type Answered, masked, startVariants, until, type VariantsRig } from './variants-rig.ts';
 
 const ROWS = 'name,phone\nAnna,0151 23456\nOtto,0170 99887\n';
@@ -199,6 +200,10 @@ describe('a masked variant', () => {
     rig.maker.refusal = undefined;
     assert.equal((await rig.get('/download/shop')).status, 200);
     assert.equal(await states(rig), 'masked:on-demand raw:on-demand');
+    rig.maker.refusal = new HoldfastError('invalid', 'secret-missing', 'The environment has no MASKING_KEY.');
+    assert.equal((await rig.get('/download/shop')).code, 'secret-missing');
+    assert.equal(await states(rig), 'masked:on-demand raw:on-demand', 'what is of the moment is not remembered');
+    assert.equal(rig.notifications.filter(({ type }) => type === 'variant-failed').length, 1);
   });
 
   it('that leaks breaks off, alerts and is given to nobody until somebody looked at it or the policy changed', async (t) => {
@@ -237,6 +242,68 @@ describe('a masked variant', () => {
   });
 });
 
+describe('what is opened for a variant', () => {
+  it('is closed on every path: all of it, its headers, what the client has, a client that goes, a failure', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS.repeat(100_000));
+    rig.maker.declare('shop', { masked: {}, small: REDUCED });
+    const { headers } = await rig.get('/download/shop');
+    await rig.get('/download/shop', {}, 'HEAD');
+    await rig.get('/download/shop', { 'if-none-match': String(headers.get('etag')) });
+    rig.maker.hold();
+    const leaving = new AbortController();
+    const left = fetch(`${rig.url}/download/shop`, { signal: leaving.signal });
+    await (await left).body?.getReader().read();
+    leaving.abort();
+    await until(() => rig.maker.open === 0);
+    rig.maker.release();
+    rig.maker.failure = new HoldfastError('invalid', 'variant-failed', 'people.phone, row 2: too long.');
+    await assert.rejects(rig.get('/download/shop'));
+    assert.equal((await rig.get('/download/shop?variant=small')).code, 'variant-blocked');
+    await until(() => rig.maker.open === 0);
+  });
+});
+
+describe('a variant of what another tool keeps', () => {
+  it('is kept here, given as long as the source is there, and goes when it is gone', async (t) => {
+    const there = [{ id: 'backup-of-monday.sql', createdAt: '2026-11-16T02:00:00Z' }];
+    const refuse = async (): Promise<never> => {
+      throw new HoldfastError('unsupported', 'made-elsewhere', 'Another tool makes these backups.');
+    };
+    const elsewhere: Service = {
+      ...{ name: 'elsewhere', description: 'Another tool.', contentKind: 'stream', backupTypes: [], source: 'fetched' },
+      ...{ parseConfiguration: () => ({}), backup: refuse, restore: refuse },
+      externalSnapshots: {
+        list: async () => there,
+        formats: () => ({ formats: ['bytes'] }),
+        open: async () => ({
+          ...{ format: 'bytes', mediaType: 'text/plain', fileExtension: '.txt' },
+          ...{ isReproducible: true, acceptsRanges: false, bytes: () => bytesOf(ROWS) },
+        }),
+      },
+    };
+    const rig = await startVariants(t, { services: [elsewhere] });
+    await rig.application.resources.put({ id: 'legacy', service: 'elsewhere', configuration: {} });
+    rig.maker.declare('legacy', { small: REDUCED });
+    for (let round = 0; round < 2; round++) assert.equal((await rig.get('/download/legacy')).text, masked(ROWS));
+    assert.equal(rig.maker.productions, 1);
+    await rig.application.policies.cleanUp('test');
+    assert.equal((await rig.catalogue.backups.allOf('legacy~variants')).length, 1);
+    rig.maker.declare('legacy', { small: { ...REDUCED, produce: 'ahead' } });
+    rig.maker.version = 'two';
+    await rig.application.variants.makeNewestAhead();
+    await until(async () => (await states(rig)) === 'small:ready raw:on-demand');
+    await rig.application.variants.makeNewestAhead();
+    assert.equal(rig.maker.productions, 2);
+    await rig.application.policies.cleanUp('test');
+    assert.equal((await rig.catalogue.backups.allOf('legacy~variants')).length, 1);
+    there.pop();
+    assert.equal((await rig.get('/download/legacy')).code, 'snapshot-not-found');
+    await rig.application.policies.cleanUp('test');
+    assert.equal((await rig.catalogue.backups.allOf('legacy~variants')).length, 0);
+  });
+});
+
 describe('a reduced variant', () => {
   it('is made once for all who ask at the same time, and kept with length, digest and ranges', async (t) => {
     const rig = await startVariants(t);
@@ -257,7 +324,8 @@ describe('a reduced variant', () => {
     assert.deepEqual([part.status, part.text], [206, 'Anna']);
     assert.equal((await rig.get('/download/shop', { 'if-none-match': String(again.headers.get('etag')) })).status, 304);
     const [line] = await listed(rig);
-    assert.deepEqual(line?.variants[0], { name: 'small', state: 'ready', size: ROWS.length, sha256 });
+    const url = `${rig.url}/download/shop?backup=${source.id}&variant=small`;
+    assert.deepEqual(line?.variants[0], { name: 'small', state: 'ready', size: ROWS.length, sha256, url });
     assert.match((await rig.get('/snapshots', { accept: 'text/plain' })).text, /small \(ready\),raw/);
 
     // It is no backup.
@@ -318,6 +386,23 @@ describe('a reduced variant', () => {
     assert.equal((await rig.catalogue.backups.allOf('shop~variants')).length, 0);
     rig.maker.release();
     assert.equal((await rig.get('/download/shop')).status, 200);
+  });
+
+  it('is not begun for ever more snapshots at once, but one that is being made can be waited for', async (t) => {
+    const rig = await startVariants(t);
+    const ids: string[] = [];
+    for (let at = 0; at < 5; at++) ids.push((await rig.upload('shop', `row ${at}`)).id);
+    rig.maker.declare('shop', { small: REDUCED });
+    rig.maker.hold();
+    const ask = async (id: string) => (await rig.get(`/download/shop?backup=${id}`, { prefer: 'wait=1' })).code;
+    const four = await Promise.all(ids.slice(0, 4).map(ask));
+    assert.deepEqual(new Set(four), new Set(['variant-being-made']));
+    const fifth = await rig.get(`/download/shop?backup=${ids[4]}`);
+    assert.deepEqual([fifth.status, fifth.code], [429, 'variants-busy']);
+    assert.equal(fifth.headers.get('retry-after'), '60');
+    assert.equal(await ask(ids[0] ?? ''), 'variant-being-made');
+    rig.maker.release();
+    await until(async () => (await rig.get(`/download/shop?backup=${ids[4]}`)).status === 200);
   });
 
   it('can be made ahead by an operator, and again after it could not be made', async (t) => {
@@ -384,6 +469,22 @@ describe('a reduced variant', () => {
     rig.maker.policies.clear();
     await rig.application.policies.cleanUp('test');
     assert.equal((await rig.repository.listSnapshots()).length, 1);
+  });
+
+  it('of a policy that is changed while it is made is made by the new one', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS);
+    rig.maker.declare('shop', { small: REDUCED });
+    rig.maker.hold();
+    const asked = rig.get('/download/shop');
+    await until(() => rig.maker.productions === 1);
+    rig.maker.version = 'two';
+    rig.maker.release();
+    const changed = await asked;
+    assert.deepEqual([changed.status, changed.code], [503, 'variant-changed']);
+    assert.equal((await rig.get('/download/shop')).status, 200);
+    assert.equal(rig.maker.productions, 2);
+    assert.equal((await rig.catalogue.backups.allOf('shop~variants')).length, 1);
   });
 
   it('goes with its source: deleted, expired, damaged, with its resource', async (t) => {
@@ -481,6 +582,20 @@ describe('a reduced variant', () => {
   });
 });
 
+describe('a kept variant that is lost', () => {
+  it('is made again', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS);
+    rig.maker.declare('shop', { small: REDUCED, raw: {} });
+    await rig.get('/download/shop');
+    const [row] = await rig.catalogue.backups.allOf('shop~variants');
+    await rig.repository.forgetSnapshot(row?.id ?? '', { trashDays: 0, reason: 'test' });
+    assert.equal((await rig.get('/download/shop')).text, masked(ROWS));
+    assert.equal(rig.maker.productions, 2);
+    assert.equal((await rig.get('/download/shop?variant=raw')).text, ROWS, 'no policy can call anything raw');
+  });
+});
+
 describe('a variant that is to be loaded first', () => {
   it('is given when it loaded, is kept though it is whole, and is blocked where it does not load', async (t) => {
     let loaded = '';
@@ -508,6 +623,29 @@ describe('a variant that is to be loaded first', () => {
     rig.maker.failure = new HoldfastError('invalid', 'variant-failed', 'people.phone, row 2: too long.');
     const failed = await rig.get('/download/shop');
     assert.match(failed.text, /row 2: too long/, 'what ended the bytes is told, not that their loading was cut off');
+  });
+
+  it('is given to the loader as fast as that takes it, whole, and not at all where the loader leaves early and fails', async (t) => {
+    const text = `${ROWS.repeat(100_000)}`;
+    let taken = 0;
+    let leavesEarly = false;
+    const verifier = {
+      async verify(_material: unknown, bytes: AsyncIterable<Uint8Array>) {
+        for await (const piece of bytes) {
+          await new Promise((resolve) => setImmediate(resolve));
+          taken += piece.length;
+          if (leavesEarly) throw new HoldfastError('invalid', 'variant-not-loadable', 'The server went away.');
+        }
+      },
+    };
+    const rig = await startVariants(t, { verifier });
+    await rig.upload('shop', text);
+    rig.maker.declare('shop', { small: { ...REDUCED, verifiesByLoading: true } });
+    assert.equal((await rig.get('/download/shop')).text.length, text.length);
+    assert.equal(taken, text.length);
+    leavesEarly = true;
+    rig.maker.version = 'two';
+    assert.match((await rig.get('/download/shop')).text, /The server went away/);
   });
 
   it('cannot be had where nothing can load it, and says so', async (t) => {

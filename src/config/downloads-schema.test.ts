@@ -11,6 +11,7 @@ test('downloads need no settings', () => {
 test('what is set of downloads counts', () => {
   const set = {
     defaultResource: 'shop',
+    defaultVariant: 'raw',
     maxConcurrent: 5,
     idleSeconds: 10,
     publicUrl: 'https://backups.example.org/',
@@ -22,9 +23,10 @@ test('what is set of downloads counts', () => {
   });
 });
 
-test('the folder of masking policies is looked for beside the configuration', () => {
+test('the folders of masking policies and of what they name are looked for from the working folder', () => {
   assert.equal(downloadsOf(downloadsSchema.parse({ policies: './policies' }), '/etc').policyFolder, '/etc/policies');
   assert.equal(downloadsOf(downloadsSchema.parse({ policies: '/srv/policies' }), '/etc').policyFolder, '/srv/policies');
+  assert.equal(downloadsOf(downloadsSchema.parse({ transformers: 't' }), '/etc').transformerFolder, '/etc/t');
 });
 
 test('what downloads cannot be set to is refused', () => {
@@ -33,6 +35,7 @@ test('what downloads cannot be set to is refused', () => {
     { maxConcurrent: 0 },
     { limits: { perDay: 1 } },
     { defaultResource: 'a b' },
+    { defaultVariant: 'masked' },
   ])
     assert.equal(downloadsSchema.safeParse(wrong).success, false, JSON.stringify(wrong));
 });

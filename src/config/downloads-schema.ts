@@ -25,13 +25,23 @@ export const downloadsSchema = z.strictObject({
     .transform((url) => url.replace(/\/+$/, ''))
     .optional(),
   policies: z.string().min(1, 'the folder of masking policies').optional(),
+  transformers: z.string().min(1, 'the folder of what the transformers lookup and js read').optional(),
 });
 
 export function downloadsOf(
   file: z.infer<typeof downloadsSchema> | undefined,
   workingFolder: string,
 ): DownloadConfiguration {
-  const { defaultResource, defaultVariant, maxConcurrent, limits = {}, idleSeconds, publicUrl, policies } = file ?? {};
+  const {
+    defaultResource,
+    defaultVariant,
+    maxConcurrent,
+    limits = {},
+    idleSeconds,
+    publicUrl,
+    policies,
+    transformers,
+  } = file ?? {};
   const { downloadsPerHour, concurrent, bytesPerDay } = limits;
   return {
     maxConcurrent: maxConcurrent ?? DEFAULT_DOWNLOADS.maxConcurrent,
@@ -45,5 +55,6 @@ export function downloadsOf(
     ...(defaultVariant === undefined ? {} : { defaultVariant }),
     ...(publicUrl === undefined ? {} : { publicUrl }),
     ...(policies === undefined ? {} : { policyFolder: path.resolve(workingFolder, policies) }),
+    ...(transformers === undefined ? {} : { transformerFolder: path.resolve(workingFolder, transformers) }),
   };
 }

@@ -34,6 +34,7 @@ identity:
       resources: [shop, "shop-*"]
       variants: [reduced]
       latestOnly: true
+      reasonFor: [raw]
       maxAge: 30d
       limits: { downloadsPerHour: 20, concurrent: 2 }
       expires: 2027-03-31
@@ -72,6 +73,7 @@ identity:
         resources: ['shop', 'shop-*'],
         variants: ['reduced'],
         latestOnly: true,
+        reasonFor: ['raw'],
         maxAgeDays: 30,
         limits: { downloadsPerHour: 20, concurrent: 2 },
         expiresAt: '2027-03-31T00:00:00.000Z',

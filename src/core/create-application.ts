@@ -112,7 +112,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     ...parts.environment,
   });
   const variants = new CatalogueVariantManager(context);
-  const scheduler = new Scheduler(context, { backups, policies, repositories, copies, drills });
+  const scheduler = new Scheduler(context, { backups, policies, repositories, copies, drills, variants });
   const run = createOperationRunner(context, {
     backup: backups.work,
     restore: restores.work,

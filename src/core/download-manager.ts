@@ -71,7 +71,7 @@ export class CatalogueDownloadManager implements DownloadManager {
     const made = declared.find(({ name }) => name === variant);
     if (variant !== RAW_VARIANT && made === undefined)
       throw variantNotAvailable(chosen.snapshot, declared, permissions);
-    const usable = permissionsWithReason(chosen.permissions, variant, request.reason);
+    const usable = permissionsWithReason(chosen.permissions, variant, request.reason, chosen.snapshot);
     return this.#download({ ...chosen, permissions: usable }, request, made);
   }
 

@@ -10,7 +10,7 @@ import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { resumedPieces } from './resumed-pieces.ts';
 import { isKept } from './variant.ts';
 import type { CatalogueVariantManager } from './variant-manager.ts';
-import { LEAK_CODE, withoutValues } from './variant-outcomes.ts';
+import { isLasting, LEAK_CODE, withoutValues } from './variant-outcomes.ts';
 import { planVariant, type VariantOrder } from './variant-production.ts';
 import { VariantStore } from './variant-store.ts';
 
@@ -74,7 +74,17 @@ export class DownloadOpener {
     if (variant === undefined) return this.#materials.open(snapshot, choice, signal);
     const { format, database } = choice;
     const wanted = { snapshot, declared: variant, format, ...(database === undefined ? {} : { database }) };
-    return isKept(variant) ? this.#kept(wanted, order, signal) : this.#streamed(wanted, signal);
+    const content = await (isKept(variant) ? this.#kept(wanted, order, signal) : this.#streamed(wanted, signal));
+    return this.#closedWith(content, signal);
+  }
+
+  /** What nobody reads (HEAD, what the client has already) ends as well. */
+  async #closedWith(content: Content, signal: AbortSignal): Promise<Content> {
+    const closeLogged = (): void =>
+      void content.close().catch((err: unknown) => this.#context.logger.warn({ err }, 'closing a variant failed'));
+    if (signal.aborted) closeLogged();
+    else signal.addEventListener('abort', closeLogged, { once: true });
+    return content;
   }
 
   async #kept(
@@ -83,10 +93,18 @@ export class DownloadOpener {
     signal: AbortSignal,
   ): Promise<Content> {
     const waiting = { milliseconds: waitMilliseconds, createdBy: caller, signal };
-    const kept = await this.#variants.obtain(wanted, waiting);
-    const { policyHash, epoch } = kept.variant;
-    const opened = await new VariantStore(this.#context, wanted.snapshot.resourceId).open(kept, signal);
-    return { ...opened, lineage: { policyHash, epoch } };
+    const store = new VariantStore(this.#context, wanted.snapshot.resourceId);
+    for (let isSecond = false; ; isSecond = true) {
+      const kept = await this.#variants.obtain(wanted, waiting);
+      const { policyHash, epoch } = kept.variant;
+      try {
+        return { ...(await store.open(kept, signal)), lineage: { policyHash, epoch } };
+      } catch (error) {
+        if (isSecond || !isLost(error)) throw error;
+        this.#context.logger.error({ err: error, variantId: kept.id }, 'a kept variant is lost: it is made again');
+        await store.forget([kept], 'it cannot be read');
+      }
+    }
   }
 
   /** Masked on its way. Where it leaks, nobody gets it any more before somebody looked at it. */
@@ -100,7 +118,9 @@ export class DownloadOpener {
     if (block?.code === LEAK_CODE) await this.#variants.requireUnblocked(wanted);
     const failed = async (error: unknown): Promise<unknown> => {
       const told = withoutValues(error, signal);
-      if (!signal.aborted && told instanceof HoldfastError) await this.#variants.outcomes.failed(subject, told);
+      // What is of the moment its caller is told, and nobody else: the next one may have more luck.
+      const isTold = !signal.aborted && told instanceof HoldfastError && isLasting(told);
+      if (isTold) await this.#variants.outcomes.failed(subject, told);
       return told;
     };
     const ended = async (): Promise<void> => {
@@ -136,6 +156,10 @@ export class DownloadOpener {
 }
 
 type Close = () => Promise<void>;
+
+function isLost(error: unknown): boolean {
+  return error instanceof HoldfastError && (error.kind === 'damaged' || error.code === 'snapshot-missing');
+}
 
 /** What the bytes fail with is what `failed` makes of it. */
 function watched(

@@ -157,6 +157,8 @@ export interface DownloadConfiguration {
   publicUrl?: string;
   /** The folder of masking policies. Absent: there are no variants but raw ones. */
   policyFolder?: string;
+  /** The folder of tables and functions that policies may name (`lookup`, `js`). */
+  transformerFolder?: string;
 }
 
 export const DEFAULT_DOWNLOADS: DownloadConfiguration = { maxConcurrent: 64, limits: {}, idleSeconds: 60 };

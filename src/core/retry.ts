@@ -24,7 +24,7 @@ export async function withRetries<Result>(attempt: () => Promise<Result>, option
       if (number >= options.attempts || options.signal.aborted || !isTransient(error)) throw error;
       const delay = Math.min(first * 2 ** (number - 1), LONGEST_DELAY) * (0.5 + Math.random() / 2);
       await options.onRetry(error, number + 1, delay);
-      await sleep(delay, undefined, { signal: options.signal });
+      await sleep(delay, undefined, { signal: options.signal }).catch(() => options.signal.throwIfAborted());
     }
   }
 }

@@ -8,6 +8,7 @@ import { missedSchedules } from './missed-schedules.ts';
 import type { Operation } from './operation.ts';
 import { hasEnded } from './operation-manager.ts';
 import type { Schedule } from './schedule.ts';
+import type { VariantManager } from './variant.ts';
 
 /** How often the catalogue is asked for schedules that other processes changed. */
 const RELOAD_MILLISECONDS = 30_000;
@@ -22,6 +23,7 @@ export class Scheduler {
   readonly #repositories: Pick<StorageManager, 'startPrune' | 'startVerify'>;
   readonly #copies: Pick<CopyManager, 'startSync'>;
   readonly #drills: Pick<DrillManager, 'start'>;
+  readonly #variants: Pick<VariantManager, 'makeNewestAhead'>;
   readonly #jobs = new Map<string, { signature: string; job: Cron }>();
   #cleanup: Cron | undefined;
   #prune: Cron | undefined;
@@ -39,6 +41,7 @@ export class Scheduler {
       repositories: Pick<StorageManager, 'startPrune' | 'startVerify'>;
       copies: Pick<CopyManager, 'startSync'>;
       drills: Pick<DrillManager, 'start'>;
+      variants: Pick<VariantManager, 'makeNewestAhead'>;
     },
   ) {
     this.#context = context;
@@ -47,6 +50,7 @@ export class Scheduler {
     this.#repositories = managers.repositories;
     this.#copies = managers.copies;
     this.#drills = managers.drills;
+    this.#variants = managers.variants;
   }
 
   async start(): Promise<void> {
@@ -201,6 +205,7 @@ export class Scheduler {
   async #cleanUp(): Promise<void> {
     try {
       await this.#policies.cleanUp('cleanup');
+      await this.#variants.makeNewestAhead();
     } catch (error) {
       this.#context.logger.error({ err: error }, 'cleanup failed');
       await this.#context.notifier.notify({

@@ -1,4 +1,5 @@
 import { sha256Of } from './content-download.ts';
+import { declaredVariants } from './declared-variants.ts';
 import { type ListedVariant, RAW_VARIANT, type Snapshot } from './download.ts';
 import { allowsVariant, type Permission } from './download-permissions.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -7,7 +8,7 @@ import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { isKept, type KeptVariant, type VariantBlock } from './variant.ts';
 import type { VariantInput } from './variant-builder.ts';
 import { variantFormats } from './variant-formats.ts';
-import { blockedError, blockId } from './variant-outcomes.ts';
+import { blockId, reasonOf } from './variant-outcomes.ts';
 import { VariantStore } from './variant-store.ts';
 
 /** What is known of one resource's variants. */
@@ -59,7 +60,7 @@ export class SnapshotVariants {
     const isUnderWay = known.underWay.some((input) => input.snapshotId === snapshotId && input.variant === name);
     if (isUnderWay) return { name, state: 'building' };
     const block = (await this.#allBlocks()).get(blockId({ resourceId, snapshotId, variant: name }));
-    if (block?.fingerprint === fingerprint) return { name, state: 'blocked', reason: blockedError(block).message };
+    if (block?.fingerprint === fingerprint) return { name, state: 'blocked', reason: reasonOf(block) };
     return { name, state: 'on-demand' };
   }
 
@@ -82,7 +83,7 @@ export class SnapshotVariants {
   /** One resource's policies that cannot be listed must not hide what there is of all others. */
   async #declared(resourceId: string): Promise<readonly DeclaredVariant[]> {
     try {
-      return (await this.#context.variantMaker?.declared(resourceId)) ?? [];
+      return await declaredVariants(this.#context, resourceId);
     } catch (error) {
       this.#context.logger.error({ err: error, resourceId }, 'the variants of a resource cannot be told');
       return [];

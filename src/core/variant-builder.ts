@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import { DownloadMaterials } from './download-materials.ts';
 import { DownloadableSnapshots } from './downloadable-snapshots.ts';
 import { HoldfastError, isTransient } from './errors.ts';
@@ -175,10 +173,10 @@ async function* branched(
   onFailure: (error: unknown) => void,
 ): AsyncGenerator<Uint8Array> {
   // A reader that leaves early or fails says so itself.
-  const left = finished(branch).catch(() => undefined);
+  branch.on('error', () => undefined);
   try {
     for await (const piece of bytes()) {
-      if (!branch.destroyed && !branch.write(piece)) await Promise.race([once(branch, 'drain'), left]);
+      if (!branch.destroyed && !branch.write(piece)) await roomIn(branch);
       yield piece;
     }
     branch.end();
@@ -187,6 +185,17 @@ async function* branched(
     branch.destroy(new HoldfastError('cancelled', 'operation-cancelled', 'The variant was given up.'));
     throw error;
   }
+}
+
+/** Until it takes more, or nobody reads it any more. */
+function roomIn(branch: PassThrough): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      branch.off('drain', end).off('close', end);
+      resolve();
+    };
+    branch.on('drain', end).on('close', end);
+  });
 }
 
 function factsOf(

@@ -59,12 +59,13 @@ export function permissionsWithReason(
   permissions: readonly Permission[],
   variant: string,
   reason: string | undefined,
+  { formats }: Pick<Snapshot, 'formats'>,
 ): readonly Permission[] {
   if (reason !== undefined) return permissions;
   const free = permissions.filter(({ reasonFor }) => !reasonFor.includes(variant));
   if (free.length > 0) return free;
   const message = `The variant "${variant}" is given to you for a reason only, which is kept in the audit log. Say it with the header X-Reason, with ?reason=, or with holdfast pull --reason.`;
-  throw new HoldfastError('denied', 'reason-needed', message, { details: { variant } });
+  throw new HoldfastError('denied', 'reason-needed', message, { details: { variant, formats } });
 }
 
 /** Which parts of it may be chosen: a policy holds for the whole. @throws HoldfastError `download-choice-invalid` (invalid) */

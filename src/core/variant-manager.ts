@@ -1,3 +1,4 @@
+import { declaredVariants } from './declared-variants.ts';
 import { DownloadableSnapshots, type FoundSnapshot } from './downloadable-snapshots.ts';
 import { HoldfastError } from './errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
@@ -21,6 +22,8 @@ import type { VariantOrder } from './variant-production.ts';
 import { VariantStore } from './variant-store.ts';
 
 const RETRY_SECONDS = 10;
+/** Of one resource under way at once by downloads: whoever asks for a variant of each old snapshot must not keep all backups waiting. */
+const MOST_ASKED_FOR = 4;
 /** Operations of a resource that are looked through for one that makes the same. */
 const MOST_UNDER_WAY = 1000;
 
@@ -46,8 +49,8 @@ export class CatalogueVariantManager implements VariantManager {
     return this.#builder.work;
   }
 
-  async declared(resourceId: string): Promise<readonly DeclaredVariant[]> {
-    return (await this.#context.variantMaker?.declared(resourceId)) ?? [];
+  declared(resourceId: string): Promise<readonly DeclaredVariant[]> {
+    return declaredVariants(this.#context, resourceId);
   }
 
   async build(request: VariantRequest, signal: AbortSignal): Promise<Operation> {
@@ -68,7 +71,8 @@ export class CatalogueVariantManager implements VariantManager {
   /**
    * A kept variant, where it has to be made after it was.
    * @param waiting how long at most, and for whom; 0 milliseconds: it is not even begun
-   * @throws HoldfastError `variant-being-made` (conflict) with `details.operationId` and `details.retryAfterSeconds`; `variant-blocked`
+   * @throws HoldfastError `variant-being-made` (conflict) with `details.operationId` and `details.retryAfterSeconds`; `variants-busy`
+   * (too-many); `variant-blocked` (unsupported)
    */
   async obtain(
     order: VariantOrder,
@@ -78,7 +82,7 @@ export class CatalogueVariantManager implements VariantManager {
     if (there !== undefined) return there;
     await this.requireUnblocked(order);
     if (milliseconds === 0) throw notMadeYet(order);
-    const begun = await this.#begin(order, createdBy);
+    const begun = await this.#begin(order, createdBy, { most: MOST_ASKED_FOR });
     const operation = await this.#operations.wait(begun.id, milliseconds, signal);
     signal.throwIfAborted();
     if (operation.status === 'queued' || operation.status === 'running') throw beingMade(order, operation);
@@ -127,9 +131,9 @@ export class CatalogueVariantManager implements VariantManager {
   }
 
   /** Queues what a policy wants to be made ahead of a snapshot. That it cannot is told and ends nothing else; `settled` waits for it. */
-  makeAhead(resourceId: string, snapshotId: string, enqueue: (operation: Operation) => Promise<void>): void {
+  makeAhead(resourceId: string, snapshotId: string, enqueue: Enqueue): void {
     if (this.#context.variantMaker === undefined) return;
-    const beginning = this.#beginAhead(resourceId, snapshotId, enqueue)
+    const beginning = this.#makeAheadOf(resourceId, snapshotId, enqueue)
       .catch((err: unknown) => {
         this.#context.logger.error({ err, resourceId, snapshotId }, 'variants could not be made ahead');
       })
@@ -141,23 +145,36 @@ export class CatalogueVariantManager implements VariantManager {
     await Promise.all(this.#ahead);
   }
 
-  async #beginAhead(
-    resourceId: string,
-    snapshotId: string,
-    enqueue: (operation: Operation) => Promise<void>,
-  ): Promise<void> {
-    const wanted = (await this.declared(resourceId)).filter(
-      ({ produce, fingerprint, fault }) => produce === 'ahead' && fingerprint !== undefined && fault === undefined,
-    );
-    if (wanted.length === 0) return;
+  async makeNewestAhead(): Promise<void> {
+    if (this.#context.variantMaker === undefined) return;
+    const { signal } = new AbortController();
+    for await (const { id } of this.#snapshots.resources()) {
+      try {
+        if (!(await this.declared(id)).some(isWantedAhead)) continue;
+        for await (const newest of this.#snapshots.newestFirst({ resourceId: id }, signal)) {
+          await this.#beginAhead(newest);
+          break;
+        }
+      } catch (error) {
+        this.#context.logger.error({ err: error, resourceId: id }, 'variants could not be made ahead');
+      }
+    }
+  }
+
+  async #makeAheadOf(resourceId: string, snapshotId: string, enqueue: Enqueue): Promise<void> {
+    if (!(await this.declared(resourceId)).some(isWantedAhead)) return;
     const snapshot = await this.#snapshots.get(resourceId, snapshotId, new AbortController().signal);
-    if (snapshot === undefined) return;
-    for (const declared of wanted) {
-      const order = {
-        ...{ snapshot, declared: withFingerprint(declared, snapshot) },
-        format: variantFormat(snapshot, undefined),
-      };
-      if ((await this.#find(order)) === undefined) await this.#begin(order, 'holdfast', enqueue);
+    if (snapshot !== undefined) await this.#beginAhead(snapshot, enqueue);
+  }
+
+  async #beginAhead(snapshot: FoundSnapshot, enqueue?: Enqueue): Promise<void> {
+    const { resourceId, id: snapshotId } = snapshot;
+    for (const each of (await this.declared(resourceId)).filter(isWantedAhead)) {
+      const declared = withFingerprint(each, snapshot);
+      const order = { snapshot, declared, format: variantFormat(snapshot, undefined) };
+      const { name: variant, fingerprint } = declared;
+      const isBlocked = (await this.outcomes.blockOf({ resourceId, snapshotId, variant, fingerprint })) !== undefined;
+      if (!isBlocked && (await this.#find(order)) === undefined) await this.#begin(order, 'holdfast', { enqueue });
     }
   }
 
@@ -181,19 +198,21 @@ export class CatalogueVariantManager implements VariantManager {
 
   /** Of many who ask at once, one begins; the others get its operation. */
   #begin(
-    order: VariantOrder,
+    { snapshot, declared, format, database }: VariantOrder,
     createdBy: string,
-    enqueue = (operation: Operation) => this.#context.queue.enqueue(operation),
+    options: { enqueue?: Enqueue | undefined; most?: number } = {},
   ): Promise<Operation> {
-    const { snapshot, declared, format, database } = order;
+    const { enqueue = (operation) => this.#context.queue.enqueue(operation), most } = options;
     const { resourceId } = snapshot;
     const input: VariantInput = {
       ...{ snapshotId: snapshot.id, variant: declared.name, format },
       ...(database === undefined ? {} : { database }),
     };
     return this.#beginning.run(resourceId, async () => {
-      const underWay = await this.#underWay(resourceId, input);
-      if (underWay !== undefined) return underWay;
+      const underWay = await this.#underWay(resourceId);
+      const same = underWay.find((operation) => isSame(operation.input as unknown as VariantInput, input));
+      if (same !== undefined) return same;
+      if (most !== undefined && underWay.length >= most) throw tooMany(resourceId, underWay.length);
       const operation = queuedOperation(this.#context, {
         ...{ kind: 'variant', input: { ...input }, resourceId, createdBy },
       });
@@ -202,15 +221,22 @@ export class CatalogueVariantManager implements VariantManager {
     });
   }
 
-  async #underWay(resourceId: string, wanted: VariantInput): Promise<Operation | undefined> {
+  async #underWay(resourceId: string): Promise<readonly Operation[]> {
     const { operations } = this.#context.catalogue;
+    const found: Operation[] = [];
     for (const status of ['running', 'queued'] as const) {
       const { items } = await operations.page({ kind: 'variant', status, resourceId }, { limit: MOST_UNDER_WAY });
-      const same = items.find(({ input }) => isSame(input as unknown as VariantInput, wanted));
-      if (same !== undefined) return same;
+      found.push(...items);
     }
-    return undefined;
+    return found;
   }
+}
+
+type Enqueue = (operation: Operation) => Promise<void>;
+
+/** What cannot be made at all is told by the listings. */
+function isWantedAhead({ produce, fingerprint, fault }: DeclaredVariant): boolean {
+  return produce === 'ahead' && fingerprint !== undefined && fault === undefined;
 }
 
 function isSame(one: VariantInput, other: VariantInput): boolean {
@@ -245,6 +271,11 @@ function notKept({ name }: DeclaredVariant): HoldfastError {
 
 function details({ snapshot, declared, format }: VariantOrder): Record<string, unknown> {
   return { variant: declared.name, snapshotId: snapshot.id, format, formats: snapshot.formats };
+}
+
+function tooMany(resourceId: string, count: number): HoldfastError {
+  const message = `${count} variants of ${resourceId} are being made already. Ask again in a minute.`;
+  return new HoldfastError('too-many', 'variants-busy', message, { details: { retryAfterSeconds: 60 } });
 }
 
 function beingMade(order: VariantOrder, { id }: Operation): HoldfastError {

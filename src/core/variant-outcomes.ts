@@ -57,7 +57,7 @@ export class VariantOutcomes {
   /** Remembers a failure that is the variant's own, and tells people of it, once. */
   async failed(subject: VariantSubject, error: HoldfastError): Promise<void> {
     const isLeak = error.code === LEAK_CODE;
-    const isOfVariant = !isTransient(error) && error.kind !== 'cancelled' && !PASSING_CODES.has(error.code);
+    const isOfVariant = isLasting(error);
     this.#publish(isLeak ? 'leaked' : isOfVariant ? 'blocked' : 'unavailable', subject);
     const before = isOfVariant ? await this.blockOf(subject) : undefined;
     if (before?.code === error.code && before.message === error.message) return;
@@ -88,6 +88,11 @@ export class VariantOutcomes {
   }
 }
 
+/** Whether it is the variant's own failure, and would be the same the next time. */
+export function isLasting(error: HoldfastError): boolean {
+  return !isTransient(error) && error.kind !== 'cancelled' && !PASSING_CODES.has(error.code);
+}
+
 /** One for each variant of each snapshot. */
 export function blockId({ resourceId, snapshotId, variant }: Omit<VariantSubject, 'fingerprint'>): string {
   const text = JSON.stringify([resourceId, snapshotId, variant]);
@@ -95,9 +100,9 @@ export function blockId({ resourceId, snapshotId, variant }: Omit<VariantSubject
 }
 
 /** The answer to whoever asks for what is known to be impossible. */
-export function blockedError({ message, code, problems, variant, createdAt }: VariantBlock): HoldfastError {
-  const said =
-    code === LEAK_CODE ? `A check found original values in it, so that it was withdrawn. ${message}` : message;
+export function blockedError(block: VariantBlock): HoldfastError {
+  const { code, problems, variant, createdAt } = block;
+  const said = reasonOf(block);
   const next = 'Whoever runs this service can mend the policy, or have it made again.';
   return new HoldfastError(
     'unsupported',
@@ -107,6 +112,11 @@ export function blockedError({ message, code, problems, variant, createdAt }: Va
       details: { variant, cause: code, problems, since: createdAt },
     },
   );
+}
+
+/** Why it cannot be had, in a sentence. */
+export function reasonOf({ code, message }: VariantBlock): string {
+  return code === LEAK_CODE ? `A check found original values in it, so that it was withdrawn. ${message}` : message;
 }
 
 /** Of a policy that cannot be read, or no variant of which can be made. */

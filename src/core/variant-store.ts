@@ -158,10 +158,11 @@ export class VariantStore {
   async #requireWanted(row: Backup, repository: Repository): Promise<void> {
     const { catalogue } = this.#context;
     const sourceId = sourceOf(row)?.sourceId ?? '';
-    const isThere = (await catalogue.resources.get(this.#resourceId)) !== undefined;
-    // Ids of another tool's snapshots are none of the catalogue's.
-    const isBackup = sourceId.startsWith('backup-');
-    if (isThere && (!isBackup || (await catalogue.backups.get(sourceId)) !== undefined)) return;
+    const resource = await catalogue.resources.get(this.#resourceId);
+    const service = resource === undefined ? undefined : this.#context.services.find(resource.service);
+    // Another tool's snapshots are none of the catalogue's.
+    const isElsewhere = service?.externalSnapshots !== undefined;
+    if (resource !== undefined && (isElsewhere || (await catalogue.backups.get(sourceId)) !== undefined)) return;
     await catalogue.backups.delete(row.id);
     await repository.forgetSnapshot(row.id, { trashDays: 0, reason: 'its source was deleted meanwhile' });
     const message = `${sourceId} of "${this.#resourceId}" was deleted while something was made of it. Nothing of that was kept.`;
@@ -205,23 +206,33 @@ export class VariantStore {
 /** Ends with the signal, also where whoever makes the bytes does not notice it. */
 async function* untilAborted(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const source = bytes[Symbol.asyncIterator]();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => undefined);
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
   try {
-    signal.throwIfAborted();
     for (;;) {
-      const { done, value } = await Promise.race([source.next(), aborted.promise]);
+      const { done, value } = await nextUnlessAborted(source, signal);
       if (done === true) return;
       yield value;
     }
   } finally {
-    signal.removeEventListener('abort', abort);
     const ended = source.return?.();
     if (!signal.aborted) await ended;
     else ended?.catch(() => undefined);
   }
+}
+
+/** A race with one promise for all pieces would keep every piece in memory until that promise settles. */
+function nextUnlessAborted(
+  source: AsyncIterator<Uint8Array>,
+  signal: AbortSignal,
+): Promise<IteratorResult<Uint8Array, unknown>> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    source
+      .next()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 interface Ingredients {

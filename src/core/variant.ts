@@ -50,6 +50,11 @@ export interface VariantManager {
    * @throws HoldfastError `variant-not-found` (not-found) where there is neither
    */
   remove(what: { resourceId: string; snapshotId: string; variant: string }): Promise<readonly string[]>;
+  /**
+   * Queues what policies want to be made ahead of each resource's newest snapshot and is not there: policies change, and what other
+   * tools back up tells nobody. What is known to be impossible is left alone.
+   */
+  makeNewestAhead(): Promise<void>;
   /** Tells of each variant that was made or could not be, for metrics. */
   onEnd(listener: (end: VariantEnd) => void): void;
 }

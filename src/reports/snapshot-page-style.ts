@@ -12,6 +12,7 @@ h2 a { color: var(--link); }
 .when { margin-left: 10px; color: var(--soft); white-space: nowrap; }
 .facts { margin: 4px 0 8px; color: var(--soft); font-size: 13.5px; overflow-wrap: anywhere; }
 .facts span { margin-right: 16px; }
+.facts a { color: var(--link); }
 .proven { color: var(--good); font-weight: 600; }
 .blocked { margin: 0 0 8px; color: var(--warn); font-size: 13.5px; overflow-wrap: anywhere; }
 pre { margin: 0; padding: 9px 12px; border: 1px solid var(--line); border-radius: 4px; background: #f6f8fa; overflow-x: auto; font: 12.5px/1.45 ui-monospace, "SF Mono", Consolas, "DejaVu Sans Mono", monospace; user-select: all; }

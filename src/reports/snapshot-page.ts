@@ -31,10 +31,11 @@ ${more}
 `;
 }
 
-function variantMarkup({ name, state, size }: SnapshotLine['variants'][number]): string {
-  if (state === 'on-demand') return escaped(name);
+/** One that is blocked is no link. */
+function variantMarkup({ name, state, size, url }: SnapshotLine['variants'][number]): string {
   const facts = state === 'ready' && size !== undefined ? `${state}, ${formatBytes(size)}` : state;
-  return `${escaped(name)} (${escaped(facts)})`;
+  const shown = state === 'blocked' ? escaped(name) : `<a href="${escaped(url)}">${escaped(name)}</a>`;
+  return state === 'on-demand' ? shown : `${shown} (${escaped(facts)})`;
 }
 
 function blockedMarkup({ name, reason }: SnapshotLine['variants'][number]): string {

@@ -8,7 +8,13 @@ export interface SnapshotLine {
   createdAt: string;
   size: number | null;
   formats: readonly string[];
-  variants: readonly { name: string; state: string; reason?: string | undefined; size?: number | undefined }[];
+  variants: readonly {
+    name: string;
+    state: string;
+    url: string;
+    reason?: string | undefined;
+    size?: number | undefined;
+  }[];
   proven: { drillId: string; at: string } | null;
   url: string;
   command: string;

@@ -4,6 +4,7 @@ import type { SnapshotRecord } from '../core/snapshot-record.ts';
 import { findingOf } from './check/findings.ts';
 import { checkPacks } from './check/pack-checks.ts';
 import { schedulePacks } from './check/pack-schedule.ts';
+import { checkSlots } from './check/slot-checks.ts';
 import { SnapshotReferences } from './check/snapshot-references.ts';
 import { sizesById, VerificationLedger } from './check/verification-ledger.ts';
 import { type CollectionState, isValidSnapshot, readCollectionState } from './collection/collection-state.ts';
@@ -64,7 +65,13 @@ class Check {
   }
 
   async #checkKeys(): Promise<void> {
-    for (const { key, error } of (await listSlots(this.#parts.storage)).damaged) this.#addError(error, key);
+    const look = async (): Promise<CheckFinding[]> => {
+      const { slots, damaged } = await listSlots(this.#parts.storage);
+      return [...damaged.map(({ key, error }) => findingOf(error, key)), ...checkSlots(this.#parts, slots)];
+    };
+    const found = await look();
+    // Of two rotations that met, the slower one takes its slots away, which look like damage until then.
+    this.findings.push(...(found.length === 0 ? found : await look()));
   }
 
   /** Rounds of collections, those as well that nobody has to read any more. */

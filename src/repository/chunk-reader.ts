@@ -67,6 +67,8 @@ export class ChunkReader {
 
   /** The last ones, however large the last one is. */
   #keep(name: string, frame: OpenedFrame): void {
+    // Somebody else may have read it at the same time.
+    if (this.#frames.has(name)) return;
     this.#frames.set(name, frame);
     this.#frameBytes += frame.body.length;
     for (const [oldest, { body }] of this.#frames) {

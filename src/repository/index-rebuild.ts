@@ -75,7 +75,8 @@ async function writeAnew(parts: RepositoryParts, listed: readonly ListedPack[], 
     const before = new Set(index.segments.keys());
     await index.add(packs.map(({ pack, frames }) => ({ ...pack, frames })));
     const written = [...index.segments.keys()].filter((name) => !before.has(name));
-    for (const key of replaced) await storage.delete(key);
+    // Were they back after a power cut, the next backup would rely on packs that are missing.
+    for (const key of replaced) await storage.delete(key, { durable: true });
     await index.refresh();
     const { removed } = await readCollectionState(storage, parts.keyring());
     const present = new Set((await storage.list('packs/', { sizes: false })).map(({ key }) => packIdOf(key)));

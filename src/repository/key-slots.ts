@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import { ulid } from 'ulid';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
@@ -6,6 +13,7 @@ import { scanJson } from '../core/json-scan.ts';
 import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import { refuseNewerVersion } from './metadata-encoding.ts';
+import { derive } from './record-cipher.ts';
 
 const slotSchema = z.object({
   version: z.literal(1),
@@ -18,10 +26,19 @@ const slotSchema = z.object({
   parameters: z.record(z.string(), z.unknown()),
   /** base64: nonce (12), the master key sealed with AES-256-GCM under the wrapping key (32), tag (16) */
   wrapped: z.string(),
+  /** base64 of an HMAC of all the rest (32). Nothing is opened by it, so no kind of damage to it may keep the slot from opening. */
+  authentication: z.unknown().optional(),
 });
 
 /** One way to open a repository: its master key, wrapped by a passphrase, a key file or a key service. Lies at `keys/<id>`. */
 export type KeySlotObject = z.infer<typeof slotSchema>;
+
+export interface StoredSlot extends KeySlotObject {
+  /** Name of the object that it was read from. */
+  key: string;
+  /** Names of fields of a newer Holdfast, or of fields whose names are damaged. */
+  unknownFields: readonly string[];
+}
 
 export interface OpenedSlot {
   slot: KeySlotObject;
@@ -52,7 +69,8 @@ export async function addSlot(
   const cipher = createCipheriv('aes-256-gcm', wrappingKey, nonce);
   cipher.setAAD(associatedData(open, repositoryId));
   const sealed = Buffer.concat([nonce, cipher.update(masterKey.export()), cipher.final(), cipher.getAuthTag()]);
-  const slot = { ...open, wrapped: sealed.toString('base64') };
+  const wrapping = { ...open, wrapped: sealed.toString('base64') };
+  const slot = { ...wrapping, authentication: authenticationOf(wrapping, repositoryId, masterKey) };
   await storage.putNew(slotName(slot.id), Buffer.from(`${JSON.stringify(slot, null, 2)}\n`));
   return slot;
 }
@@ -60,7 +78,7 @@ export async function addSlot(
 /** All slots; those that cannot be read apart, because one damaged slot must not keep the others from opening. */
 export async function listSlots(
   storage: Storage,
-): Promise<{ slots: KeySlotObject[]; damaged: { key: string; error: unknown }[] }> {
+): Promise<{ slots: StoredSlot[]; damaged: { key: string; error: unknown }[] }> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await listOnce(storage);
@@ -77,7 +95,7 @@ const LARGEST_SLOT = 1024 * 1024;
 const DEEPEST_SLOT = 100;
 
 async function listOnce(storage: Storage): ReturnType<typeof listSlots> {
-  const slots: KeySlotObject[] = [];
+  const slots: StoredSlot[] = [];
   const damaged: { key: string; error: unknown }[] = [];
   for (const key of (await storage.list('keys/', { sizes: false })).map((object) => object.key).sort()) {
     try {
@@ -121,6 +139,16 @@ export function slotName(id: string): string {
   return `keys/${id}`;
 }
 
+/**
+ * What tells damage to a slot without its passphrase or key file, for whoever has opened the repository by another one.
+ * @returns base64 of an HMAC-SHA-256 (32 bytes) of all other fields, under a key of the master key that the slot wraps
+ */
+export function authenticationOf(slot: KeySlotObject, repositoryId: string, masterKey: KeyObject): string {
+  const key = derive(masterKey, Buffer.alloc(0), 'holdfast key slot authentication', 32);
+  const fields = JSON.stringify([...boundFields(slot, repositoryId), slot.wrapped]);
+  return createHmac('sha256', key).update(fields).digest('base64');
+}
+
 function unwrap(slot: KeySlotObject, repositoryId: string, wrappingKey: Uint8Array): KeyObject | undefined {
   const sealed = Buffer.from(slot.wrapped, 'base64');
   if (sealed.length !== 60) return undefined;
@@ -137,21 +165,26 @@ function unwrap(slot: KeySlotObject, repositoryId: string, wrappingKey: Uint8Arr
   return createSecretKey(plain);
 }
 
-async function readSlot(storage: Storage, key: string): Promise<KeySlotObject> {
-  const bytes = await storage.get(key);
+async function readSlot(storage: Storage, key: string): Promise<StoredSlot> {
+  return decodeSlot(await storage.get(key), key);
+}
+
+/** @throws HoldfastError `key-slot-damaged` (damaged), `format-newer` (unsupported) */
+export function decodeSlot(bytes: Buffer, key: string): StoredSlot {
   try {
     // Nothing vouches for a slot before it is opened, and to write one down for that must not take the whole stack.
     if (bytes.length > LARGEST_SLOT || scanJson(bytes, DEEPEST_SLOT).tooDeepAt !== undefined)
       throw new RangeError('It is larger or deeper than any that Holdfast makes.');
     const slot: unknown = JSON.parse(bytes.toString('utf8'));
     refuseNewerVersion(slot, key);
-    return slotSchema.parse(slot);
+    const unknownFields = Object.keys(slot as object).filter((name) => !(name in slotSchema.shape));
+    return { ...slotSchema.parse(slot), key, unknownFields };
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;
     throw new HoldfastError(
       'damaged',
       'key-slot-damaged',
-      `The key slot ${key} is damaged. Move it away, or restore it from a copy; other slots still open the repository.`,
+      `The key slot ${key} is damaged; other slots still open the repository. Restore it from a copy, or add its passphrase or key file again with \`holdfast key add\` and remove it with \`holdfast key remove ${key.slice('keys/'.length)}\`.`,
       { cause, details: { object: key } },
     );
   }
@@ -159,7 +192,11 @@ async function readSlot(storage: Storage, key: string): Promise<KeySlotObject> {
 
 /** The slot's readable fields in a fixed order, and the repository: a slot cannot be altered or moved to another one. */
 function associatedData(slot: Omit<KeySlotObject, 'wrapped'>, repositoryId: string): Buffer {
+  return Buffer.from(JSON.stringify(boundFields(slot, repositoryId)));
+}
+
+function boundFields(slot: Omit<KeySlotObject, 'wrapped'>, repositoryId: string): unknown[] {
   const { version, id, kind, label, createdAt, generation, parameters } = slot;
   const sorted = Object.fromEntries(Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return Buffer.from(JSON.stringify([repositoryId, version, id, kind, label, createdAt, generation, sorted]));
+  return [repositoryId, version, id, kind, label, createdAt, generation, sorted];
 }

@@ -60,6 +60,7 @@ export async function openRepository(options: {
         : new WorkerPool({ storage: storage.reopen, settings }, options.workers ?? 2),
     clock: options.clock ?? { now: () => new Date() },
     keyring,
+    openKeys: () => keys.current,
     followRotation: async (options) => {
       // A rotation followed a moment late costs nothing: what the old key seals stays readable.
       if (options?.now !== true && performance.now() - followedAt < FOLLOW_ROTATION_EVERY) return;
@@ -112,7 +113,7 @@ async function openKeysOnce(
       const opened = await openWithAny([slot], settings.repositoryId, providers);
       if (opened === undefined) continue;
       const keyring = await readKeyring(storage, settings.repositoryId, opened.masterKey, slot.generation, config);
-      return { keyring, masterKey: opened.masterKey, generation: slot.generation, slotId: slot.id, config };
+      return { keyring, masterKey: opened.masterKey, generation: slot.generation, slot, config };
     } catch (error) {
       // Two that rotated at once wrote slots of one generation; only the faster one's open its keyring.
       if (!(error instanceof HoldfastError) || error.code === 'object-missing') throw error;

@@ -2,6 +2,7 @@ import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { HoldfastError } from '../core/errors.ts';
 import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { KeySlot, RepositoryKeys } from '../core/ports/repository.ts';
+import { conditionOf } from './check/slot-checks.ts';
 import { addSlot, type KeySlotObject, listSlots, type OpenedSlot, openWithAny, slotName } from './key-slots.ts';
 import { keyringGenerations, keyringName } from './keyring.ts';
 import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
@@ -37,15 +38,20 @@ export class EngineKeys implements RepositoryKeys {
   }
 
   async remove(slotId: string): Promise<void> {
-    const { slots } = await listSlots(this.#parts.storage);
-    if (!slots.some((slot) => slot.id === slotId)) {
+    const { slots, damaged } = await listSlots(this.#parts.storage);
+    const key = slotName(slotId);
+    const unreadable = damaged.some((slot) => slot.key === key && isDamage(slot.error));
+    if (!unreadable && !slots.some((slot) => slot.key === key)) {
       throw new HoldfastError(
         'not-found',
         'key-slot-missing',
         `The repository has no key slot ${slotId}. \`holdfast key list\` shows those it has.`,
       );
     }
-    const left = slots.filter((slot) => slot.id !== slotId && slot.generation === this.#keys.current.generation);
+    const { generation } = this.#keys.current;
+    const left = slots.filter(
+      (slot) => slot.key !== key && slot.generation === generation && conditionOf(this.#parts, slot) !== 'damaged',
+    );
     if (left.length === 0) {
       throw new HoldfastError(
         'conflict',
@@ -53,7 +59,7 @@ export class EngineKeys implements RepositoryKeys {
         'This is the only key slot that opens the repository: without it nothing would restore. Add another one first.',
       );
     }
-    await this.#parts.storage.delete(slotName(slotId), { durable: true });
+    await this.#parts.storage.delete(key, { durable: true });
   }
 
   /**
@@ -67,7 +73,7 @@ export class EngineKeys implements RepositoryKeys {
   ): Promise<{ epoch: number; slots: readonly KeySlot[] }> {
     const { storage, clock } = this.#parts;
     await this.#parts.followRotation({ now: true });
-    const { generation: current, config, slotId } = this.#keys.current;
+    const { generation: current, config, slot: used } = this.#keys.current;
     const slots = (await listSlots(storage)).slots.filter((slot) => slot.generation === current);
     if (slots.length === 0) throw rotatedMeanwhile();
     const carried = await this.#carriedOver(slots, providers);
@@ -84,8 +90,8 @@ export class EngineKeys implements RepositoryKeys {
       for (const slot of fresh) await storage.delete(slotName(slot.id), { durable: true });
       throw rotatedMeanwhile();
     }
-    const own = fresh[carried.findIndex(({ opened }) => opened.slot.id === slotId)] ?? (fresh[0] as KeySlotObject);
-    this.#keys.current = { keyring, masterKey, generation, slotId: own.id, config };
+    const own = fresh[carried.findIndex(({ opened }) => opened.slot.id === used.id)] ?? (fresh[0] as KeySlotObject);
+    this.#keys.current = { keyring, masterKey, generation, slot: own, config };
     await this.#removeOlder(generation, fresh);
     return { epoch: keyring.currentEpoch, slots: fresh.map((slot) => this.#describe(slot)) };
   }
@@ -169,9 +175,13 @@ export class EngineKeys implements RepositoryKeys {
       kind: slot.kind,
       label: slot.label,
       createdAt: slot.createdAt,
-      current: slot.id === this.#keys.current.slotId,
+      current: slot.id === this.#keys.current.slot.id,
     };
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof HoldfastError && error.kind === 'damaged';
 }
 
 function rotatedMeanwhile(): HoldfastError {

@@ -4,6 +4,7 @@ import type { Storage } from '../core/ports/storage.ts';
 import type { ChunkReader } from './chunk-reader.ts';
 import type { CollectionState } from './collection/collection-state.ts';
 import type { FollowingRotation, IndexStore } from './index-store.ts';
+import type { KeySlotObject } from './key-slots.ts';
 import type { Keyring } from './keyring.ts';
 import type { TaskPool } from './pipeline/task-pool.ts';
 import type { RepositorySettings } from './settings.ts';
@@ -19,6 +20,8 @@ export interface RepositoryParts {
   readonly clock: Clock;
   /** The keyring as it is now; rotation replaces it. */
   keyring(): Keyring;
+  /** What opened that keyring. */
+  openKeys(): OpenKeys;
   /** Opens the newest keyring if another process has rotated the key. */
   followRotation(options?: { now: boolean }): Promise<void>;
   /** Does something again with the newest keyring where it met an epoch that this process does not know yet. */
@@ -39,6 +42,7 @@ export interface OpenKeys {
   keyring: Keyring;
   masterKey: KeyObject;
   generation: number;
-  slotId: string;
+  /** As it was when it opened the keyring. */
+  slot: KeySlotObject;
   config: Buffer;
 }

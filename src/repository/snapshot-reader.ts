@@ -35,6 +35,7 @@ export class EngineSnapshotReader implements SnapshotReader {
   /** Ends of readings that go on, or that somebody forgot to end. */
   readonly #readings = new Set<() => void>();
   #refreshed = false;
+  #isClosed = false;
 
   constructor(parts: RepositoryParts, record: SnapshotRecord) {
     this.#parts = parts;
@@ -116,6 +117,7 @@ export class EngineSnapshotReader implements SnapshotReader {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const end of this.#readings) end();
     const session = this.#session;
     this.#session = undefined;
@@ -269,6 +271,9 @@ export class EngineSnapshotReader implements SnapshotReader {
   }
 
   #open(): PoolSession {
+    // A reading that was given up would begin a session that nobody closes.
+    if (this.#isClosed)
+      throw new HoldfastError('cancelled', 'snapshot-reader-closed', 'The reading of this backup was given up.');
     const { pool, keyring, index } = this.#parts;
     this.#session ??= pool.openSession({ keyring: keyring().secrets(), index: index.shared }, index.callbacks);
     return this.#session;

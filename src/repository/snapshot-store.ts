@@ -317,9 +317,9 @@ export class SnapshotStore {
     await this.#storage.delete(name);
   }
 
-  /** Takes back a snapshot that this writer published and must not stand. */
+  /** Takes back a snapshot that this writer published and must not stand: a power cut must not put it beside the next commit. */
   async withdraw(commitName: string): Promise<void> {
-    await this.#storage.delete(snapshotKey(commitName));
+    await this.#storage.delete(snapshotKey(commitName), { durable: true });
   }
 
   async #readAt(commitName: string): Promise<StoredSnapshot> {

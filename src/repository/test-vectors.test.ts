@@ -17,7 +17,7 @@ import { Chunker, gearTable } from './chunker.ts';
 import { decode } from './codec.ts';
 import { contentSegments } from './content-list.ts';
 import { decodeIndexSegment } from './index-segment.ts';
-import { type KeySlotObject, openWithAny } from './key-slots.ts';
+import { authenticationOf, type KeySlotObject, openWithAny } from './key-slots.ts';
 import { Keyring, readKeyring } from './keyring.ts';
 import { decodeMetadata } from './metadata-encoding.ts';
 import { footerRecord, PackOpener } from './pack-reader.ts';
@@ -57,7 +57,14 @@ interface Vectors {
     chunks: string[];
   }[];
   sealedObjects: { name: string; kind: 7; bytes: string; plain: string; content: unknown }[];
-  keySlots: { keyFile?: string; passphrase?: string; slot: KeySlotObject; wrappingKey: string; masterKey: string }[];
+  keySlots: {
+    keyFile?: string;
+    passphrase?: string;
+    slot: KeySlotObject;
+    wrappingKey: string;
+    masterKey: string;
+    authenticationKey: string;
+  }[];
   keyring: { name: string; config: string; configHash: string; bytes: string };
   indexSegment: { name: string; bytes: string; packs: { id: string; size: number; header: string }[]; rows: string };
   treeEntries: { describes: string; encoded: string }[];
@@ -190,11 +197,18 @@ describe('the published test vectors', () => {
   });
 
   test('key slots of a key file and of passphrases', async () => {
-    for (const [index, { keyFile, passphrase, slot, wrappingKey, masterKey }] of vectors.keySlots.entries()) {
+    for (const [index, vector] of vectors.keySlots.entries()) {
+      const { keyFile, passphrase, slot, wrappingKey, masterKey, authenticationKey } = vector;
       const provider = await providerOf(`${index}.key`, keyFile, passphrase);
       assert.equal(hex((await provider.wrappingKeyFor(slot)) ?? Buffer.alloc(0)), wrappingKey);
       const opened = await openWithAny([slot], vectors.secrets.repositoryId, [provider]);
       assert.equal(opened?.masterKey.export().toString('hex'), masterKey);
+      const key = derive(from(masterKey), Buffer.alloc(0), 'holdfast key slot authentication', 32);
+      assert.equal(hex(key), authenticationKey);
+      assert.equal(
+        authenticationOf(slot, vectors.secrets.repositoryId, createSecretKey(from(masterKey))),
+        slot.authentication,
+      );
     }
   });
 

@@ -195,11 +195,17 @@ async function slot(provider: KeyProvider, label: string): Promise<object> {
     label,
     new Date('2026-11-21T03:00:00Z'),
   );
-  const { wrapped: _wrapped, version, id, kind, createdAt, generation, parameters } = made;
+  const { version, id, kind, createdAt, generation, parameters } = made;
   const sorted = Object.fromEntries(Object.entries(parameters).sort(([a], [b]) => (a < b ? -1 : 1)));
   const associated = JSON.stringify([repositoryId, version, id, kind, made.label, createdAt, generation, sorted]);
   const wrappingKey = await provider.wrappingKeyFor(made);
-  return { slot: made, associated, wrappingKey: hex(wrappingKey ?? Buffer.alloc(0)), masterKey: hex(masterKey) };
+  return {
+    slot: made,
+    associated,
+    wrappingKey: hex(wrappingKey ?? Buffer.alloc(0)),
+    masterKey: hex(masterKey),
+    authenticationKey: hex(derive(masterKey, Buffer.alloc(0), 'holdfast key slot authentication', 32)),
+  };
 }
 
 function keyringVector(): object {

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import type { Application, RepositoryOverview } from '../../core/application.ts';
 import type { Configuration } from '../../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
+import type { CheckFinding } from '../../core/ports/repository-check.ts';
 import type { CommandSession } from './command-session.ts';
 import type { Finding } from './finding.ts';
 import { count, formatBytes } from './formatting.ts';
@@ -154,21 +155,39 @@ async function* repositories(session: CommandSession, configuration: Configurati
   for (const overview of await application.repositories.list()) {
     const size = `${count(overview.snapshots, 'backup')}, ${formatBytes(overview.packBytes)}`;
     yield { check, state: 'ok', message: `${overview.location} opens: ${size}, ${overview.cipher}` };
-    yield await agreement(session, application, overview);
+    yield* contents(session, application, overview);
   }
   yield await auditLog(application);
   yield* resourceFindings(application, session.signal);
 }
 
 /** Level 1 finds packs that the index names and the storage lacks. */
-async function agreement(
+async function* contents(
   session: CommandSession,
   application: Application,
+  overview: RepositoryOverview,
+): AsyncIterable<Finding> {
+  const { findings } = await application.repositories.verify(overview.id, { level: 1, signal: session.signal });
+  const isOfSlot = ({ object }: CheckFinding): boolean => object.startsWith('keys/');
+  yield* keySlots(findings.filter(isOfSlot));
+  const others = findings.filter((finding) => !isOfSlot(finding));
+  yield await agreement(application, overview, others);
+}
+
+/** A slot that nobody opens is missed on the day when it is the last one. */
+function* keySlots(found: readonly CheckFinding[]): Iterable<Finding> {
+  const check = 'key slots';
+  if (found.length === 0) yield { check, state: 'ok', message: 'none is damaged' };
+  for (const { severity, message } of found) yield { check, state: severity === 'damage' ? 'fail' : 'warn', message };
+}
+
+async function agreement(
+  application: Application,
   { id, packs }: RepositoryOverview,
+  found: readonly CheckFinding[],
 ): Promise<Finding> {
   const check = 'index';
-  const report = await application.repositories.verify(id, { level: 1, signal: session.signal });
-  const damage = report.findings.filter(({ severity }) => severity === 'damage');
+  const damage = found.filter(({ severity }) => severity === 'damage');
   if (damage.length > 0) {
     const advice = 'Run "holdfast verify --level 4" to see how far it goes.';
     return { check, state: 'fail', message: damage[0]?.message ?? 'damage found', advice };

@@ -15,14 +15,15 @@ export function downloadAddress(request: FastifyRequest, publicUrl: string | und
 export function snapshotAnswer(snapshot: ListedSnapshot, address: string, user: string | undefined): SnapshotAnswer {
   const { id, resourceId, resourceType, origin, createdAt, completedAt, size, formats, variants, proven } = snapshot;
   const { defaultVariant } = snapshot;
+  const plainUrl = `${address}/download/${encodeURIComponent(resourceId)}?backup=${encodeURIComponent(id)}`;
+  const urlOf = (variant: string): string => `${plainUrl}&variant=${encodeURIComponent(variant)}`;
   const offered = variants.find(({ state }) => state !== 'blocked')?.name ?? defaultVariant;
-  const named = offered === undefined || offered === defaultVariant ? '' : `&variant=${encodeURIComponent(offered)}`;
-  const url = `${address}/download/${encodeURIComponent(resourceId)}?backup=${encodeURIComponent(id)}${named}`;
+  const url = offered === undefined || offered === defaultVariant ? plainUrl : urlOf(offered);
   return {
     ...{ id, resource: resourceId, resourceType, origin, createdAt, completedAt },
     size: size ?? null,
     formats: [...formats],
-    variants: [...variants],
+    variants: variants.map((each) => ({ ...each, url: urlOf(each.name) })),
     defaultVariant: defaultVariant ?? null,
     proven: proven ?? null,
     url,

@@ -36,6 +36,8 @@ export interface CollectionReport {
   /** Packs left that are encrypted under keys that were rotated since, and their bytes. */
   oldKeyPacks: number;
   oldKeyBytes: number;
+  /** Damaged objects in quarantine that rotated keys sealed. They stay until somebody deletes them. */
+  oldKeyQuarantined: number;
   /** Descriptions of backups that were sealed again under the newest key. */
   sealedAgain: number;
   /** Forgotten backups whose time in the trash is over. */

@@ -36,7 +36,8 @@ export interface Repository {
    * Mends what can be mended, beside running backups and collectors: rebuilds the index, fetches damaged packs from copies,
    * saves what is left of the others and marks them, and makes a snapshot beside each one that misses something. Nothing
    * that might still be of use is deleted.
-   * @throws HoldfastError `format-newer` (unsupported): something was written by a newer Holdfast; nothing was touched
+   * @throws HoldfastError `format-newer` (unsupported): something was written by a newer Holdfast; nothing was touched;
+   *   `collection-round-damaged` (damaged): which backups count cannot be told, and no copy has what says it
    */
   repair(options: RepairOptions): Promise<RepairReport>;
 

@@ -6,10 +6,12 @@ const PROBES = 8;
 /** For up to twenty million values with one mistake in ten thousand; smaller contents take less. Bytes. */
 const LARGEST = 64 * 1024 * 1024;
 const SMALLEST = 64 * 1024;
+/** Where the size is not known. */
+const USUAL = 16 * 1024 * 1024;
 
 /** @param size bytes of the content, if that is known: it cannot hold more values than fit into it */
 export function createCanaryMemory(size: number | undefined): CanaryMemory {
-  const wanted = Math.min(LARGEST, Math.max(SMALLEST, size ?? LARGEST));
+  const wanted = Math.min(LARGEST, Math.max(SMALLEST, size ?? USUAL));
   const bytes = 2 ** Math.ceil(Math.log2(wanted));
   return { originals: new Uint8Array(new SharedArrayBuffer(bytes)), secret: randomBytes(32) };
 }
@@ -56,11 +58,21 @@ export class CanaryFilter {
     return true;
   }
 
+  /** About how many different values were added; Swamidass and Baldi (2007). */
+  count(): number {
+    const bits = this.#words.length * 32;
+    return Math.round((-bits / PROBES) * Math.log(1 - this.#ones() / bits));
+  }
+
   /** How likely a value that was never added is found all the same. */
   mistakes(): number {
+    return (this.#ones() / (this.#words.length * 32)) ** PROBES;
+  }
+
+  #ones(): number {
     let ones = 0;
     for (const word of this.#words) ones += bitsOf(word);
-    return (ones / (this.#words.length * 32)) ** PROBES;
+    return ones;
   }
 }
 

@@ -19,6 +19,8 @@ export interface TableSchema {
   parent?: string;
   /** True for a partitioned table, which has no rows of its own. */
   isPartitioned: boolean;
+  /** Why a policy can say nothing but `drop` for it, within a sentence. */
+  dropOnly?: string;
 }
 
 export interface ColumnSchema {
@@ -29,7 +31,7 @@ export interface ColumnSchema {
   /** Characters, where the type limits them. */
   maxLength?: number;
   isNullable: boolean;
-  /** Computed by the database from other columns: no rows of a dump hold it (SQLite: it cannot be written). */
+  /** Computed by the database from other columns: rows of a dump hold nothing of it that is given (SQLite: it cannot be written). */
   isGenerated: boolean;
   /** The labels of an enumeration, or of a CHECK that lists the values. */
   allowedValues?: readonly string[];

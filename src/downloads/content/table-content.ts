@@ -12,7 +12,7 @@ export interface TableContent {
   scan(bytes: AsyncIterable<Uint8Array>, scan: RowScan, signal: AbortSignal): Promise<void>;
   /**
    * The content with its rows masked and selected, and what belongs to a table that the plan drops left out. Where nothing is masked, selected or dropped, the bytes are those of
-   * the source. What is given is the same whatever the sizes of the pieces that come in.
+   * the source; SQLite databases are written anew all the same, without the remains of deleted rows. What is given is the same whatever the sizes of the pieces that come in.
    * @throws HoldfastError `variant-failed` (invalid) naming table, column and rule, never a value, where the rows are not those that the plan is made for
    */
   rewrite(bytes: AsyncIterable<Uint8Array>, run: MaskingRun): AsyncIterable<Uint8Array>;

@@ -97,8 +97,11 @@ describe('arrays and hstores beside PostgreSQL', { skip: SKIP_REASON }, () => {
     const policy = { keys: { a: MARK, b: LOST }, unknown: 'keep' as const, names: 'keep' as const };
     const changeStore = hstoreTransformer.create(policy, context({ ...column('hstore'), family: 'hstore' }));
     const masked = printed.map((text, index) => (index < arrays.length ? changeArray : changeStore)(text, NO_ROW));
+    // Pairs as arrays: JSON.parse may read names with escapes wrongly (nodejs/node issue 63785).
     const read = await query(
-      masked.map((text, index) => `${literal(text)}::${index < arrays.length ? 'text[]' : 'hstore'}`),
+      masked.map((text, index) =>
+        index < arrays.length ? `${literal(text)}::text[]` : `hstore_to_matrix(${literal(text)}::hstore)`,
+      ),
     );
     for (const [index, array] of arrays.entries()) assert.deepEqual(read[index], deeply(array), printed[index]);
     for (const [index, store] of stores.entries()) {
@@ -106,7 +109,7 @@ describe('arrays and hstores beside PostgreSQL', { skip: SKIP_REASON }, () => {
         if (key === 'b' || value === null) return [key, null];
         return [key, key === 'a' ? mark(value) : value];
       });
-      assert.deepEqual(read[arrays.length + index], Object.fromEntries(expected));
+      assert.deepEqual(new Map(read[arrays.length + index]), new Map(expected as [string, string | null][]));
     }
   });
 });

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { KEEP, type Rule } from '../variant-plan.ts';
+import type { CanaryProbe } from './canary-probe.ts';
 import { normalised } from './normalisation.ts';
 import type { ColumnFacts, Transformer, TransformerContext, ValueFunction } from './transformer.ts';
 import { TRANSFORMERS } from './transformers.ts';
@@ -8,14 +9,28 @@ import { domainKey } from './variant-keys.ts';
 /**
  * Makes the functions of rules for parts of values (the scalars of JSON, the elements of arrays), which read no other columns.
  * @param key of the variant: `MaskingRun.key`
+ * @param probe told of the parts whose rules promise that no original shows up again
  * @returns undefined for a rule whose transformer does not take values of `column.family`; the identity for `keep`
  */
-export function innerRules(key: Uint8Array): (rule: Rule, column: ColumnFacts) => ValueFunction | undefined {
+export function innerRules(
+  key: Uint8Array,
+  probe?: CanaryProbe,
+): (rule: Rule, column: ColumnFacts) => ValueFunction | undefined {
   return (rule, column) => {
     if (rule.transformer === KEEP) return (value) => value;
-    const { accepts } = transformerOf(rule).facts(rule.options, column);
+    const { accepts, isTraceable } = transformerOf(rule).facts(rule.options, column);
     if (accepts !== 'all' && !accepts.includes(column.family)) return undefined;
-    return ruleFunction(rule, column, key, noOtherColumns);
+    const change = ruleFunction(rule, column, key, noOtherColumns, probe);
+    return isTraceable && probe !== undefined ? traced(change, probe) : change;
+  };
+}
+
+function traced(change: ValueFunction, probe: CanaryProbe): ValueFunction {
+  return (value, row) => {
+    probe.original(value);
+    const output = change(value, row);
+    if (output !== null) probe.output(output);
+    return output;
   };
 }
 
@@ -28,8 +43,9 @@ export function ruleFunction(
   column: ColumnFacts,
   key: Uint8Array,
   indexOf: TransformerContext['indexOf'],
+  probe?: CanaryProbe,
 ): ValueFunction {
-  const context = { key: domainKey(key, rule.domain), column, indexOf, inner: innerRules(key) };
+  const context = { key: domainKey(key, rule.domain), column, indexOf, inner: innerRules(key, probe) };
   const made = transformerOf(rule).create(rule.options, context);
   const steps = rule.normalise;
   return steps.length === 0 ? made : (value, row) => made(normalised(value, steps), row);

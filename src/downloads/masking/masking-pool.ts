@@ -1,8 +1,9 @@
 import { extname } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import type { MaskingRun, TableCounts } from './masking-run.ts';
-import { BlockError, givenUp, type MaskedRows, MaskingThread } from './masking-thread.ts';
+import { BlockError, givenUp, MaskingThread } from './masking-thread.ts';
 import type { RowSource } from './row-format.ts';
+import type { MaskedRows } from './thread-messages.ts';
 
 /** What a content is made into: bytes that stay as they are, and blocks of whole rows that are to be masked. */
 export type ContentPart = Uint8Array | RowBlockPart;
@@ -55,6 +56,8 @@ export function openMaskingPool(run: MaskingRun, options: MaskingPoolOptions = {
 
 /** Blocks given to a thread before it has answered: one is masked, one waits. */
 const AHEAD = 2;
+/** Of so many blocks of a table, the first is looked at by the canary. */
+const WATCHED_OF = 32;
 /** Bytes that wait behind a block that is being masked. */
 const MOST_WAITING = 4 << 20;
 
@@ -62,14 +65,16 @@ type Waiting = { bytes: Uint8Array } | { rows: RowSource; masked: Promise<Masked
 
 class MaskingPool implements OpenMaskingPool {
   readonly #run: MaskingRun;
+  readonly #most: number;
   readonly #program: URL;
   readonly #longestBlock: number;
   readonly #threads: MaskingThread[] = [];
-  readonly #sources = new Map<RowSource, number>();
+  readonly #sources = new Map<RowSource, { number: number; blocks: number }>();
   readonly #abort = () => void this.close();
 
   constructor(run: MaskingRun, { program = PROGRAM, longestBlock = 60_000 }: MaskingPoolOptions) {
     this.#run = run;
+    this.#most = Math.max(1, run.threads);
     this.#program = program;
     this.#longestBlock = longestBlock;
     run.signal.addEventListener('abort', this.#abort, { once: true });
@@ -100,7 +105,7 @@ class MaskingPool implements OpenMaskingPool {
         masked.catch(() => undefined);
         waiting.push({ rows: part.rows, masked });
       }
-      while (blocks >= AHEAD * this.#run.threads || bytes > MOST_WAITING) {
+      while (blocks >= AHEAD * this.#most || bytes > MOST_WAITING) {
         const next = await first();
         if (next !== undefined && next.length > 0) yield next;
       }
@@ -118,10 +123,10 @@ class MaskingPool implements OpenMaskingPool {
   }
 
   #mask({ rows, bytes, firstOrdinal = 0 }: RowBlockPart): Promise<MaskedRows> {
-    const known = this.#sources.get(rows);
-    const number = known ?? this.#sources.size;
-    if (known === undefined) this.#sources.set(rows, number);
-    return this.#thread().mask({ number, rows }, ownMemory(bytes), firstOrdinal);
+    const source = this.#sources.get(rows) ?? { number: this.#sources.size, blocks: 0 };
+    this.#sources.set(rows, source);
+    const isWatched = source.blocks++ % WATCHED_OF === 0;
+    return this.#thread().mask({ number: source.number, rows }, { bytes: ownMemory(bytes), firstOrdinal, isWatched });
   }
 
   #thread(): MaskingThread {
@@ -129,10 +134,11 @@ class MaskingPool implements OpenMaskingPool {
       (least, each) => (least === undefined || each.load < least.load ? each : least),
       undefined,
     );
-    if (idlest !== undefined && (idlest.load === 0 || this.#threads.length >= this.#run.threads)) return idlest;
+    if (idlest !== undefined && (idlest.load === 0 || this.#threads.length >= this.#most)) return idlest;
     const { plan, key, selection, canary } = this.#run;
     const tables = plan.content.kind === 'tables' ? plan.content.tables : [];
-    const start = { tables, key, ...(selection && { selection }), ...(canary && { canary }) };
+    const watch = canary && { canary: { memory: canary.memory, detectors: plan.detectors } };
+    const start = { tables, key, ...(selection && { selection }), ...watch };
     const thread = new MaskingThread(this.#program, start, this.#longestBlock);
     this.#threads.push(thread);
     return thread;
@@ -148,7 +154,8 @@ class MaskingPool implements OpenMaskingPool {
     }
   }
 
-  #counted({ table }: RowSource, { bytes, rowsIn, rowsOut }: MaskedRows): Uint8Array {
+  #counted({ table }: RowSource, { bytes, rowsIn, rowsOut, watched }: MaskedRows): Uint8Array {
+    if (watched !== undefined) this.#run.canary?.told(table, watched);
     const counts = countsOf(this.#run, table);
     counts.rowsIn += rowsIn;
     counts.rowsOut += rowsOut;

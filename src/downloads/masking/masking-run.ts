@@ -1,4 +1,5 @@
 import type { VariantPlan } from '../variant-plan.ts';
+import type { WatchedColumn } from './canary-probe.ts';
 import type { RowSelection } from './row-selection.ts';
 
 /** One production of a variant: what is to be done, and what came of it. */
@@ -13,8 +14,8 @@ export interface MaskingRun {
   signal: AbortSignal;
   /** Filled while the bytes are made; complete with the last one. */
   counts: MaskingCounts;
-  /** Memory that the worker threads share to look for originals in what is given; absent: nothing looks. */
-  canary?: CanaryMemory;
+  /** Looks for originals in what is given; absent: nothing does. */
+  canary?: Canary;
 }
 
 export interface MaskingCounts {
@@ -27,6 +28,13 @@ export interface TableCounts {
   rowsOut: number;
   /** Values that each rule met, by column; NULL counts. */
   masked: Map<string, number>;
+}
+
+export interface Canary {
+  /** Worker threads share it. */
+  memory: CanaryMemory;
+  /** Told of some of what was given. */
+  told(table: string, watched: readonly WatchedColumn[]): void;
 }
 
 /** A Bloom filter of the originals of traceable columns, as bits. */

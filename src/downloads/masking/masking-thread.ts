@@ -1,13 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { HoldfastError } from '../../core/errors.ts';
 import type { RowSource } from './row-format.ts';
-import type { BlockAnswer, BlockFault, BlockMessage, ThreadStart } from './thread-messages.ts';
-
-export interface MaskedRows {
-  bytes: Uint8Array<ArrayBuffer>;
-  rowsIn: number;
-  rowsOut: number;
-}
+import type { BlockAnswer, BlockFault, BlockMessage, MaskedRows, ThreadStart } from './thread-messages.ts';
 
 /** A block could not be masked, or its thread died. */
 export class BlockError extends Error {
@@ -57,10 +51,13 @@ export class MaskingThread {
   }
 
   /** The memory of `bytes` goes to the thread. */
-  mask(source: { number: number; rows: RowSource }, bytes: Uint8Array<ArrayBuffer>, firstOrdinal: number) {
+  mask(
+    source: { number: number; rows: RowSource },
+    { bytes, firstOrdinal, isWatched }: Pick<BlockMessage, 'bytes' | 'firstOrdinal' | 'isWatched'>,
+  ): Promise<MaskedRows> {
     return new Promise<MaskedRows>((resolve, reject) => {
       if (this.#death !== undefined) return reject(this.#death);
-      const message: BlockMessage = { source: source.number, bytes, firstOrdinal };
+      const message: BlockMessage = { source: source.number, bytes, firstOrdinal, isWatched };
       if (!this.#told.has(source.number)) message.introduces = source.rows;
       this.#told.add(source.number);
       this.#asked.push({ resolve, reject });

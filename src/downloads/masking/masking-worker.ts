@@ -1,8 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { WatchingProbe } from '../canary/watching-probe.ts';
 import { serveBlocks } from './block-server.ts';
 import { RowMasker } from './row-masker.ts';
 
 if (parentPort === null) throw new Error('This is the program of a worker thread.');
 serveBlocks(parentPort, workerData, {
-  values: (plan, columns, key) => new RowMasker(plan, columns, key),
+  values: (plan, columns, key, probe) => new RowMasker(plan, columns, key, probe),
+  canary: (plan, columns, { canary }) =>
+    canary && new WatchingProbe(canary.memory, canary.detectors, { plan, columns }),
 });

@@ -44,7 +44,12 @@ export class Pseudonyms {
   }
 }
 
-const BASE32 = '0123456789abcdefghjkmnpqrstvwxyz';
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+/** Two characters for each number of ten bits. */
+const PAIRS: readonly string[] = Array.from(
+  { length: 1024 },
+  (_, bits) => `${ALPHABET[bits >> 5]}${ALPHABET[bits & 31]}`,
+);
 
 /** Characters of a pseudonym in `base32`. */
 export const BASE32_LENGTH = 26;
@@ -52,16 +57,15 @@ export const BASE32_LENGTH = 26;
 /** A pseudonym as 26 digits and small letters, without i, l, o and u (Crockford's alphabet). */
 export function base32(bytes: string): string {
   let text = '';
-  let bits = 0;
-  let held = 0;
-  for (let index = 0; index < bytes.length; index++) {
-    held = (held << 8) | bytes.charCodeAt(index);
-    bits += 8;
-    while (bits >= 5) {
-      bits -= 5;
-      text += BASE32[(held >>> bits) & 31];
-    }
-    held &= (1 << bits) - 1;
+  for (let at = 0; at < 15; at += 5) {
+    const [a, b, c] = [bytes.charCodeAt(at), bytes.charCodeAt(at + 1), bytes.charCodeAt(at + 2)];
+    const [d, e] = [bytes.charCodeAt(at + 3), bytes.charCodeAt(at + 4)];
+    text += pair((a << 2) | (b >> 6)) + pair((b << 4) | (c >> 4)) + pair((c << 6) | (d >> 2)) + pair((d << 8) | e);
   }
-  return bits > 0 ? text + BASE32[(held << (5 - bits)) & 31] : text;
+  return text + pair(bytes.charCodeAt(15) << 2);
+}
+
+/** Of the lowest ten bits. */
+function pair(bits: number): string {
+  return PAIRS[bits & 1023] ?? '';
 }

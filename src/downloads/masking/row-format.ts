@@ -8,6 +8,8 @@ export interface RowSource {
   columns: readonly string[];
   /** How the rows are written: the name of a format in `row-formats.ts`. */
   format: string;
+  /** Blocks go on where the last one ended: one format reads all of them. */
+  isOneText?: boolean;
   /** What the format must know besides; plain data. */
   options?: Readonly<Record<string, unknown>>;
 }

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { columnsOf, compilePredicate } from '../predicate/compile-predicate.ts';
 import { type ColumnPlan, KEEP, type TablePlan } from '../variant-plan.ts';
+import type { CanaryProbe } from './canary-probe.ts';
 import { ruleFunction, transformerOf } from './inner-rules.ts';
 import type { ColumnFacts, RowValues, TransformerFacts, ValueFunction } from './transformer.ts';
 import { charactersOf } from './transformers/filler.ts';
@@ -20,9 +21,10 @@ export class RowMasker {
    * @param plan of the table
    * @param columns names of the columns that the rows have, in their order; the plan has each of them
    * @param key of the variant: `MaskingRun.key`
+   * @param probe told of parts of values (scalars of JSON, elements of arrays) whose rules promise that no original shows up again
    * @throws HoldfastError `variant-failed` (invalid) where plan and columns do not go together
    */
-  constructor(plan: TablePlan, columns: readonly string[], key: Uint8Array) {
+  constructor(plan: TablePlan, columns: readonly string[], key: Uint8Array, probe?: CanaryProbe) {
     this.#table = plan.table;
     const planned = new Map(plan.columns.map((column) => [column.column, column]));
     const indexOf = (column: string) => {
@@ -34,7 +36,7 @@ export class RowMasker {
       const columnPlan = planned.get(column);
       if (columnPlan === undefined)
         throw this.#failure(column, undefined, 'is in the rows, and the policy says nothing of it');
-      return columnPlan.rule.transformer === KEEP ? [] : [this.#ruleOf(columnPlan, index, key, indexOf)];
+      return columnPlan.rule.transformer === KEEP ? [] : [this.#ruleOf(columnPlan, index, key, indexOf, probe)];
     });
     const { unless } = plan;
     this.#isExempt = unless && compilePredicate(unless, (column) => planned.get(column)?.family, indexOf);
@@ -99,7 +101,13 @@ export class RowMasker {
     throw this.#failure(plan.column, { plan }, 'gave a value that is longer than the column can hold');
   }
 
-  #ruleOf(plan: ColumnPlan, index: number, key: Uint8Array, indexOf: (column: string) => number): ColumnRule {
+  #ruleOf(
+    plan: ColumnPlan,
+    index: number,
+    key: Uint8Array,
+    indexOf: (column: string) => number,
+    probe?: CanaryProbe,
+  ): ColumnRule {
     const column = factsOf(plan);
     const { reads } = this.#made(plan, () => transformerOf(plan.rule).facts(plan.rule.options, column));
     return {
@@ -107,7 +115,7 @@ export class RowMasker {
       plan,
       reads: indexesOf(reads, indexOf),
       allowed: plan.allowedValues && new Set(plan.allowedValues),
-      transform: this.#made(plan, () => ruleFunction(plan.rule, column, key, indexOf)),
+      transform: this.#made(plan, () => ruleFunction(plan.rule, column, key, indexOf, probe)),
     };
   }
 

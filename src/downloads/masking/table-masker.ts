@@ -16,8 +16,8 @@ export interface TableMaskerOptions {
   values: ValueMasker;
   selection: TableSelection | undefined;
   probe?: CanaryProbe;
-  /** Indexes of the columns whose originals the probe is told. */
-  traceable?: readonly number[];
+  /** Whether the probe is told what rows become. */
+  watches?: boolean;
 }
 
 /** What is done to each row of one table, however it is written: whether it is given, and what its fields become. */
@@ -31,9 +31,9 @@ export class TableMasker {
   readonly #rows: number;
   readonly #cuts: readonly { columns: readonly number[]; rows: Uint8Array }[];
   readonly #probe: CanaryProbe | undefined;
-  readonly #traceable: readonly number[];
+  readonly #watched: readonly number[];
 
-  constructor({ columns, values, selection, probe, traceable = [] }: TableMaskerOptions) {
+  constructor({ columns, values, selection, probe, watches = false }: TableMaskerOptions) {
     this.#values = values;
     this.#kept = selection?.kept;
     this.#rows = selection?.rows ?? Number.POSITIVE_INFINITY;
@@ -42,9 +42,9 @@ export class TableMasker {
       columns: cut.columns.map((column) => indexOf(columns, column)),
     }));
     this.#probe = probe;
-    this.#traceable = probe === undefined ? [] : traceable;
+    this.#watched = watches ? (probe?.watched ?? []) : [];
     this.changed = ascending([...values.changed, ...this.#cuts.flatMap((cut) => cut.columns)]);
-    this.needed = ascending([...values.needed, ...this.changed, ...this.#traceable]);
+    this.needed = ascending([...values.needed, ...this.changed, ...(probe?.traceable ?? []), ...this.#watched]);
   }
 
   /** For formats whose values are not columns, and which tell it themselves. */
@@ -69,18 +69,16 @@ export class TableMasker {
    * @param values by the index of the column; those of `needed` are filled, in Unicode, without the content's escapes
    */
   mask(values: (string | null)[], ordinal: number): void {
-    const originals = this.#probe === undefined ? [] : this.#traceable.map((column) => values[column] ?? null);
+    const probe = this.#probe;
+    const originals = probe === undefined ? [] : probe.traceable.map((column) => values[column] ?? null);
     const isMasked = this.#values.mask(values);
     for (const { columns, rows } of this.#cuts)
       if (((rows[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0) for (const column of columns) values[column] = null;
-    if (isMasked && this.#probe !== undefined) this.#tell(this.#probe, originals, values);
-  }
-
-  #tell(probe: CanaryProbe, originals: readonly (string | null)[], values: readonly (string | null)[]): void {
-    for (const [index, column] of this.#traceable.entries()) {
-      const [original, output] = [originals[index] ?? null, values[column] ?? null];
-      if (original !== null) probe.original(original);
-      if (output !== null) probe.output(output);
+    if (!isMasked || probe === undefined) return;
+    for (const original of originals) if (original !== null) probe.original(original);
+    for (const column of this.#watched) {
+      const output = values[column] ?? null;
+      if (output !== null) probe.output(output, column);
     }
   }
 }

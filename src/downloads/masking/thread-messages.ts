@@ -1,5 +1,6 @@
 import type { ErrorKind } from '../../core/errors.ts';
-import type { TablePlan } from '../variant-plan.ts';
+import type { TablePlan, VariantPlan } from '../variant-plan.ts';
+import type { WatchedColumn } from './canary-probe.ts';
 import type { CanaryMemory } from './masking-run.ts';
 import type { RowSource } from './row-format.ts';
 import type { RowSelection } from './row-selection.ts';
@@ -9,7 +10,7 @@ export interface ThreadStart {
   tables: readonly TablePlan[];
   key: Uint8Array;
   selection?: RowSelection;
-  canary?: CanaryMemory;
+  canary?: { memory: CanaryMemory; detectors: VariantPlan['detectors'] };
 }
 
 /** `source` is known by its number from the first block on that comes with it. */
@@ -18,10 +19,19 @@ export interface BlockMessage {
   introduces?: RowSource;
   bytes: Uint8Array<ArrayBuffer>;
   firstOrdinal: number;
+  /** Whether the canary looks at what becomes of it. */
+  isWatched: boolean;
 }
 
 /** Blocks are answered in the order in which they came. */
-export type BlockAnswer = { bytes: Uint8Array<ArrayBuffer>; rowsIn: number; rowsOut: number } | { fault: BlockFault };
+export type BlockAnswer = MaskedRows | { fault: BlockFault };
+
+export interface MaskedRows {
+  bytes: Uint8Array<ArrayBuffer>;
+  rowsIn: number;
+  rowsOut: number;
+  watched?: readonly WatchedColumn[];
+}
 
 /** Never holds a value. */
 export interface BlockFault {

@@ -605,6 +605,62 @@ export const VECTORS: readonly {
     ],
   },
   {
+    name: 'hash',
+    options: {},
+    column: {
+      family: 'bytes',
+    },
+    outputs: [
+      ['\\x00ff', '\\xa4182435d6a655d23f498b5003406cbb'],
+      ['\\x', '\\x'],
+    ],
+  },
+  {
+    name: 'hash',
+    options: {
+      length: 9,
+    },
+    column: {
+      family: 'bytes',
+    },
+    outputs: [['\\x00ff', '\\xa4182435']],
+  },
+  {
+    name: 'uuid',
+    options: {},
+    column: {
+      family: 'text',
+    },
+    outputs: [
+      ['0b0a1f7e-0000-4000-8000-000000000001', '82642dd5-4966-49b8-a667-5517a03e1b61'],
+      ['', ''],
+    ],
+  },
+  {
+    name: 'uuid',
+    options: {},
+    column: {
+      family: 'bytes',
+    },
+    outputs: [['\\x0b0a1f7e000040008000000000000001', '\\x82642dd5496649b8a6675517a03e1b61']],
+  },
+  {
+    name: 'ip',
+    options: {},
+    column: {
+      family: 'bytes',
+    },
+    outputs: [['\\x0a010203', '\\x906b391a']],
+  },
+  {
+    name: 'bool',
+    options: {},
+    column: {
+      family: 'bytes',
+    },
+    outputs: [['\\x01', '\\x01']],
+  },
+  {
     name: 'lorem',
     options: {},
     column: {},

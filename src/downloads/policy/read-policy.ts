@@ -25,7 +25,7 @@ export interface PolicyReadOptions {
  * policy it would have been, where that can be told
  */
 export function readPolicy(text: string, { name, parsePredicate }: PolicyReadOptions): MaskingPolicy {
-  const yaml = readYamlText(text, (faults) => invalidPolicy(name, faults));
+  const yaml = readYamlText(text, (faults) => invalidPolicy(name, faults), isUnordered);
   const faults = new FaultList(yaml);
   const resource = resourceOf(yaml.value);
   const parsed = policySchema.safeParse(yaml.value);
@@ -72,6 +72,11 @@ function domainOf(form: DomainForm): DomainPolicy {
   if (typeof form === 'string') return { rule: transformerRule(form, undefined), normalise: [] };
   const { transform, normalise = [], ...options } = form;
   return { rule: transformerRule(transform, options), normalise: [...new Set(normalise)] };
+}
+
+/** Tables and their columns are found by their names. */
+function isUnordered([first, , third, ...more]: readonly (string | number)[]): boolean {
+  return first === 'tables' && (third === undefined || (third === 'columns' && more.length === 0));
 }
 
 type Issue = z.core.$ZodIssue;

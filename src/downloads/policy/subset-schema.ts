@@ -38,9 +38,12 @@ const size = z.union(
   ],
   { error: 'must be a size such as 2GiB' },
 );
-const tableColumns = z.union([text, z.strictObject({ table: text, columns: names })], {
-  error: 'must be `table.column`, or `{ table: …, columns: […] }`',
-});
+const tableColumns = z.union(
+  [text, z.strictObject({ table: text.describe('The table.'), columns: names.describe('Its columns, in order.') })],
+  {
+    error: 'must be `table.column`, or `{ table: …, columns: […] }`',
+  },
+);
 
 /** Which rows a reduced variant has. */
 export const subsetSchema = z

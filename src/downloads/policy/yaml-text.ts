@@ -8,6 +8,8 @@ export interface YamlText {
   placeOf(path: readonly PropertyKey[]): TextPlace;
 }
 
+type Path = readonly (string | number)[];
+
 /** Both count from 1. */
 export interface TextPlace {
   line: number;
@@ -27,22 +29,27 @@ const DEPTH_LIMIT = 40;
  * Reads YAML 1.2 that means what it seems to mean: no aliases, no tags, no other version, no key twice, no number that would lose digits.
  *
  * @param faulty makes the error of what is wrong with the text
+ * @param isUnordered whether the order of an object's members means nothing
  * @throws what `faulty` makes
  */
-export function readYamlText(text: string, faulty: (faults: readonly TextFault[]) => HoldfastError): YamlText {
+export function readYamlText(
+  text: string,
+  faulty: (faults: readonly TextFault[]) => HoldfastError,
+  isUnordered: (path: Path) => boolean,
+): YamlText {
   const first = { line: 1, column: 1 };
   if (Buffer.byteLength(text) > POLICY_LIMIT_BYTES)
     throw faulty([{ ...first, message: `It is longer than ${POLICY_LIMIT_BYTES} bytes.` }]);
   const lines = new LineCounter();
   const document = parsed(text, lines, faulty);
-  const reader = new NodeReader(lines);
+  const reader = new NodeReader(lines, isUnordered);
   for (const { message, pos } of [...document.errors, ...document.warnings]) reader.fault(pos[0], wordsOf(message));
   if (document.directives.yaml.version !== '1.2')
     reader.fault(0, 'Only YAML 1.2 is read here: take the %YAML line out.');
   if (reader.faults.length > 0) throw faulty(reader.faults);
   const value = document.contents === null ? null : reader.read(document.contents, []);
   if (reader.faults.length > 0) throw faulty(reader.faults);
-  return { value, placeOf: (path) => reader.placeOf(path) };
+  return { value, placeOf: (path) => reader.at(offsetOf(document.contents, path)) };
 }
 
 const FAULTS_SHOWN = 50;
@@ -74,31 +81,22 @@ function parsed(text: string, lines: LineCounter, faulty: (faults: readonly Text
 class NodeReader {
   readonly faults: TextFault[] = [];
   readonly #lines: LineCounter;
-  readonly #places = new Map<string, number>();
+  readonly #isUnordered: (path: Path) => boolean;
 
-  constructor(lines: LineCounter) {
+  constructor(lines: LineCounter, isUnordered: (path: Path) => boolean) {
     this.#lines = lines;
+    this.#isUnordered = isUnordered;
   }
 
   fault(offset: number, message: string): void {
-    const { line, column } = this.#at(offset);
+    const { line, column } = this.at(offset);
     const last = this.faults.at(-1);
     if (this.faults.length >= FAULTS_SHOWN || (last?.line === line && last.column === column)) return;
     this.faults.push({ line, column, message });
   }
 
-  placeOf(path: readonly PropertyKey[]): TextPlace {
-    for (let length = path.length; length >= 0; length--) {
-      const offset = this.#places.get(JSON.stringify(path.slice(0, length)));
-      if (offset !== undefined) return this.#at(offset);
-    }
-    return { line: 1, column: 1 };
-  }
-
-  read(node: ParsedNode, path: readonly (string | number)[]): unknown {
+  read(node: ParsedNode, path: Path): unknown {
     const [start] = node.range;
-    const key = JSON.stringify(path);
-    if (!this.#places.has(key)) this.#places.set(key, start);
     if (path.length > DEPTH_LIMIT) return this.fault(start, 'It is nested too deep here.');
     if (isAlias(node))
       return this.fault(
@@ -118,7 +116,7 @@ class NodeReader {
     return this.fault(start, 'This number would lose digits: put it into quotes.');
   }
 
-  #object(members: readonly Member[], path: readonly (string | number)[]): Record<string, unknown> {
+  #object(members: readonly Member[], path: Path): Record<string, unknown> {
     const object: Record<string, unknown> = {};
     const names: string[] = [];
     for (const { key, value } of members) {
@@ -128,21 +126,38 @@ class NodeReader {
       else if (name === '__proto__') this.fault(start, 'A policy cannot speak of the name `__proto__`.');
       else if (Object.hasOwn(object, name)) this.fault(start, `\`${name}\` stands here twice.`);
       else {
-        this.#places.set(JSON.stringify([...path, name]), start);
         object[name] = value === null ? null : this.read(value, [...path, name]);
         names.push(name);
       }
     }
     // Objects put names that are whole numbers first, and some orders mean something.
-    if (Object.keys(object).some((name, index) => name !== names[index]))
+    if (!this.#isUnordered(path) && Object.keys(object).some((name, index) => name !== names[index]))
       this.fault(members[0]?.key.range[0] ?? 0, 'Names that are whole numbers stand first here, in ascending order.');
     return object;
   }
 
-  #at(offset: number): TextPlace {
+  at(offset: number): TextPlace {
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   }
+}
+
+/** Where the value at a path begins, its name where it has one; of what is nearest around it, where there is none. */
+function offsetOf(contents: ParsedNode | null, path: readonly PropertyKey[]): number {
+  let node = contents;
+  let offset = node?.range[0] ?? 0;
+  for (const step of path) {
+    if (isMap(node)) {
+      const member = (node.items as readonly Member[]).find(({ key }) => isScalar(key) && String(key.value) === step);
+      if (member === undefined) break;
+      offset = member.key.range[0];
+      node = member.value;
+    } else if (isSeq(node) && typeof step === 'number') {
+      node = (node.items[step] as ParsedNode | undefined) ?? null;
+      offset = node?.range[0] ?? offset;
+    } else break;
+  }
+  return offset;
 }
 
 interface Member {

@@ -1,6 +1,13 @@
+import { notSealable } from './not-sealable.ts';
 import { BYTE } from './sql-bytes.ts';
 
-/** Finds the end of a comment that begins with a slash and a star, in bytes that come in any parts. PostgreSQL's hold others. */
+/** In place of the last byte: a slash and a star, where comments do not nest. */
+const MARK = -1;
+
+/**
+ * Finds the end of a comment that begins with a slash and a star, in bytes that come in any parts. PostgreSQL's hold others. In those of
+ * MySQL, clients take that mark together with what follows for something else than servers do, so that it is refused.
+ */
 export class BlockComment {
   readonly #nests: boolean;
   #depth = 0;
@@ -16,15 +23,21 @@ export class BlockComment {
     this.#last = 0;
   }
 
-  /** The position after its end, or -1 if that is not in these bytes. */
+  /**
+   * The position after its end, or -1 if that is not in these bytes.
+   * @throws HoldfastError `dump-not-sealable`
+   */
   endIn(bytes: Uint8Array, from: number): number {
     let last = this.#last;
     for (let at = from; at < bytes.length; at++) {
       const byte = bytes[at] ?? 0;
+      if (last === MARK && (byte === BYTE.exclamation || byte === BYTE.plus || byte === BYTE.slash))
+        throw notSealable('a comment holds the beginning of another one, and clients disagree about its end');
       const isEnd = byte === BYTE.slash && last === BYTE.star;
-      const isBeginning = byte === BYTE.star && last === BYTE.slash && this.#nests;
-      last = isEnd || isBeginning ? 0 : byte;
-      if (isBeginning) this.#depth++;
+      const isMark = byte === BYTE.star && last === BYTE.slash;
+      last = isEnd ? 0 : byte;
+      if (isMark) last = this.#nests ? 0 : MARK;
+      if (isMark && this.#nests) this.#depth++;
       if (isEnd && --this.#depth === 0) return at + 1;
     }
     this.#last = last;

@@ -29,8 +29,7 @@ export class MysqlSeal implements Seal {
   *given(piece: SqlPiece): Generator<Buffer> {
     switch (piece.kind) {
       case 'gap':
-        // Clients that keep comments do not see a DELIMITER behind one of the form /* … */.
-        yield isHarmlessComment(piece.bytes) && !piece.bytes.includes('/*') ? piece.bytes : NEWLINE;
+        yield harmlessGap(piece.bytes);
         break;
       case 'statement':
         yield* this.#statement(piece.bytes, piece.firstWord);
@@ -68,6 +67,15 @@ export class MysqlSeal implements Seal {
       throw notSealable('it holds a command for the mysql client');
     }
   }
+}
+
+/**
+ * What mariadb --comments sends with the next line instead of looking for a DELIMITER command there is left out: block comments, and
+ * white space before a comment or on a line of its own.
+ */
+function harmlessGap(bytes: Buffer): Buffer {
+  if (!isHarmlessComment(bytes) || bytes.includes('/*')) return NEWLINE;
+  return Buffer.from(bytes.toString('latin1').replaceAll(/^[ \t]+/gm, ''), 'latin1');
 }
 
 function head(title: string): string {

@@ -3,6 +3,7 @@ import { notSealable } from './not-sealable.ts';
 import { BYTE } from './sql-bytes.ts';
 import { identifierOf, type TextToken, tokensOf } from './sql-tokens.ts';
 
+const SPACE = Buffer.from(' ');
 /** Is in the database from the first statement of a download to the last one. */
 export const MARKER_TABLE = '__snapshot_incomplete';
 
@@ -171,14 +172,18 @@ function isMade({ kind, text }: TextToken, at: number): boolean {
 
 function created(statement: Buffer, head: readonly TextToken[]): Buffer {
   const definer = definerOf(head);
-  const made = madeBy(head);
+  const rest = withoutDefiner(head, definer);
+  const made = rest.find(isMade);
   if (made?.text === 'database' || made?.text === 'schema') throw severalDatabases();
   const isLibrary = head.some(({ kind, text }) => kind === 'word' && text === 'soname');
   if (made === undefined || !MADE.has(made.text) || isLibrary) throw unknown(head);
+  if (rest.slice(0, rest.indexOf(made)).some(({ kind, text }) => kind !== 'word' && text !== '=')) throw unknown(head);
   refuseMarker(head);
   if (made.text === 'table' || made.text === 'view') refuseOtherDatabase(head, head.indexOf(made));
   if (definer === undefined) return statement;
-  return Buffer.concat([statement.subarray(0, definer.start), statement.subarray(definer.end)]);
+  // Without half of a comment, the rest would be read in another way.
+  if (/\/\*|\*\//.test(statement.toString('latin1', definer.start, definer.end))) throw unknown(head);
+  return Buffer.concat([statement.subarray(0, definer.start), SPACE, statement.subarray(definer.end)]);
 }
 
 /** Where `DEFINER = user@host` stands: a user that a developer's server has not. */

@@ -1,5 +1,6 @@
 /** Bytes that mean something in SQL. */
 export const BYTE = {
+  tab: 0x09,
   newline: 0x0a,
   carriageReturn: 0x0d,
   space: 0x20,
@@ -19,6 +20,7 @@ export const BYTE = {
   semicolon: 0x3b,
   backslash: 0x5c,
   backquote: 0x60,
+  delete: 0x7f,
   capitalM: 0x4d,
   openBrace: 0x7b,
 } as const;

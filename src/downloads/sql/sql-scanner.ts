@@ -1,10 +1,12 @@
 import type { SqlDialect } from '../../core/ports/service-download.ts';
-import { BlockComment } from './block-comment.ts';
 import { DollarQuote } from './dollar-quote.ts';
+import { MysqlDelimiter } from './mysql-delimiter.ts';
 import { notSealable } from './not-sealable.ts';
 import { pastPlainValues } from './plain-values.ts';
+import { type Escapes, QuotedText } from './quoted-text.ts';
 import { RoutineBody } from './routine-body.ts';
 import { BYTE, isDigit, isSpace, isWordByte, isWordStart } from './sql-bytes.ts';
+import { SqlComments } from './sql-comments.ts';
 import { VariableMark } from './variable-mark.ts';
 
 /** What a statement is made of; white space and comments are left out. Positions are within the bytes that were scanned. */
@@ -17,19 +19,8 @@ export interface SqlToken {
 type State =
   | 'start'
   | 'code'
-  | 'dash'
-  | 'two dashes'
-  | 'slash'
-  | 'star'
-  | 'line comment'
   | 'comment'
-  | 'comment opening'
-  | 'comment opening M'
-  | 'conditional version'
-  | 'sandbox mark'
   | 'quoted'
-  | 'quoted escape'
-  | 'quote closed'
   | 'word'
   | 'number'
   | 'dollar tag'
@@ -61,26 +52,23 @@ export class SqlScanner {
   #isInStatement = false;
   #tokens = 0;
   #tokenStart = 0;
-  readonly #blockComment: BlockComment;
+  readonly #comments: SqlComments;
   #parentheses = 0;
-  #quote = 0;
-  #hasEscapes = false;
+  readonly #quoted = new QuotedText();
   #isAfterEscapeString = false;
-  #conditional: 'none' | 'mysql' | 'mariadb' = 'none';
-  #hasSandboxMark = false;
   readonly #dollarQuote = new DollarQuote();
   #word = '';
   #wordLength = 0;
   #routine = new RoutineBody();
   readonly #variables = new VariableMark();
-  #delimiter: string;
-  #delimiterMatched = 0;
-  #line = '';
+  readonly #delimiter: MysqlDelimiter;
+  /** What is read next, or the statement that is open, has only white space before it on its line. */
+  #isFirstOnLine = true;
 
   constructor(dialect: SqlDialect, delimiter = ';', onToken?: (token: SqlToken) => void) {
     this.#isMysql = dialect === 'mysql';
-    this.#blockComment = new BlockComment({ nests: dialect === 'postgresql' });
-    this.#delimiter = delimiter;
+    this.#comments = new SqlComments({ isMysql: this.#isMysql });
+    this.#delimiter = new MysqlDelimiter(delimiter);
     this.#onToken = onToken;
   }
 
@@ -90,9 +78,7 @@ export class SqlScanner {
 
   /** True in a comment between statements that has not ended. */
   get isInComment(): boolean {
-    return (
-      !this.#isInStatement && this.#state !== 'start' && this.#state !== 'line comment' && this.#state !== 'two dashes'
-    );
+    return !this.#isInStatement && this.#state === 'comment' && !this.#comments.isLine;
   }
 
   /** True where psql would put a variable of its own into the statement that is being read. */
@@ -102,7 +88,7 @@ export class SqlScanner {
 
   /** The mysql client's delimiter of statements. */
   get delimiter(): string {
-    return this.#delimiter;
+    return this.#delimiter.value;
   }
 
   /**
@@ -129,12 +115,7 @@ export class SqlScanner {
       case 'number':
         return this.#numberGoesOn(bytes, at, end);
       case 'quoted':
-        return this.#quoted(bytes, at, end);
-      case 'quoted escape':
-        this.#state = 'quoted';
-        return at + 1;
-      case 'quote closed':
-        return this.#quoteClosed(byte, at);
+        return this.#inQuotes(bytes, at);
       case 'dollar tag':
         return this.#dollarTag(byte, at);
       case 'dollar quoted':
@@ -144,18 +125,23 @@ export class SqlScanner {
       case 'command line':
         return this.#commandLine(byte, at);
       default:
-        return this.#comment(bytes, at, end, byte);
+        return this.#comment(bytes, at);
     }
   }
 
   #start(byte: number, at: number): number {
-    if (isSpace(byte)) return at + 1;
-    if (byte === BYTE.dash) this.#state = 'dash';
-    else if (byte === BYTE.slash) this.#state = 'slash';
-    else if (byte === BYTE.hash && this.#isMysql) this.#state = 'line comment';
-    else if (byte === BYTE.backslash) return this.#begin(at, 0, 'command line');
-    else return this.#begin(at, 0, 'code');
+    if (isSpace(byte)) this.#isFirstOnLine ||= byte === BYTE.newline;
+    else if (byte === BYTE.dash || byte === BYTE.slash || (byte === BYTE.hash && this.#isMysql)) {
+      this.#isFirstOnLine = false;
+      this.#beginComment(byte);
+    } else return this.#begin(at, 0, byte === BYTE.backslash ? 'command line' : 'code');
     return at + 1;
+  }
+
+  /** What may be one; see `SqlComments`. */
+  #beginComment(byte: number): void {
+    this.#comments.begin(byte);
+    this.#state = 'comment';
   }
 
   #begin(at: number, before: number, state: State): number {
@@ -171,7 +157,10 @@ export class SqlScanner {
   #code(byte: number, at: number): number {
     this.#tokenStart = at;
     this.#variables.byte(byte);
-    if (isSpace(byte)) return at + 1;
+    if (isSpace(byte)) {
+      if (byte === BYTE.newline) this.#comments.conditional.newline();
+      return at + 1;
+    }
     // Names of MySQL may begin with digits.
     if (isWordStart(byte) || (this.#isMysql && isDigit(byte))) {
       this.#word = '';
@@ -179,17 +168,15 @@ export class SqlScanner {
       this.#state = 'word';
       return at;
     }
-    if (this.#delimiter.charCodeAt(0) === byte) return this.#delimiterByte(at);
+    if (this.#delimiter.byte === byte) return this.#delimiterByte(at);
     switch (byte) {
       case BYTE.dash:
-        this.#state = 'dash';
-        return at + 1;
       case BYTE.slash:
-        this.#state = 'slash';
+        this.#beginComment(byte);
         return at + 1;
       case BYTE.quote:
       case BYTE.doubleQuote:
-        return this.#openQuote(byte, at, this.#isMysql);
+        return this.#openQuote(byte, at, this.#isMysql ? 'yes' : 'no');
       case BYTE.backslash:
         return this.#backslash(at);
       default:
@@ -199,9 +186,9 @@ export class SqlScanner {
       return at + 1;
     }
     if (this.#isMysql) {
-      if (byte === BYTE.backquote) return this.#openQuote(byte, at, false);
-      if (byte === BYTE.hash || (byte === BYTE.star && this.#conditional !== 'none')) {
-        this.#state = byte === BYTE.hash ? 'line comment' : 'star';
+      if (byte === BYTE.backquote) return this.#openQuote(byte, at, 'uncertain');
+      if (byte === BYTE.hash || (byte === BYTE.star && this.#comments.conditional.isOpen)) {
+        this.#beginComment(byte);
         return at + 1;
       }
     } else if (byte === BYTE.dollar) {
@@ -216,8 +203,8 @@ export class SqlScanner {
 
   /** Where nobody is told of tokens, values of MySQL need not be told apart. Within a comment that servers run they may end with it. */
   #values(bytes: Uint8Array, at: number, end: number): number | undefined {
-    if (!this.#isMysql || this.#onToken !== undefined || this.#conditional !== 'none' || this.#tokens === 0)
-      return undefined;
+    if (!this.#isMysql || this.#onToken !== undefined || this.#tokens === 0) return undefined;
+    if (this.#comments.conditional.isOpen) return undefined;
     const next = pastPlainValues(bytes, at, end);
     return next > at ? next : undefined;
   }
@@ -231,7 +218,7 @@ export class SqlScanner {
 
   #delimiterByte(at: number): number {
     if (this.#isMysql) {
-      this.#delimiterMatched = 0;
+      this.#delimiter.beginMatch();
       this.#state = 'delimiter';
       return at;
     }
@@ -249,49 +236,29 @@ export class SqlScanner {
     this.#tokens = 0;
     this.#parentheses = 0;
     this.#isAfterEscapeString = false;
-    this.#hasSandboxMark = false;
-    this.#line = '';
+    this.#comments.hasSandboxMark = false;
+    this.#isFirstOnLine = event === 'command';
     this.#routine.reset();
   }
 
-  #openQuote(byte: number, at: number, hasEscapes: boolean): number {
+  #openQuote(byte: number, at: number, escapes: Escapes): number {
     if (this.#isAfterEscapeString && byte === BYTE.quote)
       throw notSealable("a string of the form E'…' is continued by another one");
-    if (this.#conditional === 'mariadb')
-      throw notSealable('a comment of the form /*M!… */ holds a quote, and clients disagree about its end');
-    this.#quote = byte;
-    this.#hasEscapes = hasEscapes;
+    this.#comments.conditional.allowQuote();
+    this.#quoted.begin(byte, escapes);
     this.#state = 'quoted';
     return at + 1;
   }
 
-  #quoted(bytes: Uint8Array, from: number, end: number): number {
-    const quote = this.#quote;
-    const hasEscapes = this.#hasEscapes;
-    for (let at = from; at < end; at++) {
-      const byte = bytes[at];
-      if (byte === quote) {
-        this.#state = 'quote closed';
-        return at + 1;
-      }
-      if (hasEscapes && byte === BYTE.backslash) {
-        this.#state = 'quoted escape';
-        return at + 1;
-      }
-    }
-    return end;
-  }
-
-  #quoteClosed(byte: number, at: number): number {
-    if (byte === this.#quote) {
-      this.#state = 'quoted';
-      return at + 1;
-    }
-    const isName = this.#quote === BYTE.backquote || (this.#quote === BYTE.doubleQuote && !this.#isMysql);
-    this.#token(isName ? 'name' : 'string', at);
-    this.#isAfterEscapeString = this.#hasEscapes && !this.#isMysql;
+  #inQuotes(bytes: Uint8Array, from: number): number {
+    const end = this.#quoted.endIn(bytes, from);
+    if (end < 0) return bytes.length;
+    const { quote, hasEscapes } = this.#quoted;
+    const isName = quote === BYTE.backquote || (quote === BYTE.doubleQuote && !this.#isMysql);
+    this.#token(isName ? 'name' : 'string', end);
+    this.#isAfterEscapeString = hasEscapes && !this.#isMysql;
     this.#state = 'code';
-    return at;
+    return end;
   }
 
   #wordGoesOn(bytes: Uint8Array, from: number, end: number): number {
@@ -316,25 +283,19 @@ export class SqlScanner {
     const text = this.#word.toLowerCase();
     if (next === BYTE.quote && this.#wordLength === 1 && text === 'e' && !this.#isMysql) {
       // The string's token begins with its letter.
-      return this.#openQuote(next, at, true);
+      return this.#openQuote(next, at, 'yes');
     }
     const isFirst = this.#tokens === 0;
     if (isFirst) this.firstWord = text;
     if (!this.#isMysql && this.#routine.reads) this.#routine.word(text, this.#parentheses > 0);
     this.#token('word', at);
     this.#state = 'code';
-    if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space)
-      this.#delimiterCommand(isFirst && text === 'delimiter');
+    if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space) {
+      const isInStatement = !isFirst || text !== 'delimiter' || this.#comments.conditional.isOpen;
+      this.#delimiter.begin({ next, isInStatement, isFirstOnLine: this.#isFirstOnLine });
+      this.#state = 'command line';
+    }
     return at;
-  }
-
-  /** The mysql client looks for this word wherever it stands outside of quotes and comments, at the end of other words too. */
-  #delimiterCommand(isAtStart: boolean): void {
-    if (!isAtStart || this.#conditional !== 'none')
-      throw notSealable(
-        'it has the word DELIMITER in the midst of a statement, which the mysql client takes for a command',
-      );
-    this.#state = 'command line';
   }
 
   #numberGoesOn(bytes: Uint8Array, from: number, end: number): number {
@@ -365,137 +326,67 @@ export class SqlScanner {
   }
 
   #delimiterGoesOn(byte: number, at: number): number {
-    const delimiter = this.#delimiter;
-    if (byte === delimiter.charCodeAt(0)) {
-      this.#delimiterMatched++;
-      if (this.#delimiterMatched < delimiter.length) return at + 1;
-      if (this.#conditional !== 'none') throw notSealable('a statement ends within a comment of the form /*! … */');
+    const match = this.#delimiter.match(byte);
+    if (match === 'part') return at + 1;
+    if (match === 'whole') {
+      if (this.#comments.conditional.isOpen)
+        throw notSealable('a statement ends within a comment of the form /*! … */');
       this.#token('symbol', at + 1);
       this.#endStatement('ended');
       return at + 1;
     }
     this.#token('symbol', at);
     // All bytes of a delimiter are the same, so only a slash can be the beginning of something else.
-    this.#state = delimiter.startsWith('/') ? 'slash' : 'code';
+    this.#state = 'code';
+    if (this.#delimiter.byte === BYTE.slash) this.#beginComment(BYTE.slash);
     return at;
   }
 
   #commandLine(byte: number, at: number): number {
     if (byte !== BYTE.newline) {
-      if (this.#line.length < 200) this.#line += String.fromCharCode(byte);
+      this.#delimiter.commandByte(byte);
       return at + 1;
     }
-    if (this.#tokens > 0 && !this.#hasSandboxMark) this.#setDelimiter(this.#line.trim());
+    if (this.#tokens > 0 && !this.#comments.hasSandboxMark) this.#delimiter.set();
     this.#endStatement('command');
     return at + 1;
   }
 
-  #setDelimiter(wanted: string): void {
-    if (!/^([;$/|@~^])\1{0,7}$/.test(wanted))
-      throw notSealable('a DELIMITER command sets a delimiter other than ;; $$ // or the like');
-    this.#delimiter = wanted;
-  }
-
   #backslash(at: number): number {
-    if (this.#isMysql && this.#conditional !== 'none' && this.#tokens === 0) {
-      this.#state = 'sandbox mark';
+    if (this.#isMysql && this.#comments.conditional.isOpen && this.#tokens === 0) {
+      this.#comments.beginSandboxMark();
+      this.#state = 'comment';
       return at + 1;
     }
     const what = this.#isMysql ? 'the mysql client' : 'psql';
     throw notSealable(`it holds a command for ${what}: a backslash in the midst of a statement and outside of quotes`);
   }
 
-  #comment(bytes: Uint8Array, at: number, end: number, byte: number): number {
-    switch (this.#state) {
-      case 'dash':
-        if (byte === BYTE.dash) this.#state = this.#isMysql ? 'two dashes' : 'line comment';
-        else return this.#noComment(at);
-        return at + 1;
-      case 'two dashes':
-        if (byte > BYTE.space && !this.#isInStatement)
-          throw notSealable('a line begins with two dashes and no space, which clients and servers read differently');
-        this.#state = byte <= BYTE.space ? 'line comment' : 'code';
+  #comment(bytes: Uint8Array, from: number): number {
+    const at = this.#comments.step(bytes, from, this.#isInStatement);
+    if (this.#comments.isBlock) this.#isAfterEscapeString = false;
+    switch (this.#comments.event) {
+      case 'operator':
+        return this.#operator(at);
+      case 'statement':
+        return this.#begin(at, this.#comments.marks, 'comment');
+      case 'over':
+        this.#state = this.#isInStatement ? 'code' : 'start';
         return at;
-      case 'slash':
-        if (byte !== BYTE.star) return this.#noComment(at);
-        this.#blockComment.begin();
-        this.#state = this.#isMysql ? 'comment opening' : 'comment';
-        this.#isAfterEscapeString = false;
-        return at + 1;
-      case 'comment opening':
-      case 'comment opening M':
-        return this.#commentOpening(byte, at);
-      case 'conditional version':
-        if (isDigit(byte)) return at + 1;
-        this.#state = 'code';
+      case 'sandbox':
+        this.#state = 'command line';
         return at;
-      case 'sandbox mark':
-        if (byte !== BYTE.dash)
-          throw notSealable('it holds a command for the mysql client within a comment of the form /*! … */');
-        this.#hasSandboxMark = true;
-        this.#state = 'code';
-        return at + 1;
-      case 'star':
-        return this.#conditionalStar(byte, at);
-      case 'line comment':
-        return this.#lineComment(bytes, at, end);
       default:
-        return this.#inBlockComment(bytes, at);
+        return at;
     }
   }
 
-  /** The dash or slash before this byte was an operator. */
-  #noComment(at: number): number {
+  /** The byte before this one. */
+  #operator(at: number): number {
     this.#tokenStart = at - 1;
     this.#state = 'code';
     if (!this.#isInStatement) this.#begin(at, 1, 'code');
     this.#token('symbol', at);
     return at;
-  }
-
-  /** After `/*` in MySQL: a comment whose content is run, a hint, or a comment. */
-  #commentOpening(byte: number, at: number): number {
-    const hasM = this.#state === 'comment opening M';
-    if (byte === BYTE.exclamation) {
-      this.#conditional = hasM ? 'mariadb' : 'mysql';
-      if (!this.#isInStatement) return this.#begin(at, hasM ? 3 : 2, this.#state);
-      this.#state = 'conditional version';
-      return at + 1;
-    }
-    if (byte === BYTE.plus && !hasM)
-      throw notSealable('it holds an optimizer hint, a comment that clients read differently');
-    if (byte === BYTE.capitalM && !hasM) {
-      this.#state = 'comment opening M';
-      return at + 1;
-    }
-    this.#state = 'comment';
-    return at;
-  }
-
-  #conditionalStar(byte: number, at: number): number {
-    if (byte !== BYTE.slash) {
-      this.#token('symbol', at);
-      this.#state = 'code';
-      return at;
-    }
-    this.#conditional = 'none';
-    this.#state = 'code';
-    // That mark has no delimiter and stands on a line of its own.
-    if (this.#hasSandboxMark) this.#state = 'command line';
-    return at + 1;
-  }
-
-  #lineComment(bytes: Uint8Array, from: number, end: number): number {
-    let at = from;
-    while (at < end && bytes[at] !== BYTE.newline && (this.#isMysql || bytes[at] !== BYTE.carriageReturn)) at++;
-    if (at < end) this.#state = this.#isInStatement ? 'code' : 'start';
-    return at;
-  }
-
-  #inBlockComment(bytes: Uint8Array, at: number): number {
-    const end = this.#blockComment.endIn(bytes, at);
-    if (end < 0) return bytes.length;
-    this.#state = this.#isInStatement ? 'code' : 'start';
-    return end;
   }
 }

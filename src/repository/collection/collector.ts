@@ -77,6 +77,7 @@ class Collector {
       segmentsMerged: 0,
       oldKeyPacks: 0,
       oldKeyBytes: 0,
+      oldKeyQuarantined: 0,
       sealedAgain: 0,
       trashExpired: 0,
       snapshotsVoided: 0,
@@ -228,12 +229,14 @@ class Collector {
     return this.#options.rewriteOldKeys !== undefined && (await oldObjects(this.#parts, 'gc/')).length > 0;
   }
 
-  #countOldKeys(report: CollectionReport): CollectionReport {
+  async #countOldKeys(report: CollectionReport): Promise<CollectionReport> {
     const { index, keyring } = this.#parts;
     const old = index.packs.filter((pack) => hasOldKey(pack, keyring()));
     return Object.assign(report, {
       oldKeyPacks: old.length,
       oldKeyBytes: old.reduce((sum, { size }) => sum + size, 0),
+      // What is damaged cannot be sealed again, and people may still want it.
+      oldKeyQuarantined: (await oldObjects(this.#parts, 'quarantine/')).length,
     });
   }
 

@@ -1,3 +1,4 @@
+import { HoldfastError } from '../../core/errors.ts';
 import type { ChunkSink, ContentBuilder } from '../../core/ports/repository.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { ContentSegment } from '../../core/tree-entry.ts';
@@ -43,6 +44,7 @@ export class ChunkStore implements ChunkSink {
   readonly #writers = new Map<PackKind, PackWriter>();
   readonly #memory = new ShortLivedMemory();
   readonly #buffers: Buffer[] = [];
+  #isGivenUp = false;
 
   constructor(options: ChunkStoreOptions) {
     this.#options = options;
@@ -104,6 +106,8 @@ export class ChunkStore implements ChunkSink {
   }
 
   async abort(): Promise<void> {
+    // A task that still runs must not begin a pack that nobody would end.
+    this.#isGivenUp = true;
     for (const writer of this.#writers.values()) await writer.abort();
   }
 
@@ -128,6 +132,7 @@ export class ChunkStore implements ChunkSink {
   #writer(kind: PackKind): PackWriter {
     let writer = this.#writers.get(kind);
     if (writer === undefined) {
+      if (this.#isGivenUp) throw new HoldfastError('cancelled', 'session-closed', 'The work was given up.');
       const { storage, settings, keyring, encrypt, onPack } = this.#options;
       writer = new PackWriter(
         storage,

@@ -34,7 +34,9 @@ export type ToWorker =
   | { type: 'flush'; session: number; task: number }
   | { type: 'close'; session: number; task: number; abort: boolean }
   | { type: 'pack-information'; request: number; pack: IndexedPack }
-  | { type: 'chunk-places'; request: number; places: readonly ChunkPlace[] };
+  | { type: 'chunk-places'; request: number; places: readonly ChunkPlace[] }
+  /** Whoever asked waits until it is told something, so this is said where nothing else can be. */
+  | { type: 'no-answer'; request: number; error: TransferredError };
 
 export type FromWorker =
   | { type: 'result'; task: number; value: unknown; counts: SessionCounts | undefined }

@@ -161,8 +161,11 @@ export class WorkerSession implements TaskContext {
   }
 
   async close(abort: boolean): Promise<void> {
-    for (const handler of this.#handlers.values()) (await handler.catch(() => undefined))?.close?.();
-    if (abort) await this.#store?.abort();
+    try {
+      for (const handler of this.#handlers.values()) (await handler.catch(() => undefined))?.close?.();
+    } finally {
+      if (abort) await this.#store?.abort();
+    }
   }
 
   async #load(module: string, options: Readonly<Record<string, unknown>>): Promise<TaskHandler<unknown, unknown>> {

@@ -1,11 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { HoldfastError } from '../../core/errors.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { IndexedPack } from '../index-segment.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import type { ChunkPlace } from './session-callbacks.ts';
 import { ShortLivedMemory } from './short-lived-memory.ts';
-import { toTransferredError } from './transferred-error.ts';
+import { fromTransferredError, toTransferredError } from './transferred-error.ts';
 import { WorkerSession } from './worker-session.ts';
 
 const port = parentPort;
@@ -18,9 +19,9 @@ const storage = await module.openStorage(reference.options);
 
 const memory = { buffers: new ReadBuffers(storage), shortLived: new ShortLivedMemory() };
 const sessions = new Map<number, WorkerSession>();
-const packRequests = new Map<number, (pack: IndexedPack) => void>();
-const placeRequests = new Map<number, (places: readonly ChunkPlace[]) => void>();
-let requests = 0;
+const packQuestions = new Map<number, PromiseWithResolvers<IndexedPack>>();
+const placeQuestions = new Map<number, PromiseWithResolvers<readonly ChunkPlace[]>>();
+let questions = 0;
 
 port.on('message', (message: ToWorker) => {
   switch (message.type) {
@@ -28,12 +29,18 @@ port.on('message', (message: ToWorker) => {
       sessions.set(message.session, openSession(message.session, message.open));
       return;
     case 'pack-information':
-      packRequests.get(message.request)?.(message.pack);
-      packRequests.delete(message.request);
+      packQuestions.get(message.request)?.resolve(message.pack);
+      packQuestions.delete(message.request);
       return;
     case 'chunk-places':
-      placeRequests.get(message.request)?.(message.places);
-      placeRequests.delete(message.request);
+      placeQuestions.get(message.request)?.resolve(message.places);
+      placeQuestions.delete(message.request);
+      return;
+    case 'no-answer':
+      for (const asked of [packQuestions, placeQuestions]) {
+        asked.get(message.request)?.reject(fromTransferredError(message.error));
+        asked.delete(message.request);
+      }
       return;
     case 'task':
       void answer(message.task, message.session, (session) =>
@@ -47,11 +54,7 @@ port.on('message', (message: ToWorker) => {
       });
       return;
     case 'close':
-      void answer(message.task, message.session, async (session) => {
-        await session.close(message.abort);
-        sessions.delete(message.session);
-        return undefined;
-      });
+      void close(message);
   }
 });
 
@@ -62,21 +65,36 @@ function openSession(number: number, open: Extract<ToWorker, { type: 'open' }>['
       settings,
       memory,
       onPack: (pack) => send({ type: 'pack', session: number, pack }),
-      packOf: (pack) =>
-        new Promise((resolve) => {
-          const request = requests++;
-          packRequests.set(request, resolve);
-          send({ type: 'pack-wanted', request, session: number, pack });
-        }),
+      packOf: (pack) => ask(packQuestions, (request) => send({ type: 'pack-wanted', request, session: number, pack })),
       placesOf: (ids) =>
-        new Promise((resolve) => {
-          const request = requests++;
-          placeRequests.set(request, resolve);
-          send({ type: 'places-wanted', request, session: number, ids });
-        }),
+        ask(placeQuestions, (request) => send({ type: 'places-wanted', request, session: number, ids })),
     },
     open,
   );
+}
+
+function ask<Answer>(
+  asked: Map<number, PromiseWithResolvers<Answer>>,
+  send: (request: number) => void,
+): Promise<Answer> {
+  const request = questions++;
+  const question = Promise.withResolvers<Answer>();
+  asked.set(request, question);
+  send(request);
+  return question.promise;
+}
+
+/** A thread that was started in the place of another one has none of the sessions that were lost with that. */
+async function close({ session, task, abort }: Extract<ToWorker, { type: 'close' }>): Promise<void> {
+  if (!sessions.has(session)) {
+    send({ type: 'result', task, value: undefined, counts: undefined });
+    return;
+  }
+  await answer(task, session, async (open) => {
+    sessions.delete(session);
+    await open.close(abort);
+    return undefined;
+  });
 }
 
 async function answer(
@@ -86,7 +104,8 @@ async function answer(
 ): Promise<void> {
   const session = sessions.get(number);
   try {
-    if (session === undefined) throw new Error(`No session ${number} is open in this thread.`);
+    if (session === undefined)
+      throw new HoldfastError('cancelled', 'session-closed', 'The work was given up before this part of it began.');
     const result = await work(session);
     send({ type: 'result', task, value: result?.value, counts: session.counts }, result?.transfer);
   } catch (error) {

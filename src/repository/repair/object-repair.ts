@@ -1,6 +1,10 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { RepairStep } from '../../core/ports/repository-repair.ts';
+import type { Storage } from '../../core/ports/storage.ts';
+import { conditionOf } from '../check/slot-checks.ts';
+import { type RoundPart, roundName } from '../collection/collection-state.ts';
 import { isLoss } from '../content-list.ts';
+import { decodeSlot, slotName } from '../key-slots.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { openObject, SEALED_KIND } from '../sealed-object.ts';
 import { decodeSnapshot } from '../snapshot-store.ts';
@@ -8,8 +12,8 @@ import { quarantine } from './quarantine.ts';
 import type { Replicas } from './replicas.ts';
 
 /**
- * Mends objects that describe backups: `snapshots/` and `updates/`. What does not open is fetched from a copy (its seal proves it)
- * or else taken out of the way, into the quarantine.
+ * Mends objects that describe backups, `snapshots/` and `updates/`, those of collections, `gc/`, and key slots. What does not open is fetched from
+ * a copy (its seal proves it) or else, where nothing rests on it, taken out of the way, into the quarantine.
  */
 export class ObjectRepair {
   readonly steps: RepairStep[] = [];
@@ -27,11 +31,12 @@ export class ObjectRepair {
   async mend(key: string): Promise<void> {
     const snapshot = /^snapshots\/([^/]+)$/.exec(key)?.[1];
     const updated = /^updates\/([^/]+)\/\d+$/.exec(key)?.[1];
-    if (key.startsWith('keys/'))
-      this.#step('leave', key, `${key} is damaged. The repository opens with its other keys; add that key again.`);
+    const [, round, part] = /^gc\/(\d{10})\/(condemned|resolution|done)$/.exec(key) ?? [];
     try {
-      if (snapshot !== undefined) await this.#mendSnapshot(key);
+      if (key.startsWith(slotName(''))) await this.#mendSlot(key);
+      else if (snapshot !== undefined) await this.#mendSnapshot(key);
       else if (updated !== undefined) await this.#mendUpdate(key, updated);
+      else if (part !== undefined) await this.#mendRound(key, Number(round), part as RoundPart);
     } catch (error) {
       // It may be whole, and sealed with a key that this keyring lacks.
       if (!(error instanceof HoldfastError) || error.kind !== 'wrong-key') throw error;
@@ -61,6 +66,58 @@ export class ObjectRepair {
     this.#step('quarantine-object', key, message);
   }
 
+  /** Not put into quarantine: who removes a key does not want to find it there. */
+  async #mendSlot(key: string): Promise<void> {
+    // A key that was removed since must not come back.
+    const listed = await this.#parts.storage.list(slotName(''), { sizes: false });
+    if (!listed.some((object) => object.key === key)) return;
+    const isWhole = (bytes: Buffer): boolean => conditionOf(this.#parts, decodeSlot(bytes, key)) === 'whole';
+    const fetched = await this.#replicas.fetch(key, isWhole);
+    if (fetched === undefined) {
+      this.#step('leave', key, `${key} is damaged. The repository opens with its other keys; add that key again.`);
+      return;
+    }
+    if (!this.#dryRun) await this.#parts.storage.replace(key, fetched.bytes);
+    this.#step('fetch-object', key, `${key} was damaged and is fetched from ${fetched.location}.`);
+  }
+
+  async #mendRound(key: string, round: number, part: RoundPart): Promise<void> {
+    const bytes = await this.#damaged(key, SEALED_KIND[part]);
+    if (bytes === undefined) return;
+    const siblings = await this.#siblings(round, part);
+    const isOfThisRound = async (copy: Storage): Promise<boolean> => {
+      for (const [name, sibling] of siblings) if (!(await copy.get(name)).equals(sibling)) return false;
+      return siblings.size > 0;
+    };
+    if (await this.#fetch(key, SEALED_KIND[part], bytes, isOfThisRound)) return;
+    if (part !== 'done') {
+      const message = `${key} does not open, and no copy of that object was found. Which backups count is told by it, so nothing else can be mended: repair with \`--from\` and a copy of this repository that has it.`;
+      this.#step('leave', key, message);
+      return;
+    }
+    // The next collection looks whether anything is left to remove, and writes it anew.
+    await this.#takeAway(key, bytes);
+    this.#step('quarantine-object', key, `${key} does not open. The next collection makes it anew.`);
+  }
+
+  /**
+   * The other objects of a round. A copy in which somebody collected by himself has rounds of the same numbers, sealed with the same
+   * keys, that decided about other packs: what was taken from it would delete what is needed here.
+   */
+  async #siblings(round: number, part: RoundPart): Promise<Map<string, Buffer>> {
+    const siblings = new Map<string, Buffer>();
+    for (const other of ['condemned', 'resolution', 'done'] as const) {
+      const name = roundName(round, other);
+      if (other === part || (await this.#damaged(name, SEALED_KIND[other])) !== undefined) continue;
+      const bytes = await this.#parts.storage.get(name).catch((error: unknown) => {
+        if (!isLoss(error)) throw error;
+        return undefined;
+      });
+      if (bytes !== undefined) siblings.set(name, bytes);
+    }
+    return siblings;
+  }
+
   /** The bytes of an object that is damaged on a second look as well. */
   async #damaged(key: string, kind: Kind): Promise<Buffer | undefined> {
     try {
@@ -72,8 +129,13 @@ export class ObjectRepair {
     }
   }
 
-  async #fetch(key: string, kind: Kind, bytes: Buffer): Promise<boolean> {
-    const fetched = await this.#replicas.fetch(key, (copy) => this.#opens(key, kind, copy));
+  async #fetch(
+    key: string,
+    kind: Kind,
+    bytes: Buffer,
+    isCopy: (copy: Storage) => boolean | Promise<boolean> = () => true,
+  ): Promise<boolean> {
+    const fetched = await this.#replicas.fetch(key, (found, copy) => this.#opens(key, kind, found) && isCopy(copy));
     if (fetched === undefined) return false;
     if (!this.#dryRun) {
       await quarantine(this.#parts.storage, key, bytes);
@@ -98,7 +160,7 @@ export class ObjectRepair {
   async #takeAway(key: string, bytes: Buffer): Promise<void> {
     if (this.#dryRun) return;
     await quarantine(this.#parts.storage, key, bytes);
-    await this.#parts.storage.delete(key);
+    await this.#parts.storage.delete(key, { durable: true });
   }
 
   #step(action: RepairStep['action'], object: string, message: string): void {
@@ -106,4 +168,4 @@ export class ObjectRepair {
   }
 }
 
-type Kind = typeof SEALED_KIND.snapshot | typeof SEALED_KIND.update;
+type Kind = (typeof SEALED_KIND)['snapshot' | 'update' | RoundPart];

@@ -6,6 +6,8 @@ import type { IncompleteSnapshot, RepairReport, RepairStep } from '../../core/po
 import type { StepProgress } from '../../core/ports/step-progress.ts';
 import { VerificationLedger } from '../check/verification-ledger.ts';
 import { checkRepository } from '../check.ts';
+import { readCollectionState } from '../collection/collection-state.ts';
+import { isLoss } from '../content-list.ts';
 import { rebuildIndex } from '../index-rebuild.ts';
 import { packKey } from '../pack-format.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
@@ -75,12 +77,16 @@ class Repair {
     const replicas = await Replicas.open(storages, this.#parts.settings.repositoryId);
     this.findings = await this.#check(level);
     refuseNewer(this.findings);
+    const objects = new ObjectRepair(this.#parts, replicas, dryRun);
+    if (!(await this.#knowsRounds()) && !(await this.#mendRounds(objects, level))) {
+      this.steps.push(...objects.steps);
+      return;
+    }
     const marked = await listBadPacks(this.#parts.storage);
     const packs = new PackRepair(this.#parts, replicas, { dryRun, marked });
     const indexIsHurt = isIndexHurt(this.findings);
     if (indexIsHurt) await this.#mendIndex();
     await this.#mendPacks(packs, marked);
-    const objects = new ObjectRepair(this.#parts, replicas, dryRun);
     for (const key of new Set(this.findings.filter(isDamage).map(({ object }) => object))) await objects.mend(key);
     this.steps.push(...objects.steps);
     await this.#fetchFromDonors(packs);
@@ -97,6 +103,35 @@ class Repair {
     await snapshots.run();
     this.steps.push(...snapshots.steps);
     this.incomplete.push(...snapshots.incomplete);
+  }
+
+  /** What collections decided says which backups count. */
+  async #knowsRounds(): Promise<boolean> {
+    try {
+      await readCollectionState(this.#parts.storage, this.#parts.keyring());
+      return true;
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      return false;
+    }
+  }
+
+  /**
+   * @returns whether the rest can be looked at now, which is in `findings` then as well; false in dry runs alone
+   * @throws HoldfastError `collection-round-damaged` (damaged): without a copy nothing else can be mended either
+   */
+  async #mendRounds(objects: ObjectRepair, level: RepairOptions['level'] & {}): Promise<boolean> {
+    const rounds = this.findings.filter((finding) => isDamage(finding) && finding.object.startsWith('gc/'));
+    for (const { object } of rounds) await objects.mend(object);
+    const left = objects.steps.find(({ action }) => action === 'leave');
+    if (left !== undefined)
+      throw new HoldfastError('damaged', 'collection-round-damaged', left.message, {
+        details: { object: left.object },
+      });
+    if (!(await this.#knowsRounds())) return false;
+    this.findings = [...rounds, ...(await this.#check(level)).filter(({ object }) => !isOneOf(rounds, object))];
+    refuseNewer(this.findings);
+    return true;
   }
 
   /** What is lost here may be whole in a copy. */
@@ -181,6 +216,10 @@ const NOT_YET_KNOWN: RepairStep = {
   object: 'index/',
   message: 'Which backups miss something can be told only once the index is rebuilt.',
 };
+
+function isOneOf(findings: readonly CheckFinding[], object: string): boolean {
+  return findings.some((finding) => finding.object === object);
+}
 
 function isDamage({ severity }: CheckFinding): boolean {
   return severity === 'damage';

@@ -39,11 +39,14 @@ export class Replicas {
   }
 
   /** The first copy of an object that proves itself. Copies that have none, or a damaged one, are passed over. */
-  async fetch(key: string, isAuthentic: (bytes: Buffer) => boolean): Promise<Fetched | undefined> {
+  async fetch(
+    key: string,
+    isAuthentic: (bytes: Buffer, copy: Storage) => boolean | Promise<boolean>,
+  ): Promise<Fetched | undefined> {
     for (const storage of this.#storages) {
       try {
         const bytes = await storage.get(key);
-        if (isAuthentic(bytes)) return { bytes, location: storage.location };
+        if (await isAuthentic(bytes, storage)) return { bytes, location: storage.location };
       } catch (error) {
         if (!isLoss(error)) throw error;
       }

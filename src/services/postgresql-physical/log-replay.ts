@@ -71,8 +71,10 @@ export async function requireNoTablespaceMade(
     const { start } = segmentStart(name, walSegmentBytes);
     if (start < from) continue;
     records.beginSegment(start, walSegmentBytes);
-    for await (const bytes of createReadStream(path.join(folder, name), { signal, highWaterMark: 1 << 20 }))
+    for await (const bytes of createReadStream(path.join(folder, name), { highWaterMark: 1 << 20 })) {
+      signal.throwIfAborted();
       records.push(bytes);
+    }
   }
 }
 

@@ -47,7 +47,8 @@ export async function schemaOf(archive: Archive, signal: AbortSignal, args: read
   return Buffer.concat(pieces).toString();
 }
 
-const SCHEMA_ONLY = '--schema-only';
+/** With it pg_restore reads no rows, and the dump is read no further than it wants. */
+export const SCHEMA_ONLY = '--schema-only';
 
 export interface Archive {
   stored: StoredBackup;

@@ -66,7 +66,12 @@ async function restoreFromFile(
   const file = path.join(folder, 'dump');
   const { stored, database } = restore.archive;
   const source = Readable.from(counted(stored.bytes(database.dump, signal), restore.onBytes), { objectMode: false });
-  await pipeline(source, createWriteStream(file, { mode: 0o600 }), { signal });
+  try {
+    await pipeline(source, createWriteStream(file, { mode: 0o600 }), { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
   await run([...args, file], { ...restore, onBytes: () => undefined }, signal, undefined);
 }
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { choiceInvalid, requireChoice } from '../../core/download-choice.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { DownloadContext, DownloadFormat, DownloadMaterial } from '../../core/ports/service-download.ts';
-import { type Archive, restoredSql } from './archive-reading.ts';
+import { type Archive, restoredSql, SCHEMA_ONLY } from './archive-reading.ts';
 import { printedName, type Selection, selectionOf } from './archive-selection.ts';
 import { findClientTools } from './client-tools.ts';
 import type { StoredDatabase } from './contents.ts';
@@ -42,6 +42,8 @@ export async function downloadPostgresql({ chain, choice, signal, warn }: Downlo
   }
   const archive = { stored, database, tools: await findClientTools(stored.contents.tools.major, stored.binaries) };
   const selection = choice.tables === undefined ? undefined : chosenTables(database, choice.tables);
+  // Keys and constraints are definitions too.
+  const parts = choice.schemaOnly === true ? [SCHEMA_ONLY] : [];
   signal.throwIfAborted();
   return {
     format: 'sql',
@@ -52,13 +54,15 @@ export async function downloadPostgresql({ chain, choice, signal, warn }: Downlo
     isReproducible: false,
     acceptsRanges: false,
     bytes: () =>
-      selection === undefined ? restoredSql(archive, ALONE, signal) : someTables(archive, selection, { signal, warn }),
+      selection === undefined
+        ? restoredSql(archive, [...ALONE, ...parts], signal)
+        : someTables(archive, { selection, parts }, { signal, warn }),
   };
 }
 
 async function* someTables(
   archive: Archive,
-  selection: Selection,
+  { selection, parts }: { selection: Selection; parts: readonly string[] },
   { signal, warn }: Pick<DownloadContext, 'signal' | 'warn'>,
 ): AsyncGenerator<Uint8Array> {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-postgresql-'));
@@ -67,7 +71,7 @@ async function* someTables(
     const write = (lines: readonly string[]) => writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 });
     const chosen = [...ALONE, `--use-list=${file}`];
     await write(await tableLines(archive, selection, { write, args: chosen, signal, warn }));
-    yield* restoredSql(archive, chosen, signal);
+    yield* restoredSql(archive, [...chosen, ...parts], signal);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

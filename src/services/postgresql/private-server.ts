@@ -238,7 +238,7 @@ export class PrivateServer {
             error,
           );
       }
-      await sleep(pause, undefined, { signal: this.#signal });
+      await sleep(pause, undefined, { signal: this.#signal }).catch(() => this.#signal.throwIfAborted());
     }
   }
 }

@@ -52,7 +52,7 @@ export async function followedThrough(resourceId: string, moment: string, signal
   for (;;) {
     const through = followed.get(resourceId)?.through;
     if (through === undefined || through >= moment || performance.now() > end) return through ?? '';
-    await sleep(POLL, undefined, { signal });
+    await sleep(POLL, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
 

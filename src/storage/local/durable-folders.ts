@@ -11,17 +11,33 @@ import { promisify } from 'node:util';
  * handful of fsyncs.
  */
 export class DurableFolders {
+  readonly #root: string;
+  readonly #syncFolder: (folder: string) => Promise<void>;
   readonly #known = new Set<string>();
   readonly #syncs = new Map<string, FolderSync>();
+
+  /**
+   * @param root which all folders lie in
+   * @param syncFolder has all names in a folder survive power loss
+   */
+  constructor(root: string, syncFolder = fsyncFolder) {
+    this.#root = path.dirname(path.join(root, 'folder'));
+    this.#syncFolder = syncFolder;
+  }
 
   /** Makes `folder` and its missing parents exist durably. */
   async ensure(folder: string): Promise<void> {
     if (this.#known.has(folder)) return;
     const firstMade = await mkdir(folder, { recursive: true, mode: 0o700 });
-    if (firstMade !== undefined) {
-      for (let made = folder; made.length >= firstMade.length; made = path.dirname(made))
-        await this.sync(path.dirname(made));
-    }
+    const outermost = Math.min(firstMade?.length ?? Number.POSITIVE_INFINITY, this.#root.length + 1);
+    await this.#makeLast(folder, outermost);
+  }
+
+  /** Also folders that were there: another thread or process that made them may not have come to its own fsync yet. */
+  async #makeLast(folder: string, outermost: number): Promise<void> {
+    if (folder.length < outermost || this.#known.has(folder)) return;
+    const parent = path.dirname(folder);
+    await Promise.all([this.sync(parent), this.#makeLast(parent, outermost)]);
     this.#known.add(folder);
   }
 
@@ -44,7 +60,7 @@ export class DurableFolders {
 
   #run(folder: string, state: FolderSync): Promise<void> {
     state.next = undefined;
-    const running = syncFolder(folder).finally(() => {
+    const running = this.#syncFolder(folder).finally(() => {
       if (state.running !== running) return;
       state.running = undefined;
       if (state.next === undefined) this.#syncs.delete(folder);
@@ -60,7 +76,7 @@ interface FolderSync {
 }
 
 /** Opening and closing a folder takes microseconds; only the fsync is worth a trip to the thread pool. */
-async function syncFolder(folder: string): Promise<void> {
+async function fsyncFolder(folder: string): Promise<void> {
   const descriptor = openSync(folder, 'r');
   try {
     await fsyncDescriptor(descriptor);

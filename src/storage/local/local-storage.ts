@@ -63,10 +63,11 @@ class LocalStorage implements Storage {
   readonly kind = 'local';
   readonly location: string;
   readonly reopen: StorageModuleReference;
-  readonly #folders = new DurableFolders();
+  readonly #folders: DurableFolders;
 
   constructor(folder: string) {
     this.location = folder;
+    this.#folders = new DurableFolders(folder);
     this.reopen = { module: import.meta.url, options: { folder } };
   }
 

@@ -77,6 +77,10 @@ function reportLines(report: RepositoryReport): string[] {
     lines.push(
       `  ${count(report.oldKeyPacks, 'pack')} (${formatBytes(report.oldKeyBytes)}) left under rotated keys; "holdfast prune --rewrite-old-keys" writes them again.`,
     );
+  if (report.oldKeyQuarantined > 0)
+    lines.push(
+      `  ${count(report.oldKeyQuarantined, 'damaged object')} below quarantine/ can be read with rotated keys until somebody deletes what lies there.`,
+    );
   if (report.refusedDeletes > 0)
     lines.push(`  ${count(report.refusedDeletes, 'object')} may not be deleted yet; the next prune tries again.`);
   if (report.missingChunks > 0)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError, messageOf } from '../../../core/errors.ts';
 import { usageError } from '../exit-codes.ts';
 
@@ -84,9 +85,21 @@ export class SnapshotServer {
       prefer: PATIENCE,
       ...range,
     };
-    const response = await this.#get(route, query, headers, signal);
+    const response = await this.#whenMade(() => this.#get(route, query, headers, signal), signal);
     if (response.body === null || response.headers.has('content-encoding')) throw notHoldfast(this.#options.url);
     return { ...factsOf(response, this.#options.url), bytes: bytesOf(response.body, signal) };
+  }
+
+  /** A copy that has to be made first is asked for until it is there: the server holds each request for minutes. */
+  async #whenMade(get: () => Promise<Response>, signal: AbortSignal): Promise<Response> {
+    for (;;) {
+      try {
+        return await get();
+      } catch (error) {
+        if (!(error instanceof HoldfastError) || error.code !== 'variant-being-made') throw error;
+        await sleep(PAUSE_MILLISECONDS, undefined, { signal }).catch(() => signal.throwIfAborted());
+      }
+    }
   }
 
   async #get(
@@ -117,6 +130,7 @@ export class SnapshotServer {
 
 /** For a copy that has to be made first; Node.js itself waits five minutes for headers. */
 const PATIENCE = 'wait=240';
+const PAUSE_MILLISECONDS = 1000;
 const MOST_LISTED = 100_000;
 const MOST_PROBLEM = 1_000_000;
 

@@ -23,6 +23,7 @@ export const snapshotSchema = z
           ),
         reason: z.string().optional().describe('Names tables, columns and rules, and no data.'),
         size: z.number().optional().describe('Bytes of what is kept, unsealed.'),
+        url: z.string().describe('Where this very one is.'),
         sha256: z.string().optional().describe('Of what is kept, unsealed.'),
       }),
     ),

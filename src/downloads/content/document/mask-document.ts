@@ -51,7 +51,7 @@ export function jsonRows(
   key: Uint8Array,
 ): RowSource {
   const options: JsonPiecesOptions = { json, key };
-  return { table: name, columns: [DOCUMENT], format, options };
+  return { table: name, columns: [DOCUMENT], format, isOneText: format === 'json-pieces', options };
 }
 
 /** The masking pool knows tables; the rules of the document are with its format. */

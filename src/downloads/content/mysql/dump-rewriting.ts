@@ -2,7 +2,7 @@ import { type ContentPart, countsOf } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import { KEEP, type TablePlan } from '../../variant-plan.ts';
-import { tableName } from '../table-name.ts';
+import { tableName, tableNameParts } from '../table-name.ts';
 import type { DumpPiece } from './dump-pieces.ts';
 import { type DumpStatement, dumpStatement } from './dump-statement.ts';
 import { DumpTables } from './dump-tables.ts';
@@ -147,10 +147,12 @@ export class DumpRewriting {
   #withoutDropped(bytes: Buffer): Uint8Array {
     const announced = [...this.#plans.values()].filter(({ fate }) => fate === 'drop');
     if (announced.length === 0 || !bytes.includes('--')) return bytes;
-    const marks = announced.map(({ table }) => `\`${table}\``);
+    const marks = announced.map(({ table }) => {
+      const name = tableNameParts(table)[0]?.replaceAll('`', '``');
+      return Buffer.from(`\`${name}\``).toString('latin1');
+    });
     const lines = bytes.toString('latin1').split('\n');
-    const isAbout = (line: string) =>
-      line.startsWith('--') && marks.some((mark) => line.includes(Buffer.from(mark).toString('latin1')));
+    const isAbout = (line: string) => line.startsWith('--') && marks.some((mark) => line.includes(mark));
     return Buffer.from(lines.filter((line) => !isAbout(line)).join('\n'), 'latin1');
   }
 

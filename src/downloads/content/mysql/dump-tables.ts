@@ -54,16 +54,18 @@ export class DumpTables {
     });
   }
 
-  /** The columns of the rows behind a header, in their order. @throws HoldfastError where they are not the table's */
-  columnsOf({ table, columns }: InsertHeader): DefinedColumn[] {
+  /**
+   * The columns of the rows behind a header, in their order. Rows by mariadb-dump have values for columns that are computed too; those by mysqldump do not, and
+   * name the others.
+   * @throws HoldfastError where they are not the table's
+   */
+  columnsOf({ table, columns }: InsertHeader): readonly DefinedColumn[] {
     const definition = this.definition(table);
-    if (columns === undefined) return definition.columns.filter(({ isGenerated }) => !isGenerated);
+    if (columns === undefined) return definition.columns;
     const found = columns.map((name) => {
       const column = definition.columns.find((each) => sameName(each.name) === sameName(name));
-      if (column === undefined || column.isGenerated)
-        throw unreadable(`rows of table ${table} have a column ${name}, which its definition has not, or computes`, {
-          table,
-        });
+      if (column === undefined)
+        throw unreadable(`rows of table ${table} have a column ${name}, which its definition has not`, { table });
       return column;
     });
     if (new Set(found).size !== found.length)

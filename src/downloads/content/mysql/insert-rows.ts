@@ -24,6 +24,9 @@ class MysqlInsertRows implements RowFormat {
   readonly #options: InsertRowsOptions;
   readonly #table: TableMasker;
   readonly #reader: RowReader;
+  readonly #generated: readonly boolean[];
+  /** Columns of which something else may be written than what stood there. */
+  readonly #written: readonly number[];
   readonly #values: (string | null)[];
   readonly #before: (string | null)[];
   readonly #literals: string[];
@@ -31,7 +34,10 @@ class MysqlInsertRows implements RowFormat {
   constructor(columns: number, options: InsertRowsOptions, table: TableMasker) {
     this.#options = options;
     this.#table = table;
-    this.#reader = new RowReader(columns, table.needed);
+    this.#generated = options.columns.map(({ isGenerated }) => isGenerated);
+    const generated = [...this.#generated.keys()].filter((column) => this.#generated[column]);
+    this.#written = [...new Set([...table.changed, ...generated])].sort((one, other) => one - other);
+    this.#reader = new RowReader(columns, [...table.needed, ...generated]);
     this.#values = new Array(columns).fill(null);
     this.#before = new Array(columns).fill(null);
     this.#literals = new Array(columns).fill('');
@@ -77,7 +83,7 @@ class MysqlInsertRows implements RowFormat {
           out.push(header);
           waiting = open;
         }
-        if (this.#table.needed.length > 0) waiting = this.#row(text, ordinal, waiting, out);
+        if (this.#written.length > 0) waiting = this.#row(text, ordinal, waiting, out);
         rowsOut++;
       }
       ordinal++;
@@ -89,7 +95,7 @@ class MysqlInsertRows implements RowFormat {
 
   /** Masks the row that was read; gives what stands before the last changed value, and tells where the rest begins. */
   #row(text: string, ordinal: number, from: number, out: string[]): number {
-    const { needed, changed } = this.#table;
+    const { needed } = this.#table;
     const { starts, ends } = this.#reader;
     const { charset, columns } = this.#options;
     for (const column of needed) {
@@ -100,16 +106,26 @@ class MysqlInsertRows implements RowFormat {
     }
     this.#table.mask(this.#values, ordinal);
     let waiting = from;
-    for (const column of changed) {
-      const value = this.#values[column] ?? null;
-      if (value === this.#before[column]) continue;
-      const literal = this.#literals[column] ?? '';
-      out.push(text.slice(waiting, starts[column]), literalOfText(value, literal, columnAt(columns, column), charset));
+    for (const column of this.#written) {
+      const literal = this.#generated[column] ? GENERATED : this.#literal(column);
+      if (literal === undefined) continue;
+      out.push(text.slice(waiting, starts[column]), literal);
       waiting = ends[column] ?? waiting;
     }
     return waiting;
   }
+
+  /** What stands for a value after a rule; undefined where the rule left it as it was. */
+  #literal(column: number): string | undefined {
+    const value = this.#values[column] ?? null;
+    if (value === this.#before[column]) return undefined;
+    const { columns, charset } = this.#options;
+    return literalOfText(value, this.#literals[column] ?? '', columnAt(columns, column), charset);
+  }
 }
+
+/** The server computes it again. */
+const GENERATED = 'DEFAULT';
 
 function columnAt(columns: readonly LiteralColumn[], at: number): LiteralColumn {
   const column = columns[at];

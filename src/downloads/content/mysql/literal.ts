@@ -1,3 +1,4 @@
+import { BYTE } from '../../sql/sql-bytes.ts';
 import { UnreadableRow } from './row-reader.ts';
 
 /** How texts stand in the dump, as its SET NAMES says. */
@@ -9,16 +10,18 @@ export interface LiteralColumn {
   isBinary: boolean;
   /** Values are numbers, and bits and hex are numbers too. */
   isNumber: boolean;
+  /** Computed by the server: what a dump has of it is made of originals. */
+  isGenerated: boolean;
   /** What its texts can hold, where that is less than Unicode. */
   charset?: 'latin1' | 'ascii';
 }
 
 const NUMBER = /^[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/;
 const PLAIN_STRING = /^'[^'\\\x80-\xff]*'$/;
+/** Printable ASCII without quotes and backslashes. */
+const PLAIN_TEXT = /^[ !#-&(-[\]-~]*$/;
 /** `_utf8mb4 'text'`, `N'text'`, `x'ff'`, `b'01'`. */
 const PREFIXED = /^(?<prefix>_[A-Za-z0-9]+|[nNxXbB])(?<space>[ \t\r\n]*)(?<string>['"][\s\S]*)$/;
-const ESCAPED = /\\([\s\S])|''/g;
-const ESCAPED_DOUBLE = /\\([\s\S])|""/g;
 const READ: Readonly<Record<string, string>> = {
   '0': '\0',
   b: '\b',
@@ -64,8 +67,7 @@ function textOfWord(literal: string, column: LiteralColumn, charset: DumpCharset
   if (/^0x(?:[0-9a-fA-F]{2})+$/.test(literal)) return textOfBytes(fromHex(literal.slice(2)), column);
   if (/^0b[01]+$/.test(literal)) return textOfBytes(fromBits(literal.slice(2)), column);
   const { prefix = '', string } = PREFIXED.exec(literal)?.groups ?? {};
-  if (string === undefined || !isOneString(string))
-    throw new UnreadableRow('it has a value of a kind that is not known');
+  if (string === undefined) throw new UnreadableRow('it has a value of a kind that is not known');
   const inner = unescaped(string);
   switch (prefix.toLowerCase()) {
     case 'x':
@@ -102,6 +104,7 @@ export function literalOfText(
   if (column.isBinary) return literalOfBytes(text, original);
   if (NUMBER.test(original) && NUMBER.test(text)) return text;
   if (column.isNumber && NUMBER.test(text) && !original.includes("'")) return text;
+  if (PLAIN_TEXT.test(text)) return `${introducerOf(original)}'${text}'`;
   if (/^\p{ASCII}*$/u.test(text)) return `${introducerOf(original)}'${escaped(text)}'`;
   if (column.charset !== undefined && !fits(text, column.charset))
     throw new UnreadableRow(`a rule gives a character that the column's character set (${column.charset}) has not`);
@@ -112,6 +115,7 @@ export function literalOfText(
 
 /** Those of other character sets than UTF-8 do not hold for what is written. */
 function introducerOf(original: string): string {
+  if (original.charCodeAt(0) !== 0x5f) return '';
   return /^_(?:utf8|utf8mb3|utf8mb4|binary)[ \t\r\n]*(?=')/i.exec(original)?.[0] ?? '';
 }
 
@@ -159,28 +163,25 @@ function fromBits(bits: string): Buffer {
   return Buffer.from(Array.from({ length: bytes }, (_, at) => Number.parseInt(padded.slice(at * 8, at * 8 + 8), 2)));
 }
 
-/** True where the text is one string and nothing besides, not two that are to be joined. */
-function isOneString(text: string): boolean {
-  const quote = text.charCodeAt(0);
-  const last = text.length - 1;
-  for (let at = 1; at < last; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 0x5c) at++;
-    else if (code === quote && text.charCodeAt(++at) !== quote) return false;
-    if (at >= last) return false;
-  }
-  return last > 0 && text.charCodeAt(last) === quote;
-}
-
-/** What is in a string's quotes. @throws UnreadableRow where it is not one string */
+/** What is in a string's quotes. @throws UnreadableRow where it is not one string and nothing besides */
 function unescaped(string: string): string {
-  if (!isOneString(string)) throw new UnreadableRow('it has a string that is joined of several');
-  const inner = string.slice(1, -1);
-  const quote = string.charAt(0);
-  if (!inner.includes('\\') && !inner.includes(quote)) return inner;
-  return inner.replaceAll(quote === "'" ? ESCAPED : ESCAPED_DOUBLE, (_, letter: string | undefined) =>
-    letter === undefined ? quote : (READ[letter] ?? letter),
-  );
+  const quote = string.charCodeAt(0);
+  const last = string.length - 1;
+  let out = '';
+  let from = 1;
+  let at = 1;
+  for (; at < last; at++) {
+    const code = string.charCodeAt(at);
+    if (code !== BYTE.backslash && code !== quote) continue;
+    const next = string.charAt(at + 1);
+    if (code === quote && next.charCodeAt(0) !== quote) break;
+    out += string.slice(from, at) + (code === quote ? next : (READ[next] ?? next));
+    at++;
+    from = at + 1;
+  }
+  if (at !== last || string.charCodeAt(last) !== quote)
+    throw new UnreadableRow('it has a string that is joined of several');
+  return out + string.slice(from, last);
 }
 
 function escaped(latin1: string): string {

@@ -49,7 +49,7 @@ export class CopyFields {
     let [field, found, start, next, tab] = [0, 0, from, wanted[0], this.#tab];
     for (; ; field++) {
       if (tab < start) tab = indexOrEnd(text, '\t', start);
-      const end = tab < lineEnd ? tab : lineEnd;
+      const end = Math.min(tab, lineEnd);
       if (field === next) {
         this.starts[found] = start;
         this.ends[found] = end;

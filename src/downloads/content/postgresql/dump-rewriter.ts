@@ -4,6 +4,7 @@ import type { MaskingRun, TableCounts } from '../../masking/masking-run.ts';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
+import { tokensOf } from '../../sql/sql-tokens.ts';
 import { KEEP, type TablePlan } from '../../variant-plan.ts';
 import { Definition, decoded, stringOf } from './definition.ts';
 import { DroppedTables } from './dropped-tables.ts';
@@ -13,8 +14,8 @@ import { InsertValues } from './insert-values.ts';
 import { countLineEnds, RowBlocks } from './row-blocks.ts';
 import { checkColumns, defaultColumns } from './row-columns.ts';
 import { SchemaReader } from './schema-reader.ts';
-import { spokenKind, statementKind } from './statement-kind.ts';
-import { variantFailed } from './unreadable.ts';
+import { hasComment, refusal, statementKind } from './statement-kind.ts';
+import { unreadable, variantFailed } from './unreadable.ts';
 
 type Part = Uint8Array | RowBlockPart;
 
@@ -42,6 +43,7 @@ interface InsertRows extends RowsFate {
 }
 
 const BLOCK = 256 << 10;
+const END_OF_ROWS = Buffer.from('\\.\n');
 
 /** Makes the parts of a variant of the pieces of a dump, in their order. */
 export class DumpRewriter {
@@ -108,7 +110,7 @@ export class DumpRewriter {
       return;
     }
     yield* this.#flushRows();
-    if (kind === 'unknown') throw notUnderstood(bytes);
+    if (kind === 'unknown' || kind === 'commented') throw unreadable(refusal(bytes, kind));
     if (kind === 'left out') {
       this.#gap = Buffer.alloc(0);
       return;
@@ -149,6 +151,7 @@ export class DumpRewriter {
 
   *#copyBegins({ bytes, copy }: SqlPiece & { kind: 'statement' }): Generator<Part> {
     yield* this.#flush();
+    if (hasComment(bytes, tokensOf(bytes, 'postgresql'))) throw unreadable(refusal(bytes, 'commented'));
     const name = this.#schema.nameOf((copy?.table ?? []).map(decoded));
     const fate = this.#rowsFate(name);
     const definition = this.#schema.table(name);
@@ -185,7 +188,9 @@ export class DumpRewriter {
     this.#copy = undefined;
     const rest = copy?.blocks?.rest();
     if (copy !== undefined && rest !== undefined) yield this.#copyBlock(copy, rest);
-    if (copy?.plan.fate !== 'drop') yield bytes;
+    // The lexer may have given a part of the line as rows.
+    if (copy?.kind === 'pass') yield bytes;
+    else if (copy?.plan.fate !== 'drop') yield END_OF_ROWS;
   }
 
   #copyBlock({ source, plan: { table } }: CopyRows, bytes: Uint8Array<ArrayBuffer>): RowBlockPart {
@@ -273,6 +278,9 @@ export class DumpRewriter {
   #rowsFate(name: string): RowsFate {
     const plan = this.#plans.get(name);
     if (plan === undefined) throw unplanned(name);
+    const { selection } = this.#run;
+    const isSelected = selection === undefined || Object.hasOwn(selection.tables, name);
+    if (plan.fate === 'rows' && !isSelected) throw notSelected(name);
     return { kind: this.#fateOf(plan), counts: countsOf(this.#run, name), plan };
   }
 
@@ -359,15 +367,16 @@ function unnamedColumns(table: string) {
   );
 }
 
-function otherRows(table: string) {
+function notSelected(table: string) {
   return variantFailed(
-    `Table "${table}" has another number of rows than those were selected of. Make the variant anew.`,
+    `The dump has rows of table "${table}", of which none were selected nor left away. If it is partitioned, make the dump without --load-via-partition-root.`,
     { table },
   );
 }
 
-function notUnderstood(statement: Buffer) {
+function otherRows(table: string) {
   return variantFailed(
-    `The dump has a statement ${spokenKind(statement)} that may hold or change data which no policy speaks of. Make the dump with pg_dump and its usual options.`,
+    `Table "${table}" has another number of rows than those were selected of. Make the variant anew.`,
+    { table },
   );
 }

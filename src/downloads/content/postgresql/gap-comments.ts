@@ -3,6 +3,7 @@ const KNOWN = [
   /^--$/,
   /^-- (?:Name|Data for Name|Statistics for Name): .*; Type: [A-Z ]+; Schema: .*$/,
   /^-- TOC entry [\d ]+(?:\(class \d+ OID \d+\))?$/,
+  /^-- load via partition root .*$/,
   /^-- Dependencies: [\d ]+$/,
   /^-- PostgreSQL database dump(?: complete)?$/,
   /^-- Dumped (?:from database|by pg_dump) version [\w.()~+: -]+$/,

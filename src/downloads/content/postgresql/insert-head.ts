@@ -1,5 +1,6 @@
 import { tokensOf } from '../../sql/sql-tokens.ts';
 import { Definition } from './definition.ts';
+import { hasComment, refusal } from './statement-kind.ts';
 import { unreadable } from './unreadable.ts';
 
 export interface InsertHead {
@@ -18,7 +19,8 @@ const MOST_TOKENS = 8000;
  * @throws HoldfastError `variant-content-unreadable` for an INSERT of another form, of a query's rows above all
  */
 export function insertHead(statement: Buffer): InsertHead {
-  const definition = new Definition(tokensUpToRows(statement));
+  const tokens = tokensUpToRows(statement);
+  const definition = new Definition(tokens);
   const isInto = definition.take('insert', 'into');
   const table = definition.name();
   if (!isInto || table === undefined) throw otherForm();
@@ -27,6 +29,7 @@ export function insertHead(statement: Buffer): InsertHead {
     definition.at++;
     definition.take('value');
   }
+  if (hasComment(statement, tokens.slice(0, definition.at + 1))) throw unreadable(refusal(statement, 'commented'));
   if (definition.take('default', 'values', ';')) return { table, columns, head: undefined };
   const values = definition.tokens[definition.at];
   if (values === undefined || !definition.take('values')) throw otherForm();

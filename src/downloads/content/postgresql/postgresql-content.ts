@@ -9,7 +9,7 @@ import { DumpScanner } from './dump-scanner.ts';
 import { insertHead } from './insert-head.ts';
 import { defaultColumns } from './row-columns.ts';
 import { SchemaReader } from './schema-reader.ts';
-import { spokenKind, statementKind } from './statement-kind.ts';
+import { refusal, statementKind } from './statement-kind.ts';
 import { unreadable } from './unreadable.ts';
 
 /**
@@ -35,10 +35,7 @@ async function readSchema(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal)
         continue;
       }
       const kind = statementKind(piece.bytes, piece.firstWord);
-      if (kind === 'unknown')
-        throw unreadable(
-          `it has a statement ${spokenKind(piece.bytes)} that may hold or change data which no policy speaks of`,
-        );
+      if (kind === 'unknown' || kind === 'commented') throw unreadable(refusal(piece.bytes, kind));
       if (kind === 'kept') schema.read(piece.bytes, piece.firstWord);
       if (kind === 'insert') noteInsert(schema, piece.bytes);
     }

@@ -8,7 +8,7 @@ const NEWLINE = 0x0a;
 export class RowBlocks {
   #pieces: Uint8Array[] = [];
   #bytes = 0;
-  /** Whether the last bytes that came hold a line end, so that a block can be cut. */
+  /** Behind the last row's line end, in what is gathered; -1 where there is none. */
   #lineEnd = -1;
   readonly #table: string;
 
@@ -30,9 +30,9 @@ export class RowBlocks {
     }
   }
 
-  /** What is left, where that is anything. */
+  /** The rows that are left, where there are any. What stands behind them is the beginning of the line that ends all. */
   rest(): Uint8Array<ArrayBuffer> | undefined {
-    return this.#bytes === 0 ? undefined : this.#cut(this.#bytes);
+    return this.#lineEnd < 0 ? undefined : this.#cut(this.#lineEnd);
   }
 
   #cut(length: number): Uint8Array<ArrayBuffer> {

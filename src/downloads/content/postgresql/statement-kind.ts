@@ -6,8 +6,9 @@ import { type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
  * - `left out`: holds data that no policy speaks of (large objects, comments, statistics), or a transaction of its own
  * - `insert`: holds rows
  * - `unknown`: may hold data, or is none of a dump of one database
+ * - `commented`: has a comment in its midst, which pg_dump does not write, and nobody can say what is in it
  */
-export type StatementKind = 'kept' | 'left out' | 'insert' | 'unknown';
+export type StatementKind = 'kept' | 'left out' | 'insert' | 'unknown' | 'commented';
 
 const LEFT_OUT =
   /^(comment on|security label|(create|alter|drop) (publication|subscription|user mapping)|(begin|commit|start transaction|end)\b[^;]* ;)/;
@@ -22,6 +23,19 @@ const CALLS = new Set(['setval', 'set_config', 'lo_create', 'lo_unlink']);
 /** What a statement of a dump is, COPY apart. Only kinds that are known are let through, whatever a later version adds. */
 export function statementKind(statement: Buffer, firstWord: string): StatementKind {
   if (firstWord === 'insert') return 'insert';
+  const kind = kindOf(statement, firstWord);
+  return kind === 'kept' && hasComment(statement, tokensOf(statement, 'postgresql')) ? 'commented' : kind;
+}
+
+/** True where something other than white space stands between these tokens, the first ones of a statement. */
+export function hasComment(statement: Buffer, tokens: readonly TextToken[]): boolean {
+  return tokens.some(({ start }, index) => {
+    const end = tokens[index - 1]?.end ?? 0;
+    return start > end && !/^\s*$/.test(statement.toString('latin1', end, start));
+  });
+}
+
+function kindOf(statement: Buffer, firstWord: string): StatementKind {
   const head = tokensOf(statement, 'postgresql', { most: 8 });
   if (head[0]?.text === ';') return 'kept';
   const words = `${head.map(({ kind, text }) => (kind === 'word' || kind === 'symbol' ? text : '"')).join(' ')} `;
@@ -45,7 +59,8 @@ function callKind(statement: Buffer, head: readonly TextToken[]): StatementKind 
   const isPlain =
     tokens[0]?.text === '(' &&
     tokens.slice(1, closing).every(({ kind, text }) => isLiteral(kind, text)) &&
-    tokens[closing + 1]?.text === ';';
+    tokens[closing + 1]?.text === ';' &&
+    (name !== 'set_config' || tokens[1]?.text === "'search_path'");
   return isPlain ? 'kept' : 'unknown';
 }
 
@@ -54,8 +69,15 @@ function isLiteral(kind: TextToken['kind'], text: string): boolean {
   return kind !== 'word' || ['true', 'false', 'regclass', 'pg_catalog', 'null'].includes(text);
 }
 
-/** The first words of a statement, for a message: never a name or a value of it. */
-export function spokenKind(statement: Buffer): string {
+/** Why a statement is not let through, within a sentence: never with a name or a value of it. */
+export function refusal(statement: Buffer, kind: StatementKind): string {
+  const spoken = spokenKind(statement);
+  return kind === 'commented'
+    ? `it has a comment in the midst of a statement ${spoken}`
+    : `it has a statement ${spoken} that may hold or change data which no policy speaks of`;
+}
+
+function spokenKind(statement: Buffer): string {
   const head = tokensOf(statement, 'postgresql', { most: 2 });
   const words = head.filter(({ kind, text }) => kind === 'word' && SPOKEN.has(text));
   return words.map(({ text }) => text.toUpperCase()).join(' ') || 'of an unknown kind';

@@ -24,7 +24,7 @@ import { withoutForeignKeysTo } from './without-foreign-keys.ts';
 
 export interface CopyOptions {
   source: string;
-  /** A file that is not there yet. */
+  /** An empty file. */
   target: string;
   tables: readonly TablePlan[];
   selection: RowSelection | undefined;
@@ -44,6 +44,8 @@ export function copyDatabase(options: CopyOptions): TableResult[] {
   const target = openToWrite(options.target, options.source);
   try {
     return new DatabaseCopy(target, facts, plans, options).run();
+  } catch (error) {
+    throw writingFailed(error, 'The variant of the database cannot be written');
   } finally {
     target.close();
   }
@@ -281,16 +283,21 @@ class DatabaseCopy {
   }
 
   #checkReferences(): void {
-    const after = danglingOf(this.#target, 'main');
-    if (after.size === 0) return;
-    this.#alive();
-    const before = danglingOf(this.#target, 'source');
-    for (const [key, { table, target, rows }] of after) {
-      if (rows <= (before.get(key)?.rows ?? 0)) continue;
-      throw variantFailed(
-        `Rows of table ${table} refer to rows of table ${target} that are not there. Give both columns the same rule, and keep the rows that are referred to.`,
-        { table, target, rows },
-      );
+    for (const { facts, plan } of this.#tables) {
+      if (plan.fate === 'drop') continue;
+      this.#alive();
+      const after = danglingOf(this.#target, 'main', facts.name);
+      if (after?.size === 0) continue;
+      const before = danglingOf(this.#target, 'source', facts.name);
+      // Its keys lead to what no key may lead to, in the source as well: SQLite does not hold them.
+      if (after === undefined && before === undefined) continue;
+      for (const [target, rows] of after ?? [['', 1]]) {
+        if (rows <= (before?.get(target) ?? 0)) continue;
+        throw variantFailed(
+          `Rows of table ${facts.name} refer to rows of table ${target} that are not there. Give both columns the same rule, and keep the rows that are referred to.`,
+          { table: facts.name, target, rows },
+        );
+      }
     }
   }
 
@@ -304,17 +311,15 @@ const LONGEST_ROWS = 60;
 /** How long one step over the whole database may take: so many seconds, and one more for each of so many bytes. */
 const [STEP_SECONDS, BYTES_A_SECOND] = [300, 4 << 20];
 
-function danglingOf(
-  database: DatabaseSync,
-  schema: string,
-): Map<string, { table: string; target: string; rows: number }> {
-  const sql = `SELECT "table", parent, count(*) FROM pragma_foreign_key_check(NULL, '${schema}') GROUP BY 1, 2`;
-  return new Map(
-    rowsOf(database, sql).map(([table, target, rows]) => [
-      sameName(`${table}\n${target}`),
-      { table: String(table), target: String(target), rows: Number(rows) },
-    ]),
-  );
+/** Rows that refer to none, by the table that they refer to; undefined where the keys cannot be checked. */
+function danglingOf(database: DatabaseSync, schema: 'main' | 'source', table: string): Map<string, number> | undefined {
+  const sql = `SELECT parent, count(*) FROM pragma_foreign_key_check(?, '${schema}') GROUP BY 1`;
+  try {
+    return new Map(rowsOf(database, sql, table).map(([target, rows]) => [String(target), Number(rows)]));
+  } catch (error) {
+    if (writingFailed(error, '') === error) throw error;
+    return undefined;
+  }
 }
 
 function insertOf(facts: TableFacts, columns: readonly string[], changed: readonly number[]): string {

@@ -19,6 +19,9 @@ function tableSchema(database: DatabaseSync, table: TableFacts, facts: DatabaseF
     uniqueKeys: table.isVirtual ? [] : uniqueKeys(database, table, facts),
     foreignKeys: table.isVirtual ? [] : foreignKeys(database, table, facts),
     isPartitioned: false,
+    ...(table.isVirtual
+      ? { dropOnly: 'it is virtual, and the tables behind it hold copies of texts that no rule reaches' }
+      : {}),
   };
 }
 

@@ -2,11 +2,11 @@ import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-/** A folder that is nobody else's (0700), with the file that bytes are written to (0600). */
+/** A folder that is nobody else's (0700), with files that are as private (0600). */
 export interface PrivateFiles {
   folder: string;
   source: string;
-  /** A file that is not there yet. */
+  /** An empty file. */
   target: string;
   remove(): Promise<void>;
 }
@@ -21,7 +21,9 @@ export async function writePrivately(
   const folder = await mkdtemp(path.join(temporaryFolder, 'variant-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   const source = path.join(folder, 'source.sqlite');
+  const target = path.join(folder, 'target.sqlite');
   try {
+    await (await open(target, 'wx', 0o600)).close();
     const file = await open(source, 'wx', 0o600);
     try {
       for await (const piece of bytes) {
@@ -32,7 +34,7 @@ export async function writePrivately(
       await file.close();
     }
     signal.throwIfAborted();
-    return { folder, source, target: path.join(folder, 'target.sqlite'), remove };
+    return { folder, source, target, remove };
   } catch (error) {
     await remove();
     throw error;

@@ -1,7 +1,5 @@
 import { rmSync } from 'node:fs';
 import { HoldfastError } from '../../../core/errors.ts';
-import { RowMasker } from '../../masking/row-masker.ts';
-import { copyDatabase } from './database-copy.ts';
 import { scanDatabase } from './database-scan.ts';
 import { databaseSchema } from './database-schema.ts';
 import { openToRead } from './guarded-database.ts';
@@ -46,6 +44,9 @@ async function run(job: SqliteJob): Promise<FromSqlite> {
   if (job.kind === 'rewrite') {
     const { key, selection: copy, ...options } = job;
     const selection = copy && selectionOf(copy);
+    // Transformers and their word lists take a while to read.
+    const { copyDatabase } = await import('./database-copy.ts');
+    const { RowMasker } = await import('../../masking/row-masker.ts');
     const valueMasker = (plan: (typeof job.tables)[number], columns: readonly string[]) =>
       new RowMasker(plan, columns, key);
     return { kind: 'written', tables: copyDatabase({ ...options, selection, valueMasker, alive }) };

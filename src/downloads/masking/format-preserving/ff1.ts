@@ -8,8 +8,8 @@ const BLOCK = 16;
 /** Halves below this are worked on as numbers: 16 bits more still fit into the 53 bits of one. */
 const LARGEST_NUMBER_HALF = 2 ** 37;
 
-/** What the rounds make of halves below this is remembered, in at most 5 MB: most keys and short numbers then cost ten look-ups. */
-const LARGEST_KNOWN_HALF = 2 ** 17;
+/** Enough to remember what the rounds make of halves of 17 bits: most keys and short numbers then cost ten look-ups. */
+const MOST_MEMORY = 4 * ROUNDS * 2 ** 17;
 
 /**
  * Format-preserving encryption FF1 of NIST SP 800-38G for numeral strings of one radix and length under one tweak: a permutation of the radix^length
@@ -21,6 +21,8 @@ export class Ff1 {
   readonly left: number;
   readonly right: number;
   readonly radix: number;
+  /** Bytes that it takes at most once it is used. */
+  readonly memory: number;
   readonly #cipher: Cipheriv;
   /** The last blocks of Q: the rest of the tweak, padding, the round, the right half. */
   readonly #tail: Buffer;
@@ -36,9 +38,10 @@ export class Ff1 {
   /**
    * @param key 16, 24 or 32 bytes: AES
    * @param radix 2 to 65536
+   * @param mostMemory bytes for what is remembered; nothing is, where that takes more
    * @throws RangeError where there are fewer than 1,000,000 strings, or a parameter is out of its range
    */
-  constructor(key: Uint8Array, radix: number, length: number, tweak: Uint8Array) {
+  constructor(key: Uint8Array, radix: number, length: number, tweak: Uint8Array, mostMemory = MOST_MEMORY) {
     if (!(Number.isInteger(radix) && radix >= 2 && radix <= 65536)) throw new RangeError('FF1 has radixes 2 to 65536.');
     if (!(Number.isInteger(length) && length >= 2)) throw new RangeError('FF1 wants two numerals or more.');
     if (length * Math.log2(radix) < Math.log2(SMALLEST_DOMAIN) - 1e-9) {
@@ -47,6 +50,8 @@ export class Ff1 {
     this.radix = radix;
     this.left = Math.floor(length / 2);
     this.right = length - this.left;
+    const memory = 4 * ROUNDS * radix ** this.right;
+    this.memory = memory <= Math.min(mostMemory, MOST_MEMORY) ? memory : 0;
     this.#cipher = createCipheriv(`aes-${key.length * 8}-ecb`, key, null).setAutoPadding(false);
     this.#halfBytes = Math.ceil(bitsOf(radix, this.right) / 8);
     this.#drawnBytes = 4 * Math.ceil(this.#halfBytes / 4) + 4;
@@ -86,8 +91,8 @@ export class Ff1 {
   /** `encrypt` with each half as the number that its numerals make. */
   encryptHalves(left: number, right: number): [number, number] {
     const [leftSize, rightSize] = [this.radix ** this.left, this.radix ** this.right];
-    const isKnown = rightSize <= LARGEST_KNOWN_HALF;
-    this.#known ??= new Uint32Array(isKnown ? ROUNDS * rightSize : 0);
+    const isKnown = this.memory > 0;
+    this.#known ??= new Uint32Array(this.memory / 4);
     let [a, b] = [left, right];
     for (let round = 0; round < ROUNDS; round++) {
       const modulus = round % 2 === 0 ? leftSize : rightSize;

@@ -15,20 +15,26 @@ export class IntegerPermutation {
   readonly size: bigint;
   readonly #key: Uint8Array;
   readonly #name: Buffer;
+  readonly #mostMemory: number | undefined;
   #table?: Uint32Array;
   #ff1?: Ff1;
 
-  /** @param key 32 bytes @param name of this permutation among those of the key */
-  constructor(key: Uint8Array, size: bigint, name: string) {
+  /**
+   * @param key 32 bytes
+   * @param name of this permutation among those of the key
+   * @param mostMemory as for `Ff1`; a table is made in any case
+   */
+  constructor(key: Uint8Array, size: bigint, name: string, mostMemory?: number) {
     if (size < 1n) throw new RangeError('A permutation has at least one value.');
     this.size = size;
     this.#key = key;
+    this.#mostMemory = mostMemory;
     this.#name = Buffer.from(`${name}/${size}`);
   }
 
-  /** Entries of the table that it holds once it is used: 4 bytes each. */
-  get tableLength(): number {
-    return this.size < SMALLEST_DOMAIN ? Number(this.size) : 0;
+  /** Bytes that it takes at most once it is used. */
+  get memory(): number {
+    return this.size < SMALLEST_DOMAIN ? 4 * Number(this.size) : this.#cipher().memory;
   }
 
   /** @param value in [0, size), size at most `LARGEST_NUMBER` */
@@ -67,7 +73,7 @@ export class IntegerPermutation {
   }
 
   #cipher(): Ff1 {
-    this.#ff1 ??= new Ff1(this.#key, 2, (this.size - 1n).toString(2).length, this.#name);
+    this.#ff1 ??= new Ff1(this.#key, 2, (this.size - 1n).toString(2).length, this.#name, this.#mostMemory);
     return this.#ff1;
   }
 }

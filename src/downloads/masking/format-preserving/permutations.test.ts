@@ -125,3 +125,21 @@ function sharedBits(one: Uint8Array, other: Uint8Array): number {
   while (shared < left.length && left[shared] === right[shared]) shared++;
   return shared;
 }
+
+test('text of ever other forms does not fill the memory', () => {
+  const permutation = new ClassPermutation(KEY);
+  const letters = [...'7cåûÛГגγふグ'];
+  const before = process.memoryUsage.rss();
+  for (let form = 0; form < 200; form++) {
+    const places = Array.from(
+      { length: 6 },
+      (_, place) => letters[Math.floor(form * 7.3 ** place) % letters.length] ?? '7',
+    );
+    for (let index = 0; index < 100; index++) {
+      permutation.of(
+        places.map((letter, place) => String.fromCodePoint(letter.charCodeAt(0) - ((index >> place) % 3))).join(''),
+      );
+    }
+  }
+  assert.ok(process.memoryUsage.rss() - before < 128 * 2 ** 20);
+});

@@ -4,9 +4,10 @@ import { IntegerPermutation, LARGEST_NUMBER } from './integer-permutation.ts';
 
 /** Longer strings are permuted in parts: the numbers of a part are then small enough for its cost to grow with the length alone. */
 const LONGEST_PART = 40;
-/** Prepared permutations are dropped, all at once, when they hold more than this. */
+/** So many permutations are kept prepared, and then dropped all at once. */
 const MOST_PREPARED = 256;
-const MOST_TABLE_ENTRIES = 4_000_000;
+/** Bytes that they may take together: text of ever other forms must not fill the memory. Those that come later remember nothing and are slower. */
+const MOST_MEMORY = 16 * 2 ** 20;
 
 /**
  * A keyed permutation of strings of symbols in which each place has an alphabet of its own: what comes out has the same length and alphabets.
@@ -17,7 +18,7 @@ export class SymbolPermutation {
   readonly #key: Uint8Array;
   readonly #uniform = new Map<number, Ff1>();
   readonly #mixed = new Map<bigint, IntegerPermutation>();
-  #tableEntries = 0;
+  #memory = 0;
 
   /** @param key 32 bytes */
   constructor(key: Uint8Array) {
@@ -85,27 +86,33 @@ export class SymbolPermutation {
   }
 
   #ff1(radix: number, length: number, tweak: string): Ff1 {
-    if (tweak !== '') return new Ff1(this.#key, radix, length, Buffer.from(tweak, 'hex'));
+    if (tweak !== '') return new Ff1(this.#key, radix, length, Buffer.from(tweak, 'hex'), 0);
     const name = radix * 64 + length;
     const known = this.#uniform.get(name);
     if (known !== undefined) return known;
-    const made = new Ff1(this.#key, radix, length, Buffer.alloc(0));
-    if (this.#uniform.size >= MOST_PREPARED) this.#uniform.clear();
+    const made = new Ff1(this.#key, radix, length, Buffer.alloc(0), this.#memoryLeft());
     this.#uniform.set(name, made);
+    this.#memory += made.memory;
     return made;
   }
 
   #permutation(size: bigint, tweak: string): IntegerPermutation {
-    if (tweak !== '') return new IntegerPermutation(this.#key, size, `symbols/${tweak}`);
+    if (tweak !== '') return new IntegerPermutation(this.#key, size, `symbols/${tweak}`, 0);
     const known = this.#mixed.get(size);
     if (known !== undefined) return known;
-    const made = new IntegerPermutation(this.#key, size, 'symbols');
-    if (this.#mixed.size >= MOST_PREPARED || this.#tableEntries + made.tableLength > MOST_TABLE_ENTRIES) {
-      this.#mixed.clear();
-      this.#tableEntries = 0;
-    }
+    const made = new IntegerPermutation(this.#key, size, 'symbols', this.#memoryLeft());
     this.#mixed.set(size, made);
-    this.#tableEntries += made.tableLength;
+    this.#memory += made.memory;
     return made;
+  }
+
+  /** For one more; drops all where there are too many, or their tables take too much. */
+  #memoryLeft(): number {
+    if (this.#uniform.size + this.#mixed.size >= MOST_PREPARED || this.#memory > 2 * MOST_MEMORY) {
+      this.#uniform.clear();
+      this.#mixed.clear();
+      this.#memory = 0;
+    }
+    return Math.max(0, MOST_MEMORY - this.#memory);
   }
 }

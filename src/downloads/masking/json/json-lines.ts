@@ -4,13 +4,13 @@ import { RowFault } from '../row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../row-format.ts';
 import type { TableMasker } from '../table-masker.ts';
 import { JsonMasker } from './json-masker.ts';
-import { type JsonPiecesOptions, traced } from './json-pieces.ts';
+import type { JsonPiecesOptions } from './json-pieces.ts';
 
 /** A JSON document on each line; lines of white space alone stay as they are. */
 export function createJsonLines({ options }: RowSource, table: TableMasker): RowFormat {
   const { json, key } = options as JsonPiecesOptions;
   // What is a document as a whole must be one.
-  return new JsonLines(new JsonMasker({ ...json, onInvalid: 'fail' }, traced(innerRules(key), table.probe)));
+  return new JsonLines(new JsonMasker({ ...json, onInvalid: 'fail' }, innerRules(key, table.probe)));
 }
 
 class JsonLines implements RowFormat {

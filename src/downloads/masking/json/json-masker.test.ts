@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { HoldfastError } from '../../../core/errors.ts';
 import type { JsonPlan, Rule } from '../../variant-plan.ts';
 import { JsonMasker } from './json-masker.ts';
-import { findShadowedPath, parseJsonPath } from './json-path.ts';
+import { checkJsonPaths, findShadowedPath, parseJsonPath } from './json-path.ts';
+import { jsonTransformer } from './json-transformer.ts';
 import type { InnerRule } from './scalar-rule.ts';
 
 /** Rules that say what they met. */
@@ -15,6 +16,12 @@ const inner: InnerRule = ({ transformer }, { family }) => {
   if (transformer === 'year') return family === 'date' ? (value) => `${value.slice(0, 4)}-01-01` : undefined;
   if (transformer === 'double') return family === 'integer' ? (value) => String(BigInt(value) * 2n) : undefined;
   if (transformer === 'digits') return family === 'text' ? (value) => value.replaceAll(/\d/g, '0') : undefined;
+  if (transformer === 'picky') {
+    return (value) => {
+      if (value === 'broken') throw new TypeError('broken');
+      throw new RangeError(value);
+    };
+  }
   if (transformer === 'flip') return family === 'boolean' ? (value) => (value === 't' ? 'f' : 't') : undefined;
   throw new Error(transformer);
 };
@@ -78,6 +85,8 @@ describe('masking JSON', () => {
     assert.equal(mask(text, { '$[*]': 'digits' }), '[0,"00",0.0,false,"0000-00-00","soon"]');
     assert.equal(mask(text, { '$[*]': 'mark' }), '["<21>","<21>","<1.5>",false,"<2026-05-06>","<soon>"]');
     assert.equal(mask(text, { '$[*]': 'flip' }), '[0,"[redacted]",0,false,"[redacted]","[redacted]"]');
+    assert.equal(mask(text, { '$[*]': 'picky' }), '[0,"[redacted]",0,false,"[redacted]","[redacted]"]');
+    assert.throws(() => mask('["broken"]', { '$[*]': 'picky' }), TypeError);
     assert.equal(mask(text, { '$[*]': 'year' }), '[0,"[redacted]",0,false,"2026-01-01","[redacted]"]');
   });
 
@@ -193,7 +202,17 @@ describe('masking JSON', () => {
 
 describe('paths in JSON', () => {
   it('refuses what cannot be followed, and what is no path', () => {
-    for (const path of ['', 'a', '$.', '$[0]', '$[1:2]', '$[?@.a]', '$.a b', `$.${'a'.repeat(1000)}`]) {
+    for (const path of [
+      '',
+      'a',
+      '$.',
+      '$[0]',
+      '$[1:2]',
+      '$[?@.a]',
+      '$.a b',
+      `$.${'a'.repeat(1000)}`,
+      `$${'.a'.repeat(33)}`,
+    ]) {
       assert.throws(
         () => parseJsonPath(path),
         (error) => error instanceof HoldfastError && error.code === 'json-path-invalid',
@@ -209,6 +228,15 @@ describe('paths in JSON', () => {
     assert.deepEqual(shadowed('$..c', '$..a.*.c[*]'), { shadowed: 1, by: 0 });
     assert.deepEqual(shadowed('$.a[*]', "$.a['x','y']"), { shadowed: 1, by: 0 });
     assert.equal(shadowed('$.a.c', '$..c', '$.a', '$.*.b', '$..d.e.x', "$['b','c']"), undefined);
+  });
+
+  it('says which path hides another, and what is too much', () => {
+    assert.throws(() => checkJsonPaths(['$.a', '$.a.b']), /\$\.a\.b can never count.*put it before \$\.a\./);
+    assert.throws(() => checkJsonPaths(Array.from({ length: 501 }, (_, index) => `$.a${index}`)), /more than 500/);
+    checkJsonPaths(['$.a.b', '$.a']);
+    const message = jsonTransformer.options.safeParse({ paths: { $: 'keep', '$.a': 'email' } }).error?.issues[0]
+      ?.message;
+    assert.match(message ?? '', /\$\.a can never count/);
   });
 
   it('follows paths that would make very many states without keeping them all', () => {

@@ -3,9 +3,9 @@ import type { JsonPlan } from '../../variant-plan.ts';
 import { looksPersonal } from '../text/personal-text.ts';
 import type { RowValues } from '../transformer.ts';
 import { type JsonPath, parseJsonPath } from './json-path.ts';
-import { type JsonFate, JsonRewriter, JsonTextError } from './json-rewriter.ts';
+import { type JsonFate, JsonRewriter, JsonTextError, type ScalarKind } from './json-rewriter.ts';
 import { PathAutomaton } from './path-automaton.ts';
-import { type InnerRule, REDACTED_NUMBER, REDACTED_STRING, ScalarRule } from './scalar-rule.ts';
+import { type InnerRule, ScalarRule } from './scalar-rule.ts';
 
 /** Masks JSON text by a plan. What is not replaced stays as it is written. */
 export class JsonMasker {
@@ -24,9 +24,7 @@ export class JsonMasker {
     this.#rewriter = new JsonRewriter({
       paths: new PathAutomaton(paths),
       fates: [...plan.paths.map(({ rule }) => fateOf(rule.transformer)), unknownFate(plan.unknown)],
-      string: (raw, path) => this.#string(raw, path),
-      number: (raw, path) => this.#number(raw, path),
-      boolean: (value, path) => this.#boolean(value, path),
+      scalar: (kind, raw, path) => this.#scalar(kind, raw, path),
       name: (raw, ordinal) => this.#names.replacement(raw, ordinal),
     });
   }
@@ -63,26 +61,9 @@ export class JsonMasker {
     }
   }
 
-  #string(raw: string, path: number): string | undefined {
+  #scalar(kind: ScalarKind, raw: string, path: number): string {
     const rule = this.#rules[path];
-    if (rule === undefined) return this.#unknown(REDACTED_STRING);
-    return rule.string(raw.includes('\\') ? JSON.parse(raw) : raw.slice(1, -1), this.#row);
-  }
-
-  #number(raw: string, path: number): string | undefined {
-    const rule = this.#rules[path];
-    if (rule === undefined) return this.#unknown(REDACTED_NUMBER);
-    return rule.number(raw, this.#row);
-  }
-
-  #boolean(value: boolean, path: number): string | undefined {
-    const rule = this.#rules[path];
-    if (rule === undefined) return this.#unknown(undefined);
-    return rule.boolean(value, this.#row);
-  }
-
-  #unknown(redacted: string | undefined): string | undefined {
-    if (this.#plan.unknown === 'redact') return redacted;
+    if (rule !== undefined) return rule.changed(kind, raw, this.#row);
     throw failed('There is a scalar in JSON that no path names. Name it, or use unknown: redact.');
   }
 }
@@ -132,7 +113,7 @@ function fateOf(transformer: string): JsonFate {
 }
 
 function unknownFate(unknown: JsonPlan['unknown']): JsonFate {
-  return unknown === 'keep' || unknown === 'null' ? unknown : 'change';
+  return unknown === 'fail' ? 'change' : unknown;
 }
 
 function failed(message: string): HoldfastError {

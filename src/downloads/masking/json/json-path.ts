@@ -11,8 +11,11 @@ export interface JsonPathStep {
   isDescendant: boolean;
 }
 
-/** Longest path that is read, in characters. */
+/** Longest path that is read, in characters, and in steps. */
 export const LONGEST_JSON_PATH = 1000;
+export const MOST_JSON_STEPS = 32;
+/** Most paths that are followed at once. */
+export const MOST_JSON_PATHS = 500;
 
 /**
  * Reads the part of JSONPath (RFC 9535) that can be followed while text is read: `$`, `.name`, `['name']`, `['a','b']`, `[*]`, `.*`, `..name`, `..*`.
@@ -20,7 +23,9 @@ export const LONGEST_JSON_PATH = 1000;
  */
 export function parseJsonPath(text: string): JsonPath {
   if (text.length > LONGEST_JSON_PATH) throw fault(text, `is longer than ${LONGEST_JSON_PATH} characters`);
-  return segmentsOf(text).map(({ type, node }) => {
+  const segments = segmentsOf(text);
+  if (segments.length > MOST_JSON_STEPS) throw fault(text, `has more than ${MOST_JSON_STEPS} steps`);
+  return segments.map(({ type, node }) => {
     const isDescendant = type === 'DescendantSegment';
     if (node.type === 'WildcardSelector') return { isDescendant };
     if (node.type === 'MemberNameShorthand') return { names: [node.value], isDescendant };
@@ -32,6 +37,21 @@ export function parseJsonPath(text: string): JsonPath {
     const named = names.filter((name) => name !== undefined);
     return named.length < names.length ? { isDescendant } : { names: named, isDescendant };
   });
+}
+
+/**
+ * Holds the paths of a plan, in their order, against all that they must be.
+ * @throws HoldfastError `json-path-invalid` (invalid): one cannot be read, one can never count, or there are too many
+ */
+export function checkJsonPaths(paths: readonly string[]): void {
+  if (paths.length > MOST_JSON_PATHS) {
+    throw new HoldfastError('invalid', 'json-path-invalid', `There are more than ${MOST_JSON_PATHS} paths.`);
+  }
+  const found = findShadowedPath(paths.map(parseJsonPath));
+  if (found === undefined) return;
+  const [path, earlier] = [paths[found.shadowed] ?? '', paths[found.by] ?? ''];
+  const message = `The path ${path} can never count, because ${earlier} stands before it and names all that it names: put it before ${earlier}.`;
+  throw new HoldfastError('invalid', 'json-path-invalid', message);
 }
 
 /**
@@ -59,6 +79,7 @@ function covers(outer: JsonPath, inner: JsonPath): boolean {
       if (takesAll(step, symbol)) next.add(position + 1);
     }
     if (next.has(outer.length)) return true;
+    if (next.size === 0) return false;
     waiting = next;
   }
   return false;

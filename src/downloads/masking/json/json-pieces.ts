@@ -1,7 +1,6 @@
 import { HoldfastError } from '../../../core/errors.ts';
 import type { JsonPlan } from '../../variant-plan.ts';
-import type { CanaryProbe } from '../canary-probe.ts';
-import { innerRules, transformerOf } from '../inner-rules.ts';
+import { innerRules } from '../inner-rules.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../row-format.ts';
 import type { TableMasker } from '../table-masker.ts';
 import { JsonMasker } from './json-masker.ts';
@@ -17,7 +16,7 @@ export interface JsonPiecesOptions extends Record<string, unknown> {
 /** JSON documents, one after another, as blocks that are cut anywhere, all in one thread; an empty block ends a document. */
 export function createJsonPieces({ options }: RowSource, table: TableMasker): RowFormat {
   const { json, key } = options as JsonPiecesOptions;
-  return new JsonPieces(json, traced(innerRules(key), table.probe));
+  return new JsonPieces(json, innerRules(key, table.probe));
 }
 
 class JsonPieces implements RowFormat {
@@ -53,23 +52,4 @@ class JsonPieces implements RowFormat {
 
 function newDecoder(): TextDecoder {
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-}
-
-/** Tells the canary of scalars whose rule promises that no original shows up again. */
-export function traced(inner: InnerRule, probe: CanaryProbe | undefined): InnerRule {
-  if (probe === undefined) return inner;
-  return (rule, column) => {
-    const change = inner(rule, column);
-    const isTraced =
-      change !== undefined &&
-      rule.transformer !== 'keep' &&
-      transformerOf(rule).facts(rule.options, column).isTraceable;
-    if (!isTraced) return change;
-    return (value, row) => {
-      probe.original(value);
-      const output = change(value, row);
-      if (output !== null) probe.output(output);
-      return output;
-    };
-  };
 }

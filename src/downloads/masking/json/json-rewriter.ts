@@ -5,16 +5,19 @@ export interface JsonRewriting {
   paths: PathAutomaton;
   /** One for each path, and one for what no path names. */
   fates: readonly JsonFate[];
-  /** @param raw as written, with its quotes. @returns JSON text; undefined: it stays */
-  string(raw: string, path: number): string | undefined;
-  number(raw: string, path: number): string | undefined;
-  boolean(value: boolean, path: number): string | undefined;
+  /** Asked of scalars whose fate is `change`. @param raw as written, a string with its quotes @returns JSON text */
+  scalar(kind: ScalarKind, raw: string, path: number): string;
   /** Asked of names that hold a digit or an `@` and do not stand below a path that keeps. @param raw with its quotes @param ordinal how many names of this object were replaced before */
   name(raw: string, ordinal: number): string | undefined;
 }
 
-/** `null-whole` makes null of objects and arrays too, unless an earlier path may match inside. `change` asks the functions. */
-export type JsonFate = 'keep' | 'null' | 'null-whole' | 'change';
+export type ScalarKind = 'string' | 'number' | 'boolean';
+
+/** `null-whole` makes null of objects and arrays too, unless an earlier path may match inside. `change` asks the function. */
+export type JsonFate = 'keep' | 'null' | 'null-whole' | 'redact' | 'change';
+
+/** What stands in the place of a scalar that is redacted; a boolean says too little to be. */
+export const REDACTED = { string: '"[redacted]"', number: '0', boolean: undefined } as const;
 
 /** The text is no JSON (RFC 8259), or nested deeper than DEEPEST_JSON. Never holds any of it. */
 export class JsonTextError extends Error {
@@ -89,7 +92,7 @@ export class JsonRewriter {
    */
   push(text: string, isLast: boolean): string {
     this.#text = this.#text === '' ? text : this.#text + text;
-    if (!isLast && this.#text.length < this.#enough) return '';
+    if (!isLast && this.#text.length < this.#enough && this.#text.length <= LONGEST_SCALAR) return '';
     this.#at = 0;
     this.#from = 0;
     this.#out = '';
@@ -222,6 +225,7 @@ export class JsonRewriter {
     this.#namesReplaced[depth] = ordinal + 1;
   }
 
+  /** A name is read as a string of its own: of objects, JSON.parse may read names with escapes wrongly (nodejs/node issue 63785). */
   #decoded(start: number, end: number): string {
     const text = this.#text;
     return this.#hasEscapes ? JSON.parse(text.slice(start, end)) : text.slice(start + 1, end - 1);
@@ -232,13 +236,7 @@ export class JsonRewriter {
     const end = this.#stringEnd(start);
     if (end < 0) return false;
     this.#at = end;
-    if (this.#isChanged()) {
-      const fate = this.#rewriting.fates[this.#path];
-      this.#replaceBy(
-        start,
-        fate === 'change' ? this.#rewriting.string(this.#text.slice(start, end), this.#path) : 'null',
-      );
-    }
+    this.#changeScalar('string', start);
     return this.#valueEnded();
   }
 
@@ -254,13 +252,7 @@ export class JsonRewriter {
     // A point, an exponent or more digits may follow in the next piece.
     if (!isLast && (rest === 0 || (rest <= 2 && NUMBER_REST.test(this.#text.slice(end))))) return false;
     this.#at = end;
-    if (this.#isChanged()) {
-      const fate = this.#rewriting.fates[this.#path];
-      this.#replaceBy(
-        start,
-        fate === 'change' ? this.#rewriting.number(this.#text.slice(start, end), this.#path) : 'null',
-      );
-    }
+    this.#changeScalar('number', start);
     return this.#valueEnded();
   }
 
@@ -273,19 +265,28 @@ export class JsonRewriter {
       throw this.#fault();
     }
     this.#at = start + word.length;
-    if (word !== 'null' && this.#isChanged()) {
-      const fate = this.#rewriting.fates[this.#path];
-      this.#replaceBy(start, fate === 'change' ? this.#rewriting.boolean(word === 'true', this.#path) : 'null');
-    }
+    if (word !== 'null') this.#changeScalar('boolean', start);
     return this.#valueEnded();
   }
 
-  #isChanged(): boolean {
-    return this.#silentDepth === 0 && this.#rewriting.fates[this.#path] !== 'keep';
+  /** Ends where the reader stands. */
+  #changeScalar(kind: ScalarKind, start: number): void {
+    if (this.#silentDepth > 0) return;
+    const replacement = this.#replacement(kind, start);
+    if (replacement !== undefined) this.#replace(start, replacement, this.#at);
   }
 
-  #replaceBy(start: number, replacement: string | undefined): void {
-    if (replacement !== undefined) this.#replace(start, replacement, this.#at);
+  #replacement(kind: ScalarKind, start: number): string | undefined {
+    switch (this.#rewriting.fates[this.#path]) {
+      case 'keep':
+        return undefined;
+      case 'redact':
+        return REDACTED[kind];
+      case 'change':
+        return this.#rewriting.scalar(kind, this.#text.slice(start, this.#at), this.#path);
+      default:
+        return 'null';
+    }
   }
 
   #replace(start: number, replacement: string, end = start): void {

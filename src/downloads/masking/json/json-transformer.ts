@@ -3,11 +3,8 @@ import { HoldfastError } from '../../../core/errors.ts';
 import type { JsonPlan, Rule } from '../../variant-plan.ts';
 import type { Transformer } from '../transformer.ts';
 import { JsonMasker } from './json-masker.ts';
-import { findShadowedPath, parseJsonPath } from './json-path.ts';
+import { checkJsonPaths } from './json-path.ts';
 import { SCALAR_FAMILIES } from './scalar-rule.ts';
-
-/** Most paths of one policy for JSON. */
-export const MOST_JSON_PATHS = 1000;
 
 const options = z
   .strictObject({
@@ -67,25 +64,11 @@ export function jsonPlanOf(compiled: JsonOptions): JsonPlan {
   };
 }
 
-/** Finds paths that cannot be read, and those that can never count. */
 function checkPaths({ value, issues }: z.core.ParsePayload<Record<string, unknown>>): void {
-  const paths = Object.keys(value);
-  const add = (path: string, message: string) => issues.push({ code: 'custom', input: value, path: [path], message });
-  if (paths.length > MOST_JSON_PATHS) {
-    issues.push({ code: 'custom', input: value, message: `has more than ${MOST_JSON_PATHS} paths` });
-    return;
+  try {
+    checkJsonPaths(Object.keys(value));
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    issues.push({ code: 'custom', input: value, message: error.message });
   }
-  const parsed = paths.flatMap((path) => {
-    try {
-      return [{ path, steps: parseJsonPath(path) }];
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      add(path, error.message);
-      return [];
-    }
-  });
-  const found = findShadowedPath(parsed.map(({ steps }) => steps));
-  if (found === undefined) return;
-  const [shadowed, by] = [parsed[found.shadowed]?.path ?? '', parsed[found.by]?.path ?? ''];
-  add(shadowed, `can never count, because ${by} stands before it and names all that it names: put it before ${by}`);
 }

@@ -5,6 +5,7 @@ export class PathAutomaton {
   readonly root: PathState;
   readonly #paths: readonly JsonPath[];
   readonly #states = new Map<string, PathState>();
+  #positions = 0;
 
   constructor(paths: readonly JsonPath[]) {
     this.#paths = paths;
@@ -16,7 +17,11 @@ export class PathAutomaton {
     const key = positions.map(({ path, step }) => `${path}:${step}`).join(' ');
     const known = this.#states.get(key);
     if (known !== undefined) return known;
-    if (this.#states.size >= MOST_STATES) this.#states.clear();
+    this.#positions += positions.length + 1;
+    if (this.#positions > MOST_POSITIONS) {
+      this.#states.clear();
+      this.#positions = 0;
+    }
     const state = new PathState(this, this.#paths, positions);
     this.#states.set(key, state);
     return state;
@@ -103,4 +108,5 @@ function distinct(positions: readonly PathPosition[]): PathPosition[] {
   return [...byKey.values()].sort((a, b) => a.path - b.path || a.step - b.step);
 }
 
-const MOST_STATES = 10_000;
+/** Of all states that are remembered. */
+const MOST_POSITIONS = 500_000;

@@ -1,6 +1,7 @@
 import type { TypeFamily } from '../../content/content-schema.ts';
 import type { Rule } from '../../variant-plan.ts';
 import type { ColumnFacts, RowValues, ValueFunction } from '../transformer.ts';
+import { REDACTED, type ScalarKind } from './json-rewriter.ts';
 
 /** As `TransformerContext.inner`. */
 export type InnerRule = (rule: Rule, column: ColumnFacts) => ValueFunction | undefined;
@@ -21,7 +22,8 @@ export const SCALAR_FAMILIES: readonly TypeFamily[] = [
 
 /**
  * A rule for scalars of JSON. The type of a scalar stays where what the rule gives is a text of that type, else it becomes a string. A scalar that
- * the rule's transformer does not take is redacted.
+ * the rule's transformer does not take, by its type or by its form (a RangeError), is redacted: no schema promises what stands in JSON, and one `"n/a"` among a million numbers
+ * must neither stop a variant nor be let pass.
  */
 export class ScalarRule {
   readonly #rule: Rule;
@@ -33,34 +35,40 @@ export class ScalarRule {
     this.#inner = inner;
   }
 
-  /** @param value decoded @returns JSON text */
-  string(value: string, row: RowValues): string {
-    const change = this.#function('text') ?? this.#functionFor(value);
-    if (change === undefined) return REDACTED_STRING;
-    const result = change(value, row);
-    return result === null ? 'null' : JSON.stringify(result);
+  /** @param raw as written, a string with its quotes @returns JSON text */
+  changed(kind: ScalarKind, raw: string, row: RowValues): string {
+    switch (kind) {
+      case 'string':
+        return this.#string(raw.includes('\\') ? JSON.parse(raw) : raw.slice(1, -1), row);
+      case 'number':
+        return this.#number(raw, row);
+      default:
+        return this.#boolean(raw === 'true', row);
+    }
   }
 
-  /** @param literal as written @returns JSON text */
-  number(literal: string, row: RowValues): string {
+  #string(value: string, row: RowValues): string {
+    const change = this.#function('text') ?? this.#functionFor(value);
+    const result = change === undefined ? NOT_TAKEN : resultOf(change, value, row);
+    return result === NOT_TAKEN ? REDACTED.string : textOf(result);
+  }
+
+  #number(literal: string, row: RowValues): string {
     const isInteger = INTEGER.test(literal);
     const change =
       (isInteger ? this.#function('integer') : undefined) ?? this.#function('numeric') ?? this.#function('text');
-    if (change === undefined) return REDACTED_NUMBER;
-    const result = change(literal, row);
-    if (result === null) return 'null';
+    const result = change === undefined ? NOT_TAKEN : resultOf(change, literal, row);
+    if (result === NOT_TAKEN) return REDACTED.number;
     // Digits that replace digits may begin with zeros, which a number of JSON may not.
-    const number = result.replace(LEADING_ZEROS, '$1');
-    return NUMBER.test(number) ? number : JSON.stringify(result);
+    const number = result?.replace(LEADING_ZEROS, '$1');
+    return number !== undefined && NUMBER.test(number) ? number : textOf(result);
   }
 
-  /** @returns JSON text */
-  boolean(value: boolean, row: RowValues): string {
+  #boolean(value: boolean, row: RowValues): string {
     const change = this.#function('boolean');
-    if (change === undefined) return 'false';
-    const result = change(value ? 't' : 'f', row);
-    if (result === null) return 'null';
-    return BOOLEANS.get(result) ?? JSON.stringify(result);
+    const result = change === undefined ? NOT_TAKEN : resultOf(change, value ? 't' : 'f', row);
+    if (result === NOT_TAKEN) return 'false';
+    return BOOLEANS.get(result ?? '') ?? textOf(result);
   }
 
   /** For strings that are texts of another type, where the rule is for that type alone. */
@@ -82,8 +90,22 @@ export class ScalarRule {
   }
 }
 
-export const REDACTED_STRING = '"[redacted]"';
-export const REDACTED_NUMBER = '0';
+/** In the place of what the rule does not take. */
+const NOT_TAKEN = Symbol('not taken');
+
+/** @throws whatever the rule throws but RangeErrors */
+function resultOf(change: ValueFunction, value: string, row: RowValues): string | null | typeof NOT_TAKEN {
+  try {
+    return change(value, row);
+  } catch (error) {
+    if (error instanceof RangeError) return NOT_TAKEN;
+    throw error;
+  }
+}
+
+function textOf(result: string | null): string {
+  return result === null ? 'null' : JSON.stringify(result);
+}
 
 const INTEGER = /^-?\d+$/;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;

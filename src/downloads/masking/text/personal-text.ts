@@ -9,12 +9,13 @@ import type { PersonalKind, TextSpan } from './text-span.ts';
  */
 export function findPersonal(text: string, kinds: readonly PersonalKind[]): readonly TextSpan[] {
   if (!ANYTHING.test(text)) return [];
+  const hasDigits = DIGIT.test(text);
   const spans = [
     ...(kinds.includes('url') ? urls(text) : []),
     ...(kinds.includes('email') ? emails(text) : []),
-    ...(kinds.includes('iban') ? ibans(text) : []),
-    ...(kinds.includes('ip') ? addresses(text) : []),
-    ...cardsAndPhones(text, kinds),
+    ...(hasDigits && kinds.includes('iban') ? ibans(text) : []),
+    ...(kinds.includes('ip') ? addresses(text, hasDigits) : []),
+    ...(hasDigits ? cardsAndPhones(text, kinds) : []),
   ];
   return joined(spans);
 }
@@ -41,9 +42,9 @@ function emails(text: string): TextSpan[] {
   let done = 0;
   for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
     let start = at;
-    while (start > Math.max(done, at - LONGEST_LOCAL_PART) && LOCAL_PART.test(text[start - 1] as string)) start--;
+    while (start > Math.max(done, at - LONGEST_LOCAL_PART) && isOfLocalPart(text, start - 1)) start--;
     let end = at + 1;
-    while (end < Math.min(text.length, at + LONGEST_DOMAIN) && DOMAIN.test(text[end] as string)) end++;
+    while (end < Math.min(text.length, at + LONGEST_DOMAIN) && isOfDomain(text, end)) end++;
     while (text[end - 1] === '.' || text[end - 1] === '-') end--;
     if (start === at || end === at + 1) continue;
     spans.push({ kind: 'email', start, end });
@@ -52,9 +53,20 @@ function emails(text: string): TextSpan[] {
   return spans;
 }
 
+function isOfLocalPart(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code < 0x80 ? LOCAL_PART_ASCII[code] === true : LETTER.test(text[at] as string);
+}
+
+function isOfDomain(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code < 0x80 ? DOMAIN_ASCII[code] === true : LETTER.test(text[at] as string);
+}
+
 /** From a scheme or `www.` to the next space or bracket. */
 function urls(text: string): TextSpan[] {
   const spans: TextSpan[] = [];
+  if (!text.includes('://') && !WWW.test(text)) return spans;
   URL_BEGIN.lastIndex = 0;
   for (let match = URL_BEGIN.exec(text); match !== null; match = URL_BEGIN.exec(text)) {
     URL_REST.lastIndex = URL_BEGIN.lastIndex;
@@ -95,11 +107,14 @@ function remainderOf97(text: string): number {
   return remainder;
 }
 
-function addresses(text: string): TextSpan[] {
+function addresses(text: string, hasDigits: boolean): TextSpan[] {
   const spans: TextSpan[] = [];
-  for (const { 0: found, index } of text.matchAll(IPV4)) {
-    spans.push({ kind: 'ip', start: index, end: index + found.length });
+  if (hasDigits && text.includes('.')) {
+    for (const { 0: found, index } of text.matchAll(IPV4)) {
+      spans.push({ kind: 'ip', start: index, end: index + found.length });
+    }
   }
+  if (!text.includes(':')) return spans;
   for (const { 0: found, index } of text.matchAll(HEX_RUN)) {
     if (found.length > LONGEST_IPV6) continue;
     const trimmed = found.replace(/(?:\.|(?<!:):)$/, '');
@@ -112,8 +127,11 @@ const ANYTHING = /[@\d]|:\/\/|www\.|::/i;
 const DIRECT_KINDS: readonly PersonalKind[] = ['email', 'phone', 'ip', 'card', 'iban'];
 const LONGEST_LOCAL_PART = 64;
 const LONGEST_DOMAIN = 255;
-const LOCAL_PART = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;
-const DOMAIN = /[\p{L}\p{N}.-]/u;
+const LETTER = /[\p{L}\p{N}]/u;
+const LOCAL_PART_ASCII = asciiTable(/[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]/);
+const DOMAIN_ASCII = asciiTable(/[A-Za-z0-9.-]/);
+const DIGIT = /\d/;
+const WWW = /www\./i;
 const URL_BEGIN = /(?<![a-z0-9+.-])(?:[a-z][a-z0-9+.-]{1,20}:\/\/|www\.)/gi;
 const URL_REST = /[^\s<>"'`{}|\\^[\]]*/y;
 const SHORTEST_IBAN = 15;
@@ -121,3 +139,7 @@ const IBAN = /(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}/g;
 const IPV4 = /(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?!\d|\.\d)/g;
 const HEX_RUN = /(?<![0-9a-fA-F])[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]+/g;
 const LONGEST_IPV6 = 45;
+
+function asciiTable(pattern: RegExp): readonly boolean[] {
+  return Array.from({ length: 0x80 }, (_, code) => pattern.test(String.fromCharCode(code)));
+}

@@ -69,9 +69,9 @@ describe('scrubbing free text', () => {
         const { user, system } = process.cpuUsage(start);
         return user + system;
       };
-      time(50_000);
-      // Quadratic work on a million characters would take minutes.
-      assert.ok(time(1_000_000) < 20_000_000, piece);
+      time(20_000);
+      // Microseconds. Quadratic work on so many characters takes a minute.
+      assert.ok(time(200_000) < 10_000_000, piece);
     }
   });
 

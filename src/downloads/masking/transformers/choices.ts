@@ -22,6 +22,7 @@ const NOTATIONS: ReadonlyMap<string, readonly [no: string, yes: string]> = new M
       ['no', 'yes'],
       ['NO', 'YES'],
       ['off', 'on'],
+      ['\\x00', '\\x01'],
     ] as const
   ).flatMap((pair) => [
     [pair[0], pair],
@@ -36,7 +37,7 @@ export const bool: Transformer<BoolOptions> = {
   options: z.strictObject({ share: z.number().min(0).max(1).default(0.5), by: BY }),
   shorthand: 'by',
   facts: ({ by }) => ({
-    accepts: ['boolean', 'integer', 'text'],
+    accepts: ['boolean', 'integer', 'text', 'bytes'],
     isInjective: false,
     mayGiveNull: false,
     maxLength: 'same',

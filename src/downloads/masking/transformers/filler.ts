@@ -3,6 +3,7 @@ import { Draws } from '../draws.ts';
 import { Pseudonyms } from '../pseudonym.ts';
 import type { Transformer } from '../transformer.ts';
 import { LATIN_WORDS } from '../words/latin-words.ts';
+import { bytesOf } from './byte-text.ts';
 
 /** So many words, and then from the beginning again. */
 const TEXT_WORDS = 2048;
@@ -79,8 +80,7 @@ export const bytes: Transformer<Record<string, never>> = {
   }),
   create: () => (value) => {
     if (value === '') return '';
-    if (!/^\\x[0-9A-Fa-f]*$/.test(value) || value.length % 2 !== 0)
-      throw new RangeError('Bytes were expected, as \\x and hexadecimal digits.');
+    if (bytesOf(value) === undefined) throw new RangeError('Bytes were expected, as \\x and hexadecimal digits.');
     return `\\x${'0'.repeat(value.length - 2)}`;
   },
 };

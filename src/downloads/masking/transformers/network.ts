@@ -4,6 +4,7 @@ import { PrefixPermutation } from '../format-preserving/prefix-permutation.ts';
 import { SymbolPermutation } from '../format-preserving/symbol-permutation.ts';
 import type { Transformer } from '../transformer.ts';
 import { purposeKey } from '../variant-keys.ts';
+import { bytesOf, byteText } from './byte-text.ts';
 import { formatKey } from './formats.ts';
 
 type NoOptions = Record<string, never>;
@@ -14,11 +15,11 @@ export const ip: Transformer<NoOptions> = {
     'An address of the same kind, IPv4 or IPv6: addresses that share a prefix still share one of that length (Crypto-PAn), a netmask stays.',
   options: z.strictObject({}),
   facts: (_options, column) => ({
-    accepts: ['inet', 'text'],
+    accepts: ['inet', 'text', 'bytes'],
     // As text, one IPv6 address has many spellings, and all come to the same.
-    isInjective: column.family === 'inet',
+    isInjective: column.family !== 'text',
     mayGiveNull: false,
-    maxLength: 43,
+    maxLength: column.family === 'bytes' ? 16 : 43,
     isTraceable: false,
   }),
   create: (_options, { key, column }) => {
@@ -27,6 +28,13 @@ export const ip: Transformer<NoOptions> = {
       16: new PrefixPermutation(purposeKey(key, 'ipv6')),
     };
     const isNetwork = column.type === 'cidr';
+    if (column.family === 'bytes') {
+      return (value) => {
+        const bytes = bytesOf(value);
+        if (bytes?.length !== 4 && bytes?.length !== 16) throw new RangeError('The bytes of an address were expected.');
+        return byteText(permutations[bytes.length === 4 ? 4 : 16].of(bytes));
+      };
+    }
     return (value) => {
       if (value === '') return '';
       const found = value.length > 64 ? null : /^([0-9A-Fa-f:.]+)(?:\/(\d{1,3}))?$/.exec(value);

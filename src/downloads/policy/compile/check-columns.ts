@@ -1,5 +1,6 @@
 import { nearestName } from '../../../core/nearest-name.ts';
 import type { ColumnSchema, TableSchema } from '../../content/content-schema.ts';
+import type { ColumnFacts } from '../../masking/transformer.ts';
 import { suggestedRule } from '../detectors/suggested-rule.ts';
 import { normalType } from '../read-rule.ts';
 import type { ColumnDecision, ColumnDecisions } from './column-decisions.ts';
@@ -91,6 +92,12 @@ function* ruleFaults(
       message: `holds at most ${column.maxLength} characters, and the rule \`${rule.transformer}\` may give ${does.maxLength}.`,
       suggestion: `Shorten it by an option of the rule, or write ${rulesFor(facts, compilation)}.`,
     };
+  if (does.maxLength === undefined && isNarrower(column, facts))
+    yield {
+      code: 'too-long',
+      message: `holds at most ${column.maxLength} characters, fewer than the column to which it refers, and the rule \`${rule.transformer}\` has no limit for both.`,
+      suggestion: `Write ${rulesFor(column, compilation)} on both sides.`,
+    };
   const transformer = compilation.transformers.get(rule.transformer);
   if (column.allowedValues !== undefined && transformer !== undefined && cannotGive(transformer, compiled, facts))
     yield {
@@ -112,6 +119,11 @@ function* ruleFaults(
       suggestion: near === undefined ? 'Name a column of the same table.' : `Did you mean \`${near}\`?`,
     };
   }
+}
+
+/** Than the column for which its rule is made: what is given there need not fit here. */
+function isNarrower({ maxLength }: ColumnSchema, facts: ColumnFacts): boolean {
+  return maxLength !== undefined && (facts.maxLength ?? Number.POSITIVE_INFINITY) > maxLength;
 }
 
 /** Rules that wait for each other's outputs. */

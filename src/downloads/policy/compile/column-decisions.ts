@@ -25,8 +25,7 @@ export class ColumnDecisions {
   readonly #view: SchemaView;
   readonly #covered: ReadonlyMap<string, CoveredTable>;
   readonly #compilation: Compilation;
-  /** `undecided`: being decided on, further up. */
-  readonly #decisions = new Map<ColumnSchema, ColumnDecision | 'undecided'>();
+  readonly #decisions = new Map<ColumnSchema, ColumnDecision>();
 
   constructor(view: SchemaView, covered: ReadonlyMap<string, CoveredTable>, compilation: Compilation) {
     this.#view = view;
@@ -34,13 +33,12 @@ export class ColumnDecisions {
     this.#compilation = compilation;
   }
 
-  /** Undefined for a column of a table whose rows are not given, or where foreign keys lead in a circle back to it. */
+  /** Undefined for a column of a table whose rows are not given. */
   of(table: TableSchema, column: ColumnSchema): ColumnDecision | undefined {
     const known = this.#decisions.get(column);
-    if (known !== undefined) return known === 'undecided' ? undefined : known;
+    if (known !== undefined) return known;
     const covered = this.#covered.get(table.name);
     if (covered?.fate !== 'rows') return undefined;
-    this.#decisions.set(column, 'undecided');
     const decision = this.#decide(covered, column);
     this.#decisions.set(column, decision);
     return decision;
@@ -49,23 +47,68 @@ export class ColumnDecisions {
   #decide(covered: CoveredTable, column: ColumnSchema): ColumnDecision {
     const { table } = covered;
     const policy = namedColumn(covered, column.name);
-    const [target] = this.#view
-      .targetsOf(table, column.name)
-      .flatMap(({ table: targetTable, column: targetColumn }) => this.of(targetTable, targetColumn) ?? []);
-    const facts = factsOf(column, target?.facts);
+    const facts = factsOf(column, this.#origin({ table, column }));
     const decision = { column, facts, ...(policy === undefined ? {} : { policy }) };
+    // What is wrong with a rule is said where it is written.
+    const silent: Compilation = { ...this.#compilation, problems: [] };
+    const inherited = policy === undefined ? this.#inheritedRule({ table, column }) : undefined;
+    const rule = policy?.rule ?? inherited ?? this.#ruleOfUnnamed(column);
+    if (rule === undefined) return { ...decision, isNamed: false };
     const place = { table: table.name, column: column.name };
-    const rule = policy?.rule ?? this.#ruleOfUnnamed(column, target);
-    if (rule === undefined) return { ...decision, isNamed: target?.isNamed === false };
-    if (rule === 'as-target') return { ...decision, isNamed: true, ...compiledOf(target?.compiled) };
-    return { ...decision, isNamed: true, ...compiledOf(compileRule(rule, facts, place, this.#compilation)) };
+    const compiled = compileRule(rule, facts, place, inherited === undefined ? this.#compilation : silent);
+    return { ...decision, isNamed: true, ...(compiled === undefined ? {} : { compiled }) };
   }
 
-  #ruleOfUnnamed(column: ColumnSchema, target: ColumnDecision | undefined): RulePolicy | 'as-target' | undefined {
-    if (target?.isNamed) return 'as-target';
+  /** The rule that is written for a column to which this one leads, the nearest first. */
+  #inheritedRule(from: Place): RulePolicy | undefined {
+    const way = [from];
+    const seen = new Set([from.column]);
+    for (const place of way) {
+      for (const { table, column } of this.#targets(place)) {
+        if (seen.has(column)) continue;
+        seen.add(column);
+        way.push({ table, column });
+        const covered = this.#covered.get(table.name);
+        const rule = covered && namedColumn(covered, column.name)?.rule;
+        if (rule !== undefined && rule.kind !== 'generated') return rule;
+      }
+    }
+    return undefined;
+  }
+
+  /** The column at the end of the way on which this one leads to others; of a circle, the one that the schema names first. */
+  #origin(from: Place): ColumnSchema {
+    const way: Place[] = [];
+    let at: Place | undefined = from;
+    while (at !== undefined && !way.some(({ column }) => column === at?.column)) {
+      way.push(at);
+      at = this.#targets(at)[0];
+    }
+    const { tables } = this.#view.schema;
+    const circle = at === undefined ? way.slice(-1) : way.slice(way.findIndex(({ column }) => column === at.column));
+    const [first] = circle.toSorted(
+      (one, other) =>
+        tables.indexOf(one.table) - tables.indexOf(other.table) ||
+        one.table.columns.indexOf(one.column) - other.table.columns.indexOf(other.column),
+    );
+    return first?.column ?? from.column;
+  }
+
+  #targets({ table, column }: Place): Place[] {
+    return this.#view
+      .targetsOf(table, column.name)
+      .filter((target) => this.#covered.get(target.table.name)?.fate === 'rows');
+  }
+
+  #ruleOfUnnamed(column: ColumnSchema): RulePolicy | undefined {
     if (this.#compilation.policy.newColumn !== 'null') return undefined;
     return column.isGenerated ? { kind: 'generated' } : { kind: 'transformer', transformer: 'null' };
   }
+}
+
+interface Place {
+  table: TableSchema;
+  column: ColumnSchema;
 }
 
 export function isKept({ compiled }: ColumnDecision): boolean {
@@ -81,12 +124,8 @@ export function isSameRule(one: ColumnDecision, other: ColumnDecision): boolean 
   return canonicalJson(one.compiled.rule) === canonicalJson(other.compiled.rule);
 }
 
-function compiledOf(compiled: CompiledRule | undefined): Pick<ColumnDecision, 'compiled'> {
-  return compiled === undefined ? {} : { compiled };
-}
-
-function factsOf(column: ColumnSchema, target: ColumnFacts | undefined): ColumnFacts {
-  const { family, type, maxLength } = target ?? column;
+function factsOf(column: ColumnSchema, origin: ColumnSchema): ColumnFacts {
+  const { family, type, maxLength } = origin;
   const { isNullable, allowedValues } = column;
   return {
     family,

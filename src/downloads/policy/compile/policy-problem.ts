@@ -17,6 +17,7 @@ export type PolicyProblemCode =
   | 'table-matches-nothing'
   | 'column-matches-nothing'
   | 'pattern-ambiguous'
+  | 'table-only-dropped'
   | 'type-changed'
   | 'generated-column'
   | 'no-longer-generated'
@@ -39,4 +40,6 @@ export type PolicyProblemCode =
   | 'unless-breaks-references'
   /** The policy says nothing of this kind of content. */
   | 'document-not-named'
-  | 'file-not-named';
+  | 'file-not-named'
+  /** Of `checkKeptColumns`: the values of a kept column look personal. */
+  | 'personal-data-kept';

@@ -1,5 +1,5 @@
 import { nearestName } from '../../../core/nearest-name.ts';
-import type { TableSchema } from '../../content/content-schema.ts';
+import type { ColumnSchema, TableSchema } from '../../content/content-schema.ts';
 import type { ColumnPolicy, TablePolicy } from '../masking-policy.ts';
 import { fitsName } from '../name-pattern.ts';
 import type { Compilation } from './compilation.ts';
@@ -47,21 +47,33 @@ function coverTable(table: TableSchema, view: SchemaView, compilation: Compilati
   const policies = family.flatMap(({ name }) => policy.tables.get(name) ?? []);
   let fate: TablePolicy['fate'] | undefined;
   for (const { name } of family) fate ??= policy.tables.get(name)?.fate ?? fateByPattern(name, table, compilation);
+  if (fate === undefined && policy.newTable === 'structure') fate = 'structure';
+  if (fate !== undefined && fate !== 'drop' && table.dropOnly !== undefined)
+    problems.push({
+      code: 'table-only-dropped',
+      table: table.name,
+      message: `The table ${table.name} can only be dropped: ${table.dropOnly}.`,
+      suggestion: `Write \`${table.name}: drop\`.`,
+    });
   if (fate !== undefined) {
     const unless = policies.find((each) => each.unless !== undefined)?.unless;
     return { table, fate, policies, ...(fate === 'rows' && unless !== undefined ? { unless } : {}) };
   }
-  if (policy.newTable === 'structure') return { table, fate: 'structure', policies: [] };
   problems.push({
     code: 'table-not-named',
     table: table.name,
     message: `The table ${table.name} is not named by the policy.`,
-    suggestion: `Name it under \`tables\` with a rule for each column (${table.columns
-      .slice(0, 8)
-      .map(({ name }) => name)
-      .join(', ')}${table.columns.length > 8 ? ', …' : ''}), or write \`${table.name}: structure\` or \`drop\`.`,
+    suggestion:
+      table.dropOnly === undefined
+        ? `Name it under \`tables\` with a rule for each column (${listOf(table.columns)}), or write \`${table.name}: structure\` or \`drop\`.`
+        : `Write \`${table.name}: drop\`, since ${table.dropOnly}.`,
   });
   return { table, fate: 'structure', policies: [] };
+}
+
+function listOf(columns: readonly ColumnSchema[]): string {
+  const names = columns.slice(0, 8).map(({ name }) => name);
+  return [...names, ...(columns.length > 8 ? ['…'] : [])].join(', ');
 }
 
 /** That of the pattern with the most letters. */

@@ -22,7 +22,7 @@ export const DATA_KINDS = {
   iban: kind('IBAN', 'high', 'iban', 'alnum', 'null'),
   account: kind('bank account', 'high', 'alnum', 'digits', 'permute', 'null'),
   nationalId: kind('number of a person or their taxes', 'high', 'national_id', 'alnum', 'digits', 'permute', 'null'),
-  birth: kind('day of birth', 'high', '{ date: { truncate: year } }', '{ date: year }', 'null', 'default'),
+  birth: kind('day of birth', 'moderate', '{ date: { truncate: year } }', '{ date: year }', 'null', 'default'),
   phone: kind('phone number', 'high', 'phone', 'digits', 'permute', 'null'),
   special: kind('special category (health, belief, origin, sex)', 'high', 'null', 'default'),
   firstName: kind('first name', 'moderate', 'first_name', 'name', 'hash', 'null'),

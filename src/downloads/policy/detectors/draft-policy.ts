@@ -1,9 +1,11 @@
+import { parse } from 'yaml';
 import type { ColumnSchema, ContentSchema, TableSchema } from '../../content/content-schema.ts';
 import type { Transformer } from '../../masking/transformer.ts';
 import type { PolicyLanguage } from '../compile/compilation.ts';
 import { compilePolicy } from '../compile/compile-policy.ts';
 import { SchemaView } from '../compile/schema-view.ts';
-import { readPolicy } from '../read-policy.ts';
+import type { ColumnPolicy, FilePolicy, MaskingPolicy, TablePolicy } from '../masking-policy.ts';
+import { readColumn } from '../read-rule.ts';
 import { type ColumnGroup, ColumnGroups, type SchemaSamples } from './column-groups.ts';
 import { commentText, yamlText } from './draft-text.ts';
 
@@ -25,13 +27,16 @@ export interface DraftOptions {
 export function draftPolicy(schema: ContentSchema, samples: SchemaSamples, options: DraftOptions): string {
   const draft = new PolicyDraft(schema, samples);
   for (;;) {
-    const text = draft.text(options);
-    const policy = readPolicy(text, { name: 'draft', parsePredicate: noPredicate });
-    const { problems } = compilePolicy({ ...options, policy, variant: 'masked', content: contentOf(schema) });
-    if (problems === undefined) return text;
+    const { problems } = compilePolicy({
+      ...options,
+      policy: draft.policy(options),
+      variant: 'masked',
+      content: contentOf(schema),
+    });
+    if (problems === undefined) return draft.text(options);
     const isBetter = problems.map(({ table, column }) => draft.giveWay(table, column)).some((gave) => gave);
     // Nothing is left to give way with: what remains is told by the check of the policy.
-    if (!isBetter) return text;
+    if (!isBetter) return draft.text(options);
   }
 }
 
@@ -39,13 +44,14 @@ function contentOf(schema: ContentSchema) {
   return schema.dialect === 'csv' ? { dialect: schema.dialect, tables: schema.tables } : schema;
 }
 
-function noPredicate(): never {
-  throw new Error('A draft has no conditions.');
-}
+/** No policy can name it. */
+const UNSPEAKABLE = '__proto__';
 
 class PolicyDraft {
   readonly #view: SchemaView;
   readonly #groups: ColumnGroups;
+  /** By their text. */
+  readonly #rules = new Map<string, ColumnPolicy>();
 
   constructor(schema: ContentSchema, samples: SchemaSamples) {
     this.#view = new SchemaView(schema);
@@ -59,6 +65,41 @@ class PolicyDraft {
     if (group === undefined || group.chosen >= group.rules.length - 1) return false;
     group.chosen++;
     return true;
+  }
+
+  /** As it is read from `text`, for trying. */
+  policy({ resource, key }: DraftOptions): MaskingPolicy {
+    const { schema } = this.#view;
+    const isCsv = schema.dialect === 'csv';
+    const tables = new Map(schema.tables.map((table) => [table.name, this.#tablePolicy(table)]));
+    const files = [...tables].map(([pattern, table]): FilePolicy => {
+      return { pattern, fate: 'csv', csv: { delimiter: ',', quote: '"', hasHeader: true, table } };
+    });
+    return {
+      ...{ version: 1, resource, key, epoch: '1', newTable: 'fail', newColumn: 'fail', detectors: 'high' },
+      variants: new Map([
+        ['masked', { name: 'masked', kind: 'masked', produce: 'on-demand', verifiesByLoading: false }],
+      ]),
+      domains: new Map(),
+      tables: isCsv ? new Map() : tables,
+      tablePatterns: new Map(),
+      files: isCsv ? files : [],
+    };
+  }
+
+  #tablePolicy(table: TableSchema): TablePolicy {
+    if (table.dropOnly !== undefined) return { fate: 'drop', columns: new Map() };
+    if (table.columns.some(({ name }) => name === UNSPEAKABLE)) return { fate: 'structure', columns: new Map() };
+    const columns = table.columns.map((column): [string, ColumnPolicy] => [column.name, this.#columnPolicy(column)]);
+    return { fate: 'rows', columns: new Map(columns) };
+  }
+
+  #columnPolicy(column: ColumnSchema): ColumnPolicy {
+    const group = this.#groups.of(column);
+    const rule = group?.rules[group.chosen] ?? 'keep';
+    const known = this.#rules.get(rule) ?? readColumn(parse(rule), new Set());
+    this.#rules.set(rule, known);
+    return known;
   }
 
   text({ resource, key }: DraftOptions): string {
@@ -84,9 +125,10 @@ class PolicyDraft {
   #table(table: TableSchema): string[] {
     const ancestors = new Set(this.#view.ancestors(table).flatMap(({ columns }) => columns.map(({ name }) => name)));
     const own = table.columns.filter(({ name }) => !ancestors.has(name));
+    if (table.dropOnly !== undefined) return [`  ${yamlText(table.name)}: drop  # ${commentText(table.dropOnly)}`];
     if (own.length === 0 && ancestors.size > 0)
       return [`  # ${commentText(table.name)}: as ${commentText(table.parent ?? '')}`];
-    if (own.some(({ name }) => name === '__proto__'))
+    if (own.some(({ name }) => name === UNSPEAKABLE))
       return [`  ${yamlText(table.name)}: structure  # review: a policy cannot speak of its column __proto__`];
     const lines = own.length === 0 ? ['    columns: {}'] : ['    columns:', ...this.#columns(own, '      ')];
     return [`  ${yamlText(table.name)}:`, ...lines];

@@ -71,6 +71,19 @@ describe('reading a whole object', () => {
     assert.equal(gone.opened.length, 1);
   });
 
+  it('ends with the reason of its signal, also in a pause before it tries again', async () => {
+    const cancelling = new AbortController();
+    const refusing: ObjectSource = {
+      ...sourceOf([]).source,
+      open: async () => {
+        setImmediate(() => cancelling.abort(new Error('enough')));
+        throw broken;
+      },
+    };
+    const bytes = readWholeObject(refusing, 'key', { signal: cancelling.signal, firstDelayMilliseconds: 60_000 });
+    await assert.rejects(bytes.next(), /^Error: enough$/);
+  });
+
   it('never joins two versions', async () => {
     const grown = sourceOf([{ until: 100, error: broken }, { content: Buffer.concat([CONTENT, CONTENT]) }]);
     await assert.rejects(read(grown.source), { code: 'object-changed' });

@@ -47,7 +47,8 @@ export async function* readWholeObject(
       if (opened !== undefined && offset === opened.size) return;
       // Without a name for its version, it may be another object by now.
       if (offset > 0 && opened?.entityTag === undefined) throw error;
-      await sleep(firstDelayMilliseconds * 2 ** (failures - 1) * (0.5 + Math.random() / 2), undefined, { signal });
+      const delay = firstDelayMilliseconds * 2 ** (failures - 1) * (0.5 + Math.random() / 2);
+      await sleep(delay, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
 }

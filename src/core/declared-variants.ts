@@ -1,0 +1,12 @@
+import { RAW_VARIANT } from './download.ts';
+import type { ManagerContext } from './manager-context.ts';
+import type { DeclaredVariant } from './ports/variant-maker.ts';
+
+/** What a resource's policy declares, in its order; nothing where no policies are known here. Nothing but the data itself is called raw. */
+export async function declaredVariants(
+  { variantMaker }: Pick<ManagerContext, 'variantMaker'>,
+  resourceId: string,
+): Promise<readonly DeclaredVariant[]> {
+  const declared = (await variantMaker?.declared(resourceId)) ?? [];
+  return declared.filter(({ name }) => name !== RAW_VARIANT);
+}

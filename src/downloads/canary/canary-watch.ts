@@ -1,0 +1,87 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { WatchedColumn } from '../masking/canary-probe.ts';
+import type { CanaryMemory } from '../masking/masking-run.ts';
+import { CanaryFilter, createCanaryMemory } from './canary-filter.ts';
+
+/** What was noticed in one production, and whether that lets it be given. */
+export class CanaryWatch {
+  readonly memory: CanaryMemory;
+  readonly #columns = new Map<string, SeenColumn>();
+
+  /** @param size bytes of the content, if that is known */
+  constructor(size: number | undefined) {
+    this.memory = createCanaryMemory(size);
+  }
+
+  told(table: string, watched: readonly WatchedColumn[]): void {
+    for (const { column, looked, hashes, detected } of watched) {
+      const seen = this.#seenOf(table, column);
+      seen.looked += looked;
+      if (seen.hashes.length < MOST_BLOCKS) seen.hashes.push(hashes);
+      for (const { kind, count } of detected) seen.detected.set(kind, (seen.detected.get(kind) ?? 0) + count);
+    }
+  }
+
+  /** @throws HoldfastError `variant-leaks` (damaged) naming tables and columns, never a value */
+  require(): { looked: number; originals: number } {
+    const filter = new CanaryFilter(this.memory);
+    const mistakes = filter.mistakes();
+    const columns = [...this.#columns.values()];
+    const leaks = columns.flatMap((seen) => leaksOf(seen, filter, mistakes));
+    if (leaks.length > 0) throw leaking(leaks);
+    return { looked: columns.reduce((sum, { looked }) => sum + looked, 0), originals: filter.count() };
+  }
+
+  #seenOf(table: string, column: string): SeenColumn {
+    const name = JSON.stringify([table, column]);
+    const known = this.#columns.get(name);
+    if (known !== undefined) return known;
+    const made = { table, column, looked: 0, hashes: [], detected: new Map() };
+    this.#columns.set(name, made);
+    return made;
+  }
+}
+
+interface SeenColumn {
+  table: string;
+  column: string;
+  looked: number;
+  hashes: Uint32Array[];
+  detected: Map<string, number>;
+}
+
+/** Of each column. */
+const MOST_BLOCKS = 64;
+const TOLD = 5;
+/** What hardly anything else looks like: one is enough. Of other kinds there must be some, since numbers of other things look alike. */
+const UNMISTAKABLE = new Set(['email', 'private key', 'JSON web token', 'secret', 'password', 'IBAN']);
+const SHARE = 0.1;
+
+function leaksOf(
+  { table, column, looked, hashes, detected }: SeenColumn,
+  filter: CanaryFilter,
+  mistakes: number,
+): string[] {
+  const leaks: string[] = [];
+  const words = hashes.reduce((sum, pairs) => sum + pairs.length / 2, 0);
+  const hits = hashes.reduce((sum, pairs) => sum + hitsOf(pairs, filter), 0);
+  const expected = words * mistakes;
+  if (hits > Math.floor(expected + 5 * Math.sqrt(expected)))
+    leaks.push(`${table}.${column} holds originals of columns that are masked (${hits} of ${looked} values looked at)`);
+  for (const [kind, count] of detected)
+    if (UNMISTAKABLE.has(kind) || count >= Math.max(3, looked * SHARE))
+      leaks.push(`${table}.${column}, which is kept, holds what looks like: ${kind} (${count} of ${looked} values)`);
+  return leaks;
+}
+
+function hitsOf(pairs: Uint32Array, filter: CanaryFilter): number {
+  let hits = 0;
+  for (let at = 0; at < pairs.length; at += 2) if (filter.has([pairs[at] ?? 0, pairs[at + 1] ?? 0])) hits++;
+  return hits;
+}
+
+function leaking(leaks: readonly string[]): HoldfastError {
+  const more = leaks.length > TOLD ? `; and ${leaks.length - TOLD} more` : '';
+  const message = `The variant was withdrawn, because the check of what it would give found what it must not: ${leaks.slice(0, TOLD).join('; ')}${more}. Give these columns rules in the masking policy, or say there why they are harmless (allow_detected).`;
+  return new HoldfastError('damaged', 'variant-leaks', message, { details: { leaks } });
+}

@@ -1,0 +1,99 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { OpenVariantContent, VariantContent, VariantReport } from '../../core/ports/variant-maker.ts';
+import { CanaryWatch } from '../canary/canary-watch.ts';
+import { maskDocument } from '../content/document/mask-document.ts';
+import { tableContent } from '../content/table-contents.ts';
+import type { MaskingRun } from '../masking/masking-run.ts';
+import type { SubsetPlan } from '../subset/subset-plan.ts';
+import type { VariantPlan } from '../variant-plan.ts';
+import { chosenRows } from './chosen-rows.ts';
+import type { ContentShape } from './content-reading.ts';
+import { requireRows } from './row-gate.ts';
+
+export interface MaskedMaterialOptions {
+  content: VariantContent;
+  shape: ContentShape;
+  plan: VariantPlan;
+  /** Of the variant, 32 bytes. */
+  key: Uint8Array;
+  /** Absent: all rows. */
+  subset?: SubsetPlan;
+  threads: number;
+  temporaryFolder: string;
+  signal: AbortSignal;
+}
+
+/** A variant's content. It ends well only where every check found nothing: then, and not before, it has a report. */
+export async function maskedMaterial(
+  options: MaskedMaterialOptions,
+): Promise<OpenVariantContent & { report(): VariantReport }> {
+  const { content, signal } = options;
+  const opened = await content.open({ schemaOnly: false, signal });
+  let report: VariantReport | undefined;
+  const { format, dialect, mediaType, fileExtension } = opened.material;
+  return {
+    material: {
+      ...{ format, mediaType, fileExtension },
+      ...(dialect === undefined ? {} : { dialect }),
+      isReproducible: true,
+      acceptsRanges: false,
+      async *bytes() {
+        const canary = new CanaryWatch(opened.material.length);
+        const run = await masking(options, canary);
+        yield* withinBudget(rewritten(opened.material.bytes(), run, options), options);
+        requireRows(run);
+        report = { tables: tablesOf(run), canary: canary.require() };
+      },
+    },
+    close: () => opened.close(),
+    report: () => {
+      if (report === undefined) throw new Error('the production has not ended yet');
+      return report;
+    },
+  };
+}
+
+/** For a reduced variant this reads the content's keys, which takes as long as to read all of it. */
+async function masking(options: MaskedMaterialOptions, canary: CanaryWatch): Promise<MaskingRun> {
+  const { content, shape, plan, subset, key, threads, signal } = options;
+  const run: MaskingRun = { plan, key, threads, signal, counts: { tables: new Map() }, canary };
+  if (subset === undefined || shape.kind !== 'tables') return run;
+  return { ...run, selection: await chosenRows(content, { dialect: shape.dialect, plan: subset, signal }) };
+}
+
+async function* rewritten(
+  bytes: AsyncIterable<Uint8Array>,
+  run: MaskingRun,
+  { shape }: MaskedMaterialOptions,
+): AsyncGenerator<Uint8Array> {
+  switch (shape.kind) {
+    case 'tables':
+      yield* (await tableContent(shape.dialect)).rewrite(bytes, run);
+      break;
+    case 'document':
+      yield* maskDocument(bytes, run);
+      break;
+    default:
+      throw new HoldfastError('unsupported', 'variant-format-not-offered', 'Files have no variants yet.');
+  }
+}
+
+async function* withinBudget(
+  bytes: AsyncIterable<Uint8Array>,
+  { plan, subset }: MaskedMaterialOptions,
+): AsyncGenerator<Uint8Array> {
+  const maxBytes = subset?.budget.maxBytes ?? Number.POSITIVE_INFINITY;
+  let length = 0;
+  for await (const piece of bytes) {
+    length += piece.length;
+    if (length > maxBytes) {
+      const message = `The variant ${plan.variant} is larger than the ${maxBytes} bytes of its budget. Take smaller samples, follow fewer children, or raise max_bytes.`;
+      throw new HoldfastError('too-large', 'variant-over-budget', message, { details: { maxBytes } });
+    }
+    yield piece;
+  }
+}
+
+function tablesOf({ counts }: MaskingRun): VariantReport['tables'] {
+  return [...counts.tables].map(([name, { rowsIn, rowsOut }]) => ({ name, rowsIn, rowsOut }));
+}

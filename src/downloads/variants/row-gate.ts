@@ -1,0 +1,33 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { MaskingRun } from '../masking/masking-run.ts';
+import { KEEP } from '../variant-plan.ts';
+
+/**
+ * Whether the rows that came out are those that should have: all of them, or as many as were chosen.
+ * @throws HoldfastError `variant-failed` (invalid): it names the table
+ */
+export function requireRows({ plan, counts, selection }: MaskingRun): void {
+  if (plan.content.kind !== 'tables') return;
+  for (const { table, fate, columns } of plan.content.tables) {
+    const { rowsIn, rowsOut, masked } = counts.tables.get(table) ?? { rowsIn: 0, rowsOut: 0, masked: new Map() };
+    const chosen = selection === undefined ? undefined : selection.tables[table];
+    const wanted = fate !== 'rows' ? 0 : chosen === undefined ? rowsIn : ones(chosen.kept);
+    if (rowsOut !== wanted) throw failed(table, `${wanted} of its rows should have been given, and ${rowsOut} were`);
+    if (chosen !== undefined && fate === 'rows' && chosen.rows !== rowsIn)
+      throw failed(table, `it has ${rowsIn} rows, and ${chosen.rows} when its keys were read`);
+    for (const { column, rule } of columns)
+      if (rule.transformer !== KEEP && masked.has(column) && masked.get(column) !== rowsOut)
+        throw failed(table, `the rule of column "${column}" did not meet every row`);
+  }
+}
+
+function failed(table: string, what: string): HoldfastError {
+  const message = `The variant is not given, because its rows do not add up: of table "${table}" ${what}. Tell whoever maintains Holdfast.`;
+  return new HoldfastError('invalid', 'variant-failed', message, { details: { table } });
+}
+
+function ones(bits: Uint8Array): number {
+  let count = 0;
+  for (const byte of bits) for (let rest = byte; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
