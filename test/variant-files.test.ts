@@ -35,6 +35,7 @@ import { downloaded } from './downloaded-content.ts';
 import { assertSameTree, describeTree } from './files-comparison.ts';
 import { FilesRig } from './files-rig.ts';
 import { IS_ROOT, makeContents, makeHardLinks, makeMetadata, makeNames, makeSparse } from './files-sample-tree.ts';
+import { PolicyVariants } from './policy-variants-rig.ts';
 import { chunked, collected } from './variant-rig.ts';
 
 const USERS = `"id";"email";"note"\r\n${Array.from({ length: 20_000 }, (_, id) => `${id};jane${id}@corp.example;"says ""hi"" ${id}"\r\n`).join('')}`;
@@ -198,6 +199,34 @@ describe('the variant of a tree of files', { timeout: 600_000 }, () => {
       ],
     );
     assert.doesNotMatch(JSON.stringify([tree, problems]), /SECRET/);
+  });
+
+  test('is made by the policy of its resource, counted and searched for originals, as is a stream', async () => {
+    const variants = await PolicyVariants.create();
+    try {
+      await variants.policy(`variants: { masked: { keep: full } }\nfiles:${RULES}`);
+      const bytes = await archiveOf(await shop('policy'));
+      const { report, ...made } = await variants.make({ bytes, format: 'tar' }, 'masked');
+      assert.ok(untar(made.bytes, `${rig.folder}/policy/target`));
+      assert.deepEqual(
+        report.tables.find(({ name }) => name.startsWith('**/users')),
+        { name: '**/users*.csv', rowsIn: 20_000, rowsOut: 20_000 },
+      );
+      assert.ok(report.canary.originals > 1000 && report.canary.looked > 100, JSON.stringify(report.canary));
+      await variants.policy(
+        'variants: { masked: { keep: full } }\nfiles: { content: { csv: { columns: { id: keep, email: email } } } }',
+      );
+      const stream = await variants.make(
+        { bytes: Buffer.from('id,email\n1,jane@corp.example\n'), format: 'bytes' },
+        'masked',
+      );
+      assert.match(stream.bytes.toString(), /^id,email\n1,[^@]+@(?!corp)[^@]+\n$/);
+      const leak = 'jane.doe@corp.example';
+      const leaking = { bytes: Buffer.from(`id,email\n${leak},${leak}\n`), format: 'bytes' as const };
+      await assert.rejects(variants.make(leaking, 'masked'), { code: 'variant-leaks' });
+    } finally {
+      await variants.remove();
+    }
   });
 
   test('fails at a file that no pattern means, before anything of it', async () => {
