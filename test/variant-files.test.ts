@@ -221,6 +221,14 @@ describe('the variant of a tree of files', { timeout: 600_000 }, () => {
         'masked',
       );
       assert.match(stream.bytes.toString(), /^id,email\n1,[^@]+@(?!corp)[^@]+\n$/);
+      const kept = await shop('leak');
+      writeFileSync(`${kept}/orders.log`, 'GET /cart?user=jane77@corp.example 200\n');
+      await variants.policy(`variants: { masked: { keep: full } }\nfiles:${RULES}`);
+      const leaky = { bytes: await archiveOf(kept), format: 'tar' as const };
+      await assert.rejects(variants.make(leaky, 'masked'), { code: 'variant-leaks', message: /the text of files/ });
+      await variants.policy(
+        'variants: { masked: { keep: full } }\nfiles: { content: { csv: { columns: { id: keep, email: email } } } }',
+      );
       const leak = 'jane.doe@corp.example';
       const leaking = { bytes: Buffer.from(`id,email\n${leak},${leak}\n`), format: 'bytes' as const };
       await assert.rejects(variants.make(leaking, 'masked'), { code: 'variant-leaks' });

@@ -5,6 +5,7 @@ import { fileFailed, shownPath } from './archive-fault.ts';
 import { FileMasker, filePlanOf, filePlans } from './file-masker.ts';
 import { HeldFolders } from './held-folders.ts';
 import { joinedPieces } from './joined-pieces.ts';
+import { KeptFilesWatch } from './kept-files-watch.ts';
 import { spooled } from './private-spool.ts';
 import { type TarEntry, tarEntries } from './tar-entries.ts';
 import { BLOCK, headerBytes, headerBytesWithSize, isSparse, paddingLength } from './tar-headers.ts';
@@ -39,32 +40,31 @@ async function* maskedEntries(
 ): AsyncGenerator<Uint8Array> {
   const plans = new MetPlans(filePlans(run));
   const masker = new FileMasker(run);
+  const watch = new KeptFilesWatch(run);
   const folders = new HeldFolders();
   try {
     for await (const entry of tarEntries(bytes, run.signal)) {
       yield* entry.headers.global;
       folders.leave(entry.name);
-      const fate = fateOf(entry, plans);
-      if (fate === 'drop') continue;
-      if (fate === 'hold') {
-        folders.hold(entry.name, headerBytes(entry.headers));
-        continue;
-      }
+      const { fate, plan } = decided(entry, plans);
+      if (fate === 'hold') folders.hold(entry.name, headerBytes(entry.headers));
       if (fate === 'keep') {
         yield* folders.take();
         yield headerBytes(entry.headers);
-        yield* entry.bytes;
+        yield* watch.bytes(entry.bytes, plan.pattern);
         yield ZEROS.subarray(0, paddingLength(entry.size));
-        continue;
       }
-      const masked = await spooled(masker.mask(entry.bytes, fate, shownPath(entry.name)), temporaryFolder, run.signal);
-      try {
-        yield* folders.take();
-        yield headerBytesWithSize(entry.headers, masked.size);
-        yield* masked.bytes();
-        yield ZEROS.subarray(0, paddingLength(masked.size));
-      } finally {
-        await masked.close();
+      if (fate === 'mask') {
+        const masked = masker.mask(entry.bytes, plan, shownPath(entry.name));
+        const whole = await spooled(masked, temporaryFolder, run.signal);
+        try {
+          yield* folders.take();
+          yield headerBytesWithSize(entry.headers, whole.size);
+          yield* whole.bytes();
+          yield ZEROS.subarray(0, paddingLength(whole.size));
+        } finally {
+          await whole.close();
+        }
       }
     }
     if (!isPart) plans.demandAllMet();
@@ -73,6 +73,9 @@ async function* maskedEntries(
     await masker.close();
   }
 }
+
+/** `hold`: a folder that is given only if something below it is. */
+type Decision = { fate: 'drop' | 'hold'; plan?: undefined } | { fate: 'keep' | 'mask'; plan: FilePlan };
 
 /** The plans, and which of them have met anything. */
 class MetPlans {
@@ -97,29 +100,26 @@ class MetPlans {
   }
 }
 
-/** `hold`: a folder that is given only if something below it is; a plan: the file is masked. */
-function fateOf(entry: TarEntry, plans: MetPlans): 'keep' | 'drop' | 'hold' | FilePlan {
+function decided(entry: TarEntry, plans: MetPlans): Decision {
   const path = shownPath(entry.name);
   const plan = plans.of(path);
-  if (entry.kind === 'directory') return plan?.fate === 'keep' ? 'keep' : 'hold';
+  if (entry.kind === 'directory') return plan?.fate === 'keep' ? { fate: 'keep', plan } : { fate: 'hold' };
   if (plan === undefined)
     throw fileFailed(path, 'is meant by no pattern under `files` of the masking policy. Name it there.');
-  if (plan.fate === 'drop') return 'drop';
-  const target = entry.linkTo === undefined ? undefined : plans.of(shownPath(entry.linkTo));
-  if (entry.linkTo !== undefined) demandSame(path, plan, shownPath(entry.linkTo), target);
+  if (plan.fate === 'drop') return { fate: 'drop' };
+  if (entry.linkTo !== undefined) demandSame(path, plan, shownPath(entry.linkTo), plans);
   // A further name has no data of its own; a symbolic link or a device has nothing to mask.
-  if (plan.fate === 'keep' || entry.kind !== 'file') return 'keep';
+  if (plan.fate === 'keep' || entry.kind !== 'file') return { fate: 'keep', plan };
   if (isSparse(entry.headers)) throw fileFailed(path, 'has holes, which a file that is to be masked must not have.');
-  return plan;
+  return { fate: 'mask', plan };
 }
 
 /** A further name of a file gives what its first name does: not what is left out, and not unmasked what is to be masked here. */
-function demandSame(path: string, plan: FilePlan, target: string, targetPlan: FilePlan | undefined): void {
+function demandSame(path: string, plan: FilePlan, target: string, plans: MetPlans): void {
+  const targetPlan = plans.of(target);
+  const other = `is another name of ${JSON.stringify(target)}`;
   if (targetPlan === undefined || targetPlan.fate === 'drop')
-    throw fileFailed(path, `is another name of ${JSON.stringify(target)}, which is left out. Keep both or drop both.`);
+    throw fileFailed(path, `${other}, which is left out. Keep both or drop both.`);
   if (plan.fate !== 'keep' && targetPlan !== plan)
-    throw fileFailed(
-      path,
-      `is another name of ${JSON.stringify(target)}, whose rules are others. Let one pattern mean both.`,
-    );
+    throw fileFailed(path, `${other}, whose rules are others. Let one pattern mean both.`);
 }
