@@ -29,33 +29,40 @@ export async function* recordBlocks(
     length += piece.length;
     if (length - whole > LONGEST_RECORD) throw recordTooLong();
     if (length < shortest || whole === 0) continue;
-    const all = Buffer.concat(held, length);
-    // The memory of what is given may be taken.
-    held = [Uint8Array.prototype.slice.call(all, whole)];
+    // Each in memory of its own, which is taken from whoever was given it.
+    const block = copied(held, 0, whole);
+    held = [copied(held, whole, length)];
     length -= whole;
-    const block = all.subarray(0, whole);
     whole = 0;
     yield block;
   }
-  if (length > 0) yield Buffer.concat(held, length);
+  if (length > 0) yield copied(held, 0, length);
 }
 
 /** @returns `end`: behind the last line break that ends a record; 0 where there is none */
 function lastRecordEnd(piece: Uint8Array, quote: number | undefined, isInside: boolean) {
   if (quote === undefined) return { end: piece.lastIndexOf(LINE_FEED) + 1, isInsideAfter: false };
-  let [end, isInsideAfter, at] = [0, isInside, 0];
-  while (at <= piece.length) {
-    const found = piece.indexOf(quote, at);
-    const next = found < 0 ? piece.length : found;
-    if (!isInsideAfter) {
-      const newline = next === 0 ? -1 : piece.lastIndexOf(LINE_FEED, next - 1);
-      if (newline >= at) end = newline + 1;
-    }
-    if (found < 0) break;
-    isInsideAfter = !isInsideAfter;
-    at = found + 1;
+  let quotes = isInside ? 1 : 0;
+  for (let at = 0; at < piece.length; at++) if (piece[at] === quote) quotes++;
+  // Backwards, since what counts is mostly near the end.
+  let after = quotes;
+  for (let at = piece.length - 1; at >= 0; at--) {
+    const byte = piece[at];
+    if (byte === quote) after--;
+    else if (byte === LINE_FEED && after % 2 === 0) return { end: at + 1, isInsideAfter: quotes % 2 === 1 };
   }
-  return { end, isInsideAfter };
+  return { end: 0, isInsideAfter: quotes % 2 === 1 };
+}
+
+function copied(pieces: readonly Uint8Array[], from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(to - from);
+  let at = 0;
+  for (const piece of pieces) {
+    const [begin, end] = [Math.max(from, at), Math.min(to, at + piece.length)];
+    if (begin < end) copy.set(piece.subarray(begin - at, end - at), begin - from);
+    at += piece.length;
+  }
+  return copy;
 }
 
 function recordTooLong(): HoldfastError {
