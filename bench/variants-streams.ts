@@ -162,7 +162,10 @@ async function measurePeers(workFolder: string, log: (line: string) => void): Pr
   const email = CUSTOMER_COLUMNS.indexOf('email') + 1;
   const programs: { tool: string; command: Command }[] = [
     { tool: 'sed, a constant', command: shell(`LC_ALL=C sed -E 's/^([0-9]+\\t)[^\\t]*/\\1x@x.example/' "$0"`, file) },
-    { tool: 'awk, a constant', command: shell(`LC_ALL=C awk -F'\\t' -v OFS='\\t' 'NF > 9 { $${email} = "x@x.example" } 1' "$0"`, file) },
+    {
+      tool: 'awk, a constant',
+      command: shell(`LC_ALL=C awk -F'\\t' -v OFS='\\t' 'NF > 9 { $${email} = "x@x.example" } 1' "$0"`, file),
+    },
     { tool: 'Python, HMAC-SHA-256', command: shell(`python3 -c '${PYTHON}' <"$0"`, file) },
   ];
   const peers: StreamPeer[] = [];

@@ -59,7 +59,8 @@ function* passes(dump: DumpParts, bytes: number): Generator<Buffer> {
   for (let [pass, left] = [0, bytes]; left > 0; pass++) {
     const template = templates[pass % templates.length] as Buffer;
     const digits = Buffer.from(String(pass).padStart(PASS.length, '0'));
-    for (const mark of marks) for (let digit = 0; digit < PASS.length; digit++) template[mark + digit] = digits[digit] ?? 0;
+    for (const mark of marks)
+      for (let digit = 0; digit < PASS.length; digit++) template[mark + digit] = digits[digit] ?? 0;
     for (let from = 0; from < template.length && left > 0; from += CHUNK) {
       const end = left <= CHUNK ? wholeRows(template, from + left) : Math.min(from + CHUNK, template.length);
       yield template.subarray(from, end);
