@@ -25,6 +25,7 @@ variants:
   masked: { keep: full }
   reduced:
     extends: masked
+    produce: on-demand
     subset:
       seed: ${seed}
       roots: [{ table: public.users, sample: 1% }]
