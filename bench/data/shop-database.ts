@@ -1,5 +1,5 @@
 /** Units that come to one gigabyte of SQL, about. */
-const USERS_IN_GIGABYTE = 106_000;
+const USERS_IN_GIGABYTE = 130_000;
 const WORDS = `'the parcel was left at the door and the customer called before delivery with an invoice ' || g % 977`;
 
 /** A shop of twenty tables with references between them, whose dump has about so many bytes. */

@@ -24,12 +24,14 @@ export class CanaryWatch {
 
   /** @throws HoldfastError `variant-leaks` (damaged) naming tables and columns, never a value */
   require(): { looked: number; originals: number } {
-    const filter = new CanaryFilter(this.memory);
-    const mistakes = filter.mistakes();
     const columns = [...this.#columns.values()];
+    // Nothing was masked; to read memory that nobody wrote would make it real.
+    if (columns.length === 0) return { looked: 0, originals: 0 };
+    const filter = new CanaryFilter(this.memory);
+    const { count, mistakes } = filter.fill();
     const leaks = columns.flatMap((seen) => leaksOf(seen, filter, mistakes));
     if (leaks.length > 0) throw leaking(leaks);
-    return { looked: columns.reduce((sum, { looked }) => sum + looked, 0), originals: filter.count() };
+    return { looked: columns.reduce((sum, { looked }) => sum + looked, 0), originals: count };
   }
 
   #seenOf(table: string, column: string): SeenColumn {
