@@ -30,15 +30,17 @@ export class CanaryWatch implements Canary {
 
   /** @throws HoldfastError `variant-leaks` (damaged) naming tables and columns, never a value */
   require(): CanaryCounts {
-    const filter = new CanaryFilter(this.memory);
-    const mistakes = filter.mistakes();
+    const { looked, originals } = this.#elsewhere;
     const columns = [...this.#columns.values()];
+    // Nothing was masked; to read memory that nobody wrote would make it real.
+    if (columns.length === 0) return { looked, originals };
+    const filter = new CanaryFilter(this.memory);
+    const { count, mistakes } = filter.fill();
     const leaks = columns.flatMap((seen) => leaksOf(seen, filter, mistakes));
     if (leaks.length > 0) throw leaking(leaks);
-    const { looked, originals } = this.#elsewhere;
     return {
       looked: columns.reduce((sum, column) => sum + column.looked, looked),
-      originals: originals + filter.count(),
+      originals: originals + count,
     };
   }
 
