@@ -100,6 +100,13 @@ describe('which variant a download is', () => {
     assert.equal((await rig.get('/download/shop')).text, masked(ROWS));
     rig.principals.set('fred', developer([{ resources: ['shop'], variants: ['raw'] }]));
     assert.equal((await rig.get('/download/shop')).text, ROWS);
+    // Of a policy that cannot be read nobody knows that it has a variant of this name.
+    rig.principals.set('fred', developer([{ resources: ['shop'], variants: ['small', 'raw'] }]));
+    assert.equal((await rig.get('/download/shop')).text, ROWS);
+    rig.maker.declare('shop', { masked: { fault: 'line 3: there is no column "emial".' } });
+    const unknown = await rig.get('/download/shop');
+    assert.deepEqual([unknown.status, unknown.code], [400, 'variant-needed']);
+    assert.equal((await rig.get('/download/shop?variant=raw')).text, ROWS);
   });
 
   it('is one that another grant gives, where the first one does not reach so old a snapshot', async (t) => {
