@@ -557,6 +557,21 @@ describe('a reduced variant', () => {
     assert.equal((await rig.get(`/backups/${rows[0]?.id}/content`)).code, 'backup-not-found');
   });
 
+  it('is made all the same where facts of its source find no place, which is told', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS);
+    rig.maker.hasSidecar = true;
+    rig.maker.declare('shop', { small: REDUCED });
+    const { backups } = rig.catalogue;
+    const put = backups.put.bind(backups);
+    backups.put = async (row) => {
+      if (row.sidecar !== undefined) throw new HoldfastError('internal', 'enospc', 'There is no space left.');
+      return put(row);
+    };
+    assert.equal((await rig.get('/download/shop?variant=small')).text, masked(ROWS));
+    assert.ok(rig.logged.some((line) => line.includes('no space left')));
+  });
+
   it('is made ahead of each backup where the policy wants that', async (t) => {
     const rig = await startVariants(t);
     rig.maker.declare('shop', {
