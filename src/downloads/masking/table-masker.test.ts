@@ -18,13 +18,20 @@ describe('the masking of a row of a table', () => {
       },
     },
     selection: { rows: 3, kept: shared(0b101), cut: [{ columns: ['team'], rows: shared(0b100) }] },
-    probe: { original: (value) => told.push(`original ${value}`), output: (value) => told.push(`output ${value}`) },
-    traceable: [1],
+    probe: {
+      traceable: [1],
+      watched: [1, 3],
+      watches: true,
+      original: (value) => told.push(`original ${value}`),
+      output: (value, column) => told.push(`output ${value} of ${column}`),
+      take: () => [],
+    },
+    watches: true,
   });
 
-  it('asks for what rules read and for what may be cut, and says what may change', () => {
+  it('asks for what rules read, what may be cut and what is watched, and says what may change', () => {
     assert.deepEqual(table.changed, [1, 2]);
-    assert.deepEqual(table.needed, [0, 1, 2]);
+    assert.deepEqual(table.needed, [0, 1, 2, 3]);
   });
 
   it('keeps the rows that are selected, and knows no more of them', () => {
@@ -53,9 +60,9 @@ describe('the masking of a row of a table', () => {
 
   it('tells the canary of originals and outputs, and nothing of NULL and of rows that are given as they are', () => {
     told.length = 0;
-    table.mask(['1', 'a', null, ''], 0);
-    table.mask(['2', null, null, ''], 0);
+    table.mask(['1', 'a', null, 'kept'], 0);
+    table.mask(['2', null, null, null], 0);
     table.mask(['exempt', 'b', null, ''], 0);
-    assert.deepEqual(told, ['original a', 'output masked']);
+    assert.deepEqual(told, ['original a', 'output masked of 1', 'output kept of 3']);
   });
 });

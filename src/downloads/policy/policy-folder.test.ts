@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
@@ -103,6 +103,17 @@ test('a broken policy that does not say whose it is, is a fault of all', async (
     await write('broken.yaml', broken);
     assert.match(await faultOf('wiki'), /broken\.yaml/);
   }
+});
+
+test('a link that leads nowhere, and what is no file, are policies that cannot be read', async () => {
+  await write('wiki.yaml', text('wiki'));
+  await symlink('absent', path.join(folder, 'shop.yaml'));
+  assert.match(await faultOf('wiki'), /shop\.yaml/);
+  await unlink(path.join(folder, 'shop.yaml'));
+  await mkdir(path.join(folder, 'folder.yaml'));
+  assert.equal(await faultOf('wiki'), '');
+  await symlink('/dev/zero', path.join(folder, 'shop.yaml'));
+  assert.match(await faultOf('wiki'), /no file/);
 });
 
 test('two policies that name a resource equally exactly are a fault of it', async () => {

@@ -1,6 +1,7 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { HoldfastError, messageOf } from '../../core/errors.ts';
+import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import { coverResource } from '../../core/resource-pattern.ts';
 import type { MaskingPolicy } from './masking-policy.ts';
 import { type PolicyReadOptions, readPolicy } from './read-policy.ts';
@@ -70,8 +71,9 @@ export class PolicyFolder {
   }
 
   async #state(file: string): Promise<PolicyFileState | undefined> {
-    const facts = await stat(file, { bigint: true }).catch(() => undefined);
-    if (facts === undefined || facts.isDirectory()) return undefined;
+    const facts = await factsOf(file);
+    if (facts === undefined) return undefined;
+    if (facts instanceof HoldfastError) return { file, version: '', fault: facts };
     const version = [facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join();
     const known = this.#files.get(file);
     if (known?.version === version) return known;
@@ -105,6 +107,21 @@ interface PolicyFileState {
   resource?: string;
   policy?: MaskingPolicy;
   fault?: HoldfastError;
+}
+
+/** Undefined for a folder, and for a file that has gone meanwhile. A link that leads nowhere has not gone: it is a policy that cannot be read. */
+async function factsOf(file: string): Promise<BigIntStats | HoldfastError | undefined> {
+  try {
+    const facts = await stat(file, { bigint: true });
+    if (facts.isDirectory()) return undefined;
+    return facts.isFile() ? facts : unreadable(file, 'it is no file');
+  } catch (error) {
+    const isThere = await lstat(file).then(
+      () => true,
+      (cause: unknown) => systemErrorCode(cause) !== 'ENOENT',
+    );
+    return isThere ? unreadable(file, messageOf(error)) : undefined;
+  }
 }
 
 async function textOf(file: string): Promise<string> {

@@ -2,12 +2,11 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { VariantContent } from '../../core/ports/variant-maker.ts';
 import type { ContentDialect } from '../content/content-schema.ts';
 import type { RowSelection } from '../masking/row-selection.ts';
-import { chooseRows } from '../subset/closure.ts';
+import { chooseInThread } from '../subset/choosing-thread.ts';
 import { indexFingerprint } from '../subset/compile-subset.ts';
 import type { KeyIndex } from '../subset/key-index.ts';
 import { keyIndexBytes, readKeyIndex } from '../subset/key-index-file.ts';
 import { buildKeyIndex } from '../subset/key-index-thread.ts';
-import { selectionOf } from '../subset/selection.ts';
 import type { SubsetPlan } from '../subset/subset-plan.ts';
 import { withContent } from './content-reading.ts';
 
@@ -17,7 +16,7 @@ export async function chosenRows(
   { dialect, plan, signal }: { dialect: ContentDialect; plan: SubsetPlan; signal: AbortSignal },
 ): Promise<RowSelection> {
   const index = await keyIndex(content, { dialect, plan, signal });
-  return selectionOf(plan, index, chooseRows(plan, index));
+  return chooseInThread(plan, index, signal);
 }
 
 /** Raise it where the layout of an index, or what it is made of, changes. */

@@ -35,6 +35,15 @@ export class RowBlocks {
     return this.#lineEnd < 0 ? undefined : this.#cut(this.#lineEnd);
   }
 
+  /** All that is gathered, as it came. Nothing is left. */
+  given(): Uint8Array {
+    const bytes = Buffer.concat(this.#pieces, this.#bytes);
+    this.#pieces = [];
+    this.#bytes = 0;
+    this.#lineEnd = -1;
+    return bytes;
+  }
+
   #cut(length: number): Uint8Array<ArrayBuffer> {
     const all = this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces, this.#bytes);
     const bytes = all ?? new Uint8Array();

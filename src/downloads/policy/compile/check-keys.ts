@@ -59,15 +59,14 @@ function isAlwaysNull(decision: ColumnDecision | undefined): boolean {
   return decision !== undefined && givesNull(decision);
 }
 
-/** Where some of the columns are unique by themselves and stay so, all of them together do. */
+/** Where some of the columns are unique by themselves and stay so, all of them together do: a NULL in any of them makes no conflict. */
 function isUniqueByAnother(key: UniqueKey, table: TableSchema, staysUnique: (column: string) => boolean): boolean {
   if (key.isExpression) return false;
   return table.uniqueKeys.some(
     (other) =>
       other !== key &&
       !other.isExpression &&
-      other.columns.every((name) => key.columns.includes(name) && staysUnique(name)) &&
-      other.columns.every((name) => table.columns.find((column) => column.name === name)?.isNullable === false),
+      other.columns.every((name) => key.columns.includes(name) && staysUnique(name)),
   );
 }
 

@@ -49,18 +49,20 @@ export class ColumnDecisions {
     const policy = namedColumn(covered, column.name);
     const facts = factsOf(column, this.#origin({ table, column }));
     const decision = { column, facts, ...(policy === undefined ? {} : { policy }) };
-    // What is wrong with a rule is said where it is written.
-    const silent: Compilation = { ...this.#compilation, problems: [] };
     const inherited = policy === undefined ? this.#inheritedRule({ table, column }) : undefined;
-    const rule = policy?.rule ?? inherited ?? this.#ruleOfUnnamed(column);
+    const rule = policy?.rule ?? inherited?.rule ?? this.#ruleOfUnnamed(column);
     if (rule === undefined) return { ...decision, isNamed: false };
     const place = { table: table.name, column: column.name };
-    const compiled = compileRule(rule, facts, place, inherited === undefined ? this.#compilation : silent);
+    // What is wrong with a rule by itself is said where it is written, and once.
+    const isWrongThere =
+      inherited !== undefined && this.of(inherited.from.table, inherited.from.column)?.compiled === undefined;
+    const compilation = isWrongThere ? { ...this.#compilation, problems: [] } : this.#compilation;
+    const compiled = compileRule(rule, facts, place, compilation);
     return { ...decision, isNamed: true, ...(compiled === undefined ? {} : { compiled }) };
   }
 
   /** The rule that is written for a column to which this one leads, the nearest first. */
-  #inheritedRule(from: Place): RulePolicy | undefined {
+  #inheritedRule(from: Place): { rule: RulePolicy; from: Place } | undefined {
     const way = [from];
     const seen = new Set([from.column]);
     for (const place of way) {
@@ -70,7 +72,7 @@ export class ColumnDecisions {
         way.push({ table, column });
         const covered = this.#covered.get(table.name);
         const rule = covered && namedColumn(covered, column.name)?.rule;
-        if (rule !== undefined && rule.kind !== 'generated') return rule;
+        if (rule !== undefined && rule.kind !== 'generated') return { rule, from: { table, column } };
       }
     }
     return undefined;

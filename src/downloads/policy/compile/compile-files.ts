@@ -56,7 +56,7 @@ function filePlan({ pattern, fate, csv, json }: FilePolicy, compilation: Compila
   checkColumns(covered, decisions, compilation);
   checkReadOrder(covered.table, decisions, compilation);
   checkUnlessOf(covered, compilation);
-  return { pattern, fate, csv: { delimiter, quote, hasHeader, table: tablePlan(covered, decisions) } };
+  return { pattern, fate, csv: { delimiter, quote, hasHeader, table: tablePlan(covered, decisions, compilation) } };
 }
 
 /** A file has the columns that its pattern names, no more and no fewer. */

@@ -167,6 +167,16 @@ test('a reference narrower than its target has a rule whose length fits both', (
   assert.deepEqual(narrow('keep'), []);
 });
 
+test('a rule that its target can have and the reference cannot is a problem of the reference', () => {
+  const schema = schemaOf(
+    table('a', { id: { allowedValues: ['x', 'y'] } }),
+    table('b', { a: {} }, { foreignKeys: [reference('a', 'a')] }),
+  );
+  const { plan, problems } = compiled('tables: { a: { columns: { id: enum } }, b: { columns: {} } }', schema);
+  assert.equal(plan, undefined);
+  assert.deepEqual(found(problems), ['type-not-accepted b a']);
+});
+
 test('references in a circle and to the own table take one rule', () => {
   const schema = schemaOf(
     table(

@@ -1,6 +1,6 @@
 import { messageOf } from '../../../core/errors.ts';
 import type { ColumnSchema, ContentSchema } from '../../content/content-schema.ts';
-import type { ColumnPlan, TablePlan } from '../../variant-plan.ts';
+import type { ColumnPlan, Rule, TablePlan } from '../../variant-plan.ts';
 import { checkColumns, checkReadOrder } from './check-columns.ts';
 import { checkForeignKeys, checkUniqueKeys } from './check-keys.ts';
 import { type ColumnDecision, ColumnDecisions } from './column-decisions.ts';
@@ -22,7 +22,7 @@ export function compileTables(schema: ContentSchema, compilation: Compilation): 
     checkForeignKeys(table, covered, view, decisions, compilation);
     checkUnlessOf(table, compilation);
   }
-  return [...covered.values()].map((table) => tablePlan(table, decisions));
+  return [...covered.values()].map((table) => tablePlan(table, decisions, compilation));
 }
 
 /** Holds the condition of `unless` against the columns that it names. */
@@ -44,21 +44,42 @@ export function checkUnlessOf({ table, unless }: CoveredTable, { language, probl
   }
 }
 
-export function tablePlan({ table, fate, unless }: CoveredTable, decisions: ColumnDecisions): TablePlan {
+export function tablePlan(
+  { table, fate, unless }: CoveredTable,
+  decisions: ColumnDecisions,
+  compilation: Compilation,
+): TablePlan {
   return {
     table: table.name,
     fate,
-    columns: table.columns.map((column) => columnPlan(column, decisions.of(table, column))),
+    columns: table.columns.map((column) => {
+      const decision = decisions.of(table, column);
+      const rule = column.isGenerated || fate !== 'rows' ? KEPT : decision?.compiled?.rule;
+      if (rule === undefined) requireProblem(table.name, column.name, compilation);
+      return columnPlan(column, decision, rule ?? KEPT);
+    }),
     ...(unless === undefined ? {} : { unless: unless.rows }),
   };
 }
 
-function columnPlan(column: ColumnSchema, decision: ColumnDecision | undefined): ColumnPlan {
-  const { name, isNullable, allowedValues, isGenerated } = column;
+/** A column for which no rule could be made stops the variant, whatever the reason was and whether anybody has said it. */
+function requireProblem(table: string, column: string, { problems }: Compilation): void {
+  if (problems.length > 0) return;
+  problems.push({
+    code: 'column-not-named',
+    table,
+    column,
+    message: `The column ${table}.${column} has no rule that can be followed.`,
+    suggestion: 'Give it a rule of its own.',
+  });
+}
+
+function columnPlan(column: ColumnSchema, decision: ColumnDecision | undefined, rule: Rule): ColumnPlan {
+  const { name, isNullable, allowedValues } = column;
   const { family, type, maxLength } = decision?.facts ?? column;
   return {
     column: name,
-    rule: isGenerated ? KEPT : (decision?.compiled?.rule ?? KEPT),
+    rule,
     family,
     type,
     isNullable,

@@ -30,5 +30,5 @@ export function cannotGive(transformer: Transformer, { rule, facts }: CompiledRu
   return false;
 }
 
-const KEYS = 3;
+const KEYS = 16;
 const VALUES = 100;

@@ -20,9 +20,14 @@ export function findData(column: ColumnSchema, table: string, sample?: ColumnSam
   const byContent = READS_VALUES.has(column.family) && sample !== undefined ? findInValues(sample) : undefined;
   const named = detectName(column.name, table);
   const byName =
-    named !== undefined && column.allowedValues === undefined && fits(named, column.family) ? named : undefined;
-  // Values are surer than names, but what identifies nobody by itself (a UUID) does not make a token harmless.
-  if (byContent !== undefined && (byName === undefined || byContent.kind.impact !== 'low')) return byContent;
+    named !== undefined &&
+    (column.allowedValues === undefined || named === DATA_KINDS.special) &&
+    fits(named, column.family)
+      ? named
+      : undefined;
+  // Values are surer than names, but many words are no more than that, and what identifies nobody by itself (a UUID) does not make a token harmless.
+  const isSure = byContent?.kind !== DATA_KINDS.freeText && byContent?.kind.impact !== 'low';
+  if (byContent !== undefined && (isSure || byName === undefined || byName === DATA_KINDS.freeText)) return byContent;
   return byName === undefined ? undefined : { kind: byName, evidence: `its name says ${byName.name}` };
 }
 

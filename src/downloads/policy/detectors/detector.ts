@@ -24,7 +24,7 @@ export const DATA_KINDS = {
   nationalId: kind('number of a person or their taxes', 'high', 'national_id', 'alnum', 'digits', 'permute', 'null'),
   birth: kind('day of birth', 'moderate', '{ date: { truncate: year } }', '{ date: year }', 'null', 'default'),
   phone: kind('phone number', 'high', 'phone', 'digits', 'permute', 'null'),
-  special: kind('special category (health, belief, origin, sex)', 'high', 'null', 'default'),
+  special: kind('special category (health, belief, origin, sex)', 'high', 'enum', 'null', 'default'),
   firstName: kind('first name', 'moderate', 'first_name', 'name', 'hash', 'null'),
   lastName: kind('last name', 'moderate', 'last_name', 'name', 'hash', 'null'),
   fullName: kind('name of a person', 'moderate', 'name', 'username', 'hash', 'null'),

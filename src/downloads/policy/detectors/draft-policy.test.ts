@@ -87,6 +87,7 @@ test('a draft names every column with a reason, and has no problems with its sch
     /^ {6}prefs: \{ rule: \{ json: /m,
     /^ {6}avatar: \{ rule: null/m,
     /^ {6}whole: \{ rule: generated/m,
+    /^ {6}gender: \{ rule: enum, /m,
     /^ {6}user_email: \{ rule: email, .*as public\.users\.email/m,
     /^ {2}# public\.log_1: as public\.log$/m,
     /^ {2}public\.log_x:\n {4}columns:\n {6}phone: /m,

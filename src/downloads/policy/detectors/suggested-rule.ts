@@ -14,6 +14,8 @@ const BY_FAMILY: Partial<Record<TypeFamily, readonly string[]>> = {
   geometry: ['null', 'default'],
   inet: ['ip', 'null', 'default'],
   mac: ['mac', 'null', 'default'],
+  // Composite types and those of extensions: texts may be within.
+  other: ['null'],
 };
 
 /** What may be written for a column, the best first and `keep` last. */
