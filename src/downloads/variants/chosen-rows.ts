@@ -1,4 +1,3 @@
-import { HoldfastError } from '../../core/errors.ts';
 import type { VariantContent } from '../../core/ports/variant-maker.ts';
 import type { ContentDialect } from '../content/content-schema.ts';
 import type { RowSelection } from '../masking/row-selection.ts';
@@ -9,6 +8,7 @@ import { keyIndexBytes, readKeyIndex } from '../subset/key-index-file.ts';
 import { buildKeyIndex } from '../subset/key-index-thread.ts';
 import type { SubsetPlan } from '../subset/subset-plan.ts';
 import { withContent } from './content-reading.ts';
+import { keptFacts } from './kept-facts.ts';
 
 /** The rows of a reduced variant. Reads the content's keys, unless they were kept when somebody last read them. */
 export async function chosenRows(
@@ -27,17 +27,11 @@ export async function keyIndex(
   { dialect, plan, signal }: { dialect: ContentDialect; plan: SubsetPlan; signal: AbortSignal },
 ): Promise<KeyIndex> {
   const name = `keys-${VERSION}-${indexFingerprint(plan).slice(0, 32)}`;
-  const kept = await content.sidecars?.read(name, signal);
-  const known = kept === undefined ? undefined : await readKeyIndex(kept).catch(unlessDamaged);
+  const known = await keptFacts(content, name, signal, readKeyIndex);
   if (known !== undefined) return known;
   const index = await withContent(content, { schemaOnly: false, signal }, ({ material }) =>
     buildKeyIndex(material.bytes(), { dialect, plan, signal }),
   );
   await content.sidecars?.write(name, keyIndexBytes(index), signal);
   return index;
-}
-
-function unlessDamaged(error: unknown): undefined {
-  if (error instanceof HoldfastError && error.code === 'key-index-damaged') return undefined;
-  throw error;
 }

@@ -35,6 +35,8 @@ export async function chosenContent(
   const others = contents[Symbol.asyncIterator]();
   const first = await others.next();
   if (first.done === true) throw missing(resourceId, backup);
+  if (first.value.format === 'bytes' && format === undefined)
+    session.output.note('The backup is taken as plain bytes. Where it is a dump of a database, say so: --format sql.');
   return { content: first.value, earlier: restOf(others) };
 }
 
