@@ -100,6 +100,13 @@ describe('which variant a download is', () => {
     assert.equal((await rig.get('/download/shop')).text, masked(ROWS));
     rig.principals.set('fred', developer([{ resources: ['shop'], variants: ['raw'] }]));
     assert.equal((await rig.get('/download/shop')).text, ROWS);
+    // Of a policy that cannot be read nobody knows that it has a variant of this name.
+    rig.principals.set('fred', developer([{ resources: ['shop'], variants: ['small', 'raw'] }]));
+    assert.equal((await rig.get('/download/shop')).text, ROWS);
+    rig.maker.declare('shop', { masked: { fault: 'line 3: there is no column "emial".' } });
+    const unknown = await rig.get('/download/shop');
+    assert.deepEqual([unknown.status, unknown.code], [400, 'variant-needed']);
+    assert.equal((await rig.get('/download/shop?variant=raw')).text, ROWS);
   });
 
   it('is one that another grant gives, where the first one does not reach so old a snapshot', async (t) => {
@@ -548,6 +555,21 @@ describe('a reduced variant', () => {
     const rows = (await rig.catalogue.backups.allOf('shop~variants')).filter(({ sidecar }) => sidecar !== undefined);
     assert.equal(rows.length, 1);
     assert.equal((await rig.get(`/backups/${rows[0]?.id}/content`)).code, 'backup-not-found');
+  });
+
+  it('is made all the same where facts of its source find no place, which is told', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS);
+    rig.maker.hasSidecar = true;
+    rig.maker.declare('shop', { small: REDUCED });
+    const { backups } = rig.catalogue;
+    const put = backups.put.bind(backups);
+    backups.put = async (row) => {
+      if (row.sidecar !== undefined) throw new HoldfastError('internal', 'enospc', 'There is no space left.');
+      return put(row);
+    };
+    assert.equal((await rig.get('/download/shop?variant=small')).text, masked(ROWS));
+    assert.ok(rig.logged.some((line) => line.includes('no space left')));
   });
 
   it('is made ahead of each backup where the policy wants that', async (t) => {

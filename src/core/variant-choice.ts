@@ -14,7 +14,8 @@ export function allowedVariants(
 
 /**
  * The variants that are meant where none is named, the first one that there is counts. Raw is among them only where whoever runs
- * the service said so and the caller may have no other: that another one cannot be made is no reason to give what it hides.
+ * the service said so and the caller may have no other: that another one cannot be made is no reason to give what it hides. Of a
+ * policy that cannot be read nobody knows which others there are.
  */
 export function defaultVariants(
   declared: readonly DeclaredVariant[],
@@ -23,7 +24,8 @@ export function defaultVariants(
 ): readonly string[] {
   const masked = allowedVariants(declared, permissions).map(({ name }) => name);
   if (masked.length > 0) return masked;
-  return configured === RAW_VARIANT && isAllowed(RAW_VARIANT, permissions) ? [RAW_VARIANT] : [];
+  const isKnown = declared.every(({ fault }) => fault === undefined);
+  return isKnown && configured === RAW_VARIANT && isAllowed(RAW_VARIANT, permissions) ? [RAW_VARIANT] : [];
 }
 
 /** For who named no variant and may have none but raw, or none that there is. */

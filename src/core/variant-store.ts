@@ -82,10 +82,19 @@ export class VariantStore {
         return found === undefined ? undefined : this.#bytesOf(found, signal);
       },
       write: async (name, bytes, signal) => {
-        const earlier = (await this.rows()).filter(named(name));
-        const sidecar: StoredSidecar = { ...source, name };
-        await this.#store({ bytes, signal }, async () => ({ sidecar }));
-        await this.forget(earlier, 'kept anew');
+        try {
+          const earlier = (await this.rows()).filter(named(name));
+          const sidecar: StoredSidecar = { ...source, name };
+          await this.#store({ bytes, signal }, async () => ({ sidecar }));
+          await this.forget(earlier, 'kept anew');
+        } catch (err) {
+          signal.throwIfAborted();
+          const { sourceId: snapshotId } = source;
+          this.#context.logger.warn(
+            { err, snapshotId, sidecar: name },
+            'what the next variant would need less time by is not kept',
+          );
+        }
       },
     };
   }

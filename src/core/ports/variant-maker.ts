@@ -47,6 +47,7 @@ export interface OpenVariantContent {
 export interface VariantSidecars {
   /** @param name fit for a file name; says what it is and which version of its layout */
   read(name: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** That there is no room for it is told and ends nothing: it can be made again. */
   write(name: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
-import type { ErrorKind } from '../../core/errors.ts';
 import type { ContentDialect } from '../content/content-schema.ts';
-import type { KeyIndex } from './key-index.ts';
+import type { PlainKeyIndex } from './plain-key-index.ts';
 import type { SubsetPlan } from './subset-plan.ts';
+import type { ThreadFault } from './thread-fault.ts';
 
 /** What the thread begins with. */
 export interface IndexStart {
@@ -9,17 +9,10 @@ export interface IndexStart {
   plan: SubsetPlan;
 }
 
-export type IndexMessage = { kind: 'piece'; bytes: Uint8Array<ArrayBuffer> } | { kind: 'end' };
+/** `give-up`: it leaves nothing behind, and ends. */
+export type IndexMessage = { kind: 'piece'; bytes: Uint8Array<ArrayBuffer> } | { kind: 'end' } | { kind: 'give-up' };
 
 export type IndexAnswer =
   | { kind: 'more' }
-  | { kind: 'index'; index: Omit<KeyIndex, 'roots'> & { roots: readonly PlainRoot[] } }
-  | {
-      kind: 'fault';
-      error: { kind: ErrorKind; code: string; message: string; details: Readonly<Record<string, unknown>> };
-    };
-
-export interface PlainRoot {
-  chosen?: { bytes: Uint8Array<SharedArrayBuffer>; rows: number };
-  sorting?: Float64Array;
-}
+  | { kind: 'index'; index: PlainKeyIndex }
+  | { kind: 'fault'; fault: ThreadFault };

@@ -1,11 +1,11 @@
 import { extname } from 'node:path';
 import { type Transferable, Worker } from 'node:worker_threads';
-import { HoldfastError } from '../../core/errors.ts';
 import type { ContentDialect } from '../content/content-schema.ts';
 import type { KeyIndex } from './key-index.ts';
 import type { IndexAnswer, IndexMessage, IndexStart } from './key-index-messages.ts';
-import { RowBits } from './row-bits.ts';
+import { wholeKeyIndex } from './plain-key-index.ts';
 import type { SubsetPlan } from './subset-plan.ts';
+import { errorOf, threadDied } from './thread-fault.ts';
 
 /**
  * Reads a content to its end in a thread of its own, and gives the index of its keys.
@@ -34,6 +34,8 @@ export async function buildKeyIndex(
 
 /** Pieces that a thread may have before it has asked for more. */
 const AHEAD = 8;
+/** That a thread may take to end by itself. */
+const PATIENCE_MILLISECONDS = 5000;
 const PROGRAM = new URL(`./key-index-worker${extname(import.meta.filename)}`, import.meta.url);
 
 async function feed(bytes: AsyncIterable<Uint8Array>, thread: IndexThread): Promise<void> {
@@ -47,6 +49,7 @@ async function feed(bytes: AsyncIterable<Uint8Array>, thread: IndexThread): Prom
 class IndexThread {
   readonly index: Promise<KeyIndex>;
   readonly #worker: Worker;
+  readonly #ended: Promise<void>;
   #settle: { resolve(index: KeyIndex): void; reject(error: unknown): void } | undefined;
   #failure: { error: unknown } | undefined;
   #ahead = AHEAD;
@@ -58,8 +61,13 @@ class IndexThread {
       this.#settle = { resolve, reject };
     });
     this.#worker.on('message', (answer: IndexAnswer) => this.#receive(answer));
-    this.#worker.on('error', (cause) => this.fail(died(cause)));
-    this.#worker.on('exit', () => this.fail(died()));
+    this.#worker.on('error', (cause) => this.fail(threadDied(cause)));
+    this.#ended = new Promise((resolve) => {
+      this.#worker.on('exit', () => {
+        this.fail(threadDied());
+        resolve();
+      });
+    });
   }
 
   send(message: IndexMessage): void {
@@ -83,9 +91,12 @@ class IndexThread {
     this.#wake?.();
   }
 
+  /** Ends the thread, which first takes away what it made: a database that it reads lies in a file of its own. */
   async end(): Promise<void> {
-    this.#worker.removeAllListeners('exit');
-    await this.#worker.terminate();
+    this.send({ kind: 'give-up' });
+    const impatience = setTimeout(() => void this.#worker.terminate(), PATIENCE_MILLISECONDS);
+    await this.#ended;
+    clearTimeout(impatience);
   }
 
   #receive(answer: IndexAnswer): void {
@@ -93,25 +104,7 @@ class IndexThread {
       this.#ahead++;
       this.#wake?.();
     } else if (answer.kind === 'fault') {
-      const { kind, code, message, details } = answer.error;
-      this.fail(new HoldfastError(kind, code, message, { details }));
-    } else {
-      const { roots, ...index } = answer.index;
-      this.#settle?.resolve({ ...index, roots: roots.map(rootOf) });
-    }
+      this.fail(errorOf(answer.fault));
+    } else this.#settle?.resolve(wholeKeyIndex(answer.index));
   }
-}
-
-/** Objects lose their classes on the way. */
-function rootOf({ chosen, sorting }: Extract<IndexAnswer, { kind: 'index' }>['index']['roots'][number]) {
-  return {
-    ...(chosen === undefined ? {} : { chosen: new RowBits(chosen.rows, chosen.bytes) }),
-    ...(sorting === undefined ? {} : { sorting }),
-  };
-}
-
-function died(cause?: unknown): HoldfastError {
-  const message =
-    'The thread that reads the keys of a reduced variant ended. The service may lack memory; its log says more.';
-  return new HoldfastError('internal', 'key-index-failed', message, { cause });
 }

@@ -3,6 +3,7 @@ import type { OpenVariantContent, VariantContent } from '../../core/ports/varian
 import type { ContentDialect, ContentSchema } from '../content/content-schema.ts';
 import { SCHEMA_SIDECAR, schemaBytes, storedSchema } from '../content/stored-schema.ts';
 import { tableContent } from '../content/table-contents.ts';
+import { keptFacts } from './kept-facts.ts';
 
 /** What a content is to a policy. */
 export type ContentShape = { kind: 'tables'; dialect: ContentDialect } | { kind: 'document' } | { kind: 'files' };
@@ -31,8 +32,7 @@ export async function schemaOf(
   dialect: ContentDialect,
   signal: AbortSignal,
 ): Promise<ContentSchema> {
-  const kept = await content.sidecars?.read(SCHEMA_SIDECAR, signal);
-  const known = kept === undefined ? undefined : storedSchema(await whole(kept));
+  const known = await keptFacts(content, SCHEMA_SIDECAR, signal, async (bytes) => storedSchema(await whole(bytes)));
   if (known?.dialect === dialect) return known;
   const schema = await withContent(content, { schemaOnly: true, signal }, async ({ material }) =>
     (await tableContent(dialect)).schema(material.bytes(), signal),
