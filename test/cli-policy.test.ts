@@ -115,6 +115,28 @@ test('a policy of a JSON document is drafted such that nothing of it can be read
   assert.deepEqual([shown.code, JSON.parse(shown.stdout)], [0, { name: '[redacted]', n: [0] }]);
 });
 
+test('a policy of a tree of files has the columns of its CSV files, and leaves out what it does not know', async (context) => {
+  const holdfast = await commandLine(context);
+  await holdfast.put('holdfast.yaml', CONFIGURATION);
+  await holdfast.put('tree/users.csv', 'id,email,city\n1,secret@corp.example,Rome\n');
+  await holdfast.put('tree/rows.csv', 'Fred,Miller\nAda,Smith\n');
+  await holdfast.put('tree/readme.txt', 'secret');
+  const backup = await holdfast.run(['backup', 'tree', '--resource', 'docs']);
+  assert.equal(backup.code, 0, backup.stderr);
+  const { stdout, code, stderr } = await holdfast.run(['policy', 'init', 'docs']);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /users\.csv"?:\n {4}csv:\n {6}columns:\n {8}id: .*\n {8}email: \{ rule: email/);
+  assert.match(stdout, /^ {2}"\*\*": drop {2}# review: 2 more files/m);
+  assert.doesNotMatch(stdout, /secret|Fred|Miller|Rome/);
+  const file = await holdfast.put('policies/docs.yaml', stdout);
+  const checked = await holdfast.run(['policy', 'check', 'docs']);
+  assert.equal(checked.code, 0, checked.stdout + checked.stderr);
+  await holdfast.put('policies/docs.yaml', stdout.replace(/^ {2}"\*\*".*$/m, ''));
+  const refused = await holdfast.run(['policy', 'check', file]);
+  assert.equal(refused.code, 7);
+  assert.match(refused.stdout, /means the file .*readme\.txt/);
+});
+
 test('a policy is checked without a repository and without a key, by what pg_dump prints', async (context) => {
   const holdfast = await commandLine(context);
   const file = await holdfast.put('shop.yaml', POLICY);

@@ -8,9 +8,11 @@ import type {
   VariantPreview,
 } from '../../core/ports/policy-workshop.ts';
 import type { VariantContent } from '../../core/ports/variant-maker.ts';
+import { csvFilesOf } from '../content/files/csv-files.ts';
 import type { Transformer } from '../masking/transformer.ts';
 import { draftDocumentPolicy } from '../policy/detectors/draft-document-policy.ts';
-import { draftPolicy } from '../policy/detectors/draft-policy.ts';
+import { draftFilesPolicy } from '../policy/detectors/draft-files-policy.ts';
+import { type DraftOptions, draftPolicy } from '../policy/detectors/draft-policy.ts';
 import { PolicyFolder } from '../policy/policy-folder.ts';
 import { jsonSchemaOfPolicy } from '../policy/policy-json-schema.ts';
 import { POLICY_LANGUAGE } from '../policy/policy-language.ts';
@@ -19,7 +21,7 @@ import { POLICY_LIMIT_BYTES } from '../policy/yaml-text.ts';
 import { parsePredicate } from '../predicate/parse-predicate.ts';
 import { columnSamples } from './column-samples.ts';
 import { compileVariant, policyContent, requireCompiled } from './compile-variant.ts';
-import { schemaOf, shapeOf } from './content-reading.ts';
+import { schemaOf, shapeOf, withContent } from './content-reading.ts';
 import { knownTransformers } from './known-transformers.ts';
 import { maskingKey } from './masking-key.ts';
 import { unknownVariant } from './policy-variant-maker.ts';
@@ -56,10 +58,18 @@ class FolderWorkshop implements PolicyWorkshop {
       ...{ transformers: this.#transformers, language: POLICY_LANGUAGE },
     };
     if (shape.kind === 'document') return draftDocumentPolicy(options);
-    if (shape.kind !== 'tables') throw noTables(content);
+    if (shape.kind === 'files') return this.#draftOfFiles(content, options, signal);
     const schema = await schemaOf(content, shape.dialect, signal);
     const samples = sampledRows === 0 ? new Map() : await columnSamples(content, { schema, rows: sampledRows, signal });
     return draftPolicy(schema, samples, options);
+  }
+
+  async #draftOfFiles(content: VariantContent, options: DraftOptions, signal: AbortSignal): Promise<string> {
+    if (content.format !== 'tar') throw noTables(content);
+    const files = await withContent(content, { schemaOnly: false, signal }, ({ material }) =>
+      csvFilesOf(material.bytes(), signal),
+    );
+    return draftFilesPolicy(files, options);
   }
 
   async policy(place: PolicyPlace): Promise<ReadablePolicy> {
@@ -112,6 +122,6 @@ class FolderWorkshop implements PolicyWorkshop {
 }
 
 function noTables({ resourceId, format }: VariantContent): HoldfastError {
-  const message = `A policy of ${resourceId} cannot be drafted: its backups are files (${format}), whose columns are not known. Where that is a dump of a database, say so: --format sql. Otherwise write one by hand; docs/variants.md shows how.`;
+  const message = `A policy of ${resourceId} cannot be drafted: its backups are plain bytes (${format}), whose columns are not known. Where that is a dump of a database, say so: --format sql. Otherwise write one by hand; docs/variants.md shows how.`;
   return new HoldfastError('unsupported', 'variant-format-not-offered', message);
 }

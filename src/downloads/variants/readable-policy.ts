@@ -7,11 +7,13 @@ import type {
 } from '../../core/ports/policy-workshop.ts';
 import type { VariantContent } from '../../core/ports/variant-maker.ts';
 import type { ContentSchema } from '../content/content-schema.ts';
+import { readFileTree } from '../content/files/file-tree.ts';
+import { STREAM } from '../content/files/mask-files.ts';
 import type { Transformer } from '../masking/transformer.ts';
 import type { MaskingPolicy } from '../policy/masking-policy.ts';
 import { schemaDrift } from '../policy/schema-drift.ts';
 import { compileVariant, type PolicyContent, policyContent } from './compile-variant.ts';
-import { shapeOf } from './content-reading.ts';
+import { shapeOf, withContent } from './content-reading.ts';
 import { givenSchema } from './given-schema.ts';
 
 /** Contents of before that are looked through for one that the policy fits: the definitions of some are found only at their end. */
@@ -38,11 +40,21 @@ export class WrittenPolicy implements ReadablePolicy {
     earlier: AsyncIterable<VariantContent> | undefined,
     signal: AbortSignal,
   ): Promise<PolicyCheck> {
-    const now = 'bytes' in content ? await givenSchema(content, signal) : await contentOf(content, signal);
+    const now = 'bytes' in content ? await givenSchema(content, signal) : await this.#held(content, signal);
     const variants = this.#variants(now);
     if (!isSchema(now) || earlier === undefined) return { variants };
     const drift = await this.#drift(now, earlier, signal);
     return { variants, ...(drift === undefined ? {} : { drift }) };
+  }
+
+  /** Unlike the making of a variant, which goes file by file, this reads all of a tree: what does not fit is told together. */
+  async #held(content: VariantContent, signal: AbortSignal): Promise<PolicyContent> {
+    const shape = await shapeOf(content, signal);
+    if (shape.kind !== 'files') return policyContent(content, shape, signal);
+    if (content.format !== 'tar') return { dialect: 'csv', paths: [STREAM], tables: [] };
+    return withContent(content, { schemaOnly: false, signal }, ({ material }) =>
+      readFileTree(material.bytes(), this.#policy.files, signal),
+    );
   }
 
   #variants(content: PolicyContent): CheckedVariant[] {
@@ -61,7 +73,7 @@ export class WrittenPolicy implements ReadablePolicy {
     let newest: PolicyDrift | undefined;
     let looked = 0;
     for await (const content of earlier) {
-      const before = await contentOf(content, signal);
+      const before = await this.#held(content, signal);
       if (!isSchema(before)) break;
       const wasGood = this.#variants(before).every(({ problems }) => problems.length === 0);
       const drift = { snapshotId: content.snapshotId, wasGood, changes: schemaDrift(before, now) };
@@ -71,10 +83,6 @@ export class WrittenPolicy implements ReadablePolicy {
     }
     return newest;
   }
-}
-
-async function contentOf(content: VariantContent, signal: AbortSignal): Promise<PolicyContent> {
-  return policyContent(content, await shapeOf(content, signal), signal);
 }
 
 function isSchema(content: PolicyContent): content is ContentSchema {

@@ -40,7 +40,11 @@ export async function variantPreview(options: PreviewOptions): Promise<VariantPr
   const { variant } = plan;
   if (shape.kind === 'document') return { variant, kind, tables: [], document: await documentBeginning(options) };
   if (shape.kind !== 'tables' || plan.content.kind !== 'tables')
-    throw new HoldfastError('unsupported', 'variant-format-not-offered', 'Of files there is no preview.');
+    throw new HoldfastError(
+      'unsupported',
+      'variant-format-not-offered',
+      'Of files there is no preview. Download the variant and look at it.',
+    );
   const tables = wantedTables(plan.content.tables, options.request.tables);
   return { variant, kind, tables: await previewedTables(tables, shape.dialect, options) };
 }
