@@ -131,6 +131,12 @@ test('a policy of a tree of files has the columns of its CSV files, and leaves o
   const file = await holdfast.put('policies/docs.yaml', stdout);
   const checked = await holdfast.run(['policy', 'check', 'docs']);
   assert.equal(checked.code, 0, checked.stdout + checked.stderr);
+  const shown = await holdfast.run(['policy', 'preview', 'docs', 'masked', '--rows', '1'], '', KEY);
+  assert.match(
+    shown.stdout,
+    /^\S*tree\/users\.csv\n {2}id +email +city\n {2}1 +\w+@example\.test +\S+\n\n$/,
+    shown.stderr,
+  );
   await holdfast.put('policies/docs.yaml', stdout.replace(/^ {2}"\*\*".*$/m, ''));
   const refused = await holdfast.run(['policy', 'check', file]);
   assert.equal(refused.code, 7);

@@ -16,6 +16,7 @@ import type { TablePlan, VariantPlan } from '../variant-plan.ts';
 import { keyIndex } from './chosen-rows.ts';
 import type { PolicyContent } from './compile-variant.ts';
 import { type ContentShape, withContent } from './content-reading.ts';
+import { previewedFiles } from './file-preview.ts';
 
 export interface PreviewOptions {
   content: VariantContent;
@@ -39,12 +40,12 @@ export async function variantPreview(options: PreviewOptions): Promise<VariantPr
   const { plan, shape, kind } = options;
   const { variant } = plan;
   if (shape.kind === 'document') return { variant, kind, tables: [], document: await documentBeginning(options) };
-  if (shape.kind !== 'tables' || plan.content.kind !== 'tables')
-    throw new HoldfastError(
-      'unsupported',
-      'variant-format-not-offered',
-      'Of files there is no preview. Download the variant and look at it.',
-    );
+  if (shape.kind !== 'tables' || plan.content.kind !== 'tables') {
+    const files = await previewedFiles(options);
+    const known = files.map(({ table }) => table);
+    for (const name of options.request.tables ?? []) if (!known.includes(name)) throw tableMissing(name, known);
+    return { variant, kind, tables: files };
+  }
   const tables = wantedTables(plan.content.tables, options.request.tables);
   return { variant, kind, tables: await previewedTables(tables, shape.dialect, options) };
 }
@@ -57,7 +58,7 @@ function wantedTables(tables: readonly TablePlan[], wanted: readonly string[] | 
 
 function tableMissing(name: string, known: readonly string[]): HoldfastError {
   const near = nearestName(name, known);
-  const message = `There is no table ${name}${near === undefined ? '' : `; the nearest name is ${near}`}. Name it as the policy does.`;
+  const message = `There is no table or CSV file ${name}${near === undefined ? '' : `; the nearest name is ${near}`}. Name it as the policy does.`;
   return new HoldfastError('not-found', 'preview-table-missing', message);
 }
 
