@@ -245,7 +245,8 @@ describe('a masked variant', () => {
     await until(() => rig.notifications.length >= 2);
     const operations = (await rig.application.operations.list({ kind: 'variant' }, { limit: 10 })).items;
     const everything = [kept.text, refused.text, ...rig.logged, JSON.stringify([rig.notifications, operations])].join();
-    assert.ok(!everything.includes('0151'), everything.slice(0, 2000));
+    // With the blank: a time in a log may well have these digits.
+    assert.ok(!everything.includes('0151 2'), everything.slice(0, 2000));
   });
 });
 
