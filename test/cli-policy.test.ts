@@ -163,6 +163,9 @@ test('a check against a backup tells what has changed since the one that the pol
     stdout,
     /Changed since backup-\w+, which the policy fits:\n {2}The column public\.users\.phone is new\.\n$/,
   );
+  const plain = await holdfast.run(['policy', 'check', 'shop']);
+  assert.deepEqual([plain.code, /\[file-not-named\]/.test(plain.stdout)], [7, true]);
+  assert.match(plain.stderr, /--format sql/);
   const { backups } = await holdfast.json(['list']);
   const oldest = backups.at(-1)?.id ?? '';
   const fits = await holdfast.run(['policy', 'check', 'policies/shop.yaml', ...SQL, '--backup', oldest]);

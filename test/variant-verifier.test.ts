@@ -52,7 +52,7 @@ describe('a variant that is loaded before anybody gets it', { skip: SKIP_REASON,
     dump = await server.dump('shop');
     const policyFolder = path.join(folder, 'policies');
     await mkdir(policyFolder);
-    for (const resource of ['good', 'broken', 'cut'])
+    for (const resource of ['good', 'broken', 'cut', 'newer'])
       await writeFile(path.join(policyFolder, `${resource}.yaml`), policyOf(resource));
     const folders = createDrillFolders({ owner: 'test', isAlive: () => true, parent: path.join(folder, 'd') });
     await mkdir(path.join(folder, 'd'), { mode: 0o711 });
@@ -120,6 +120,14 @@ describe('a variant that is loaded before anybody gets it', { skip: SKIP_REASON,
     const material = { format: 'sql', dialect: 'postgresql', fileExtension: '.sql' } as const;
     await assert.rejects(verifier.verify(material, bytes, cancelled.signal), /somebody cancelled/);
     assert.deepEqual(await readdir(path.join(folder, 'd')), []);
+  });
+
+  it('waits for a server that is new enough, and says which one', async () => {
+    const newer = dump.replace(/(Dumped from database version )\S+/, '$199.1');
+    const { operation, overview } = await build('newer', newer);
+    assert.equal(operation.error?.code, 'variant-verifier-missing');
+    assert.match(operation.error?.message ?? '', /verify: load.*version 99 or newer.*apt-get install postgresql-99/);
+    assert.deepEqual([overview.kept.length, overview.blocks.length], [0, 0]);
   });
 
   it('says that it cannot be proven where nothing loads it', async () => {

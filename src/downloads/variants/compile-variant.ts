@@ -40,6 +40,7 @@ export function compileVariant(options: {
   const { plan, problems = [] } = compilePolicy({
     ...{ policy, variant: variant.name, content, transformers, language: POLICY_LANGUAGE },
   });
+  if (isFiles(content) && policy.files.length === 0) return { problems: [NO_FILES] };
   const reduced = isSchema(content) ? subsetOf(variant, { schema: content, plan, policy }) : undefined;
   const all = [...problems, ...(reduced !== undefined && 'problems' in reduced ? reduced.problems : [])];
   if (plan === undefined || all.length > 0) return { problems: all };
@@ -70,6 +71,17 @@ function subsetOf(
   const fates = new Map(tables?.map(({ table, fate }) => [table, fate]));
   const fateOf = (table: string) => fates.get(table) ?? policy.tables.get(table)?.fate ?? 'rows';
   return compileSubset(variant.subset, schema, (table) => fateOf(table) === 'rows');
+}
+
+const NO_FILES: FoundProblem = {
+  code: 'file-not-named',
+  message: 'The content is files, of which the policy says nothing.',
+  suggestion:
+    'Name them under `files`. Where the backup is a dump of a database, ask for it as that: `--format sql`, or `format=sql` of a download.',
+};
+
+function isFiles(content: PolicyContent): boolean {
+  return content !== 'document' && content.dialect === 'csv';
 }
 
 function isSchema(content: PolicyContent): content is ContentSchema {
