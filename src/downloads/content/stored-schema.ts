@@ -31,6 +31,7 @@ const schema = z.strictObject({
       ),
       parent: z.string().optional(),
       isPartitioned: z.boolean(),
+      dropOnly: z.string().optional(),
     }),
   ),
 });
@@ -55,8 +56,9 @@ export function storedSchema(bytes: Buffer): ContentSchema | undefined {
 function withoutUndefined(parsed: z.output<typeof schema>): ContentSchema {
   return {
     dialect: parsed.dialect,
-    tables: parsed.tables.map(({ parent, columns, ...table }) => ({
+    tables: parsed.tables.map(({ parent, dropOnly, columns, ...table }) => ({
       ...table,
+      ...(dropOnly === undefined ? {} : { dropOnly }),
       ...(parent === undefined ? {} : { parent }),
       columns: columns.map(({ maxLength, allowedValues, ...column }) => ({
         ...column,
