@@ -14,6 +14,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
 import { pack } from 'tar-stream';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { DownloadChoice } from '../src/core/ports/service-download.ts';
@@ -76,6 +77,7 @@ describe('the variant of a tree of files', { timeout: 600_000 }, () => {
     writeFileSync(`${source}/exports/names.tsv`, '\ufeff1\tJane Doe\n2\t\n');
     writeFileSync(`${source}/exports/nothing.tsv`, '');
     writeFileSync(`${source}/order.json`, '{"id": 7, "by": "jane@corp.example"}\n');
+    writeFileSync(`${source}/other.json`, '["jane@corp.example", {"id": "é"}]');
     writeFileSync(`${source}/order.jsonl`, '{"id":1,"email":"jane1@corp.example"}\n\n{"id":2}');
     writeFileSync(`${source}/readme.txt`, 'kept'.repeat(100_000));
     return source;
@@ -109,7 +111,7 @@ describe('the variant of a tree of files', { timeout: 600_000 }, () => {
     const users = Buffer.from('exports/users-é.csv').toString('latin1');
     assert.deepEqual(
       changed.sort(),
-      ['exports/names.tsv', users, 'exports/users-latest.csv', 'order.json', 'order.jsonl'].sort(),
+      ['exports/names.tsv', users, 'exports/users-latest.csv', 'order.json', 'order.jsonl', 'other.json'].sort(),
     );
     for (const [name, { sha256: _, size: __, ...facts }] of was) {
       const { sha256: ___, size: ____, ...now } = there.get(name)!;
@@ -133,7 +135,7 @@ describe('the variant of a tree of files', { timeout: 600_000 }, () => {
     assert.deepEqual(counts, {
       '**/users*.csv': [20_000, 20_000],
       '**/*.tsv': [2, 2],
-      '**/*.json': [1, 1],
+      '**/*.json': [2, 2],
       '**/*.jsonl': [2, 2],
     });
     assert.deepEqual([...(making.counts.tables.get('**/users*.csv')?.masked ?? [])], [['email', 20_000]]);
@@ -270,6 +272,16 @@ describe('the variant of a tree of files', { timeout: 600_000 }, () => {
     assert.deepEqual(readdirSync(`${alone}/source`), ['a.csv']);
   });
 
+  test('of one file is that file, and no variant where it has no rules or is left out', async () => {
+    const making = run('\n  kept: keep\n  dropped: drop\n');
+    const plans = making.plan.content.kind === 'files' ? making.plan.content.files : [];
+    const made = (name: string) =>
+      collected(maskFile(chunked(Buffer.from('x,y')), filePlanOf(plans, name), name, making));
+    assert.equal((await made('kept')).toString(), 'x,y');
+    await assert.rejects(made('dropped'), { code: 'variant-failed', message: /left out/ });
+    await assert.rejects(made('other'), { code: 'variant-failed', message: /no pattern/ });
+  });
+
   const drifts: [string, string, RegExp][] = [
     ['a column more', 'id,email,SECRET\n', /has "SECRET", which the masking policy does not name/],
     ['a column less', 'id\n', /has not "email", which the masking policy names/],
@@ -297,7 +309,7 @@ describe('the variant of a tree of files', { timeout: 600_000 }, () => {
     });
 });
 
-describe('an archive that is no good', { timeout: 120_000 }, () => {
+describe('an archive', { timeout: 120_000 }, () => {
   let temporaryFolder: string;
   before(async () => {
     temporaryFolder = await mkdtemp(path.join(tmpdir(), 'holdfast-variant-files-'));
@@ -305,6 +317,23 @@ describe('an archive that is no good', { timeout: 120_000 }, () => {
   after(() => rm(temporaryFolder, { recursive: true, force: true }));
   const made = (archive: Buffer, rules = '\n  "**": keep\n', more: Partial<MaskingRun> = {}) =>
     collected(maskArchive(chunked(archive, 700), run(rules, more), { temporaryFolder }));
+
+  test('is what its kept files alone make, in whatever pieces it comes', async () => {
+    const file = fc.record({
+      folder: fc.constantFrom('kept', 'dropped'),
+      name: fc.string({ unit: fc.constantFrom('a', 'é', ' ', '*', '\\', 'x'.repeat(60)), minLength: 1, maxLength: 5 }),
+      content: fc.string({ unit: fc.constantFrom('x', '\0', 'é'.repeat(300)), maxLength: 8 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(file, { maxLength: 6 }), fc.integer({ min: 1, max: 2000 }), async (files, size) => {
+        const entries = files.map(({ folder, name, content }) => ({ folder, name: `${folder}/${name}`, content }));
+        const archive = await packed(entries);
+        const making = run('\n  kept/**: keep\n  dropped/**: drop\n');
+        const variant = maskArchive(chunked(archive, size), making, { temporaryFolder, isPart: true });
+        assert.ok((await collected(variant)).equals(await packed(entries.filter(({ folder }) => folder === 'kept'))));
+      }),
+    );
+  });
 
   test('fails wherever it is cut', async () => {
     const archive = await packed([
@@ -455,7 +484,8 @@ interface Packed {
 
 async function packed(entries: readonly Packed[]): Promise<Buffer> {
   const archive = pack();
-  for (const { name, content, ...link } of entries) {
+  for (const { name, content, type, linkname } of entries) {
+    const link = type === undefined || linkname === undefined ? {} : { type, linkname };
     const header = { name, mode: 0o644, mtime: new Date(1_700_000_000_000), ...link };
     if (content === undefined) archive.entry(header);
     else archive.entry(header, content);

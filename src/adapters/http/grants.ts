@@ -6,6 +6,7 @@ import type { Grant } from '../../core/grant.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { Resource } from '../../core/resource.ts';
 import { coverResource } from '../../core/resource-pattern.ts';
+import { includesRole } from '../../core/role-scope.ts';
 import type { Schedule } from '../../core/schedule.ts';
 
 /** Whether a principal's grants cover a resource: no grants mean all, `shop-*` means every id that begins with `shop-`. */
@@ -103,9 +104,23 @@ export async function visibleSchedule(application: Application, principal: Princ
 }
 
 /** Operations without a resource (checks of a repository) are not for confined principals. */
-export function mayKnowOf(principal: Principal, work: { resourceId?: string }): boolean {
-  if (work.resourceId === undefined) return principal.resources === undefined;
-  return mayUse(principal, work.resourceId);
+export function mayKnowOf(
+  principal: Principal,
+  work: Partial<Pick<Operation, 'resourceId' | 'kind' | 'input'>>,
+): boolean {
+  const { resourceId, kind, input } = work;
+  if (resourceId === undefined) return principal.resources === undefined;
+  return (
+    mayUse(principal, resourceId) && (kind !== 'variant' || mayKnowOfVariant(principal, resourceId, input?.variant))
+  );
+}
+
+/** Those who download are not told of variants that they may not have. */
+function mayKnowOfVariant({ role, grants }: Principal, resourceId: string, variant: unknown): boolean {
+  if (grants === undefined || includesRole(role, 'operator')) return true;
+  return grants.some(
+    ({ resources, variants }) => coverResource(resources, resourceId) && variants.some((name) => name === variant),
+  );
 }
 
 export function notFound(what: string, id: string, next: string): HoldfastError {

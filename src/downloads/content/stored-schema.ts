@@ -58,8 +58,8 @@ function withoutUndefined(parsed: z.output<typeof schema>): ContentSchema {
     dialect: parsed.dialect,
     tables: parsed.tables.map(({ parent, dropOnly, columns, ...table }) => ({
       ...table,
-      ...(parent === undefined ? {} : { parent }),
       ...(dropOnly === undefined ? {} : { dropOnly }),
+      ...(parent === undefined ? {} : { parent }),
       columns: columns.map(({ maxLength, allowedValues, ...column }) => ({
         ...column,
         ...(maxLength === undefined ? {} : { maxLength }),

@@ -33,7 +33,12 @@ export function indexFingerprint({ seed, tables, edges, roots }: SubsetPlan): st
     seed,
     tables,
     edges: edges.map(({ isCut: _, ...edge }) => edge),
-    roots: roots.map(({ table, where, families, newest }) => ({ table, where, families, by: newest?.by })),
+    roots: roots.map(({ table, where, families, newest }) => ({
+      table,
+      where,
+      families,
+      newest: newest && [newest.by, newest.family],
+    })),
   };
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }

@@ -32,7 +32,7 @@ export class FileMasker {
   constructor(run: MaskingRun) {
     this.#run = run;
     this.#tables = filePlans(run).flatMap(({ pattern, csv, json }) => {
-      if (csv !== undefined) return [{ ...csv.table, table: pattern }];
+      if (csv !== undefined) return [csv.table];
       return json === undefined ? [] : [documentTable(pattern)];
     });
   }
@@ -58,7 +58,7 @@ export class FileMasker {
 
   #masked(bytes: AsyncIterable<Uint8Array>, plan: FilePlan, path: string): AsyncGenerator<Uint8Array> {
     const { pattern, csv, json } = plan;
-    if (csv !== undefined) return this.#rowPool().inOrder(this.#csv(bytes, { ...csv, table: this.#tableOf(pattern) }));
+    if (csv !== undefined) return this.#rowPool().inOrder(this.#csv(bytes, csv));
     if (json === undefined) throw new HoldfastError('internal', 'file-plan-without-rules', 'A file has no rules.');
     if (/\.(?:jsonl|ndjson)$/i.test(path)) return this.#rowPool().inOrder(this.#lines(bytes, json, pattern));
     const rows = this.#source(`json ${pattern}`, () => jsonRows(json, pattern, 'json-pieces', this.#run.key));
@@ -82,10 +82,6 @@ export class FileMasker {
     const made = make();
     this.#sources.set(name, made);
     return made;
-  }
-
-  #tableOf(pattern: string): TablePlan {
-    return this.#tables.find(({ table }) => table === pattern) ?? documentTable(pattern);
   }
 
   #rowPool(): OpenMaskingPool {

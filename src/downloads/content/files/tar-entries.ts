@@ -23,6 +23,7 @@ export interface TarEntry {
  * for an entry that would lie outside of the folder in which the archive is unpacked; whatever reading `archive` throws
  */
 export async function* tarEntries(archive: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<TarEntry> {
+  signal.throwIfAborted();
   const parser = extract(OPTIONS);
   const window = new Window();
   const feeding = new Feeding(archive, window, parser, signal);
