@@ -11,11 +11,11 @@ import { describeMachine } from './machine.ts';
 import { growthReport, measureGrowth } from './memory-growth.ts';
 
 /*
- * Measures Holdfast beside the backup programs that are on PATH, what its collections and a large index cost, its API, PostgreSQL, and downloads. Everything is made from fixed seeds in a
+ * Measures Holdfast beside the backup programs that are on PATH, what its collections and a large index cost, its API, PostgreSQL, downloads, and masked variants. Everything is made from fixed seeds in a
  * temporary folder and removed again; the raw numbers stay in bench/results/.
  */
 
-const USAGE = `npm run bench -- [--only engine|collection|api|postgresql|downloads] [--quick] [--large] [--rounds N] [--data random,text,files]
+const USAGE = `npm run bench -- [--only engine|collection|api|postgresql|downloads|variants] [--quick] [--large] [--rounds N] [--data random,text,files]
                 [--job "first backup,restore"] [--tools holdfast,restic,borg] [--workdir FOLDER]`;
 
 const listOf = <const Names extends readonly [string, ...string[]]>(names: Names) =>
@@ -26,7 +26,7 @@ const listOf = <const Names extends readonly [string, ...string[]]>(names: Names
     .default([...names]);
 
 const optionsSchema = z.object({
-  only: z.enum(['engine', 'collection', 'api', 'postgresql', 'downloads']).optional(),
+  only: z.enum(['engine', 'collection', 'api', 'postgresql', 'downloads', 'variants']).optional(),
   quick: z.boolean().default(false),
   large: z.boolean().default(false),
   rounds: z.coerce.number().int().min(1).max(20).optional(),
@@ -57,6 +57,7 @@ async function run(): Promise<void> {
   if (isWanted('api')) report.push(await runApi(results));
   if (isWanted('postgresql')) report.push(await runPostgresql(results));
   if (isWanted('downloads')) report.push(await runDownloads(results));
+  if (isWanted('variants')) report.push(await runVariants(results));
   process.stdout.write(`\n${report.join('\n\n')}\n`);
   keepResults(results);
 }
@@ -128,6 +129,14 @@ async function runDownloads(results: Record<string, unknown>): Promise<string> {
   const measurements = await measureDownloads({ workFolder, quick: options.quick, log });
   results.downloads = measurements;
   return downloadsReport(measurements);
+}
+
+async function runVariants(results: Record<string, unknown>): Promise<string> {
+  const { measureVariants, variantsReport } = await import('./variants.ts');
+  const { quick, large } = options;
+  const measurements = await measureVariants({ workFolder, quick, large, log });
+  results.variants = measurements;
+  return variantsReport(measurements);
 }
 
 function keepResults(results: Readonly<Record<string, unknown>>): void {

@@ -23,7 +23,7 @@ export class ServiceProcess {
   }
 
   /** Resolves when the service answers. Its output goes to a log beside the data folder. */
-  static async start(dataFolder: string): Promise<ServiceProcess> {
+  static async start(dataFolder: string, environment: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
     const port = await freePort();
     const log = `${dataFolder}.log`;
     const output = openSync(log, 'a');
@@ -31,7 +31,7 @@ export class ServiceProcess {
     const words = ['--max-semi-space-size=4', main, '--data', dataFolder, 'serve', '--port', String(port)];
     const child = spawn(process.execPath, words, {
       stdio: ['ignore', output, output],
-      env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+      env: { ...process.env, MALLOC_ARENA_MAX: '2', ...environment },
     });
     closeSync(output);
     const service = new ServiceProcess(`http://127.0.0.1:${port}`, child);

@@ -23,6 +23,7 @@ import { HoldfastError } from './core/errors.ts';
 import type { GrantRule, IdentityConfiguration } from './core/identity-configuration.ts';
 import type { Catalogue } from './core/ports/catalogue.ts';
 import type { Clock } from './core/ports/clock.ts';
+import type { DrillFolders } from './core/ports/drill-folders.ts';
 import type { HookRunner } from './core/ports/hook-runner.ts';
 import type { IdentityProvider } from './core/ports/identity-provider.ts';
 import type { KeyProvider } from './core/ports/key-provider.ts';
@@ -33,7 +34,9 @@ import type { Service } from './core/ports/service.ts';
 import type { SqlSealer } from './core/ports/sql-sealer.ts';
 import type { Storage } from './core/ports/storage.ts';
 import type { VariantMaker } from './core/ports/variant-maker.ts';
+import type { VariantVerifier } from './core/ports/variant-verifier.ts';
 import type { WorkQueue } from './core/ports/work-queue.ts';
+import { createVariantVerification } from './core/variant-verification.ts';
 import { createKeyFile } from './keys/keyfile/key-file.ts';
 import { createKeyFileProvider } from './keys/keyfile/keyfile-provider.ts';
 import { createPassphraseProvider } from './keys/passphrase/passphrase-provider.ts';
@@ -142,6 +145,12 @@ const composition: Composition = {
   runningService,
   inspectRepository,
   openReplica,
+  policyWorkshop: async ({ downloads }) =>
+    (await import('./downloads/variants/policy-workshop.ts')).createPolicyWorkshop({
+      policyFolder: downloads?.policyFolder,
+      transformerFolder: downloads?.transformerFolder,
+      resolveSecret: ownSecret,
+    }),
   logFiles: async () => (await import('./services/postgresql-physical/wal-files.ts')).walFiles,
   setCatalogueAside: (dataFolder) => setAside(catalogueFile(dataFolder), clock.now()),
 };
@@ -177,6 +186,7 @@ async function openApplication(
   try {
     const catalogue = await openSqliteCatalogue({ file: catalogueFile(configuration.dataFolder) });
     const owner = ownProcess();
+    const drillFolders = createDrillFolders({ owner, isAlive: isProcessAlive });
     const queue = await openQueue(mode, { catalogue, configuration, owner, logger });
     const { application, run } = createApplication({
       configuration,
@@ -188,14 +198,14 @@ async function openApplication(
       notifier: createLogNotifier(logger),
       ...(await hooksOf(configuration)),
       ...(await turnsOf(configuration)),
-      ...(await variantsOf(configuration)),
+      ...(await variantsOf(configuration, drillFolders)),
       ...(await sealerOf(mode)),
       clock,
       logger,
       version,
       owner,
       isAlive: isProcessAlive,
-      drillFolders: createDrillFolders({ owner, isAlive: isProcessAlive }),
+      drillFolders,
       identity: await identityOf(configuration, mode, { catalogue, logger }),
       environment: { node: process.version, host: hostname(), system: `${type()} ${release()} ${arch()}` },
     });
@@ -240,11 +250,23 @@ async function turnsOf({ hooks = [], downloads, dataFolder }: Configuration): Pr
   return { turns: (await import('./catalogue/sqlite/resource-turns.ts')).createResourceTurns(dataFolder) };
 }
 
-async function variantsOf({ downloads }: Configuration): Promise<{ variantMaker?: VariantMaker }> {
+async function variantsOf(
+  { downloads }: Configuration,
+  folders: DrillFolders,
+): Promise<{ variantMaker?: VariantMaker; variantVerifier?: VariantVerifier }> {
   if (downloads?.policyFolder === undefined) return {};
   const { createPolicyVariantMaker } = await import('./downloads/variants/policy-variant-maker.ts');
   const { policyFolder, transformerFolder } = downloads;
-  return { variantMaker: createPolicyVariantMaker({ policyFolder, transformerFolder, resolveSecret: ownSecret }) };
+  return {
+    variantMaker: createPolicyVariantMaker({ policyFolder, transformerFolder, resolveSecret: ownSecret }),
+    variantVerifier: createVariantVerification(async () => {
+      const [{ createPostgresqlVariantVerifier }, { createSqlSealer }] = await Promise.all([
+        import('./services/postgresql/variant-verifier.ts'),
+        import('./downloads/sql/sql-sealer.ts'),
+      ]);
+      return createPostgresqlVariantVerifier({ sealer: createSqlSealer(), folders });
+    }),
+  };
 }
 
 /** Commands give no downloads themselves. */

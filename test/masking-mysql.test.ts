@@ -3,10 +3,11 @@ import { after, before, describe, it } from 'node:test';
 import { createMysqlContent } from '../src/downloads/content/mysql/mysql-content.ts';
 import type { MaskingRun } from '../src/downloads/masking/masking-run.ts';
 import { MARIADB_SKIP_REASON, MariadbServer } from './mariadb-server.ts';
-import { bytesOf, piecesOf, plansFor, rule, runOf, selectionOf, type WantedTable } from './masking-rig.ts';
+import { allOf, bytesOf, piecesOf, plansFor, rule, runOf, selectionOf, type WantedTable } from './masking-rig.ts';
 import { type Ended, fed } from './sealed-sql-rig.ts';
 
 const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).toString('hex');
+const NASTY = `${Buffer.from(EVERY_BYTE.slice(0, 256), 'hex').toString()}ü漢😀\u0080'',(\\');--`;
 const ASCII = EVERY_BYTE.slice(0, 256);
 
 const SHOP = `
@@ -130,9 +131,9 @@ describe('rows of a MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
   });
 
   it('are masked in every layout, and what no rule touches stays as it is', async () => {
-    const rules = {
+    const unchanging = {
       email: rule('email'),
-      note: rule('hash'),
+      latin: rule('const', { value: 'é€' }),
       mood: rule('const', { value: 'sad' }),
       raw: rule('const', { value: '\\x00ff275c0a' }),
       amount: rule('const', { value: '5' }),
@@ -143,7 +144,8 @@ describe('rows of a MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
       ['--complete-insert', '--replace'],
     ].entries()) {
       const bytes = await server.dump('shop', '--skip-dump-date', ...options);
-      const run = await runFor(bytes, { users: { rules } });
+      const note = n === 1 ? rule('const', { value: NASTY }) : rule('hash');
+      const run = await runFor(bytes, { users: { rules: { ...unchanging, note } } });
       const masked = await made(bytes, run);
       assert.deepEqual(run.counts.tables.get('users'), {
         rowsIn: 2994,
@@ -154,12 +156,13 @@ describe('rows of a MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
           ['raw', 2994],
           ['mood', 2994],
           ['amount', 2994],
+          ['latin', 2994],
         ]),
       });
       assert.equal(masked.includes('corp.example'), false);
       const database = `masked_${n}`;
       await load(database, masked);
-      const kept = 'id, fixed, tags, flags, ratio, born, seen, doc, boss, gone, latin';
+      const kept = 'id, fixed, tags, flags, ratio, born, seen, doc, boss, gone';
       const select = (name: string) => server.sql(name, `SELECT ${kept} FROM users ORDER BY id`);
       assert.equal(await select(database), await select('shop'));
       const [counts] = (
@@ -169,6 +172,10 @@ describe('rows of a MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
         )
       ).split('\n');
       assert.equal(counts, '2994\t2993\t2994\t2994\t2994\t00FF275C0A\t5.000');
+      // The trigger is made after the rows, so it did not change them.
+      const texts = await server.sql(database, 'SELECT DISTINCT hex(note), hex(latin) FROM users WHERE id = 1');
+      const hexOfNote = Buffer.from(NASTY).toString('hex').toUpperCase();
+      assert.match(texts, n === 1 ? new RegExp(`^${hexOfNote}\tE980$`) : /^[0-9A-F]{64}\tE980$/);
       assert.equal(
         await server.sql(database, 'SELECT * FROM parts ORDER BY 1'),
         await server.sql('shop', 'SELECT * FROM parts ORDER BY 1'),
@@ -178,7 +185,7 @@ describe('rows of a MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
 
   it('come to the same bytes with any number of threads and in any pieces', async () => {
     const wanted = { users: { rules: { email: rule('email'), note: rule('hash') } } };
-    const selection = { tables: { users: selectionOf(2994, [0, 5, 6, 2993]) } };
+    const selection = { tables: { ...allOf({ [GONE]: 3, parts: 500 }), users: selectionOf(2994, [0, 5, 6, 2993]) } };
     const small = await server.dump('shop', '--skip-dump-date', '--net-buffer-length=4096');
     for (const more of [{}, { selection }]) {
       const first = await made(small, await runFor(small, wanted, more));
@@ -195,11 +202,12 @@ describe('rows of a MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
     const kept = [0, 1, 700, 2993];
     const selection = {
       tables: {
+        ...allOf({ [GONE]: 3 }),
         users: selectionOf(2994, kept, [{ columns: ['boss', 'gone'], rows: [0, 1] }]),
         parts: selectionOf(500, []),
       },
     };
-    for (const [n, option] of ['--extended-insert', '--skip-extended-insert', '--net-buffer-length=4096'].entries()) {
+    for (const [n, option] of ['--skip-extended-insert', '--net-buffer-length=4096'].entries()) {
       const bytes = await server.dump('shop', '--skip-dump-date', option);
       const run = await runFor(
         bytes,
@@ -222,6 +230,17 @@ describe('rows of a MariaDB dump', { skip: MARIADB_SKIP_REASON }, () => {
         ].join('\n'),
       );
     }
+  });
+
+  it('stop the variant where they are others than those that were selected from', async () => {
+    const all = { [GONE]: 3, parts: 500, users: 2994 };
+    for (const other of [{ parts: 499 }, { parts: 501 }, { users: 0 }]) {
+      const run = await runFor(dump, {}, { selection: { tables: allOf({ ...all, ...other }) } });
+      await assert.rejects(made(dump, run), { code: 'variant-failed' });
+    }
+    const { parts: _, ...missing } = all;
+    const run = await runFor(dump, {}, { selection: { tables: allOf(missing) } });
+    await assert.rejects(made(dump, run), { code: 'variant-failed' });
   });
 
   it('take along what belongs to a table that is left out', async () => {

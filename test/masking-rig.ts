@@ -75,6 +75,21 @@ export function selectionOf(
   };
 }
 
+/** All rows of tables that have so many. */
+export function allOf(rows: Readonly<Record<string, number>>): RowSelection['tables'] {
+  const selected = Object.entries(rows).map(
+    ([table, count]) =>
+      [
+        table,
+        selectionOf(
+          count,
+          Array.from({ length: count }, (_, at) => at),
+        ),
+      ] as const,
+  );
+  return Object.fromEntries(selected);
+}
+
 function bitsOf(rows: number, ordinals: readonly number[]): Uint8Array<SharedArrayBuffer> {
   const bits = new Uint8Array(new SharedArrayBuffer(Math.ceil(rows / 8)));
   for (const ordinal of ordinals) bits[ordinal >> 3] = (bits[ordinal >> 3] ?? 0) | (1 << (ordinal & 7));

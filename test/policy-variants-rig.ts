@@ -55,13 +55,8 @@ export class PolicyVariants {
     }
   }
 
-  #content({
-    bytes,
-    format = 'sql',
-    dialect,
-    snapshotId = 'backup-1',
-    pieces = 1 << 16,
-  }: ContentOptions): VariantContent {
+  #content({ bytes, format = 'sql', dialect, pieces = 1 << 16 }: ContentOptions): VariantContent {
+    const snapshotId = createHash('sha256').update(bytes).digest('hex');
     const material = {
       ...{ format, mediaType: 'application/octet-stream', fileExtension: '.x', isReproducible: true },
       ...(dialect === undefined ? {} : { dialect }),
@@ -97,7 +92,6 @@ export interface ContentOptions {
   bytes: Buffer;
   format?: DownloadFormat;
   dialect?: SqlDialect;
-  snapshotId?: string;
   /** Bytes in which the content comes. */
   pieces?: number;
 }

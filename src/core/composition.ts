@@ -2,6 +2,7 @@ import type { Application } from './application.ts';
 import type { Configuration, KeyConfiguration } from './configuration.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
 import type { LogFiles } from './ports/log-files.ts';
+import type { PolicyWorkshop } from './ports/policy-workshop.ts';
 import type { Storage } from './ports/storage.ts';
 
 /**
@@ -52,6 +53,9 @@ export interface Composition {
 
   /** For `repair`: opens a copy of a repository, by its folder or `s3://` address, to fetch from it. @throws `repository-missing` (no-repository) */
   openReplica(place: string): Promise<Storage>;
+
+  /** For `policy`. Needs nothing to be open. */
+  policyWorkshop(configuration: Pick<Configuration, 'downloads'>): Promise<PolicyWorkshop>;
 
   /** For `wal-push` and `wal-get`. Needs nothing to be open. */
   logFiles(): Promise<LogFiles>;

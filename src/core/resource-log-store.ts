@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Backup } from './backup.ts';
 import { HoldfastError } from './errors.ts';
+import { forgetKeptStream, type KeptStream, keptStreamRow } from './kept-stream.ts';
 import type { ManagerContext } from './manager-context.ts';
-import type { SnapshotReader, StoredStream, WrittenCounts } from './ports/repository.ts';
+import type { SnapshotReader } from './ports/repository.ts';
 import type { LogPiece, NewLogPiece, ResourceLog } from './ports/resource-log.ts';
 import { requireResource } from './required-rows.ts';
 
@@ -31,7 +32,7 @@ export class ResourceLogStore implements ResourceLog {
   }
 
   async open(piece: LogPiece): Promise<SnapshotReader> {
-    return (await this.#repositoryOf(piece)).openSnapshot(piece.id);
+    return this.#context.repositories.get(await this.#repositoryIdOf(piece)).openSnapshot(piece.id);
   }
 
   /** @throws HoldfastError `log-piece-damaged` (damaged); what `open` throws */
@@ -64,7 +65,7 @@ export class ResourceLogStore implements ResourceLog {
       const stored =
         typeof content === 'function' ? await content(writer) : await writer.writeStream(asyncBytes(content));
       const { backup } = await writer.commit((counts) => ({
-        backup: this.#describe(piece, { id: writer.snapshotId, repositoryId, stored, counts, begun }),
+        backup: this.#row(piece, { id: writer.snapshotId, repositoryId, stored, counts, begun }),
         root: stored.root,
         serviceData: {},
       }));
@@ -87,13 +88,8 @@ export class ResourceLogStore implements ResourceLog {
 
   async forget(pieces: readonly LogPiece[], options: { trashDays: number; reason: string }): Promise<void> {
     for (const piece of pieces) {
-      const repository = await this.#repositoryOf(piece);
-      await this.#context.catalogue.backups.delete(piece.id);
-      try {
-        await repository.forgetSnapshot(piece.id, options);
-      } catch (error) {
-        if (!(error instanceof HoldfastError && error.code === 'snapshot-missing')) throw error;
-      }
+      const repositoryId = await this.#repositoryIdOf(piece);
+      await forgetKeptStream(this.#context, { id: piece.id, repositoryId }, options);
     }
   }
 
@@ -105,53 +101,15 @@ export class ResourceLogStore implements ResourceLog {
     await requireResource(this.#context, this.#resourceId);
   }
 
-  async #repositoryOf(piece: LogPiece) {
-    const row = await this.#context.catalogue.backups.get(piece.id);
-    if (row !== undefined) return this.#context.repositories.get(row.repositoryId);
-    const { repositoryId } = await requireResource(this.#context, this.#resourceId);
-    return this.#context.repositories.get(repositoryId);
+  async #repositoryIdOf(piece: LogPiece): Promise<string> {
+    const kept = await this.#context.catalogue.backups.get(piece.id);
+    return (kept ?? (await requireResource(this.#context, this.#resourceId))).repositoryId;
   }
 
-  #describe(piece: NewLogPiece, ingredients: Ingredients): Backup {
-    const { id, repositoryId, stored, counts, begun } = ingredients;
-    return {
-      id,
-      resourceId: logIdOf(this.#resourceId),
-      resourceType: 'log',
-      service: 'stream',
-      type: 'full',
-      status: 'completed',
-      contentKind: 'stream',
-      size: stored.length,
-      compressedSize: Math.min(counts.compressedBytes, stored.length),
-      encrypted: true,
-      checksum: `sha256:${stored.sha256}`,
-      chainLength: 0,
-      metadata: { tags: {} },
-      warnings: [],
-      warningCount: 0,
-      statistics: {
-        sourceBytes: stored.length,
-        readBytes: stored.length,
-        newBytes: counts.newBytes,
-        storedBytes: counts.storedBytes,
-        durationMilliseconds: Math.round(performance.now() - begun.ticks),
-      },
-      repositoryId,
-      createdAt: begun.createdAt,
-      completedAt: this.#context.clock.now().toISOString(),
-      log: { from: piece.from, to: piece.to, facts: piece.facts },
-      held: false,
-    };
+  #row({ from, to, facts }: NewLogPiece, kept: KeptStream): Backup {
+    const kind = { resourceId: logIdOf(this.#resourceId), resourceType: 'log', log: { from, to, facts } };
+    return keptStreamRow(kind, kept, this.#context.clock.now());
   }
-}
-
-interface Ingredients {
-  id: string;
-  repositoryId: string;
-  stored: StoredStream;
-  counts: WrittenCounts;
-  begun: { createdAt: string; ticks: number };
 }
 
 function toPiece(backup: Backup): LogPiece | undefined {

@@ -5,17 +5,19 @@ import { KeyedLock } from './keyed-lock.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Operation } from './operation.ts';
 import { CatalogueOperationManager } from './operation-manager.ts';
-import type { DeclaredVariant } from './ports/variant-maker.ts';
+import type { DeclaredVariant, VariantContent } from './ports/variant-maker.ts';
 import { queuedOperation } from './queued-operation.ts';
 import {
   isKept,
   type KeptVariant,
+  type VariantContentRequest,
   type VariantEnd,
   type VariantManager,
   type VariantOverview,
   type VariantRequest,
 } from './variant.ts';
 import { VariantBuilder, type VariantInput } from './variant-builder.ts';
+import { variantContents } from './variant-contents.ts';
 import { variantFormat } from './variant-formats.ts';
 import { blockedError, faultyVariant, VariantOutcomes } from './variant-outcomes.ts';
 import type { VariantOrder } from './variant-production.ts';
@@ -98,6 +100,10 @@ export class CatalogueVariantManager implements VariantManager {
     const subject = { resourceId: snapshot.resourceId, snapshotId: snapshot.id, variant, fingerprint };
     const block = await this.outcomes.blockOf(subject);
     if (block !== undefined) throw blockedError(block);
+  }
+
+  contents(request: VariantContentRequest, signal: AbortSignal): AsyncIterable<VariantContent> {
+    return variantContents(this.#context, request, signal);
   }
 
   async list(resourceId: string): Promise<VariantOverview> {

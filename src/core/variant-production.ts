@@ -30,7 +30,7 @@ export async function planVariant(
   if (variantMaker === undefined)
     throw new HoldfastError('internal', 'variant-maker-missing', 'No variants are made here.');
   try {
-    const production = await variantMaker.plan(contentOf(context, materials, order), declared.name, signal);
+    const production = await variantMaker.plan(variantContent(context, materials, order), declared.name, signal);
     if (production.fingerprint === declared.fingerprint) return production;
   } catch (error) {
     throw withoutValues(error, signal);
@@ -39,10 +39,11 @@ export async function planVariant(
   throw new HoldfastError('unavailable', 'variant-changed', message, { details: { retryAfterSeconds: 1 } });
 }
 
-function contentOf(
+/** A snapshot as those see it who make variants. */
+export function variantContent(
   context: ManagerContext,
   materials: DownloadMaterials,
-  { snapshot, format, database }: VariantOrder,
+  { snapshot, format, database }: Omit<VariantOrder, 'declared'>,
 ): VariantContent {
   const { id: snapshotId, resourceId, dialect } = snapshot;
   const choice: DownloadChoice = { format, ...(database === undefined ? {} : { database }) };

@@ -2,8 +2,9 @@ import { performance } from 'node:perf_hooks';
 import type { Backup } from './backup.ts';
 import { contentDownload, sha256Of } from './content-download.ts';
 import { HoldfastError } from './errors.ts';
+import { forgetKeptStream, type KeptStream, keptStreamRow } from './kept-stream.ts';
 import type { ManagerContext } from './manager-context.ts';
-import type { Repository, StoredStream, WrittenCounts } from './ports/repository.ts';
+import type { Repository } from './ports/repository.ts';
 import type { OpenVariantContent, VariantSidecars } from './ports/variant-maker.ts';
 import { requireResource } from './required-rows.ts';
 import type { StoredSidecar, StoredVariant, VariantSource } from './stored-variant.ts';
@@ -101,14 +102,7 @@ export class VariantStore {
 
   /** For good: what may be made again needs no trash. */
   async forget(rows: readonly Backup[], reason: string): Promise<readonly string[]> {
-    for (const { id, repositoryId } of rows) {
-      await this.#context.catalogue.backups.delete(id);
-      try {
-        await this.#context.repositories.get(repositoryId).forgetSnapshot(id, { trashDays: 0, reason });
-      } catch (error) {
-        if (!(error instanceof HoldfastError && error.code === 'snapshot-missing')) throw error;
-      }
-    }
+    for (const row of rows) await forgetKeptStream(this.#context, row, { trashDays: 0, reason });
     return rows.map(({ id }) => id);
   }
 
@@ -147,7 +141,7 @@ export class VariantStore {
       const facts = await approve();
       signal.throwIfAborted();
       const { backup } = await writer.commit((counts) => ({
-        backup: this.#describe(facts, { id: writer.snapshotId, repositoryId, stored, counts, begun }),
+        backup: this.#row(facts, { id: writer.snapshotId, repositoryId, stored, counts, begun }),
         root: stored.root,
         serviceData: {},
       }));
@@ -178,37 +172,9 @@ export class VariantStore {
     throw new HoldfastError('conflict', 'variant-source-gone', message, { details: { snapshotId: sourceId } });
   }
 
-  #describe(facts: Pick<Backup, 'variant' | 'sidecar'>, ingredients: Ingredients): Backup {
-    const { id, repositoryId, stored, counts, begun } = ingredients;
-    return {
-      id,
-      resourceId: variantsIdOf(this.#resourceId),
-      resourceType: 'variant',
-      service: 'stream',
-      type: 'full',
-      status: 'completed',
-      contentKind: 'stream',
-      size: stored.length,
-      compressedSize: Math.min(counts.compressedBytes, stored.length),
-      encrypted: true,
-      checksum: `sha256:${stored.sha256}`,
-      chainLength: 0,
-      metadata: { tags: {} },
-      warnings: [],
-      warningCount: 0,
-      statistics: {
-        sourceBytes: stored.length,
-        readBytes: stored.length,
-        newBytes: counts.newBytes,
-        storedBytes: counts.storedBytes,
-        durationMilliseconds: Math.round(performance.now() - begun.ticks),
-      },
-      repositoryId,
-      createdAt: begun.createdAt,
-      completedAt: this.#context.clock.now().toISOString(),
-      ...facts,
-      held: false,
-    };
+  #row(facts: Pick<Backup, 'variant' | 'sidecar'>, kept: KeptStream): Backup {
+    const kind = { resourceId: variantsIdOf(this.#resourceId), resourceType: 'variant', ...facts };
+    return keptStreamRow(kind, kept, this.#context.clock.now());
   }
 }
 
@@ -242,14 +208,6 @@ function nextUnlessAborted(
       .then(resolve, reject)
       .finally(() => signal.removeEventListener('abort', abort));
   });
-}
-
-interface Ingredients {
-  id: string;
-  repositoryId: string;
-  stored: StoredStream;
-  counts: WrittenCounts;
-  begun: { createdAt: string; ticks: number };
 }
 
 export function sourceOf({ variant, sidecar }: Backup): VariantSource | undefined {

@@ -1,7 +1,7 @@
 import type { Backup } from './backup.ts';
 import type { DownloadFormat } from './download-format.ts';
 import type { Operation } from './operation.ts';
-import type { DeclaredVariant } from './ports/variant-maker.ts';
+import type { DeclaredVariant, VariantContent } from './ports/variant-maker.ts';
 import type { StoredVariant } from './stored-variant.ts';
 
 /** A kept masked or reduced copy: listed in the catalogue like a backup, under an id that no user can give. */
@@ -34,6 +34,9 @@ export interface VariantRequest {
   createdBy: string;
 }
 
+/** Which content variants are made of; `snapshotId` default: the newest one. */
+export type VariantContentRequest = Pick<VariantRequest, 'resourceId' | 'snapshotId' | 'format' | 'database'>;
+
 /** The masked and reduced copies that are kept, as operators see them. */
 export interface VariantManager {
   /**
@@ -42,6 +45,12 @@ export interface VariantManager {
    * `format-not-offered` (unsupported)
    */
   build(request: VariantRequest, signal: AbortSignal): Promise<Operation>;
+  /**
+   * What variants are made of, for those who write policies: the snapshot that was asked for, then those before it, newest first; none where it is not there. Nothing that is
+   * found out by them is kept.
+   * @throws HoldfastError `format-not-offered` (unsupported)
+   */
+  contents(request: VariantContentRequest, signal: AbortSignal): AsyncIterable<VariantContent>;
   /** Of one resource: what is kept, newest first, and what cannot be made. */
   list(resourceId: string): Promise<VariantOverview>;
   /**

@@ -77,7 +77,7 @@ export interface FilePlan {
   /** A glob over the path within the backup. */
   pattern: string;
   fate: 'keep' | 'drop' | 'csv' | 'json';
-  /** For `csv`: how it is written, and the rules of its columns. */
+  /** For `csv`: how it is written, and the rules of its columns; the table's name is the pattern. */
   csv?: { delimiter: string; quote: string; hasHeader: boolean; table: TablePlan };
   json?: JsonPlan;
 }

@@ -36,7 +36,7 @@ export async function buildProgram(
 
 const HELP_AFTER = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 backup made but some files were not readable, 4 damage found,
-10 no repository, 11 locked, 12 wrong key, 130 interrupted.`;
+7 masking policy does not fit, 10 no repository, 11 locked, 12 wrong key, 130 interrupted.`;
 
 function sentenceCase(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

@@ -11,6 +11,8 @@ export const ExitCode = {
   /** By a server, as somebody who is not known or may not have it. */
   refused: 5,
   notFound: 6,
+  /** A masking policy is not valid, or does not fit what it is for. */
+  policyUnfit: 7,
   noRepository: 10,
   locked: 11,
   wrongKey: 12,

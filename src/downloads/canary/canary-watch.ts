@@ -1,12 +1,13 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { WatchedColumn } from '../masking/canary-probe.ts';
-import type { CanaryMemory } from '../masking/masking-run.ts';
+import type { Canary, CanaryCounts, CanaryMemory } from '../masking/masking-run.ts';
 import { CanaryFilter, createCanaryMemory } from './canary-filter.ts';
 
 /** What was noticed in one production, and whether that lets it be given. */
-export class CanaryWatch {
+export class CanaryWatch implements Canary {
   readonly memory: CanaryMemory;
   readonly #columns = new Map<string, SeenColumn>();
+  readonly #elsewhere = { looked: 0, originals: 0 };
 
   /** @param size bytes of the content, if that is known */
   constructor(size: number | undefined) {
@@ -22,14 +23,25 @@ export class CanaryWatch {
     }
   }
 
+  foundNothing({ looked, originals }: CanaryCounts): void {
+    this.#elsewhere.looked += looked;
+    this.#elsewhere.originals += originals;
+  }
+
   /** @throws HoldfastError `variant-leaks` (damaged) naming tables and columns, never a value */
-  require(): { looked: number; originals: number } {
-    const filter = new CanaryFilter(this.memory);
-    const mistakes = filter.mistakes();
+  require(): CanaryCounts {
+    const { looked, originals } = this.#elsewhere;
     const columns = [...this.#columns.values()];
+    // Nothing was masked; to read memory that nobody wrote would make it real.
+    if (columns.length === 0) return { looked, originals };
+    const filter = new CanaryFilter(this.memory);
+    const { count, mistakes } = filter.fill();
     const leaks = columns.flatMap((seen) => leaksOf(seen, filter, mistakes));
     if (leaks.length > 0) throw leaking(leaks);
-    return { looked: columns.reduce((sum, { looked }) => sum + looked, 0), originals: filter.count() };
+    return {
+      looked: columns.reduce((sum, column) => sum + column.looked, looked),
+      originals: originals + count,
+    };
   }
 
   #seenOf(table: string, column: string): SeenColumn {

@@ -42,6 +42,18 @@ export async function* maskedContent(
   }
 }
 
+/** Threads that mask one content after another. Whoever opens it must close it. */
+export interface OpenMaskingPool {
+  /** As `maskedContent`, but the threads stay. What was given is read to its end before the next content is begun; after an error there is no next. */
+  inOrder(parts: AsyncIterable<ContentPart>): AsyncGenerator<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** For contents of many small parts whose bytes are wanted by themselves: a thread takes longer to start than to mask such a part. */
+export function openMaskingPool(run: MaskingRun, options: MaskingPoolOptions = {}): OpenMaskingPool {
+  return new MaskingPool(run, options);
+}
+
 /** Blocks given to a thread before it has answered: one is masked, one waits. */
 const AHEAD = 2;
 /** Of so many blocks of a table, the first is looked at by the canary. */
@@ -51,7 +63,7 @@ const MOST_WAITING = 4 << 20;
 
 type Waiting = { bytes: Uint8Array } | { rows: RowSource; masked: Promise<MaskedRows> };
 
-class MaskingPool {
+class MaskingPool implements OpenMaskingPool {
   readonly #run: MaskingRun;
   readonly #most: number;
   readonly #program: URL;

@@ -35,6 +35,15 @@ export interface Canary {
   memory: CanaryMemory;
   /** Told of some of what was given. */
   told(table: string, watched: readonly WatchedColumn[]): void;
+  /** Another process looked, and found nothing. */
+  foundNothing(counts: CanaryCounts): void;
+}
+
+export interface CanaryCounts {
+  /** Values that were looked at. */
+  looked: number;
+  /** Originals that were looked for, about. */
+  originals: number;
 }
 
 /** A Bloom filter of the originals of traceable columns, as bits. */

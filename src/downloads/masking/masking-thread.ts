@@ -93,7 +93,7 @@ export class MaskingThread {
 }
 
 /** Unit: MiB. Young objects die fast here; a large nursery would only hold more memory. */
-const HEAP_LIMITS = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 512 };
+const HEAP_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 };
 
 function tookTooLong(milliseconds: number): BlockError {
   return new BlockError({

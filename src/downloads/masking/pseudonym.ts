@@ -44,28 +44,26 @@ export class Pseudonyms {
   }
 }
 
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-/** Two characters for each number of ten bits. */
-const PAIRS: readonly string[] = Array.from(
-  { length: 1024 },
-  (_, bits) => `${ALPHABET[bits >> 5]}${ALPHABET[bits & 31]}`,
-);
+/** Crockford's alphabet. */
+const CODES = Buffer.from('0123456789abcdefghjkmnpqrstvwxyz');
 
 /** Characters of a pseudonym in `base32`. */
 export const BASE32_LENGTH = 26;
 
 /** A pseudonym as 26 digits and small letters, without i, l, o and u (Crockford's alphabet). */
 export function base32(bytes: string): string {
-  let text = '';
-  for (let at = 0; at < 15; at += 5) {
-    const [a, b, c] = [bytes.charCodeAt(at), bytes.charCodeAt(at + 1), bytes.charCodeAt(at + 2)];
-    const [d, e] = [bytes.charCodeAt(at + 3), bytes.charCodeAt(at + 4)];
-    text += pair((a << 2) | (b >> 6)) + pair((b << 4) | (c >> 4)) + pair((c << 6) | (d >> 2)) + pair((d << 8) | e);
+  // One string of codes costs less than a chain of short ones.
+  for (let at = 0, byte = 0; byte < 15; byte += 5, at += 8) {
+    const high = (bytes.charCodeAt(byte) << 12) | (bytes.charCodeAt(byte + 1) << 4) | (bytes.charCodeAt(byte + 2) >> 4);
+    const low = (bytes.charCodeAt(byte + 2) << 16) | (bytes.charCodeAt(byte + 3) << 8) | bytes.charCodeAt(byte + 4);
+    for (let five = 0; five < 4; five++) {
+      written[at + five] = CODES[(high >> (15 - 5 * five)) & 31] ?? 0;
+      written[at + five + 4] = CODES[(low >> (15 - 5 * five)) & 31] ?? 0;
+    }
   }
-  return text + pair(bytes.charCodeAt(15) << 2);
+  written[24] = CODES[bytes.charCodeAt(15) >> 3] ?? 0;
+  written[25] = CODES[(bytes.charCodeAt(15) << 2) & 31] ?? 0;
+  return String.fromCharCode(...written);
 }
 
-/** Of the lowest ten bits. */
-function pair(bits: number): string {
-  return PAIRS[bits & 1023] ?? '';
-}
+const written: number[] = new Array(BASE32_LENGTH).fill(0);

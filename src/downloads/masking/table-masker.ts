@@ -32,6 +32,8 @@ export class TableMasker {
   readonly #cuts: readonly { columns: readonly number[]; rows: Uint8Array }[];
   readonly #probe: CanaryProbe | undefined;
   readonly #watched: readonly number[];
+  /** Of the row at hand. */
+  readonly #originals: (string | null)[];
 
   constructor({ columns, values, selection, probe, watches = false }: TableMaskerOptions) {
     this.#values = values;
@@ -43,6 +45,7 @@ export class TableMasker {
     }));
     this.#probe = probe;
     this.#watched = watches ? (probe?.watched ?? []) : [];
+    this.#originals = (probe?.traceable ?? []).map(() => null);
     this.changed = ascending([...values.changed, ...this.#cuts.flatMap((cut) => cut.columns)]);
     this.needed = ascending([...values.needed, ...this.changed, ...(probe?.traceable ?? []), ...this.#watched]);
   }
@@ -70,7 +73,9 @@ export class TableMasker {
    */
   mask(values: (string | null)[], ordinal: number): void {
     const probe = this.#probe;
-    const originals = probe === undefined ? [] : probe.traceable.map((column) => values[column] ?? null);
+    const originals = this.#originals;
+    if (probe !== undefined)
+      for (let at = 0; at < originals.length; at++) originals[at] = values[probe.traceable[at] as number] ?? null;
     const isMasked = this.#values.mask(values);
     for (const { columns, rows } of this.#cuts)
       if (((rows[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0) for (const column of columns) values[column] = null;

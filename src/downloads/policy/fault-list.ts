@@ -12,8 +12,13 @@ export class FaultList {
     this.#text = text;
   }
 
+  /** True where what else is found will not be told. */
+  get isFull(): boolean {
+    return this.faults.length >= FAULTS_KEPT;
+  }
+
   add(path: readonly PropertyKey[], message: string): void {
-    if (this.faults.length >= FAULTS_KEPT) return;
+    if (this.isFull) return;
     const where = path.map((step) => (/^[\w-]+$/.test(String(step)) ? String(step) : `"${String(step)}"`)).join('.');
     const sentence = message.endsWith('.') || message.endsWith('?') ? message : `${message}.`;
     this.faults.push({

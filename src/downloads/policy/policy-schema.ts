@@ -18,10 +18,17 @@ const rule = z
     'What is done to a value: `keep`, the name of a transformer or of a domain, null, `{ transformer: options }` or `{ domain: name }`.',
   );
 
+/** An object with `rule` in it is not one: it says more of its column. */
+const ruleObject = z
+  .record(z.string(), z.unknown())
+  .refine((form) => !Object.hasOwn(form, 'rule'), { abort: true })
+  .meta({ not: { required: ['rule'] } });
+
 const column = z
   .union(
     [
-      ...ruleForms,
+      z.null(),
+      text,
       z.strictObject({
         rule,
         type: text
@@ -34,6 +41,7 @@ const column = z
           .describe('Why what looks like personal data may stay in this column: the reason, in words.')
           .optional(),
       }),
+      ruleObject,
     ],
     { error: 'must be a rule, or an object with a `rule` and what else is to be said of the column' },
   )
@@ -96,6 +104,9 @@ const file = z
     { error: 'must be `keep`, `drop`, `{ csv: … }` or `{ json: … }`' },
   )
   .describe('What is done to the files whose path the pattern matches.');
+
+/** Each is listed with each backup, and what they extend is followed for each. */
+const MOST_VARIANTS = 100;
 
 const variantName = z
   .string()
@@ -162,6 +173,10 @@ export const policySchema = z
     variants: z
       .record(variantName, variant)
       .refine((variants) => Object.keys(variants).length > 0, 'must declare a variant at least')
+      .refine(
+        (variants) => Object.keys(variants).length <= MOST_VARIANTS,
+        `must not declare more than ${MOST_VARIANTS}`,
+      )
       .describe('The copies that can be asked for, by name.'),
     defaults: z
       .strictObject({

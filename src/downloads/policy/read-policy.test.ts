@@ -122,6 +122,7 @@ test('every fault is told with its line and column, and the name that was meant'
     faultsOf(`${HEAD}tables:\n  t: { columns: { a: [], b: { rule: keep, typ: x }, c: { hash: 1, name: 2 } } }\n`),
     [
       '6:19 `tables.t.columns.a`: must be a rule, or an object with a `rule` and what else is to be said of the column.',
+      '6:43 `tables.t.columns.b.typ`: is not known here. Did you mean `type`?',
     ],
   );
   assert.deepEqual(
@@ -130,6 +131,25 @@ test('every fault is told with its line and column, and the name that was meant'
     ).map((fault) => fault.split(':').slice(0, 2).join(':')),
     ['6:19 `tables.t.columns.c`', '6:46 `tables.t.unless`', '6:46 `tables.t.unless`', '7:3 `tables."l*"`'],
   );
+});
+
+test('what is said of a column beside its rule must be known and of its kind, and its reasons must be words', () => {
+  for (const [said, where] of [
+    ['tpye: text', '.tpye'],
+    ['type: 5', '.type'],
+    ['allow_uniqueness_loss: ""', '.allow_uniqueness_loss'],
+    ['allow_detected: true', '.allow_detected'],
+  ] as const) {
+    const [fault = '', ...more] = faultsOf(`${HEAD}tables:\n  t: { columns: { a: { rule: keep, ${said} } } }\n`);
+    assert.equal(/`(.*?)`/.exec(fault)?.[1], `tables.t.columns.a${where}`);
+    assert.deepEqual(more, []);
+  }
+});
+
+test('a policy with more variants than anybody reads is refused at once, however they extend each other', () => {
+  const chain = Array.from({ length: 10_000 }, (_, index) => `  v${index + 1}: { extends: v${index} }\n`).join('');
+  const text = `version: 1\nresource: shop\nkey: env:K\nvariants:\n  v0: { keep: full }\n${chain}`;
+  assert.deepEqual(faultsOf(text), ['4:1 `variants`: must not declare more than 100.']);
 });
 
 test('a key that stands in the policy itself is refused, and not shown', () => {

@@ -86,6 +86,7 @@ function addIssue(issue: Issue, around: readonly PropertyKey[], faults: FaultLis
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeysAt(policySchema, path);
     for (const key of issue.keys) {
+      if (faults.isFull) break;
       const near = nearestName(key, known);
       faults.add([...path, key], `is not known here.${near === undefined ? '' : ` Did you mean \`${near}\`?`}`);
     }

@@ -87,13 +87,22 @@ export function readFiles(forms: Readonly<Record<string, FileForm>>, reading: Po
     if (typeof form === 'string') return { pattern, fate: form };
     if ('json' in form) return { pattern, fate: 'json', json: readDocument(form.json, [...path, 'json'], reading) };
     const { delimiter, quote, header, ...table } = form.csv;
-    if (delimiter === quote) reading.faults.add([...path, 'csv', 'quote'], 'is not the delimiter');
+    addSyntaxFaults(delimiter, quote, [...path, 'csv'], reading);
     return {
       pattern,
       fate: 'csv',
       csv: { delimiter, quote, hasHeader: header, table: readTable(table, [...path, 'csv'], reading) },
     };
   });
+}
+
+function addSyntaxFaults(delimiter: string, quote: string, path: readonly string[], { faults }: PolicyReading): void {
+  if (delimiter === quote) faults.add([...path, 'quote'], 'must not be the delimiter');
+  if (/[\r\n\ud800-\udfff]/.test(delimiter))
+    faults.add([...path, 'delimiter'], 'must be one character, and no line break');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: files without quotes are read with a character that they do not have
+  if (!/^[\x01-\x09\x0b\x0c\x0e-\x7f]$/.test(quote))
+    faults.add([...path, 'quote'], 'must be an ASCII character, and no line break');
 }
 
 /** A `*` outside of double quotes. */

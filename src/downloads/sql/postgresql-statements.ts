@@ -124,7 +124,7 @@ function createdSchema(statement: Buffer): StatementFate {
 }
 
 /** Options of servers hold addresses and may hold passwords. */
-function withoutOptions(statement: Buffer): Buffer {
+export function withoutOptions(statement: Buffer): Buffer {
   const tokens = tokensOf(statement, 'postgresql');
   const at = tokens.findIndex(
     ({ kind, text }, index) => kind === 'word' && text === 'options' && tokens[index + 1]?.text === '(',

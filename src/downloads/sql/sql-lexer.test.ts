@@ -80,6 +80,19 @@ SELECT "a\\"//" / 2 /* // */ //\nDELIMITER ;\nINSERT INTO \`a\`\`;\` VALUES ('it
     ]);
     assert.equal(pieces.filter(({ kind }) => kind === 'command').length, 4);
   });
+
+  it('takes blobs in hex of any length, and finds the word DELIMITER at the end of any word', () => {
+    for (const size of [3, 1000, 100_000]) {
+      const script = Buffer.from(`INSERT INTO a VALUES (0x${'0aF'.repeat(20_000)},1),(0xdelimit,NULL);\nSELECT 1;`);
+      const { pieces, refusal } = read(script, [size], 'mysql');
+      assert.equal(refusal, undefined);
+      assert.equal(pieces.filter(({ kind }) => kind === 'statement').length, 2);
+      for (const word of [`0x${'00'.repeat(2000)}Delimiter`, '12delimiter', 'delimiter']) {
+        const { refusal: found } = read(Buffer.from(`INSERT INTO a VALUES (1,${word} ;;\n`), [size], 'mysql');
+        assert.match(found ?? '', /the word DELIMITER/);
+      }
+    }
+  });
 });
 
 interface Reading {

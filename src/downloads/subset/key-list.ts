@@ -79,7 +79,7 @@ export class IntegerKeys implements KeyList {
   }
 }
 
-/** 128 bits of each key: UUIDs as they are, of others a hash. */
+/** 128 bits of each key: UUIDs and short ones as they are, of others a hash. */
 export class TextKeys implements KeyList {
   length = 0;
   readonly #blocks: Uint32Array[] = [];
@@ -109,7 +109,9 @@ export class TextKeys implements KeyList {
   }
 
   hashOf(at: number): number {
-    return mixed(this.#wordAt(at, 0) ^ this.#wordAt(at, 3));
+    let hashed = 0;
+    for (let word = 0; word < 4; word++) hashed = Math.imul(hashed, 0x01000193) ^ mixed(this.#wordAt(at, word));
+    return hashed >>> 0;
   }
 
   equals(at: number, other: KeyList, otherAt: number): boolean {
@@ -123,14 +125,30 @@ export class TextKeys implements KeyList {
   }
 
   #bytesOf(key: string): Buffer {
-    if (UUID.test(key)) {
+    if (key.length === UUID_LENGTH && UUID.test(key)) {
       this.#buffer.write(key.replaceAll('-', ''), 'hex');
       return this.#buffer;
     }
-    return hash('sha256', key, 'buffer');
+    return this.#isWhole(key) ? this.#buffer : hash('sha256', key, 'buffer');
+  }
+
+  /** Fifteen characters of ASCII and their number: most keys of several columns, and a hash takes longer than all else. */
+  #isWhole(key: string): boolean {
+    if (key.length > SHORT) return false;
+    this.#buffer.fill(0);
+    for (let at = 0; at < key.length; at++) {
+      const code = key.charCodeAt(at);
+      if (code > 0x7f) return false;
+      this.#buffer[at] = code;
+    }
+    this.#buffer[SHORT] = key.length;
+    return true;
   }
 }
 
+/** Characters. */
+const SHORT = 15;
+const UUID_LENGTH = 36;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 function textHash(text: string): number {

@@ -9,13 +9,21 @@ import { keptFacts } from './kept-facts.ts';
 export type ContentShape = { kind: 'tables'; dialect: ContentDialect } | { kind: 'document' } | { kind: 'files' };
 
 /** @throws HoldfastError `variant-format-not-offered` (unsupported) */
-export function shapeOf({ format, dialect }: Pick<VariantContent, 'format' | 'dialect'>): ContentShape {
-  if (format === 'sql' && dialect !== undefined) return { kind: 'tables', dialect };
+export async function shapeOf(content: VariantContent, signal: AbortSignal): Promise<ContentShape> {
+  const { format } = content;
+  if (format === 'sql') return { kind: 'tables', dialect: content.dialect ?? (await dialectOf(content, signal)) };
   if (format === 'sqlite') return { kind: 'tables', dialect: 'sqlite' };
   if (format === 'json') return { kind: 'document' };
   if (format === 'tar' || format === 'bytes') return { kind: 'files' };
   const message = `Variants cannot be had as ${format}. Ask for another format: sql, sqlite, json, tar.`;
   throw new HoldfastError('unsupported', 'variant-format-not-offered', message);
+}
+
+/** Of what was piped into a backup, that it is SQL is told by whoever asks, and of which database by how it begins. */
+async function dialectOf(content: VariantContent, signal: AbortSignal): Promise<ContentDialect> {
+  const dialect = await withContent(content, { schemaOnly: true, signal }, async ({ material }) => material.dialect);
+  if (dialect !== undefined) return dialect;
+  throw new HoldfastError('unsupported', 'variant-format-not-offered', 'Of which database the SQL is, is not known.');
 }
 
 /** The tables of a content, as they were kept when somebody last read them. */

@@ -2,6 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { OpenVariantContent, VariantContent, VariantReport } from '../../core/ports/variant-maker.ts';
 import { CanaryWatch } from '../canary/canary-watch.ts';
 import { maskDocument } from '../content/document/mask-document.ts';
+import { maskFiles } from '../content/files/mask-files.ts';
 import { tableContent } from '../content/table-contents.ts';
 import type { MaskingRun } from '../masking/masking-run.ts';
 import type { SubsetPlan } from '../subset/subset-plan.ts';
@@ -64,7 +65,7 @@ async function masking(options: MaskedMaterialOptions, canary: CanaryWatch): Pro
 async function* rewritten(
   bytes: AsyncIterable<Uint8Array>,
   run: MaskingRun,
-  { shape }: MaskedMaterialOptions,
+  { content, shape, temporaryFolder }: MaskedMaterialOptions,
 ): AsyncGenerator<Uint8Array> {
   switch (shape.kind) {
     case 'tables':
@@ -73,8 +74,9 @@ async function* rewritten(
     case 'document':
       yield* maskDocument(bytes, run);
       break;
-    default:
-      throw new HoldfastError('unsupported', 'variant-format-not-offered', 'Files have no variants yet.');
+    case 'files':
+      yield* maskFiles(bytes, content.format, run, { temporaryFolder });
+      break;
   }
 }
 

@@ -1,14 +1,13 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { MaskingRun } from '../masking/masking-run.ts';
-import { KEEP } from '../variant-plan.ts';
+import { KEEP, type TablePlan, type VariantPlan } from '../variant-plan.ts';
 
 /**
  * Whether the rows that came out are those that should have: all of them, or as many as were chosen.
  * @throws HoldfastError `variant-failed` (invalid): it names the table
  */
 export function requireRows({ plan, counts, selection }: MaskingRun): void {
-  if (plan.content.kind !== 'tables') return;
-  for (const { table, fate, columns } of plan.content.tables) {
+  for (const { table, fate, columns } of tablesOf(plan)) {
     const { rowsIn, rowsOut, masked } = counts.tables.get(table) ?? { rowsIn: 0, rowsOut: 0, masked: new Map() };
     const chosen = selection === undefined ? undefined : selection.tables[table];
     const wanted = fate !== 'rows' ? 0 : chosen === undefined ? rowsIn : ones(chosen.kept);
@@ -19,6 +18,12 @@ export function requireRows({ plan, counts, selection }: MaskingRun): void {
       if (rule.transformer !== KEEP && masked.has(column) && masked.get(column) !== rowsOut)
         throw failed(table, `the rule of column "${column}" did not meet every row`);
   }
+}
+
+/** CSV files of one pattern are as one table. */
+function tablesOf({ content }: VariantPlan): readonly TablePlan[] {
+  if (content.kind === 'tables') return content.tables;
+  return content.kind === 'files' ? content.files.flatMap(({ csv }) => csv?.table ?? []) : [];
 }
 
 function failed(table: string, what: string): HoldfastError {

@@ -36,27 +36,32 @@ export function maskJson(
   run: MaskingRun,
   options?: MaskingPoolOptions,
 ): AsyncGenerator<Uint8Array> {
-  const formatOptions: JsonPiecesOptions = { json, key: run.key };
-  const rows: RowSource = {
-    table: name,
-    columns: [DOCUMENT],
-    format: 'json-pieces',
-    isOneText: true,
-    options: formatOptions,
-  };
-  const plan = { ...run.plan, content: { kind: 'tables' as const, tables: [tablePlan(name)] } };
+  const plan = { ...run.plan, content: { kind: 'tables' as const, tables: [documentTable(name)] } };
   // A document is one thing: another thread could not go on where this one has stopped.
   const { selection: _, ...rest } = run;
-  return maskedContent(partsOf(bytes, rows), { ...rest, plan, threads: 1 }, options);
+  const rows = jsonRows(json, name, 'json-pieces', run.key);
+  return maskedContent(jsonParts(bytes, rows), { ...rest, plan, threads: 1 }, options);
+}
+
+/** Where the pieces of documents come from; with a masking pool of one thread they may come one document after another. */
+export function jsonRows(
+  json: JsonPlan,
+  name: string,
+  format: 'json-pieces' | 'json-lines',
+  key: Uint8Array,
+): RowSource {
+  const options: JsonPiecesOptions = { json, key };
+  return { table: name, columns: [DOCUMENT], format, isOneText: format === 'json-pieces', options };
 }
 
 /** The masking pool knows tables; the rules of the document are with its format. */
-function tablePlan(table: string): TablePlan {
+export function documentTable(table: string): TablePlan {
   const rule = { transformer: 'keep', options: {}, domain: 'keep', normalise: [] };
   return { table, fate: 'rows', columns: [{ column: DOCUMENT, rule, family: 'json', isNullable: false }] };
 }
 
-async function* partsOf(bytes: AsyncIterable<Uint8Array>, rows: RowSource): AsyncGenerator<ContentPart> {
+/** One document as the parts that a masking pool takes. */
+export async function* jsonParts(bytes: AsyncIterable<Uint8Array>, rows: RowSource): AsyncGenerator<ContentPart> {
   const held: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of bytes) {

@@ -1,8 +1,9 @@
 import { type ContentPart, countsOf } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
-import { KEEP, type TablePlan } from '../../variant-plan.ts';
+import { type ColumnPlan, KEEP, type TablePlan } from '../../variant-plan.ts';
 import { tableName, tableNameParts } from '../table-name.ts';
+import { knownComments } from './dump-comments.ts';
 import type { DumpPiece } from './dump-pieces.ts';
 import { type DumpStatement, dumpStatement } from './dump-statement.ts';
 import { DumpTables } from './dump-tables.ts';
@@ -10,7 +11,7 @@ import { InsertBatch } from './insert-batch.ts';
 import { type InsertHeader, insertHeader } from './insert-header.ts';
 import type { InsertRowsOptions } from './insert-rows.ts';
 import { literalColumn } from './literal-column.ts';
-import { countRows, UnreadableRow } from './row-reader.ts';
+import { blocksOfRows, countRows, UnreadableRow } from './row-reader.ts';
 import type { DefinedForeignKey, TableDefinition } from './table-definition.ts';
 import { asUnreadable, variantFailed } from './unreadable.ts';
 
@@ -37,11 +38,24 @@ export class DumpRewriting {
   /** Rows of each table so far, where they are selected. */
   readonly #ordinals = new Map<string, number>();
 
-  constructor(run: MaskingRun) {
+  /** Nothing is masked, selected or left out: all is given byte for byte. */
+  readonly #isUntouched: boolean;
+  /** How comments name the tables that are left out. */
+  readonly #droppedMarks: readonly string[];
+  readonly #longest: number;
+  readonly #bareSources = new Map<RowSource, RowSource>();
+
+  /** @param longest Bytes of a statement that is given to a thread as a whole */
+  constructor(run: MaskingRun, longest = 4 << 20) {
+    this.#longest = longest;
     const { content } = run.plan;
     if (content.kind !== 'tables') throw variantFailed('The plan is not one for a dump of a database.');
     this.#run = run;
     this.#plans = new Map(content.tables.map((plan) => [plan.table, plan]));
+    this.#isUntouched =
+      run.selection === undefined &&
+      content.tables.every(({ fate, columns }) => fate === 'rows' && columns.every(isKept));
+    this.#droppedMarks = content.tables.filter(({ fate }) => fate === 'drop').map(({ table }) => markOf(table));
   }
 
   /** @throws HoldfastError `variant-failed`, `variant-content-unreadable` */
@@ -51,7 +65,7 @@ export class DumpRewriting {
     else if (piece.kind === 'gap' && !this.#batch.isEmpty && isSpace(piece.bytes)) this.#batch.space(piece.bytes);
     else {
       yield* this.#batch.rest();
-      const given = piece.kind === 'statement' ? this.#statement(piece) : this.#withoutDropped(piece.bytes);
+      const given = piece.kind === 'statement' ? this.#statement(piece) : this.#other(piece);
       if (given !== undefined) yield given;
     }
   }
@@ -62,6 +76,8 @@ export class DumpRewriting {
     const made = new Set([...this.#tables.definitions].map(({ table }) => tableName([table])));
     for (const name of new Set([...made, ...this.#plans.keys()]))
       if (!made.has(name) || !this.#plans.has(name)) throw otherContent(name);
+    for (const [name, { rows }] of Object.entries(this.#run.selection?.tables ?? {}))
+      if (this.#plans.get(name)?.fate === 'rows' && rows !== (this.#ordinals.get(name) ?? 0)) throw otherRows(name);
     for (const name of this.#plans.keys()) if (this.#plans.get(name)?.fate !== 'drop') countsOf(this.#run, name);
   }
 
@@ -143,29 +159,22 @@ export class DumpRewriting {
     return undefined;
   }
 
-  /** What stands between statements, without the lines that announce a dropped table. */
-  #withoutDropped(bytes: Buffer): Uint8Array {
-    const announced = [...this.#plans.values()].filter(({ fate }) => fate === 'drop');
-    if (announced.length === 0 || !bytes.includes('--')) return bytes;
-    const marks = announced.map(({ table }) => {
-      const name = tableNameParts(table)[0]?.replaceAll('`', '``');
-      return Buffer.from(`\`${name}\``).toString('latin1');
-    });
-    const lines = bytes.toString('latin1').split('\n');
-    const isAbout = (line: string) => line.startsWith('--') && marks.some((mark) => line.includes(mark));
-    return Buffer.from(lines.filter((line) => !isAbout(line)).join('\n'), 'latin1');
+  #other({ kind, bytes }: DumpPiece): Uint8Array {
+    return kind === 'gap' && !this.#isUntouched ? knownComments(bytes, this.#droppedMarks) : bytes;
   }
 
   *#rows({ bytes, delimiter }: DumpPiece & { kind: 'statement' }): Generator<ContentPart> {
     const rows = this.#plannedRows(bytes, delimiter);
     const { plan, header, source } = rows;
-    const isSelected = source !== undefined && Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
+    const isSelected = plan.fate === 'rows' && this.#run.selection !== undefined;
+    if (isSelected && !Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table)) throw otherRows(plan.table);
     const needsCount = plan.fate !== 'rows' || source === undefined || isSelected;
     const count = needsCount ? this.#count(bytes, header, plan.table) : 0;
     if (source !== undefined) {
       const first = this.#ordinals.get(plan.table) ?? 0;
       this.#ordinals.set(plan.table, first + count);
-      yield* this.#batch.statement(bytes, source, first);
+      if (bytes.length > this.#longest && !isSelected) yield* this.#longStatement(bytes, rows, source);
+      else yield* this.#batch.statement(bytes, source, first);
       return;
     }
     yield* this.#batch.rest();
@@ -177,12 +186,35 @@ export class DumpRewriting {
     yield bytes;
   }
 
+  /** Rows of a long statement are masked in several blocks, between its first words and its end. */
+  *#longStatement(bytes: Buffer, { header, plan }: PlannedRows, source: RowSource): Generator<ContentPart> {
+    yield* this.#batch.rest();
+    let given = 0;
+    try {
+      for (const { start, end } of blocksOfRows(bytes, header.rowsAt, this.#longest / 4)) {
+        yield bytes.subarray(given, start);
+        yield { rows: this.#bare(source), bytes: bytes.subarray(start, end) };
+        given = end;
+      }
+    } catch (error) {
+      throw rowError(error, plan.table);
+    }
+    yield bytes.subarray(given);
+  }
+
+  /** The same rows without what stands before them. */
+  #bare(source: RowSource): RowSource {
+    const known = this.#bareSources.get(source);
+    const bare = known ?? { ...source, options: { ...source.options, header: '' } };
+    this.#bareSources.set(source, bare);
+    return bare;
+  }
+
   #count(bytes: Buffer, { rowsAt }: InsertHeader, table: string): number {
     try {
       return countRows(bytes, rowsAt);
     } catch (error) {
-      if (!(error instanceof UnreadableRow)) throw error;
-      throw variantFailed(`A row of table ${table} cannot be read: ${error.message}.`, { table });
+      throw rowError(error, table);
     }
   }
 
@@ -196,9 +228,7 @@ export class DumpRewriting {
     if (plan === undefined) throw otherContent(header.table);
     const columns = this.#tables.columnsOf(header);
     const text = statement.toString('latin1', 0, header.rowsAt);
-    const isTouched =
-      plan.columns.some(({ rule }) => rule.transformer !== KEEP) ||
-      Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
+    const isTouched = !plan.columns.every(isKept) || Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
     const known = this.#headers.get(text);
     const options: InsertRowsOptions = {
       header: text,
@@ -230,6 +260,21 @@ function understood(statement: Buffer, firstWord: string, delimiter: string): Du
   }
 }
 
+function isKept({ rule }: ColumnPlan): boolean {
+  return rule.transformer === KEEP;
+}
+
+/** A table's name in backquotes, in Latin-1. */
+function markOf(table: string): string {
+  const name = tableNameParts(table)[0]?.replaceAll('`', '``');
+  return Buffer.from(`\`${name}\``).toString('latin1');
+}
+
+function rowError(error: unknown, table: string): unknown {
+  if (!(error instanceof UnreadableRow)) return error;
+  return variantFailed(`A row of table ${table} cannot be read: ${error.message}.`, { table });
+}
+
 function isSpace(bytes: Buffer): boolean {
   return /^[ \t\r\n]*$/.test(bytes.toString('latin1'));
 }
@@ -251,6 +296,13 @@ function without(statement: Buffer, keys: readonly DefinedForeignKey[], table: s
     from = end;
   }
   return Buffer.concat([...parts, statement.subarray(from)]);
+}
+
+function otherRows(table: string) {
+  return variantFailed(
+    `Table ${table} has not the rows that it had when those of the variant were chosen. Make the variant again.`,
+    { table },
+  );
 }
 
 function otherContent(table: string) {

@@ -109,7 +109,7 @@ class MysqlInsertRows implements RowFormat {
     for (const column of this.#written) {
       const literal = this.#generated[column] ? GENERATED : this.#literal(column);
       if (literal === undefined) continue;
-      out.push(text.slice(waiting, starts[column]), literal);
+      out.push(text.slice(waiting, pastSpaceIn(text, starts[column] ?? 0)), literal);
       waiting = ends[column] ?? waiting;
     }
     return waiting;
@@ -126,6 +126,12 @@ class MysqlInsertRows implements RowFormat {
 
 /** The server computes it again. */
 const GENERATED = 'DEFAULT';
+
+function pastSpaceIn(text: string, from: number): number {
+  let at = from;
+  while (text.charCodeAt(at) <= 0x20) at++;
+  return at;
+}
 
 function columnAt(columns: readonly LiteralColumn[], at: number): LiteralColumn {
   const column = columns[at];

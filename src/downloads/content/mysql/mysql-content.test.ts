@@ -19,8 +19,13 @@ const MADE = 'CREATE TABLE t (a int, b varchar(10));\n';
 const read = (sql: string) => content.schema(piecesOf(Buffer.from(sql, 'latin1')), signal);
 
 /** The same as `rewrite`, without the time that it takes to start threads. */
-async function withoutThreads(sql: Buffer, sizes: readonly number[], run: MaskingRun): Promise<Buffer> {
-  const rewriting = new DumpRewriting(run);
+async function withoutThreads(
+  sql: Buffer,
+  sizes: readonly number[],
+  run: MaskingRun,
+  longest?: number,
+): Promise<Buffer> {
+  const rewriting = new DumpRewriting(run, longest);
   const tables = run.plan.content.kind === 'tables' ? run.plan.content.tables : [];
   const out: Uint8Array[] = [];
   const give = (part: ContentPart) => {
@@ -103,7 +108,9 @@ CREATE TABLE IF NOT EXISTS \`Or"ders\` (
   UNIQUE KEY \`lowered\` ((lower(\`name\`)), owner),
   KEY \`other\` (owner),
   FULLTEXT KEY \`words\` (note) /*!50100 WITH PARSER \`ngram\` */,
-  CONSTRAINT \`c\` CHECK ((\`owner\` in (1,2)))
+  CONSTRAINT \`c\` CHECK ((\`owner\` in (1,2))),
+  CONSTRAINT n CHECK ((\`NAME\` in (_utf8mb4'a',_utf8mb4'b\\'c'))),
+  CHECK ((\`code\` in ('x')) or (owner = 1))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4
 /*!50100 PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10) ENGINE = InnoDB) */;
 CREATE TABLE people (id int, email varchar(99));
@@ -126,6 +133,11 @@ CREATE UNIQUE INDEX both_of ON people (id, email(3));
       ],
     );
     assert.deepEqual(orders?.columns[6]?.allowedValues, ['a', "it's", 'b\\']);
+    assert.deepEqual(
+      orders?.columns.map(({ allowedValues }) => allowedValues?.length ?? 0),
+      [0, 2, 0, 2, 0, 0, 3],
+    );
+    assert.deepEqual(orders?.columns[1]?.allowedValues, ['a', "b'c"]);
     assert.deepEqual(orders?.uniqueKeys, [
       { name: 'PRIMARY', columns: ['id'], isPrimary: true, isExpression: false },
       { name: 'code', columns: ['code'], isPrimary: false, isExpression: false },
@@ -173,6 +185,24 @@ CREATE UNIQUE INDEX both_of ON people (id, email(3));
         return true;
       });
     }
+  });
+
+  it('gives no comment that no tool writes, where anything is masked', async () => {
+    const sql =
+      Buffer.from(`-- MariaDB dump 10.19\n--\n-- Host: x\n-- SECRET\n${MADE}-- INSERT INTO t VALUES (1, 'SECRET');
+/* SECRET
+-- Table structure for table \`t\` */
+# SECRET
+INSERT INTO t VALUES (1, 'x'); -- SECRET\n-- SECRET\nINSERT INTO t VALUES (2, 'x'); # SECRET`);
+    const schema = await read(MADE);
+    const masked = await bytesOf(
+      content.rewrite(piecesOf(sql), runOf(plansFor(schema, { t: { rules: { b: rule('null') } } }))),
+    );
+    assert.equal(
+      String(masked),
+      `-- MariaDB dump 10.19\n--\n-- Host: x\n${MADE}-- Table structure for table \`t\` */\nINSERT INTO t VALUES (1, NULL);\nINSERT INTO t VALUES (2, NULL);`,
+    );
+    assert.ok((await bytesOf(content.rewrite(piecesOf(sql), runOf(plansFor(schema))))).equals(sql));
   });
 
   it('gives the same rows whatever is in them, masked and selected, in any pieces', async () => {
@@ -230,6 +260,10 @@ CREATE UNIQUE INDEX both_of ON people (id, email(3));
           const run = runOf(plansFor(schema, { t: { rules: { b: rule('null') } } }), {
             selection: { tables: { t: selectionOf(rows, kept) } },
           });
+          const masked = [1, 20, undefined].map((longest) =>
+            withoutThreads(sql, sizes, runOf(plansFor(schema, { t: { rules: { b: rule('null') } } })), longest),
+          );
+          for (const other of masked) assert.ok((await other).equals(await masked[0]!));
           const reduced = await withoutThreads(sql, sizes, run);
           assert.equal(run.counts.tables.get('t')?.rowsOut ?? 0, kept.length);
           const seen: (string | null)[][] = [];

@@ -62,12 +62,32 @@ export function countRows(bytes: Uint8Array, from: number): number {
 }
 
 /**
- * What follows a row: the position of the next one's parenthesis, or -1 where the statement ends.
+ * Cuts a statement's rows into blocks of whole rows of about so many bytes, from the first row's parenthesis on. What stands between two blocks is
+ * what stands between two rows.
+ * @throws UnreadableRow
+ */
+export function* blocksOfRows(
+  bytes: Uint8Array,
+  from: number,
+  size: number,
+): Generator<{ start: number; end: number }> {
+  let start = from;
+  for (let at = from; at >= 0; ) {
+    const end = endOfRow(bytes, at);
+    at = nextRow(bytes, end);
+    if (at >= 0 && end - start < size) continue;
+    yield { start, end };
+    start = at;
+  }
+}
+
+/**
+ * What follows a row: the position of the next one's parenthesis, or -1 where the statement or the block ends.
  * @throws UnreadableRow for anything else, such as ON DUPLICATE KEY
  */
 export function nextRow(bytes: Uint8Array, from: number): number {
   let at = pastSpace(bytes, from);
-  if (bytes[at] === BYTE.semicolon) return -1;
+  if (at >= bytes.length || bytes[at] === BYTE.semicolon) return -1;
   if (bytes[at] === COMMA) {
     at = pastSpace(bytes, at + 1);
     if (bytes[at] === BYTE.open) return at;

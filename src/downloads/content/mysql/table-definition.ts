@@ -4,6 +4,7 @@ import type { ColumnSchema, ForeignKey, UniqueKey } from '../content-schema.ts';
 import { tableName } from '../table-name.ts';
 import { type ColumnType, columnType } from './column-type.ts';
 import { afterParentheses, isWord, nameOf, sameName, stringOf } from './dump-text.ts';
+import { listedValues } from './listed-values.ts';
 import { unreadable } from './unreadable.ts';
 
 export interface DefinedColumn extends ColumnSchema {
@@ -112,6 +113,7 @@ class DefinitionReader {
   readonly #columns: DefinedColumn[];
   readonly #uniqueKeys: UniqueKey[];
   readonly #foreignKeys: DefinedForeignKey[];
+  readonly #listed: { column: string; values: string[] }[] = [];
 
   constructor(statement: Buffer, table: string, charset: string | undefined, before?: TableDefinition) {
     this.#statement = statement;
@@ -124,11 +126,21 @@ class DefinitionReader {
 
   read(part: Part, start: number): void {
     const first = part[0];
+    for (const [at, token] of part.entries()) {
+      const listed = isWord(token, 'check') ? listedValues(this.#statement, part.slice(at + 1)) : undefined;
+      if (listed !== undefined) this.#listed.push(listed);
+    }
     if (first?.kind === 'word' && KEY_WORDS.has(first.text)) this.#key(part, start);
     else this.#column(part);
   }
 
   result(): TableDefinition {
+    for (const { column, values } of this.#listed) {
+      const at = this.#columns.findIndex(({ name }) => sameName(name) === sameName(column));
+      const found = this.#columns[at];
+      if (found !== undefined && found.allowedValues === undefined)
+        this.#columns[at] = { ...found, allowedValues: values };
+    }
     const primary = new Set(this.#uniqueKeys.filter(({ isPrimary }) => isPrimary).flatMap(({ columns }) => columns));
     return {
       table: this.#table,

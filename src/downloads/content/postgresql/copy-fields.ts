@@ -38,14 +38,20 @@ export class CopyFields {
     checkEscapes(text);
   }
 
+  /** The position after the line end of the row that begins at `from`, whatever fields it has. */
+  past(from: number, row: number): number {
+    const lineEnd = this.#text.indexOf('\n', from);
+    if (lineEnd < 0) throw new RowFault(row, 'it has no end');
+    return lineEnd + 1;
+  }
+
   /**
    * Reads the row that begins at `from`; the position after its line end.
    * @throws RowFault where it has not one field for each column
    */
   next(from: number, row: number): number {
     const [text, wanted] = [this.#text, this.#wanted];
-    const lineEnd = text.indexOf('\n', from);
-    if (lineEnd < 0) throw new RowFault(row, 'it has no end');
+    const lineEnd = this.past(from, row) - 1;
     let [field, found, start, next, tab] = [0, 0, from, wanted[0], this.#tab];
     for (; ; field++) {
       if (tab < start) tab = indexOrEnd(text, '\t', start);

@@ -38,12 +38,12 @@ class CopyRows implements RowFormat {
     try {
       this.#fields.begin(text, isAscii(block));
       for (let from = 0; from < text.length; rowsIn++) {
-        const next = this.#fields.next(from, rowsIn);
         if (selects && !this.#table.isKept(firstOrdinal + rowsIn)) {
           if (written < from) out += text.slice(written, from);
-          written = from = next;
+          written = from = this.#fields.past(from, rowsIn);
           continue;
         }
+        const next = this.#fields.next(from, rowsIn);
         for (let index = 0; index < needed.length; index++)
           before[index] = values[needed[index] as number] = this.#fields.value(index);
         this.#table.mask(values, firstOrdinal + rowsIn);

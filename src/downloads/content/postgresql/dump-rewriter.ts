@@ -12,9 +12,9 @@ import { knownComments } from './gap-comments.ts';
 import { insertHead } from './insert-head.ts';
 import { InsertValues } from './insert-values.ts';
 import { countLineEnds, RowBlocks } from './row-blocks.ts';
-import { checkColumns, defaultColumns } from './row-columns.ts';
+import { checkColumns, defaultColumns, generatedAmong } from './row-columns.ts';
 import { SchemaReader } from './schema-reader.ts';
-import { hasComment, refusal, statementKind } from './statement-kind.ts';
+import { givenOf, hasComment, refusal, statementKind } from './statement-kind.ts';
 import { unreadable, variantFailed } from './unreadable.ts';
 
 type Part = Uint8Array | RowBlockPart;
@@ -53,6 +53,8 @@ export class DumpRewriter {
   readonly #dropped: DroppedTables;
   /** Ordinals, where rows are selected: they must be known before the rows are masked. */
   readonly #ordinals = new Map<string, number>();
+  /** The same rows have the same source wherever they stand, so that threads need not prepare for them anew. */
+  readonly #sources = new Map<string, RowSource>();
   readonly #isMasking: boolean;
   /** What stands before the next statement: it goes with it. */
   #gap: Buffer = Buffer.alloc(0);
@@ -116,21 +118,24 @@ export class DumpRewriter {
       return;
     }
     if (firstWord === 'set') this.#checkSetting(bytes);
-    if (this.#held !== undefined) {
-      const said = firstWord === 'alter' ? this.#dropped.saysOf(this.#held.sequence, bytes) : undefined;
-      if (said === 'dropped') this.#held = undefined;
-      if (said === 'other') this.#held?.parts.push(...this.#withGap(bytes));
-      if (said !== undefined) {
-        if (said === 'dropped') this.#gap = Buffer.alloc(0);
-        return;
-      }
-      yield* this.#flushHeld();
-    }
+    if (firstWord === 'alter' && this.#isOfHeld(bytes)) return;
+    yield* this.#flushHeld();
     this.#schema.read(bytes, firstWord);
     const sequence = firstWord === 'create' ? this.#dropped.madeSequence(bytes) : undefined;
     if (sequence !== undefined) this.#held = { sequence, parts: this.#withGap(bytes) };
     else if (this.#dropped.takes(bytes, firstWord)) this.#gap = Buffer.alloc(0);
-    else yield* this.#withGap(bytes);
+    else yield* this.#withGap(givenOf(bytes, firstWord));
+  }
+
+  /** Takes a statement that speaks of the sequence which is held. */
+  #isOfHeld(statement: Buffer): boolean {
+    if (this.#held === undefined) return false;
+    const said = this.#dropped.saysOf(this.#held.sequence, statement);
+    if (said === undefined) return false;
+    if (said === 'other') this.#held.parts.push(...this.#withGap(statement));
+    else this.#held = undefined;
+    this.#gap = Buffer.alloc(0);
+    return true;
   }
 
   #withGap(statement: Buffer): Buffer[] {
@@ -155,8 +160,7 @@ export class DumpRewriter {
     const name = this.#schema.nameOf((copy?.table ?? []).map(decoded));
     const fate = this.#rowsFate(name);
     const definition = this.#schema.table(name);
-    const columns = copy?.columns?.map(decoded) ?? (definition && defaultColumns(definition, false));
-    if (columns === undefined) throw unnamedColumns(name);
+    const columns = copy?.columns?.map(decoded) ?? unnamed(fate.plan, definition && defaultColumns(definition, false));
     this.#copy = fate;
     if (fate.plan.fate === 'drop') {
       this.#gap = Buffer.alloc(0);
@@ -165,10 +169,12 @@ export class DumpRewriter {
     yield* this.#withGap(bytes);
     if (fate.kind === 'skip') return;
     checkColumns(fate.plan, definition, columns);
-    if (fate.kind === 'mask')
+    if (generatedAmong(columns, definition).length > 0) throw computed(name);
+    // Of rows that no rule changes, the canary looks at the first ones.
+    if (fate.kind === 'mask' || (this.#isMasking && this.#run.canary !== undefined))
       this.#copy = {
         ...fate,
-        source: { table: name, columns, format: 'postgresql-copy' },
+        source: this.#source({ table: name, columns, format: 'postgresql-copy' }),
         blocks: new RowBlocks(name),
       };
   }
@@ -176,11 +182,21 @@ export class DumpRewriter {
   *#rows(bytes: Buffer): Generator<Part> {
     const copy = this.#copy;
     if (copy === undefined) return;
+    if (copy.kind === 'pass' && copy.counts.rowsIn > 0) yield* this.#unwatched(copy);
     if (copy.blocks !== undefined) for (const block of copy.blocks.push(bytes)) yield this.#copyBlock(copy, block);
     else {
       this.#count(copy, countLineEnds(bytes));
       if (copy.kind === 'pass') yield bytes;
     }
+  }
+
+  /** What waits to be looked at is given as it is: others were. */
+  *#unwatched(copy: CopyRows): Generator<Part> {
+    const held = copy.blocks?.given();
+    delete copy.blocks;
+    if (held === undefined) return;
+    this.#count(copy, countLineEnds(held));
+    yield held;
   }
 
   *#rowsEnd(bytes: Buffer): Generator<Part> {
@@ -189,7 +205,7 @@ export class DumpRewriter {
     const rest = copy?.blocks?.rest();
     if (copy !== undefined && rest !== undefined) yield this.#copyBlock(copy, rest);
     // The lexer may have given a part of the line as rows.
-    if (copy?.kind === 'pass') yield bytes;
+    if (copy?.kind === 'pass' && copy.blocks === undefined) yield bytes;
     else if (copy?.plan.fate !== 'drop') yield END_OF_ROWS;
   }
 
@@ -214,15 +230,15 @@ export class DumpRewriter {
     const name = this.#schema.nameOf(table);
     const fate = this.#rowsFate(name);
     const definition = this.#schema.table(name);
-    const columns = head === undefined ? [] : (named ?? (definition && defaultColumns(definition, true)));
-    if (columns === undefined) throw unnamedColumns(name);
+    const all = definition && defaultColumns(definition, true);
+    const columns = head === undefined ? [] : (named ?? unnamed(fate.plan, all));
     if (fate.kind !== 'skip') checkColumns(fate.plan, definition, columns);
     if (head === undefined) {
       yield* this.#emptyRow(fate, bytes);
       return false;
     }
-    const options = { head: head.toString('latin1') };
-    const source: RowSource = { table: name, columns, format: 'postgresql-insert', options };
+    const options = { head: head.toString('latin1'), generated: generatedAmong(columns, definition) };
+    const source = this.#source({ table: name, columns, format: 'postgresql-insert', options });
     this.#insert = { ...fate, head, columns: columns.length, source, waiting: [], waitingBytes: 0 };
     // Only white space may be within a block.
     if (fate.kind === 'mask') yield knownComments(this.#gap);
@@ -273,6 +289,13 @@ export class DumpRewriter {
   *#flushRows(): Generator<Part> {
     if (this.#insert?.kind === 'mask') yield* this.#insertBlock(this.#insert);
     this.#insert = undefined;
+  }
+
+  #source(source: RowSource): RowSource {
+    const key = JSON.stringify(source);
+    const known = this.#sources.get(key) ?? source;
+    this.#sources.set(key, known);
+    return known;
   }
 
   #rowsFate(name: string): RowsFate {
@@ -360,11 +383,17 @@ function unplanned(table: string) {
   );
 }
 
-function unnamedColumns(table: string) {
-  return variantFailed(
-    `The dump has rows of table "${table}" without a definition of it and without the names of its columns.`,
-    { table },
-  );
+/** The columns of rows whose statement names none. */
+function unnamed({ table, columns }: TablePlan, defined: string[] | undefined): string[] {
+  if (defined !== undefined) return defined;
+  if (columns.length === 0) return [];
+  const message = `The dump has rows of table "${table}" without a definition of it and without the names of its columns.`;
+  throw variantFailed(message, { table });
+}
+
+function computed(table: string) {
+  const message = `The rows of table "${table}" hold values of a column that the database computes from others, which no rule masks. Make the dump with pg_dump.`;
+  return variantFailed(message, { table });
 }
 
 function notSelected(table: string) {

@@ -7,21 +7,29 @@ import { InsertValues, literal } from './insert-values.ts';
 
 /**
  * Rows in INSERT statements that all begin alike, with white space between them.
- * `options.head`: what they begin with, up to the first row; one character for each byte.
+ * `options.head`: what they begin with, up to the first row; one character for each byte. `options.generated`: indexes of the columns that the database computes,
+ * for which only DEFAULT may stand: a value would be made of originals.
  */
 export function createInsertRows({ columns, options }: RowSource, table: TableMasker): RowFormat {
-  return new InsertRows(columns.length, String(options?.head), table);
+  const generated = Array.isArray(options?.generated) ? options.generated.map(Number) : [];
+  return new InsertRows(columns.length, { head: String(options?.head), generated }, table);
 }
 
 class InsertRows implements RowFormat {
   readonly #columns: number;
   readonly #head: string;
+  readonly #generated: readonly number[];
   readonly #table: TableMasker;
   readonly #values: (string | null)[];
 
-  constructor(columns: number, head: string, table: TableMasker) {
+  constructor(
+    columns: number,
+    { head, generated }: { head: string; generated: readonly number[] },
+    table: TableMasker,
+  ) {
     this.#columns = columns;
     this.#head = head;
+    this.#generated = generated;
     this.#table = table;
     this.#values = new Array<string | null>(columns).fill(null);
   }
@@ -66,6 +74,8 @@ class InsertRows implements RowFormat {
     const values = this.#values;
     try {
       if (!this.#table.isKept(ordinal)) return undefined;
+      if (this.#generated.some((column) => reader.kinds[column] !== 'default'))
+        throw new RowFault(0, 'it has a value for a column that the database computes');
       for (const column of this.#table.needed) values[column] = valueIn(reader, column);
       this.#table.mask(values, ordinal);
       let [out, written] = ['', 0];

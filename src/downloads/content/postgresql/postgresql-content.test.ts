@@ -251,6 +251,8 @@ SELECT pg_catalog.lo_close(0);
 COMMIT;
 SELECT * FROM pg_catalog.pg_restore_attribute_stats('relation', 'users', 'most_common_vals', '{secret}'::text);
 CREATE SUBSCRIPTION s CONNECTION 'password=secret' PUBLICATION p;
+CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (password 'secret');
+ALTER SERVER far OPTIONS (SET password 'secret');
 SECURITY LABEL ON TABLE public.users IS 'secret';
 \\unrestrict abc
 /* secret
@@ -270,6 +272,7 @@ REFRESH MATERIALIZED VIEW public.m;
         '--',
         'CREATE TABLE public.users (id integer);',
         "SELECT pg_catalog.lo_create('16468');",
+        'CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw ;',
         'REFRESH MATERIALIZED VIEW public.m;',
       ],
     );
@@ -290,6 +293,7 @@ REFRESH MATERIALIZED VIEW public.m;
     await failed(USERS.replace('(id, email, note)', '(id, email, other)'), /column "other"/);
     await failed(USERS.replace('(id, email, note)', '(id, email)'), /without its column "note"/);
     await failed(USERS.replace('(id, email, note)', '(id, email, email)'), /twice/);
+    await failed(USERS.replace('note text', 'note text GENERATED ALWAYS AS (email) STORED'), /database computes/);
     await failed(USERS.replace("'UTF8'", "'LATIN1'"), /encoding/);
     await failed(USERS.replace('COPY', 'SET standard_conforming_strings = off;\nCOPY'), /standard_conforming_strings/);
     await failed(USERS.replace('COPY', '\\! secret\nCOPY'), /command for psql/);
@@ -336,6 +340,7 @@ REFRESH MATERIALIZED VIEW public.m;
       "(1, 'a')",
       "(1, U&'a', true, NULL, DEFAULT)",
       '(1, DEFAULT, true, NULL, DEFAULT)',
+      "(1, 'a', true, NULL, 'A')",
     ])
       await assert.rejects(variant(`INSERT INTO public.users VALUES ${bad};\n`), { code: 'variant-failed' });
   });

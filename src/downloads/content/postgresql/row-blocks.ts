@@ -35,12 +35,26 @@ export class RowBlocks {
     return this.#lineEnd < 0 ? undefined : this.#cut(this.#lineEnd);
   }
 
+  /** All that is gathered, as it came. Nothing is left. */
+  given(): Uint8Array {
+    const bytes = Buffer.concat(this.#pieces, this.#bytes);
+    this.#pieces = [];
+    this.#bytes = 0;
+    this.#lineEnd = -1;
+    return bytes;
+  }
+
   #cut(length: number): Uint8Array<ArrayBuffer> {
-    const all = this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces, this.#bytes);
-    const bytes = all ?? new Uint8Array();
-    const block = new Uint8Array(bytes.subarray(0, length));
-    // A copy: chunks of the source are free as soon as they are used.
-    const left = new Uint8Array(bytes.subarray(length));
+    // Copies: chunks of the source are free as soon as they are used, and the block's memory goes to a thread.
+    const block = Buffer.allocUnsafeSlow(length);
+    const left = Buffer.allocUnsafeSlow(this.#bytes - length);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      const taken = Math.min(piece.length, Math.max(0, length - at));
+      block.set(taken === piece.length ? piece : piece.subarray(0, taken), Math.min(at, length));
+      if (taken < piece.length) left.set(piece.subarray(taken), at + taken - length);
+      at += piece.length;
+    }
     this.#pieces = left.length === 0 ? [] : [left];
     this.#bytes = left.length;
     this.#lineEnd = -1;

@@ -7,6 +7,12 @@ export function defaultColumns(table: TableDefinition, withGenerated: boolean): 
   return table.columns.filter(({ isGenerated }) => withGenerated || !isGenerated).map(({ name }) => name);
 }
 
+/** Indexes of those columns of rows that the database computes. */
+export function generatedAmong(columns: readonly string[], table: TableDefinition | undefined): number[] {
+  const generated = new Set(table?.columns.filter(({ isGenerated }) => isGenerated).map(({ name }) => name));
+  return columns.flatMap((column, index) => (generated.has(column) ? [index] : []));
+}
+
 /**
  * Holds the columns of rows against the definition of their table and against its plan.
  * @throws HoldfastError `variant-failed` (invalid) where they are not the same

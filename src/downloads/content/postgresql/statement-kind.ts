@@ -1,4 +1,4 @@
-import { isKnownDefinition } from '../../sql/postgresql-statements.ts';
+import { isKnownDefinition, withoutOptions } from '../../sql/postgresql-statements.ts';
 import { type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
 
 /**
@@ -11,7 +11,7 @@ import { type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
 export type StatementKind = 'kept' | 'left out' | 'insert' | 'unknown' | 'commented';
 
 const LEFT_OUT =
-  /^(comment on|security label|(create|alter|drop) (publication|subscription|user mapping)|(begin|commit|start transaction|end)\b[^;]* ;)/;
+  /^(comment on|security label|(create|alter|drop) (publication|subscription|user mapping)|alter (server|foreign data wrapper)|(begin|commit|start transaction|end)\b[^;]* ;)/;
 const KEPT =
   /^(set|reset|drop|grant|revoke|refresh materialized view|analyze|alter (default privileges|large object)) /;
 const WHOLE_CLUSTER =
@@ -25,6 +25,14 @@ export function statementKind(statement: Buffer, firstWord: string): StatementKi
   if (firstWord === 'insert') return 'insert';
   const kind = kindOf(statement, firstWord);
   return kind === 'kept' && hasComment(statement, tokensOf(statement, 'postgresql')) ? 'commented' : kind;
+}
+
+/** What is given of a statement that is kept: all but the options of foreign servers, which may hold passwords. */
+export function givenOf(statement: Buffer, firstWord: string): Buffer {
+  if (firstWord !== 'create') return statement;
+  const [, second, third] = tokensOf(statement, 'postgresql', { most: 3 });
+  const isServer = second?.text === 'server' || (second?.text === 'foreign' && third?.text === 'data');
+  return isServer ? withoutOptions(statement) : statement;
 }
 
 /** True where something other than white space stands between these tokens, the first ones of a statement. */

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { HoldfastError } from '../../../core/errors.ts';
+import type { CanaryProbe, WatchedColumn } from '../../masking/canary-probe.ts';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { RowSelection } from '../../masking/row-selection.ts';
 import { TableMasker, type ValueMasker } from '../../masking/table-masker.ts';
@@ -28,7 +29,12 @@ export interface CopyOptions {
   target: string;
   tables: readonly TablePlan[];
   selection: RowSelection | undefined;
-  valueMasker(plan: TablePlan, columns: readonly string[]): ValueMasker;
+  valueMasker(plan: TablePlan, columns: readonly string[], probe?: CanaryProbe): ValueMasker;
+  /** Absent: none looks. */
+  canary?: {
+    probeOf(plan: TablePlan, columns: readonly string[]): CanaryProbe;
+    told(table: string, watched: readonly WatchedColumn[]): void;
+  };
   /** Called now and then. `quietSeconds`: for how long it may not be called again, at most. */
   alive(quietSeconds: number): void;
 }
@@ -41,13 +47,14 @@ export interface CopyOptions {
 export function copyDatabase(options: CopyOptions): TableResult[] {
   const facts = readFacts(options.source);
   const plans = plansOf(facts, options.tables);
-  const target = openToWrite(options.target, options.source);
+  let target: DatabaseSync | undefined;
   try {
+    target = openToWrite(options.target, options.source, facts);
     return new DatabaseCopy(target, facts, plans, options).run();
   } catch (error) {
     throw writingFailed(error, 'The variant of the database cannot be written');
   } finally {
-    target.close();
+    target?.close();
   }
 }
 
@@ -103,6 +110,7 @@ class DatabaseCopy {
   /** Names of tables and views that are left out, as `sameName` gives them. */
   readonly #dropped: Set<string>;
   readonly #longestStep: number;
+  readonly #watched: { table: string; name: string; columns: readonly string[]; probe: CanaryProbe }[] = [];
 
   constructor(target: DatabaseSync, facts: DatabaseFacts, tables: readonly PlannedTable[], options: CopyOptions) {
     this.#target = target;
@@ -120,6 +128,7 @@ class DatabaseCopy {
     const kept = this.#keptDefinitions();
     for (const each of kept) if (each.type === 'table') this.#define(each);
     const results = this.#tables.filter(({ plan }) => plan.fate !== 'drop').map((table) => this.#copyRows(table));
+    this.#watch();
     this.#copySequences();
     for (const each of kept) if (each.type === 'index') this.#define(each);
     for (const each of kept) if (each.type === 'view') this.#define(each);
@@ -130,11 +139,8 @@ class DatabaseCopy {
   }
 
   #prepare(): void {
-    const { pageSize, encoding, autoVacuum, userVersion, applicationId } = this.#facts;
+    const { userVersion, applicationId } = this.#facts;
     const target = this.#target;
-    target.exec(`PRAGMA main.page_size = ${pageSize}`);
-    target.exec(`PRAGMA main.encoding = '${encoding.replaceAll("'", '')}'`);
-    target.exec(`PRAGMA main.auto_vacuum = ${autoVacuum}`);
     target.exec('PRAGMA main.journal_mode = OFF');
     target.exec('PRAGMA main.synchronous = OFF');
     target.exec('BEGIN EXCLUSIVE');
@@ -177,19 +183,42 @@ class DatabaseCopy {
       return { table, rowsIn: Number(count), rowsOut: 0 };
     }
     const columns = storedColumns(facts);
-    const { selection, valueMasker } = this.#options;
+    const { selection, valueMasker, canary } = this.#options;
+    const probe = canary?.probeOf(plan, columns);
+    const selected = Object.hasOwn(selection?.tables ?? {}, table) ? selection?.tables[table] : undefined;
     const masker = new TableMasker({
       columns,
-      values: valueMasker(plan, columns),
-      selection: Object.hasOwn(selection?.tables ?? {}, table) ? selection?.tables[table] : undefined,
+      values: valueMasker(plan, columns, probe),
+      selection: selected,
+      ...(probe === undefined ? {} : { probe }),
     });
     this.#alive();
     try {
+      if (probe !== undefined) this.#watched.push({ table, name: facts.name, columns, probe });
       const all = masker.changed.length === 0 && !masker.selects;
       const counts = all ? this.#copyAll(facts, columns) : this.#copyEach(facts, columns, masker);
+      if (selection !== undefined && counts.rowsIn !== (selected?.rows ?? 0)) throw otherRows(facts.name);
       return { table, ...counts };
     } catch (error) {
       throw writingFailed(error, `The rows of table ${table} cannot be written`, { table });
+    }
+  }
+
+  /** What is in the tables now, or the first of it, when all originals are known. */
+  #watch(): void {
+    for (const { table, name, columns, probe } of this.#watched) {
+      if (probe.watched.length === 0) continue;
+      const list = probe.watched.map((column) => quotedName(columns[column] ?? '')).join(', ');
+      const rows = this.#target.prepare(`SELECT ${list} FROM main.${quotedName(name)} LIMIT ${MOST_WATCHED}`);
+      probe.watches = true;
+      for (const [at, row] of (rows.all() as unknown as SqliteValue[][]).entries()) {
+        for (const [index, column] of probe.watched.entries()) {
+          const text = textOf(row[index] ?? null);
+          if (text !== null) probe.output(text, column);
+        }
+        if (at % ROWS_TOLD === ROWS_TOLD - 1) this.#options.canary?.told(table, probe.take());
+      }
+      this.#options.canary?.told(table, probe.take());
     }
   }
 
@@ -308,6 +337,9 @@ class DatabaseCopy {
 
 /** How long a few rows may take, seconds; a transformer that does not come back is ended by that. */
 const LONGEST_ROWS = 60;
+/** Rows of each table that the canary looks at, and of those how many at once. */
+const MOST_WATCHED = 3000;
+const ROWS_TOLD = 500;
 /** How long one step over the whole database may take: so many seconds, and one more for each of so many bytes. */
 const [STEP_SECONDS, BYTES_A_SECOND] = [300, 4 << 20];
 
@@ -339,11 +371,18 @@ function changedSource(column: string, position: number): string {
   return position < 0 ? column : `iif(?${2 * position + 1}, ${column}, ?${2 * position + 2})`;
 }
 
+function otherRows(table: string) {
+  return variantFailed(
+    `Table ${table} has not the rows that it had when those of the variant were chosen. Make the variant again.`,
+    { table },
+  );
+}
+
 function isKept(masker: TableMasker, ordinal: number, table: string): boolean {
   try {
     return masker.isKept(ordinal);
   } catch {
-    throw variantFailed(`Table ${table} has more rows than when those of the variant were chosen.`, { table });
+    throw otherRows(table);
   }
 }
 

@@ -39,7 +39,11 @@ export function openToRead(path: string): DatabaseSync {
  * A new database to write, with the other attached as `source`. What it becomes depends on what is written alone: nothing is journaled, no
  * page holds remains.
  */
-export function openToWrite(path: string, source: string): DatabaseSync {
+export function openToWrite(
+  path: string,
+  source: string,
+  { pageSize, encoding, autoVacuum }: { pageSize: bigint; encoding: string; autoVacuum: bigint },
+): DatabaseSync {
   const database = new DatabaseSync(path, {
     defensive: true,
     allowExtension: false,
@@ -50,6 +54,10 @@ export function openToWrite(path: string, source: string): DatabaseSync {
     limits: { ...LIMITS, attach: 1 },
   });
   for (const pragma of [...CAREFUL, 'PRAGMA secure_delete = ON', 'PRAGMA cache_size = -32768']) database.exec(pragma);
+  database.exec(`PRAGMA page_size = ${pageSize}`);
+  database.exec(`PRAGMA auto_vacuum = ${autoVacuum}`);
+  // Before the other is attached, which must have the same.
+  database.exec(`PRAGMA encoding = '${encoding.replaceAll("'", '')}'`);
   const place = pathToFileURL(source);
   place.searchParams.set('immutable', '1');
   place.searchParams.set('mode', 'ro');

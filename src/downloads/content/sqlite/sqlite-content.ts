@@ -87,10 +87,14 @@ async function* rewritten(
         tables: content.tables,
         key,
         selection: selection && copyOfSelection(selection),
+        ...(run.canary === undefined ? {} : { detectors: plan.detectors }),
       },
       { folder, signal },
     );
-    if (result.kind === 'written') for (const table of result.tables) count(run, table);
+    if (result.kind === 'written') {
+      for (const table of result.tables) count(run, table);
+      if (result.canary !== undefined) run.canary?.foundNothing(result.canary);
+    }
     yield* bytesOfFile(target, signal);
   } catch (error) {
     signal.throwIfAborted();

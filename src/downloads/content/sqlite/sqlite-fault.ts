@@ -15,16 +15,17 @@ export function unreadable(error: unknown): unknown {
 export function writingFailed(error: unknown, doing: string, details: Readonly<Record<string, unknown>> = {}): unknown {
   const reason = fixedReason(error);
   if (reason === undefined) return error;
-  return variantFailed(
-    `${doing}: SQLite says “${reason}”. Look whether a rule gives values that a constraint of the table does not allow.`,
-    details,
-  );
+  const hint = DAMAGED.test(reason)
+    ? 'The database is damaged where its definitions do not show it; take an earlier backup.'
+    : 'Look whether a rule gives values that a constraint of the table does not allow.';
+  return variantFailed(`${doing}: SQLite says “${reason}”. ${hint}`, details);
 }
 
 export function variantFailed(message: string, details: Readonly<Record<string, unknown>> = {}): HoldfastError {
   return new HoldfastError('invalid', 'variant-failed', message, { details });
 }
 
+const DAMAGED = /malformed|not a database/;
 const CONSTRAINTS = new Map([
   [275, 'a CHECK constraint failed'],
   [787, 'a foreign key constraint failed'],

@@ -1,5 +1,6 @@
 import type { ErrorKind } from '../../../core/errors.ts';
-import type { TablePlan } from '../../variant-plan.ts';
+import type { CanaryCounts } from '../../masking/masking-run.ts';
+import type { TablePlan, VariantPlan } from '../../variant-plan.ts';
 import type { ContentSchema } from '../content-schema.ts';
 import type { SelectionCopy } from './selection-copy.ts';
 
@@ -14,6 +15,8 @@ export type SqliteJob =
       tables: readonly TablePlan[];
       key: Uint8Array;
       selection: SelectionCopy | undefined;
+      /** Absent: no canary looks. */
+      detectors?: VariantPlan['detectors'];
     };
 
 export interface TableResult {
@@ -28,7 +31,7 @@ export type FromSqlite =
   | { kind: 'begin'; table: string; columns: readonly string[] }
   | { kind: 'rows'; table: string; firstOrdinal: number; rows: readonly (readonly (string | null)[])[] }
   | { kind: 'end'; table: string; rows: number }
-  | { kind: 'written'; tables: readonly TableResult[] }
+  | { kind: 'written'; tables: readonly TableResult[]; canary?: CanaryCounts }
   | { kind: 'scanned' }
   /** It goes on. `quietSeconds`: how long it may be silent from now on. */
   | { kind: 'alive'; quietSeconds: number }

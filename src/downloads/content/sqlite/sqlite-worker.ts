@@ -1,5 +1,6 @@
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { HoldfastError } from '../../../core/errors.ts';
+import type { CanaryProbe } from '../../masking/canary-probe.ts';
 import { scanDatabase } from './database-scan.ts';
 import { databaseSchema } from './database-schema.ts';
 import { openToRead } from './guarded-database.ts';
@@ -42,14 +43,23 @@ let told = 0;
 
 async function run(job: SqliteJob): Promise<FromSqlite> {
   if (job.kind === 'rewrite') {
-    const { key, selection: copy, ...options } = job;
+    const { key, selection: copy, detectors, ...options } = job;
     const selection = copy && selectionOf(copy);
     // Transformers and their word lists take a while to read.
     const { copyDatabase } = await import('./database-copy.ts');
     const { RowMasker } = await import('../../masking/row-masker.ts');
-    const valueMasker = (plan: (typeof job.tables)[number], columns: readonly string[]) =>
-      new RowMasker(plan, columns, key);
-    return { kind: 'written', tables: copyDatabase({ ...options, selection, valueMasker, alive }) };
+    const valueMasker = (plan: (typeof job.tables)[number], columns: readonly string[], probe?: CanaryProbe) =>
+      new RowMasker(plan, columns, key, probe);
+    if (detectors === undefined)
+      return { kind: 'written', tables: copyDatabase({ ...options, selection, valueMasker, alive }) };
+    const { CanaryWatch } = await import('../../canary/canary-watch.ts');
+    const { WatchingProbe } = await import('../../canary/watching-probe.ts');
+    const watch = new CanaryWatch(statSync(job.source).size);
+    const probeOf = (plan: (typeof job.tables)[number], columns: readonly string[]) =>
+      new WatchingProbe(watch.memory, detectors, { plan, columns });
+    const canary = { probeOf, told: watch.told.bind(watch) };
+    const tables = copyDatabase({ ...options, selection, valueMasker, canary, alive });
+    return { kind: 'written', tables, canary: watch.require() };
   }
   const database = opened(job.source);
   try {

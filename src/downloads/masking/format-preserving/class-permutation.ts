@@ -20,7 +20,7 @@ export class ClassPermutation {
   }
 
   /**
-   * @param keep letters and digits at the beginning that stay
+   * @param keep letters and digits at the beginning that stay; of a text that has no more of them, none does
    * @throws RangeError for a letter of a script that has no alphabet here: it is not passed on
    */
   of(text: string, keep = 0): string {
@@ -39,6 +39,7 @@ export class ClassPermutation {
     const places: number[] = [];
     const alphabets: Alphabet[] = [];
     let kept = keep;
+    let hasKept = false;
     for (let at = 0; at < text.length; at++) {
       const unit = text.charCodeAt(at);
       units.push(unit);
@@ -48,11 +49,14 @@ export class ClassPermutation {
       if (alphabet === undefined) continue;
       if (kept > 0) {
         kept--;
+        hasKept = true;
         continue;
       }
       places.push(units.length - 1);
       alphabets.push(alphabet);
     }
+    // The form says which texts are too short, so that no two come to the same.
+    if (hasKept && places.length === 0) return this.#made(text, 0);
     const symbols = places.map((place, index) => (units[place] ?? 0) - (alphabets[index]?.first ?? 0));
     const permuted = this.#symbols.of(
       symbols,

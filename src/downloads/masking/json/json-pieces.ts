@@ -13,7 +13,7 @@ export interface JsonPiecesOptions extends Record<string, unknown> {
   key: Uint8Array;
 }
 
-/** A JSON document as blocks that are cut anywhere, all in one thread; an empty block ends it. */
+/** JSON documents, one after another, as blocks that are cut anywhere, all in one thread; an empty block ends a document. */
 export function createJsonPieces({ options }: RowSource, table: TableMasker): RowFormat {
   const { json, key } = options as JsonPiecesOptions;
   return new JsonPieces(json, innerRules(key, table.probe));
@@ -21,7 +21,7 @@ export function createJsonPieces({ options }: RowSource, table: TableMasker): Ro
 
 class JsonPieces implements RowFormat {
   readonly #masker: JsonMasker;
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  #decoder = newDecoder();
 
   constructor(json: JsonPlan, inner: InnerRule) {
     this.#masker = new JsonMasker(json, inner);
@@ -32,7 +32,13 @@ class JsonPieces implements RowFormat {
     const isLast = block.length === 0;
     const text = this.#masker.push(this.#decoded(block, isLast), isLast);
     const rows = isLast ? 1 : 0;
+    if (isLast) this.#begin();
     return { bytes: new TextEncoder().encode(text), rowsIn: rows, rowsOut: rows };
+  }
+
+  #begin(): void {
+    this.#decoder = newDecoder();
+    this.#masker.begin();
   }
 
   #decoded(block: Buffer, isLast: boolean): string {
@@ -42,4 +48,8 @@ class JsonPieces implements RowFormat {
       throw new HoldfastError('invalid', 'variant-failed', 'The document is not in UTF-8, which JSON must be.');
     }
   }
+}
+
+function newDecoder(): TextDecoder {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { TypeFamily } from '../../content/content-schema.ts';
 import {
   type CivilDate,
   type CivilTime,
@@ -14,6 +15,8 @@ import { readsOf, seedOf } from './seed.ts';
 
 const UNITS = ['year', 'quarter', 'month', 'week', 'day', 'hour', 'minute'] as const;
 type Unit = (typeof UNITS)[number];
+
+const TIMES: readonly TypeFamily[] = DATES.filter((family) => family !== 'date');
 
 const DAYS = z.int().min(1).max(36_500);
 
@@ -45,15 +48,20 @@ export const date: Transformer<DateOptions> = {
       },
     ),
   shorthand: 'truncate',
-  facts: ({ shift }) => ({
-    accepts: DATES,
+  facts: ({ truncate, shift, noise }) => ({
+    // A day alone has no hours that could change.
+    accepts: isOfTimes(truncate) || noise?.seconds !== undefined ? TIMES : DATES,
     isInjective: false,
     mayGiveNull: false,
     isTraceable: false,
     ...readsOf(shift?.by),
   }),
   create: ({ truncate, shift, noise }, context) => {
-    if (truncate !== undefined) return understood((value) => truncated(value, truncate));
+    if (truncate !== undefined)
+      return understood((value) => {
+        if (isOfTimes(truncate)) timeOf(value);
+        return truncated(value, truncate);
+      });
     if (shift !== undefined) return shifted(shift.days, shift.by, context);
     if (noise?.days !== undefined) return shifted(noise.days, undefined, context);
     return delayed(noise?.seconds ?? 1, context);
@@ -109,8 +117,7 @@ function shifted(days: number, by: string | undefined, context: TransformerConte
 function delayed(seconds: number, context: TransformerContext): ValueFunction {
   const seed = seedOf(undefined, context);
   return understood((value, text, row) => {
-    const { time } = value;
-    if (time === undefined) throw new RangeError('A time was expected.');
+    const time = timeOf(value);
     const draws = new Draws(seed(text, row));
     const change = (1 + draws.below(seconds)) * (draws.next() % 2 === 0 ? 1 : -1);
     const total = time.hour * 3600 + time.minute * 60 + (time.second ?? 0) + change;
@@ -120,6 +127,16 @@ function delayed(seconds: number, context: TransformerContext): ValueFunction {
     const moment = days === 0 ? value : moved(value, days);
     return { ...moment, time: { ...time, ...clock, ...(time.second === undefined ? {} : { second: rest % 60 }) } };
   });
+}
+
+/** Whether truncating to it leaves days as they are. */
+function isOfTimes(unit: Unit | undefined): boolean {
+  return unit === 'day' || unit === 'hour' || unit === 'minute';
+}
+
+function timeOf({ time }: CivilDate): CivilTime {
+  if (time === undefined) throw new RangeError('A time was expected.');
+  return time;
 }
 
 /** The other way where it would leave the years that every database has, 1 to 9999, and began within them. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Draws } from '../draws.ts';
-import type { Transformer, TransformerContext, ValueFunction } from '../transformer.ts';
+import type { ColumnFacts, Transformer, TransformerContext, ValueFunction } from '../transformer.ts';
 import { NUMBERS } from './families.ts';
 import { BY, readsOf, seedOf } from './seed.ts';
 
@@ -24,8 +24,8 @@ export const numeric: Transformer<NumericOptions> = {
       message: 'wants one of noise and round',
     }),
   shorthand: 'round',
-  facts: ({ by }) => ({
-    accepts: NUMBERS,
+  facts: ({ round, by }, column) => ({
+    accepts: round !== undefined && isFinest(round, column) ? [] : NUMBERS,
     isInjective: false,
     mayGiveNull: false,
     isTraceable: false,
@@ -35,6 +35,16 @@ export const numeric: Transformer<NumericOptions> = {
     noise === undefined ? rounded(round ?? 1, context.column.type) : noisy(noise, by, context),
 };
 
+/** Whether all values of the column are multiples of the step already, so that nothing would change. */
+function isFinest(step: number, { family, type }: ColumnFacts): boolean {
+  if (family === 'text') return false;
+  const found = PRECISION.exec(type);
+  if (family === 'numeric' && found === null) return false;
+  const scale = family === 'integer' ? 0 : Number(found?.[2] ?? 0);
+  const { digits, decimals } = decimal(step.toFixed(9));
+  return 10n ** BigInt(Math.max(0, decimals - scale)) % digits === 0n;
+}
+
 /** A number as it is written: `digits` · 10^-decimals, and what stands behind it. */
 interface Decimal {
   isNegative: boolean;
@@ -43,6 +53,7 @@ interface Decimal {
   exponent: string;
 }
 
+const PRECISION = /\((\d{1,4})(?:, ?(\d{1,4}))?\)/;
 /** 10^6 steps of a hundredth of the noise. */
 const STEPS = 1_000_000n;
 const LONGEST = 1_000;
@@ -83,7 +94,7 @@ function roundedTo(value: Decimal, step: Decimal, limit: number): Decimal {
 
 /** Digits that may stand before the point: `numeric(10,2)` has 8. */
 function limitOf(type: string): number {
-  const found = /\((\d{1,4})(?:, ?(\d{1,4}))?\)/.exec(type);
+  const found = PRECISION.exec(type);
   return found === null ? Number.POSITIVE_INFINITY : Number(found[1]) - Number(found[2] ?? 0);
 }
 

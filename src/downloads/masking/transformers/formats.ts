@@ -13,7 +13,7 @@ export const KEEP_FIRST = z
   .min(0)
   .max(32)
   .default(0)
-  .describe('How many letters and digits at the beginning stay.');
+  .describe('How many letters and digits at the beginning stay; of a value that has no more, none does.');
 const keepOptions = z.strictObject({ keep: KEEP_FIRST });
 
 /** Other originals may well be among the outputs: a domain of format-preserving encryption is as small as the format. */
@@ -71,7 +71,7 @@ interface PhoneOptions extends Record<string, unknown> {
 export const phone: Transformer<PhoneOptions> = {
   name: 'phone',
   description:
-    'A telephone number of the same form (format-preserving encryption). Behind + or 00 the country code stays, unless `keep` says how many digits do.',
+    'A telephone number of the same form (format-preserving encryption). Behind + or 00 the country code stays, unless `keep` says how many digits do, and of a shorter number none.',
   options: z.strictObject({ keep: z.int().min(0).max(15).optional() }),
   shorthand: 'keep',
   facts: () => FORMAT_FACTS,
@@ -79,6 +79,7 @@ export const phone: Transformer<PhoneOptions> = {
     const permutation = new ClassPermutation(formatKey(key));
     return (value) => {
       const kept = keep ?? digitsOfCountry(value);
+      if (keep === undefined && kept > 0 && isCountryAlone(value, kept)) return value;
       let masked = permutation.of(value, kept);
       // What has no country code must not get one, or two numbers could come to the same.
       while (keep === undefined && kept === 0 && digitsOfCountry(masked) > 0) masked = permutation.of(masked);
@@ -100,4 +101,8 @@ function digitsOfCountry(value: string): number {
   const [, sign, code = ''] = international;
   const length = code.startsWith('1') || code.startsWith('7') ? 1 : TWO_DIGITS.has(code) ? 2 : 3;
   return (sign === '00' ? 2 : 0) + length;
+}
+
+function isCountryAlone(value: string, kept: number): boolean {
+  return value.length < 16 && value.replace(/[^\p{L}\p{N}]/gu, '').length === kept;
 }

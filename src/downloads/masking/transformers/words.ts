@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Draws } from '../draws.ts';
 import { Pseudonyms } from '../pseudonym.ts';
-import type { Transformer } from '../transformer.ts';
+import type { ColumnFacts, Transformer } from '../transformer.ts';
 import { CITIES } from '../words/cities.ts';
 import { COUNTRIES } from '../words/countries.ts';
 import { COUNTRY_CODES } from '../words/country-codes.ts';
@@ -41,7 +41,8 @@ export const userAgent = fromLists('user_agent', 'What one of 64 browsers calls 
 export const country = fromLists(
   'country',
   'A country: two letters (ISO 3166-1) in place of two, three in place of three, otherwise its name in English.',
-  24,
+  // What a column of codes holds is short.
+  ({ maxLength = 24 }) => (maxLength <= 3 ? Math.max(2, maxLength) : 24),
   (draws, value) => {
     if (value.length > 3) return word(COUNTRIES, draws);
     const codes = word(COUNTRY_CODES, draws);
@@ -54,14 +55,20 @@ export const country = fromLists(
 function fromLists(
   transformer: string,
   description: string,
-  maxLength: number,
+  maxLength: number | ((column: ColumnFacts) => number),
   draw: (draws: Draws, value: string) => string,
 ): Transformer<NoOptions> {
   return {
     name: transformer,
     description,
     options: z.strictObject({}),
-    facts: () => ({ accepts: TEXT, isInjective: false, mayGiveNull: false, maxLength, isTraceable: false }),
+    facts: (_options, column) => ({
+      accepts: TEXT,
+      isInjective: false,
+      mayGiveNull: false,
+      maxLength: typeof maxLength === 'number' ? maxLength : maxLength(column),
+      isTraceable: false,
+    }),
     create: (_options, { key }) => {
       const pseudonyms = new Pseudonyms(key);
       return (value) => {

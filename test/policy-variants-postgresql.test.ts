@@ -112,7 +112,6 @@ describe('variants of a PostgreSQL database', { skip: SKIP_REASON, timeout: 600_
     await fc.assert(
       fc.asyncProperty(randomSchema, async ({ script, policy }) => {
         const { bytes } = await database(script);
-        variants.sidecars.clear();
         await variants.policy(policy);
         await loaded((await made(bytes, 'reduced')).bytes);
       }),
@@ -137,6 +136,15 @@ describe('variants of a PostgreSQL database', { skip: SKIP_REASON, timeout: 600_
     await assert.rejects(made(bytes, 'masked'), leaks);
     await policy('email', 'keep');
     await made(bytes, 'masked');
+    const unchanged = `CREATE TABLE logins (id int, address text); INSERT INTO logins SELECT g, 'x' || g || '@corp.example' FROM generate_series(1, 50) g;`;
+    const beside = await database(
+      `CREATE TABLE users (id int, email text); INSERT INTO users VALUES (1, 'a@b.example'); ${unchanged}`,
+    );
+    await variants.policy(
+      'variants: { masked: { keep: full } }\ntables:\n  public.users: { columns: { id: keep, email: email } }\n  public.logins: { columns: { id: keep, address: keep } }\n',
+    );
+    await assert.rejects(made(beside.bytes, 'masked'), { code: 'variant-leaks', message: /public\.logins\.address/ });
+    await policy('email', 'keep');
     const within = Buffer.from(
       bytes.toString().replaceAll(/\tnothing\t\{\}/g, '\tnothing\t{"by": "x-person7@corp.example"}'),
     );
@@ -160,7 +168,6 @@ describe('variants of a PostgreSQL database', { skip: SKIP_REASON, timeout: 600_
       ['ALTER TABLE users ADD up text GENERATED ALWAYS AS (upper(email)) STORED', /up/],
     ];
     for (const [change, names] of changes) {
-      variants.sidecars.clear();
       const { bytes } = await database(`${table}${row}${change};`);
       await assert.rejects(
         made(bytes, 'masked'),

@@ -1,0 +1,82 @@
+import type {
+  CheckedVariant,
+  GivenSchema,
+  PolicyCheck,
+  PolicyDrift,
+  ReadablePolicy,
+} from '../../core/ports/policy-workshop.ts';
+import type { VariantContent } from '../../core/ports/variant-maker.ts';
+import type { ContentSchema } from '../content/content-schema.ts';
+import type { Transformer } from '../masking/transformer.ts';
+import type { MaskingPolicy } from '../policy/masking-policy.ts';
+import { schemaDrift } from '../policy/schema-drift.ts';
+import { compileVariant, type PolicyContent, policyContent } from './compile-variant.ts';
+import { shapeOf } from './content-reading.ts';
+import { givenSchema } from './given-schema.ts';
+
+/** Contents of before that are looked through for one that the policy fits: the definitions of some are found only at their end. */
+const LOOKED_BACK = 5;
+
+/** A policy, for those who write it; see `ReadablePolicy`. */
+export class WrittenPolicy implements ReadablePolicy {
+  readonly file: string;
+  readonly #policy: MaskingPolicy;
+  readonly #transformers: ReadonlyMap<string, Transformer>;
+
+  constructor(file: string, policy: MaskingPolicy, transformers: ReadonlyMap<string, Transformer>) {
+    this.file = file;
+    this.#policy = policy;
+    this.#transformers = transformers;
+  }
+
+  get resource(): string {
+    return this.#policy.resource;
+  }
+
+  async check(
+    content: VariantContent | GivenSchema,
+    earlier: AsyncIterable<VariantContent> | undefined,
+    signal: AbortSignal,
+  ): Promise<PolicyCheck> {
+    const now = 'bytes' in content ? await givenSchema(content, signal) : await contentOf(content, signal);
+    const variants = this.#variants(now);
+    if (!isSchema(now) || earlier === undefined) return { variants };
+    const drift = await this.#drift(now, earlier, signal);
+    return { variants, ...(drift === undefined ? {} : { drift }) };
+  }
+
+  #variants(content: PolicyContent): CheckedVariant[] {
+    return [...this.#policy.variants.values()].map((variant) => {
+      const compiled = compileVariant({ policy: this.#policy, variant, content, transformers: this.#transformers });
+      return { name: variant.name, kind: variant.kind, problems: 'plan' in compiled ? [] : compiled.problems };
+    });
+  }
+
+  /** Since the newest that the policy fits; where it fits none of them, since the newest. */
+  async #drift(
+    now: ContentSchema,
+    earlier: AsyncIterable<VariantContent>,
+    signal: AbortSignal,
+  ): Promise<PolicyDrift | undefined> {
+    let newest: PolicyDrift | undefined;
+    let looked = 0;
+    for await (const content of earlier) {
+      const before = await contentOf(content, signal);
+      if (!isSchema(before)) break;
+      const wasGood = this.#variants(before).every(({ problems }) => problems.length === 0);
+      const drift = { snapshotId: content.snapshotId, wasGood, changes: schemaDrift(before, now) };
+      if (wasGood) return drift;
+      newest ??= drift;
+      if (++looked === LOOKED_BACK) break;
+    }
+    return newest;
+  }
+}
+
+async function contentOf(content: VariantContent, signal: AbortSignal): Promise<PolicyContent> {
+  return policyContent(content, await shapeOf(content, signal), signal);
+}
+
+function isSchema(content: PolicyContent): content is ContentSchema {
+  return content !== 'document' && content.dialect !== 'csv';
+}

@@ -1,0 +1,147 @@
+import { access, constants } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { HoldfastError } from '../../core/errors.ts';
+import type { DrillFolders } from '../../core/ports/drill-folders.ts';
+import type { SqlSealer } from '../../core/ports/sql-sealer.ts';
+import type { VariantVerifier } from '../../core/ports/variant-verifier.ts';
+import { OLDEST_MAJOR } from './assertion-checks.ts';
+import { findClientTools } from './client-tools.ts';
+import { loadRefusal, READABLE_COMPLAINTS } from './load-refusal.ts';
+import { PrivateServer } from './private-server.ts';
+import { findServerPrograms, type ServerPrograms } from './server-programs.ts';
+import { startTool } from './tool-process.ts';
+
+/** Bytes at the beginning of a dump that say of which server it is. */
+const HEAD = 4096;
+const DATABASE = 'variant';
+/** Rows that go into a table of the same transaction are then not written to the log first. */
+const SETTINGS = { wal_level: 'minimal', max_wal_senders: '0', max_wal_size: '128MB' };
+
+/**
+ * Loads SQL of PostgreSQL as a developer does, sealed and in one transaction, into a server of its own that is thrown away. Keys, references and checks are
+ * made behind the rows there, so that whatever is loaded to its end holds all of them.
+ *
+ * @param parts `folders`: for the server's files, removed on every path
+ */
+export function createPostgresqlVariantVerifier(parts: { sealer: SqlSealer; folders: DrillFolders }): VariantVerifier {
+  return {
+    async verify(_material, bytes, signal) {
+      const source = bytes[Symbol.asyncIterator]();
+      try {
+        const head = await headOf(source);
+        const programs = await serverFor(head.toString('latin1'));
+        const folder = await parts.folders.make();
+        try {
+          await load(whole(head, source), { programs, folder: folder.path, sealer: parts.sealer, signal });
+        } finally {
+          await folder.remove();
+        }
+      } finally {
+        await source.return?.();
+      }
+    },
+  };
+}
+
+interface LoadOptions {
+  programs: ServerPrograms;
+  folder: string;
+  sealer: SqlSealer;
+  signal: AbortSignal;
+}
+
+async function load(dump: AsyncIterable<Uint8Array>, options: LoadOptions): Promise<void> {
+  const { programs, folder, sealer, signal } = options;
+  const psql = await psqlOf(programs);
+  const server = await PrivateServer.prepare({ programs, folder, signal });
+  try {
+    const dataFolder = await server.initialise();
+    await server.start(dataFolder, { user: server.superuser, settings: SETTINGS });
+    const sealed = sealer.seal(dump, { dialect: 'postgresql', mode: 'create', title: DATABASE });
+    await runPsql(psql, sealed, { server, signal });
+  } finally {
+    await server.stop();
+  }
+}
+
+async function runPsql(
+  program: string,
+  sealed: AsyncIterable<Uint8Array>,
+  { server, signal }: { server: PrivateServer; signal: AbortSignal },
+): Promise<void> {
+  const { connection } = server;
+  const tool = startTool(program, ['--no-psqlrc', '--quiet', ...READABLE_COMPLAINTS, '--file', '-'], {
+    ...{ environment: connection.toolEnvironment(connection.database), signal, name: 'psql' },
+  });
+  tool.stdout.resume();
+  try {
+    let fault: unknown;
+    // Where psql leaves early, its end says more than the broken pipe.
+    const watched = noticing(sealed, (error) => {
+      fault = error;
+    });
+    await pipeline(Readable.from(watched, { objectMode: false }), tool.stdin, { signal }).catch(() => undefined);
+    const { exitCode, stderr } = fault === undefined ? await tool.ended : { exitCode: null, stderr: '' };
+    signal.throwIfAborted();
+    if (fault !== undefined) throw fault;
+    if (exitCode !== 0) throw loadRefusal(stderr, server.programs.version);
+  } finally {
+    await tool.stop();
+  }
+}
+
+async function* noticing(
+  bytes: AsyncIterable<Uint8Array>,
+  onFault: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    onFault(error);
+    throw error;
+  }
+}
+
+async function headOf(source: AsyncIterator<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for (let length = 0; length < HEAD; ) {
+    const { done, value } = await source.next();
+    if (done === true) break;
+    pieces.push(value);
+    length += value.length;
+  }
+  return Buffer.concat(pieces);
+}
+
+async function* whole(head: Uint8Array, source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (head.length > 0) yield head;
+  for (;;) {
+    const { done, value } = await source.next();
+    if (done === true) return;
+    yield value;
+  }
+}
+
+/** As new as the server that was dumped: an older one may not know what is in the dump. */
+async function serverFor(head: string): Promise<ServerPrograms> {
+  const major = Number.parseInt(/^-- Dumped from database version (\d+)/m.exec(head)?.[1] ?? '0', 10);
+  try {
+    return await findServerPrograms(Math.max(major, OLDEST_MAJOR));
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    const message = `The policy wants the variant to be loaded before anybody gets it (verify: load). ${error.message} Or take that out of the policy.`;
+    throw new HoldfastError('unsupported', 'variant-verifier-missing', message, { cause: error });
+  }
+}
+
+async function psqlOf({ program, major }: ServerPrograms): Promise<string> {
+  const own = program('psql');
+  try {
+    await access(own, constants.X_OK);
+    return own;
+  } catch {
+    // Some packages have client programs in a folder of their own.
+    return (await findClientTools(major)).program('psql');
+  }
+}
