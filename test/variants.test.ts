@@ -179,6 +179,11 @@ describe('a masked variant', () => {
     const changed = await rig.get('/download/shop?format=sql', { 'if-none-match': etag });
     assert.equal(changed.status, 200);
     assert.notEqual(changed.headers.get('etag'), etag);
+    // No date tells the variants of two policies apart.
+    assert.equal(changed.headers.get('last-modified'), null);
+    const dated = { 'if-modified-since': new Date(Date.now() + DAY).toUTCString() };
+    assert.equal((await rig.get('/download/shop?format=sql', dated)).status, 200);
+    assert.equal((await rig.get('/download/shop?format=sql&variant=raw', dated)).status, 304);
     const whole = await rig.get('/download/shop?tables=people');
     assert.deepEqual([whole.status, whole.code], [400, 'download-choice-invalid']);
     assert.match(whole.text, /Leave `tables` away/);
@@ -330,6 +335,8 @@ describe('a reduced variant', () => {
     assert.equal(again.headers.get('repr-digest'), `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:`);
     const part = await rig.get('/download/shop', { range: 'bytes=11-14' });
     assert.deepEqual([part.status, part.text], [206, 'Anna']);
+    const rangeOfDate = { range: 'bytes=11-14', 'if-range': new Date(source.completedAt ?? '').toUTCString() };
+    assert.equal((await rig.get('/download/shop', rangeOfDate)).status, 200);
     assert.equal((await rig.get('/download/shop', { 'if-none-match': String(again.headers.get('etag')) })).status, 304);
     const [line] = await listed(rig);
     const url = `${rig.url}/download/shop?backup=${source.id}&variant=small`;

@@ -1,4 +1,4 @@
-import type { Download, OpenDownload } from '../../core/download.ts';
+import { type Download, type OpenDownload, RAW_VARIANT } from '../../core/download.ts';
 import { CONTENT_CODINGS, type ContentCoding } from './content-coding.ts';
 
 type Headers = Record<string, string | undefined>;
@@ -7,7 +7,7 @@ type Headers = Record<string, string | undefined>;
 export function downloadHeaders(download: Download): Record<string, string> {
   const { snapshot, variant, isSealed } = download;
   return {
-    'last-modified': new Date(snapshot.completedAt).toUTCString(),
+    ...(isDated(download) ? { 'last-modified': new Date(snapshot.completedAt).toUTCString() } : {}),
     'cache-control': 'private, no-store',
     vary: 'Authorization, Accept-Encoding',
     'x-accel-buffering': 'no',
@@ -52,7 +52,7 @@ export function unchangedTag(headers: Headers, download: Download, opened: OpenD
     );
   }
   const since = Date.parse(headers['if-modified-since'] ?? '');
-  return !Number.isNaN(since) && lastModified(download) <= since ? identity : undefined;
+  return isDated(download) && lastModified(download) <= since ? identity : undefined;
 }
 
 /** Whether a range may be given: the client has the beginning of these very bytes, or has not said (RFC 9110, 13.1.5). */
@@ -60,11 +60,16 @@ export function isRangeOfSame(header: string | undefined, download: Download, op
   if (header === undefined) return true;
   const text = header.trim();
   if (text.startsWith('"')) return opened.isReproducible && text === etagOf(download, opened, 'identity');
-  return opened.isReproducible && Date.parse(text) === lastModified(download);
+  return opened.isReproducible && isDated(download) && Date.parse(text) === lastModified(download);
 }
 
 function opaqueTag(tag: string): string {
   return tag.trim().replace(/^W\//, '');
+}
+
+/** A policy that is changed makes another variant of the same snapshot: no date tells the two apart. */
+function isDated({ variant }: Download): boolean {
+  return variant === RAW_VARIANT;
 }
 
 /** Headers know whole seconds only. */
@@ -75,5 +80,5 @@ function lastModified({ snapshot }: Download): number {
 /** `shop_2026-11-20T02-00-00Z.sql` */
 function fileName({ snapshot, variant }: Download, fileExtension: string): string {
   const time = `${snapshot.createdAt.slice(0, 19).replaceAll(':', '-')}Z`;
-  return `${snapshot.resourceId}_${time}${variant === 'raw' ? '' : `_${variant}`}${fileExtension}`;
+  return `${snapshot.resourceId}_${time}${variant === RAW_VARIANT ? '' : `_${variant}`}${fileExtension}`;
 }

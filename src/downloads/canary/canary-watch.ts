@@ -18,7 +18,9 @@ export class CanaryWatch implements Canary {
     for (const { column, looked, hashes, detected } of watched) {
       const seen = this.#seenOf(table, column);
       seen.looked += looked;
-      if (seen.hashes.length < MOST_BLOCKS) seen.hashes.push(hashes);
+      seen.words += hashes.length / 2;
+      seen.hashes.push(hashes);
+      if (seen.hashes.length > MOST_BLOCKS) this.#settle(seen);
       for (const { kind, count } of detected) seen.detected.set(kind, (seen.detected.get(kind) ?? 0) + count);
     }
   }
@@ -48,9 +50,15 @@ export class CanaryWatch implements Canary {
     const name = JSON.stringify([table, column]);
     const known = this.#columns.get(name);
     if (known !== undefined) return known;
-    const made = { table, column, looked: 0, hashes: [], detected: new Map() };
+    const made = { table, column, looked: 0, words: 0, hits: 0, hashes: [], detected: new Map() };
     this.#columns.set(name, made);
     return made;
+  }
+
+  /** Holds a block against the originals that are known by now; those of its own rows are among them. */
+  #settle(seen: SeenColumn): void {
+    const oldest = seen.hashes.shift();
+    if (oldest !== undefined) seen.hits += hitsOf(oldest, new CanaryFilter(this.memory));
   }
 }
 
@@ -58,11 +66,15 @@ interface SeenColumn {
   table: string;
   column: string;
   looked: number;
+  words: number;
+  /** Of blocks that wait no more. */
+  hits: number;
+  /** Of blocks that wait for all originals. */
   hashes: Uint32Array[];
   detected: Map<string, number>;
 }
 
-/** Of each column. */
+/** That wait, of each column: what they hold stays in memory. */
 const MOST_BLOCKS = 64;
 const TOLD = 5;
 /** What hardly anything else looks like: one is enough. Of other kinds there must be some, since numbers of other things look alike. */
@@ -70,13 +82,12 @@ const UNMISTAKABLE = new Set(['email', 'private key', 'JSON web token', 'secret'
 const SHARE = 0.1;
 
 function leaksOf(
-  { table, column, looked, hashes, detected }: SeenColumn,
+  { table, column, looked, words, hits: settled, hashes, detected }: SeenColumn,
   filter: CanaryFilter,
   mistakes: number,
 ): string[] {
   const leaks: string[] = [];
-  const words = hashes.reduce((sum, pairs) => sum + pairs.length / 2, 0);
-  const hits = hashes.reduce((sum, pairs) => sum + hitsOf(pairs, filter), 0);
+  const hits = hashes.reduce((sum, pairs) => sum + hitsOf(pairs, filter), settled);
   const expected = words * mistakes;
   if (hits > Math.floor(expected + 5 * Math.sqrt(expected)))
     leaks.push(`${table}.${column} holds originals of columns that are masked (${hits} of ${looked} values looked at)`);

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { KeyIndex } from './key-index.ts';
 import { DANGLING } from './key-table.ts';
+import { Referrers } from './referrers.ts';
 import { RowBits } from './row-bits.ts';
 import { seedRows } from './seed-rows.ts';
 import type { PlannedEdge, SubsetPlan } from './subset-plan.ts';
@@ -35,6 +36,8 @@ class Closure {
   /** Edges from a table, and whether they are followed upwards. */
   readonly #upwards: readonly { edge: PlannedEdge; references: Int32Array; number: number }[][];
   readonly #waiting: number[][];
+  /** By the number of their edge. */
+  readonly #referrers = new Map<number, Referrers>();
 
   constructor(plan: SubsetPlan, index: KeyIndex) {
     this.#plan = plan;
@@ -101,30 +104,40 @@ class Closure {
       const added: number[][] = this.#kept.map(() => []);
       for (const followed of this.#plan.follow) {
         const edge = this.#plan.edges[followed.edge];
-        const references = this.#index.references[followed.edge];
         const rows = edge === undefined ? [] : (parents[edge.target] ?? []);
-        if (edge === undefined || references === undefined || rows.length === 0) continue;
-        for (const row of this.#childrenOf(edge, references, rows, followed.limitPerParent))
-          if (this.#keep(edge.table, row)) added[edge.table]?.push(row);
+        if (edge === undefined || rows.length === 0) continue;
+        const referrers = this.#referrersOf(followed.edge);
+        for (const parent of rows)
+          for (const row of this.#childrenOf(parent, edge, referrers, followed.limitPerParent))
+            if (this.#keep(edge.table, row)) added[edge.table]?.push(row);
       }
       parents = added;
     }
   }
 
+  /** Where a limit leaves some out, those with the lowest places stay, so that they are the same tomorrow. */
   #childrenOf(
-    edge: PlannedEdge,
-    references: Int32Array,
-    parents: readonly number[],
+    parent: number,
+    { table }: PlannedEdge,
+    referrers: Referrers,
     limit: number | undefined,
-  ): number[] {
-    const wanted = new RowBits(rowsOf(this.#index, edge.target));
-    for (const row of parents) wanted.add(row);
-    const children: number[] = [];
-    for (let row = 0; row < references.length; row++) {
-      const parent = references[row] ?? -1;
-      if (parent >= 0 && wanted.has(parent) && !this.#excluded?.[edge.table]?.has(row)) children.push(row);
-    }
-    return limit === undefined ? children : limited(children, references, this.#index.places[edge.table], limit);
+  ): Iterable<number> {
+    const excluded = this.#excluded?.[table];
+    const all = referrers.of(parent);
+    const children = excluded === undefined ? all : all.filter((row) => !excluded.has(row));
+    if (limit === undefined || children.length <= limit) return children;
+    const places = this.#index.places[table];
+    const placeOf = (row: number): number => places?.[row] ?? row;
+    return children.toSorted((one, other) => placeOf(one) - placeOf(other) || one - other).subarray(0, limit);
+  }
+
+  #referrersOf(number: number): Referrers {
+    const references = this.#index.references[number] ?? new Int32Array(0);
+    const known = this.#referrers.get(number);
+    if (known !== undefined) return known;
+    const made = new Referrers(references, rowsOf(this.#index, this.#plan.edges[number]?.target ?? -1));
+    this.#referrers.set(number, made);
+    return made;
   }
 
   #keep(table: number, row: number): boolean {
@@ -147,33 +160,19 @@ class Closure {
   /** Rows whose reference leads nowhere, and rows that need one of these. */
   #withoutDangling(rows: readonly number[]): RowBits[] {
     const excluded = rows.map((count) => new RowBits(count));
-    for (let grows = true; grows; ) {
-      grows = false;
-      for (const { edge, references } of this.#upwards.flat()) {
-        if (edge.isVirtual || edge.isCut) continue;
-        for (let row = 0; row < references.length; row++) {
-          const target = references[row] ?? -1;
-          const leadsNowhere = target === DANGLING || (target >= 0 && excluded[edge.target]?.has(target));
-          if (leadsNowhere && excluded[edge.table]?.add(row)) grows = true;
-        }
-      }
-    }
+    const waiting: { table: number; row: number }[] = [];
+    const exclude = (table: number, row: number): void => {
+      if (excluded[table]?.add(row)) waiting.push({ table, row });
+    };
+    const needing = this.#upwards.flat().filter(({ edge }) => !edge.isVirtual && !edge.isCut);
+    for (const { edge, references } of needing)
+      for (let row = 0; row < references.length; row++) if (references[row] === DANGLING) exclude(edge.table, row);
+    for (let gone = waiting.pop(); gone !== undefined; gone = waiting.pop())
+      for (const { edge, number } of needing)
+        if (edge.target === gone.table)
+          for (const row of this.#referrersOf(number).of(gone.row)) exclude(edge.table, row);
     return excluded;
   }
-}
-
-/** Of the children of each parent those with the lowest places, so that they are the same tomorrow. */
-function limited(children: number[], references: Int32Array, places: Uint32Array | undefined, limit: number): number[] {
-  const parentOf = (row: number): number => references[row] ?? -1;
-  const placeOf = (row: number): number => places?.[row] ?? row;
-  children.sort((one, other) => parentOf(one) - parentOf(other) || placeOf(one) - placeOf(other) || one - other);
-  let parent = -1;
-  let taken = 0;
-  return children.filter((row) => {
-    taken = parentOf(row) === parent ? taken + 1 : 1;
-    parent = parentOf(row);
-    return taken <= limit;
-  });
 }
 
 export function rowsOf(index: KeyIndex, table: number): number {

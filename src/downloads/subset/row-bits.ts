@@ -22,9 +22,7 @@ export class RowBits {
   }
 
   count(): number {
-    let found = 0;
-    for (const byte of this.bytes) found += ONES[byte] ?? 0;
-    return found;
+    return countBits(this.bytes);
   }
 
   /** Rows whose bit is set, in their order. */
@@ -34,6 +32,13 @@ export class RowBits {
       for (let bit = 0; bit < 8; bit++) if ((byte & (1 << bit)) !== 0) yield index * 8 + bit;
     }
   }
+}
+
+/** How many bits are set. */
+export function countBits(bytes: Uint8Array): number {
+  let found = 0;
+  for (const byte of bytes) found += ONES[byte] ?? 0;
+  return found;
 }
 
 const ONES = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);

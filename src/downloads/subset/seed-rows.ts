@@ -7,19 +7,23 @@ export function seedRows(root: PlannedRoot, index: KeyIndex, number: number): nu
   const { chosen, sorting } = index.roots[number] ?? {};
   const places = index.places[root.table];
   const rows = (index.tables[root.table] ?? []).reduce((sum, run) => sum + run.rows, 0);
-  let found: number[] = chosen === undefined ? Array.from({ length: rows }, (_, row) => row) : [...chosen];
-  if (root.newest !== undefined && sorting !== undefined) {
-    const rankOf = (row: number): number => sorting[row] ?? Number.NEGATIVE_INFINITY;
-    found.sort((one, other) => compared(rankOf(other), rankOf(one)) || other - one);
-    found = found.slice(0, root.newest.count);
-  }
   const placeOf = (row: number): number => places?.[row] ?? row;
-  if (root.sample !== undefined) {
-    const bound = sampleBound(root.sample);
-    found = found.filter((row) => placeOf(row) < bound);
+  const bound = root.sample === undefined ? Number.POSITIVE_INFINITY : sampleBound(root.sample);
+  const meant = chosen ?? ordinals(rows);
+  let found: number[] = [];
+  if (root.newest === undefined || sorting === undefined) {
+    for (const row of meant) if (placeOf(row) < bound) found.push(row);
+  } else {
+    const rankOf = (row: number): number => sorting[row] ?? Number.NEGATIVE_INFINITY;
+    found = [...meant].sort((one, other) => compared(rankOf(other), rankOf(one)) || other - one);
+    found = found.slice(0, root.newest.count).filter((row) => placeOf(row) < bound);
   }
   if (root.limit === undefined || found.length <= root.limit) return found;
   return found.sort((one, other) => placeOf(one) - placeOf(other) || one - other).slice(0, root.limit);
+}
+
+function* ordinals(rows: number): Generator<number> {
+  for (let row = 0; row < rows; row++) yield row;
 }
 
 function compared(one: number, other: number): number {

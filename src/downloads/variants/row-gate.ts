@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { MaskingRun } from '../masking/masking-run.ts';
+import { countBits } from '../subset/row-bits.ts';
 import { KEEP, type TablePlan, type VariantPlan } from '../variant-plan.ts';
 
 /**
@@ -10,7 +11,7 @@ export function requireRows({ plan, counts, selection }: MaskingRun): void {
   for (const { table, fate, columns } of tablesOf(plan)) {
     const { rowsIn, rowsOut, masked } = counts.tables.get(table) ?? { rowsIn: 0, rowsOut: 0, masked: new Map() };
     const chosen = selection === undefined ? undefined : selection.tables[table];
-    const wanted = fate !== 'rows' ? 0 : chosen === undefined ? rowsIn : ones(chosen.kept);
+    const wanted = fate !== 'rows' ? 0 : selection === undefined ? rowsIn : countBits(chosen?.kept ?? NO_ROWS);
     if (rowsOut !== wanted) throw failed(table, `${wanted} of its rows should have been given, and ${rowsOut} were`);
     if (chosen !== undefined && fate === 'rows' && chosen.rows !== rowsIn)
       throw failed(table, `it has ${rowsIn} rows, and ${chosen.rows} when its keys were read`);
@@ -19,6 +20,9 @@ export function requireRows({ plan, counts, selection }: MaskingRun): void {
         throw failed(table, `the rule of column "${column}" did not meet every row`);
   }
 }
+
+/** Of a table of which nothing was chosen. */
+const NO_ROWS = new Uint8Array();
 
 /** CSV files of one pattern are as one table. */
 function tablesOf({ content }: VariantPlan): readonly TablePlan[] {
@@ -29,10 +33,4 @@ function tablesOf({ content }: VariantPlan): readonly TablePlan[] {
 function failed(table: string, what: string): HoldfastError {
   const message = `The variant is not given, because its rows do not add up: of table "${table}" ${what}. Tell whoever maintains Holdfast.`;
   return new HoldfastError('invalid', 'variant-failed', message, { details: { table } });
-}
-
-function ones(bits: Uint8Array): number {
-  let count = 0;
-  for (const byte of bits) for (let rest = byte; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }

@@ -10,6 +10,7 @@ import { RowMasker } from '../masking/row-masker.ts';
 import type { RowSelection } from '../masking/row-selection.ts';
 import { TableMasker } from '../masking/table-masker.ts';
 import { chooseRows } from '../subset/closure.ts';
+import { countBits } from '../subset/row-bits.ts';
 import { chosenCounts, selectionOf } from '../subset/selection.ts';
 import type { SubsetPlan } from '../subset/subset-plan.ts';
 import type { TablePlan, VariantPlan } from '../variant-plan.ts';
@@ -77,7 +78,7 @@ async function previewedTables(
     for (const { table, ...size } of chosenCounts(plan, chosen)) sizes.set(table, size);
     // Partitions apart.
     for (const [table, { rows, kept }] of Object.entries(selection.tables))
-      if (!sizes.has(table)) sizes.set(table, { rows: ones(kept), of: rows });
+      if (!sizes.has(table)) sizes.set(table, { rows: countBits(kept), of: rows });
   }
   const shown = new Map(tables.map((table) => [table.table, new ShownRows(table, options, selection)]));
   await scanUntilShown(shown, dialect, options);
@@ -142,7 +143,7 @@ class ShownRows {
     const computed = schema?.columns.filter(({ isGenerated }) => isGenerated) ?? [];
     this.#computed = new Set(computed.map(({ name }) => name));
     const chosen = selection?.tables[table.table];
-    const there = selection === undefined ? Number.POSITIVE_INFINITY : ones(chosen?.kept ?? new Uint8Array());
+    const there = selection === undefined ? Number.POSITIVE_INFINITY : countBits(chosen?.kept ?? new Uint8Array());
     this.#wanted = table.fate === 'rows' ? Math.min(request.rows, there) : 0;
   }
 
@@ -197,10 +198,4 @@ async function documentBeginning({ content, plan, key, signal }: PreviewOptions)
     const text = Buffer.concat(parts).toString();
     return text.length <= LONGEST_DOCUMENT ? text : `${text.slice(0, LONGEST_DOCUMENT)}…`;
   });
-}
-
-function ones(bits: Uint8Array): number {
-  let count = 0;
-  for (const byte of bits) for (let rest = byte; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }
