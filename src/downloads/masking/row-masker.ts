@@ -39,7 +39,8 @@ export class RowMasker {
       return columnPlan.rule.transformer === KEEP ? [] : [this.#ruleOf(columnPlan, index, key, indexOf, probe)];
     });
     const { unless } = plan;
-    this.#isExempt = unless && compilePredicate(unless, (column) => planned.get(column)?.family, indexOf);
+    const familyOf = (column: string) => planned.get(column)?.family;
+    this.#isExempt = unless && compilePredicate(unless, familyOf, indexOf, { isCautious: true });
     this.changed = rules.map(({ index }) => index);
     this.needed = ascending([
       ...this.changed,

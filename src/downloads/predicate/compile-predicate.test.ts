@@ -8,11 +8,17 @@ import { columnsOf, compilePredicate } from './compile-predicate.ts';
 import { parsePredicate } from './parse-predicate.ts';
 
 /** Whether a condition on one column holds for each of its values. */
-function chosen(condition: string, family: TypeFamily, values: readonly (string | null)[]): (string | null)[] {
+function chosen(
+  condition: string,
+  family: TypeFamily,
+  values: readonly (string | null)[],
+  isCautious = false,
+): (string | null)[] {
   const test = compilePredicate(
     parsePredicate(condition),
     (column) => (column === 'x' ? family : undefined),
     () => 0,
+    { isCautious },
   );
   return values.filter((value) => test([value]));
 }
@@ -38,6 +44,31 @@ describe('a condition on rows', () => {
     assert.deepEqual(chosen("x = '2026-03-29T00:30:00Z'", 'timestamp', moments), [moments[0]]);
     assert.deepEqual(chosen("x > '2026-03-29 00:30'", 'timestamp', moments), [moments[1], moments[3]]);
     assert.deepEqual(chosen("x < '0001-01-01'", 'timestamp', moments), [moments[2]]);
+  });
+
+  it('means no row, where it is cautious, that a collation may take for another', () => {
+    const roles = ['customer', 'Customer', 'customer  ', 'cústomer', 'ｃustomer', 'staff', null];
+    for (const [condition, family, passed] of [
+      ["x = 'customer'", 'text', ['customer']],
+      ["x != 'customer'", 'text', ['staff']],
+      ["not x = 'customer'", 'enum', ['staff']],
+      ["x not in ('customer', 'guest')", 'text', ['staff']],
+      ["x in ('customer', 'guest')", 'text', ['customer']],
+      ["x like 'cust%'", 'text', ['customer', 'customer  ']],
+      ["x not like 'cust%'", 'text', ['staff']],
+      ["x not ilike 'CUST%R'", 'text', ['staff']],
+      ["x > 'm'", 'text', ['staff']],
+    ] as const)
+      assert.deepEqual(chosen(condition, family, roles, true), passed, condition);
+    assert.deepEqual(chosen("x < 'm'", 'text', ['Zoe', 'anna', 'straße'], true), ['anna']);
+    assert.deepEqual(chosen("x != 'STRASSE'", 'text', ['straße', 'weg'], true), ['weg']);
+  });
+
+  it('takes what is neither true nor false in a column of numbers, or no UUID, for unknown', () => {
+    assert.deepEqual(chosen('not x', 'integer', ['0', '1', '2', '-1']), ['0']);
+    assert.deepEqual(chosen('x', 'integer', ['0', '1', '2', '-1']), ['1']);
+    const id = '00000000-0000-0000-0000-000000000001';
+    assert.deepEqual(chosen(`x != '${id}'`, 'uuid', [id, `{${id.toUpperCase()}}`, 'none', ''], true), []);
   });
 
   it('reads booleans in each of the spellings that dumps have', () => {

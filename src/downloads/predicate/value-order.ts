@@ -1,5 +1,6 @@
 import type { TypeFamily } from '../content/content-schema.ts';
 import { compareDecimals, decimalOf } from './decimal-text.ts';
+import { looseText } from './loose-text.ts';
 import { compareMoments, dayOf, isRealDay, type Moment, momentOf, timeOfDay } from './moment-text.ts';
 
 /** How a value's text stands to a constant: below, at or above zero; undefined where the text is no value of its type, which compares as NULL does. */
@@ -13,25 +14,43 @@ export interface FamilyOrder {
   to(constant: string): OrderTo | undefined;
 }
 
-/** The order of a family of types; undefined for those of which only `is null` can be asked, because their texts do not say what is equal. */
-export function orderOf(family: TypeFamily): FamilyOrder | undefined {
-  return ORDERS.get(family);
+/**
+ * The order of a family of types; undefined for those of which only `is null` can be asked, because their texts do not say what is equal.
+ * @param isCautious text that some collation orders otherwise than code points do compares as NULL does
+ */
+export function orderOf(family: TypeFamily, isCautious: boolean): FamilyOrder | undefined {
+  const order = ORDERS.get(family);
+  return isCautious && order?.to === textOrder ? { ...order, to: cautiousTextOrder } : order;
 }
 
 function textOrder(constant: string): OrderTo {
   return (text) => compareCodePoints(text, constant);
 }
 
+function cautiousTextOrder(constant: string): OrderTo {
+  const loose = looseText(constant);
+  return (text) => {
+    const sign = Math.sign(compareCodePoints(text, constant));
+    return sign === Math.sign(compareCodePoints(looseText(text), loose)) ? sign : undefined;
+  };
+}
+
 function decimalOrder(constant: string): OrderTo | undefined {
-  const right = decimalOf(BOOLEAN_NUMBERS.get(constant) ?? constant);
+  if (BOOLEAN_NUMBERS.has(constant)) return numericBooleanOrder(constant === 'true' ? 1 : 0);
+  const right = decimalOf(constant);
   if (right === undefined) return undefined;
-  const number = Number(BOOLEAN_NUMBERS.get(constant) ?? constant);
+  const number = Number(constant);
   const isSmall = Number.isSafeInteger(number);
   return (text) => {
     if (isSmall && text.length <= 15 && SHORT_INTEGER.test(text)) return Number(text) - number;
     const left = decimalOf(text);
     return left === undefined ? undefined : compareDecimals(left, right);
   };
+}
+
+/** MySQL and SQLite keep booleans as integers. Other numbers than 0 and 1 are true there, but not equal to `true`: they compare as NULL does. */
+function numericBooleanOrder(right: number): OrderTo {
+  return (text) => (text === '0' || text === '1' ? Number(text) - right : undefined);
 }
 
 function booleanOrder(constant: string): OrderTo | undefined {
@@ -78,7 +97,11 @@ function timeOrder(constant: string): OrderTo | undefined {
 
 function uuidOrder(constant: string): OrderTo | undefined {
   const right = uuidOf(constant);
-  return right === undefined ? undefined : (text) => compareCodePoints(uuidOf(text) ?? text, right);
+  if (right === undefined) return undefined;
+  return (text) => {
+    const left = uuidOf(text);
+    return left === undefined ? undefined : compareCodePoints(left, right);
+  };
 }
 
 function uuidOf(text: string): string | undefined {
@@ -119,11 +142,7 @@ const BOOLEANS: ReadonlyMap<string, number> = new Map([
   ['y', 1],
   ['n', 0],
 ]);
-/** MySQL and SQLite keep booleans as integers. */
-const BOOLEAN_NUMBERS: ReadonlyMap<string, string> = new Map([
-  ['true', '1'],
-  ['false', '0'],
-]);
+const BOOLEAN_NUMBERS: ReadonlySet<string> = new Set(['true', 'false']);
 
 const ORDERS: ReadonlyMap<TypeFamily, FamilyOrder> = new Map<TypeFamily, FamilyOrder>([
   ['text', { isOrdered: true, to: textOrder }],

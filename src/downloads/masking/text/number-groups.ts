@@ -1,3 +1,4 @@
+import { isLuhn } from './check-digits.ts';
 import type { PersonalKind, TextSpan } from './text-span.ts';
 
 /**
@@ -79,17 +80,6 @@ function startOf(text: string, { start }: DigitGroup): number {
   return text[begin - 1] === '+' ? begin - 1 : begin;
 }
 
-function isLuhn(digits: string): boolean {
-  let sum = 0;
-  for (let place = 0; place < digits.length; place++) {
-    const digit = digits.charCodeAt(digits.length - 1 - place) - ZERO;
-    const weighted = place % 2 === 0 ? digit : digit * 2;
-    sum += weighted > 9 ? weighted - 9 : weighted;
-  }
-  return sum % 10 === 0;
-}
-
-const ZERO = 0x30;
 const LEAST_CARD_DIGITS = 13;
 const MOST_CARD_DIGITS = 19;
 const LEAST_PHONE_DIGITS = 7;

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { isIbanChecked } from './check-digits.ts';
 import { cardsAndPhones } from './number-groups.ts';
 import type { PersonalKind, TextSpan } from './text-span.ts';
 
@@ -93,18 +94,9 @@ function ibanLength(found: string): number | undefined {
     const compact = found.slice(0, end).replaceAll(/[ -]/g, '').toUpperCase();
     if (compact.length < SHORTEST_IBAN) return undefined;
     if (/[ -]/.test(found[end - 1] as string)) continue;
-    if (remainderOf97(compact.slice(4) + compact.slice(0, 4)) === 1) return end;
+    if (isIbanChecked(compact)) return end;
   }
   return undefined;
-}
-
-function remainderOf97(text: string): number {
-  let remainder = 0;
-  for (const character of text) {
-    const value = Number.parseInt(character, 36);
-    remainder = (remainder * (value > 9 ? 100 : 10) + value) % 97;
-  }
-  return remainder;
 }
 
 function addresses(text: string, hasDigits: boolean): TextSpan[] {

@@ -1,6 +1,7 @@
 import { nearestName } from '../../../core/nearest-name.ts';
 import type { ColumnSchema, TableSchema } from '../../content/content-schema.ts';
 import type { ColumnFacts } from '../../masking/transformer.ts';
+import { KEEP } from '../../variant-plan.ts';
 import { suggestedRule } from '../detectors/suggested-rule.ts';
 import { normalType } from '../read-rule.ts';
 import type { ColumnDecision, ColumnDecisions } from './column-decisions.ts';
@@ -183,7 +184,7 @@ function absentColumn(table: string, column: string, near: string | undefined): 
 export function checkDomains(compilation: Compilation): void {
   const { policy, transformers, problems } = compilation;
   for (const [name, { rule }] of policy.domains) {
-    if (transformers.has(name) || name === 'generated' || name === 'structure' || name === 'drop')
+    if (transformers.has(name) || OTHER_WORDS.has(name))
       problems.push({
         code: 'domain-ambiguous',
         message: `The domain \`${name}\` is called as a transformer is, or as another word of policies.`,
@@ -193,3 +194,6 @@ export function checkDomains(compilation: Compilation): void {
       compileRule(rule, { family: 'text', type: 'text', isNullable: true }, { column: name }, compilation);
   }
 }
+
+/** What a rule or a fate may be besides. */
+const OTHER_WORDS = new Set([KEEP, 'generated', 'structure', 'drop']);

@@ -271,8 +271,8 @@ test('rules that read other columns read some that there are, and not each other
 });
 
 test('a domain is no transformer: their pseudonyms would be the same', () => {
-  const { problems } = compiled('domains: { name: email, other: nmae }\ntables: {}', schemaOf());
-  assert.deepEqual(found(problems), ['domain-ambiguous', 'transformer-unknown other']);
+  const { problems } = compiled('domains: { name: email, other: nmae, keep: hash }\ntables: {}', schemaOf());
+  assert.deepEqual(found(problems), ['domain-ambiguous', 'transformer-unknown other', 'domain-ambiguous']);
 });
 
 test('a variant that the policy does not declare is not available', () => {

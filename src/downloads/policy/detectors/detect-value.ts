@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isIbanChecked, isLuhn } from '../../masking/text/check-digits.ts';
 import { DATA_KINDS, type DataKind } from './detector.ts';
 
 /**
@@ -67,7 +68,7 @@ function wordKind(word: string): DataKind | undefined {
   return undefined;
 }
 
-export function isEmail(value: string): boolean {
+function isEmail(value: string): boolean {
   const at = value.indexOf('@');
   if (at < 1 || at > 64 || value.length > 254 || value.indexOf('@', at + 1) >= 0) return false;
   const domain = value.slice(at + 1);
@@ -80,7 +81,7 @@ export function isEmail(value: string): boolean {
 }
 
 /** E.164 with a `+`, or digits between the separators that people put into phone numbers. */
-export function isPhone(value: string): boolean {
+function isPhone(value: string): boolean {
   if (value.length > 25 || !/^[+(\d][\d ()./-]+\d$/.test(value)) return false;
   const digits = value.replace(/\D/g, '');
   if (digits.length < 8 || digits.length > 15) return false;
@@ -92,30 +93,18 @@ export function isPhone(value: string): boolean {
 const CARD_BEGINNING = /^(4|5[1-5]|2[2-7]|3[47]|6(011|5)|35|30[0-5]|3[68])/;
 
 /** 13 to 19 digits, maybe in groups, that begin as cards do and have Luhn's check digit (ISO/IEC 7812-1). */
-export function isCard(value: string): boolean {
+function isCard(value: string): boolean {
   if (value.length > 25 || !/^\d[\d -]*\d$/.test(value)) return false;
   const digits = value.replace(/\D/g, '');
   if (digits.length < 13 || digits.length > 19 || !CARD_BEGINNING.test(digits)) return false;
-  let sum = 0;
-  for (let index = 0; index < digits.length; index++) {
-    const digit = Number(digits[digits.length - 1 - index]);
-    const counted = index % 2 === 1 ? digit * 2 : digit;
-    sum += counted > 9 ? counted - 9 : counted;
-  }
-  return sum % 10 === 0;
+  return isLuhn(digits);
 }
 
 /** ISO 13616: two letters, two check digits (mod 97, ISO 7064), up to 30 letters and digits. */
-export function isIban(value: string): boolean {
+function isIban(value: string): boolean {
   if (value.length > 42) return false;
   const text = value.replaceAll(' ', '').toUpperCase();
-  if (!/^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$/.test(text)) return false;
-  let rest = 0;
-  for (const letter of text.slice(4) + text.slice(0, 4)) {
-    const number = Number.parseInt(letter, 36);
-    rest = (rest * (number > 9 ? 100 : 10) + number) % 97;
-  }
-  return rest === 1;
+  return /^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$/.test(text) && isIbanChecked(text);
 }
 
 function isAddress(value: string): boolean {
