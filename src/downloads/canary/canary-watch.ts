@@ -75,21 +75,42 @@ function leaksOf(
   mistakes: number,
 ): string[] {
   const leaks: string[] = [];
-  const words = hashes.reduce((sum, pairs) => sum + pairs.length / 2, 0);
-  const hits = hashes.reduce((sum, pairs) => sum + hitsOf(pairs, filter), 0);
-  const expected = words * mistakes;
-  if (hits > Math.floor(expected + 5 * Math.sqrt(expected)))
-    leaks.push(`${table}.${column} holds originals of columns that are masked (${hits} of ${looked} values looked at)`);
+  const hits = new Set(hashes.flatMap((pairs) => hitsOf(pairs, filter)));
+  if (hits.size > 0 && chanceOf(hits.size, distinct(hashes) * mistakes) < BELIEVED_CHANCE)
+    leaks.push(
+      `${table}.${column} holds originals of columns that are masked (${hits.size} different ones in ${looked} values looked at)`,
+    );
   for (const [kind, count] of detected)
     if (UNMISTAKABLE.has(kind) || count >= Math.max(3, looked * SHARE))
       leaks.push(`${table}.${column}, which is kept, holds what looks like: ${kind} (${count} of ${looked} values)`);
   return leaks;
 }
 
-function hitsOf(pairs: Uint32Array, filter: CanaryFilter): number {
-  let hits = 0;
-  for (let at = 0; at < pairs.length; at += 2) if (filter.has([pairs[at] ?? 0, pairs[at + 1] ?? 0])) hits++;
+/** Below this, so many hits are no accident. A content has hundreds of columns, and none of them must withdraw a good variant. */
+const BELIEVED_CHANCE = 1e-7;
+
+/** At most how likely it is that so many different words or more are found by mistake: Chernoff's bound for Poisson's distribution. */
+function chanceOf(hits: number, expected: number): number {
+  return hits <= expected ? 1 : Math.exp(hits - expected + hits * Math.log(expected / hits));
+}
+
+/** The words that the filter knows, as numbers. A word that stands in each row counts once: a mistake about it is one mistake. */
+function hitsOf(pairs: Uint32Array, filter: CanaryFilter): number[] {
+  const hits: number[] = [];
+  for (let at = 0; at < pairs.length; at += 2)
+    if (filter.has([pairs[at] ?? 0, pairs[at + 1] ?? 0])) hits.push(wordAt(pairs, at));
   return hits;
+}
+
+function distinct(hashes: readonly Uint32Array[]): number {
+  const words = new Set<number>();
+  for (const pairs of hashes) for (let at = 0; at < pairs.length; at += 2) words.add(wordAt(pairs, at));
+  return words.size;
+}
+
+/** 53 bits of the two numbers. */
+function wordAt(pairs: Uint32Array, at: number): number {
+  return (pairs[at] ?? 0) * 2 ** 21 + ((pairs[at + 1] ?? 0) >>> 11);
 }
 
 function leaking(leaks: readonly string[]): HoldfastError {
