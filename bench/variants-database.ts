@@ -152,9 +152,9 @@ class Shop {
     const file = join(this.#folder, 'holdfast.yaml');
     writeFileSync(file, `downloads: { policies: ${JSON.stringify(policies)} }\n`);
     const environment = { HOLDFAST_CONFIG: file, SHOP_KEY: randomBytes(32).toString('base64') };
-    const policy = (seed: string) =>
-      writeFileSync(join(policies, 'shop.yaml'), shopPolicy({ resource: 'shop', key: 'env:SHOP_KEY', seed }));
-    policy('first');
+    const policy = (epoch: string) =>
+      writeFileSync(join(policies, 'shop.yaml'), shopPolicy({ resource: 'shop', key: 'env:SHOP_KEY', epoch }));
+    policy('1');
     const service = () => ServiceProcess.start(join(this.#folder, 'service'), environment);
     await this.#measured('Holdfast, backup', await service(), async ({ url }) => {
       const configuration = { connection: this.#server.connection(), databases: [DATABASE] };
@@ -168,8 +168,8 @@ class Shop {
     await download('Holdfast, 4 masked', 'masked');
     await download('Holdfast, 4 masked, 1 % of users', 'reduced');
     await download('Holdfast, the same, which was kept', 'reduced');
-    policy('second');
-    await download('Holdfast, other 1 %, keys were kept', 'reduced');
+    policy('2');
+    await download('Holdfast, other pseudonyms, keys were kept', 'reduced');
   }
 
   async #measured(name: string, service: ServiceProcess, work: (service: ServiceProcess) => Promise<number>) {

@@ -25,7 +25,8 @@ async function runJob(): Promise<StreamOutcome> {
   const { dialect, bytes, threads, isWatched } = job;
   if (job.masked === 'nothing at all') return measured(generated(bytes));
   const content = await tableContent(dialect);
-  const canary = isWatched ? new CanaryWatch(bytes) : undefined;
+  // The length of a dump is not known before it has been read.
+  const canary = isWatched ? new CanaryWatch(undefined) : undefined;
   const run: MaskingRun = {
     ...{ plan: await planOf(job.masked), key: new Uint8Array(32).fill(7), threads },
     ...{ signal: new AbortController().signal, counts: { tables: new Map() } },

@@ -9,9 +9,9 @@ export function shopDatabase(bytes: number): string {
   return [...tables, ...KEYS, 'ANALYZE'].map((statement) => `${statement};`).join('\n');
 }
 
-/** What is masked of it, in Holdfast's policy. */
-export function shopPolicy(options: { resource: string; key: string; seed: string }): string {
-  const { resource, key, seed } = options;
+/** What is masked of it, in Holdfast's policy. Another epoch makes other pseudonyms of the same rows. */
+export function shopPolicy(options: { resource: string; key: string; epoch: string }): string {
+  const { resource, key, epoch } = options;
   const tables = Object.entries(COLUMNS).map(([table, columns]) => {
     const rules = columns.split(' ').map((column) => `${column}: ${MASKED[`${table}.${column}`] ?? 'keep'}`);
     return `  public.${table}: { columns: { ${rules.join(', ')} } }`;
@@ -20,14 +20,14 @@ export function shopPolicy(options: { resource: string; key: string; seed: strin
   return `version: 1
 resource: ${resource}
 key: ${key}
-epoch: "1"
+epoch: ${JSON.stringify(epoch)}
 variants:
   masked: { keep: full }
   reduced:
     extends: masked
     produce: on-demand
     subset:
-      seed: ${seed}
+      seed: dev
       roots: [{ table: public.users, sample: 1% }]
       follow:
 ${follow.join('\n')}

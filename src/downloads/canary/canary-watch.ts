@@ -18,7 +18,6 @@ export class CanaryWatch implements Canary {
     for (const { column, looked, hashes, detected } of watched) {
       const seen = this.#seenOf(table, column);
       seen.looked += looked;
-      seen.words += hashes.length / 2;
       seen.hashes.push(hashes);
       if (seen.hashes.length > MOST_BLOCKS) this.#settle(seen);
       for (const { kind, count } of detected) seen.detected.set(kind, (seen.detected.get(kind) ?? 0) + count);
@@ -50,7 +49,7 @@ export class CanaryWatch implements Canary {
     const name = JSON.stringify([table, column]);
     const known = this.#columns.get(name);
     if (known !== undefined) return known;
-    const made = { table, column, looked: 0, words: 0, hits: 0, hashes: [], detected: new Map() };
+    const made = { table, column, looked: 0, words: 0, hits: new Set<number>(), hashes: [], detected: new Map() };
     this.#columns.set(name, made);
     return made;
   }
@@ -58,7 +57,9 @@ export class CanaryWatch implements Canary {
   /** Holds a block against the originals that are known by now; those of its own rows are among them. */
   #settle(seen: SeenColumn): void {
     const oldest = seen.hashes.shift();
-    if (oldest !== undefined) seen.hits += hitsOf(oldest, new CanaryFilter(this.memory));
+    if (oldest === undefined) return;
+    for (const hit of hitsOf(oldest, new CanaryFilter(this.memory))) seen.hits.add(hit);
+    seen.words += distinct([oldest]);
   }
 }
 
@@ -66,9 +67,9 @@ interface SeenColumn {
   table: string;
   column: string;
   looked: number;
+  /** Of blocks that wait no more: their words, each counted once for each block, and those of them that were known. */
   words: number;
-  /** Of blocks that wait no more. */
-  hits: number;
+  hits: Set<number>;
   /** Of blocks that wait for all originals. */
   hashes: Uint32Array[];
   detected: Map<string, number>;
@@ -87,20 +88,42 @@ function leaksOf(
   mistakes: number,
 ): string[] {
   const leaks: string[] = [];
-  const hits = hashes.reduce((sum, pairs) => sum + hitsOf(pairs, filter), settled);
-  const expected = words * mistakes;
-  if (hits > Math.floor(expected + 5 * Math.sqrt(expected)))
-    leaks.push(`${table}.${column} holds originals of columns that are masked (${hits} of ${looked} values looked at)`);
+  const hits = new Set([...settled, ...hashes.flatMap((pairs) => hitsOf(pairs, filter))]);
+  if (hits.size > 0 && chanceOf(hits.size, (words + distinct(hashes)) * mistakes) < BELIEVED_CHANCE)
+    leaks.push(
+      `${table}.${column} holds originals of columns that are masked (${hits.size} different ones in ${looked} values looked at)`,
+    );
   for (const [kind, count] of detected)
     if (UNMISTAKABLE.has(kind) || count >= Math.max(3, looked * SHARE))
       leaks.push(`${table}.${column}, which is kept, holds what looks like: ${kind} (${count} of ${looked} values)`);
   return leaks;
 }
 
-function hitsOf(pairs: Uint32Array, filter: CanaryFilter): number {
-  let hits = 0;
-  for (let at = 0; at < pairs.length; at += 2) if (filter.has([pairs[at] ?? 0, pairs[at + 1] ?? 0])) hits++;
+/** Below this, so many hits are no accident. A content has hundreds of columns, and none of them must withdraw a good variant. */
+const BELIEVED_CHANCE = 1e-7;
+
+/** At most how likely it is that so many different words or more are found by mistake: Chernoff's bound for Poisson's distribution. */
+function chanceOf(hits: number, expected: number): number {
+  return hits <= expected ? 1 : Math.exp(hits - expected + hits * Math.log(expected / hits));
+}
+
+/** The words that the filter knows, as numbers. A word that stands in each row counts once: a mistake about it is one mistake. */
+function hitsOf(pairs: Uint32Array, filter: CanaryFilter): number[] {
+  const hits: number[] = [];
+  for (let at = 0; at < pairs.length; at += 2)
+    if (filter.has([pairs[at] ?? 0, pairs[at + 1] ?? 0])) hits.push(wordAt(pairs, at));
   return hits;
+}
+
+function distinct(hashes: readonly Uint32Array[]): number {
+  const words = new Set<number>();
+  for (const pairs of hashes) for (let at = 0; at < pairs.length; at += 2) words.add(wordAt(pairs, at));
+  return words.size;
+}
+
+/** 53 bits of the two numbers. */
+function wordAt(pairs: Uint32Array, at: number): number {
+  return (pairs[at] ?? 0) * 2 ** 21 + ((pairs[at + 1] ?? 0) >>> 11);
 }
 
 function leaking(leaks: readonly string[]): HoldfastError {

@@ -79,14 +79,18 @@ export class KeyIndexBuilder implements RowScan {
 
   /** After the last row. What was gathered is gone afterwards. */
   finish(): KeyIndex {
-    const tables = new Map<string, KeyTable>();
-    for (const [name, { edge, keys }] of this.#targets) tables.set(name, requireUnique(new KeyTable(keys), edge));
-    const references = this.#plan.edges.map((edge, index) => {
-      const keys = this.#references[index];
-      const table = tables.get(targetOf(edge));
-      this.#references[index] = undefined;
-      return keys === undefined || table === undefined ? new Int32Array(0) : resolved(keys, table);
-    });
+    const references: Int32Array[] = this.#plan.edges.map(() => new Int32Array(0));
+    // One key table after the other: each is as large as the keys themselves, which are gone before the next.
+    for (const [name, { edge: target, keys }] of [...this.#targets]) {
+      this.#targets.delete(name);
+      const table = requireUnique(new KeyTable(keys), target);
+      for (const [index, edge] of this.#plan.edges.entries()) {
+        const list = this.#references[index];
+        if (list === undefined || targetOf(edge) !== name) continue;
+        this.#references[index] = undefined;
+        references[index] = resolved(list, table);
+      }
+    }
     return {
       tables: this.#tables.map(({ runs }) => runs),
       references,
