@@ -17,10 +17,16 @@ export function canonicalPolicy(policy: MaskingPolicy): string {
   });
 }
 
-/** Hex, SHA-256 of the canonical form. */
+/** Hex, SHA-256 of the canonical form. Of the same object it is found out once: each listing and each download asks for it. */
 export function policyHash(policy: MaskingPolicy): string {
-  return createHash('sha256').update(canonicalPolicy(policy)).digest('hex');
+  const known = HASHES.get(policy);
+  if (known !== undefined) return known;
+  const hash = createHash('sha256').update(canonicalPolicy(policy)).digest('hex');
+  HASHES.set(policy, hash);
+  return hash;
 }
+
+const HASHES = new WeakMap<MaskingPolicy, string>();
 
 /** JSON with the members of objects and maps in the order of their names, but for those below `options`' own: what they are to a transformer only it knows. */
 export function canonicalJson(value: unknown): string {

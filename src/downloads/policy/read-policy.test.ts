@@ -107,6 +107,16 @@ tables:
   );
 });
 
+test('references that lead nowhere become NULL by a bare null as by the word', () => {
+  const danglingOf = (written: string) => {
+    const subset = `{ roots: [ { table: t } ], dangling: ${written} }`;
+    const policy = `version: 1\nresource: shop\nkey: env:K\nvariants: { small: { subset: ${subset} } }\ntables: { t: { columns: { a: keep } } }\n`;
+    return read(policy).variants.get('small')?.subset?.dangling;
+  };
+  assert.deepEqual(['null', '"null"', '~', 'drop'].map(danglingOf), ['null', 'null', 'null', 'drop']);
+  assert.throws(() => danglingOf('away'), /subset\.dangling`: must be `fail`, `null`, `drop` or `keep`/);
+});
+
 test('every fault is told with its line and column, and the name that was meant', () => {
   assert.deepEqual(
     faultsOf(

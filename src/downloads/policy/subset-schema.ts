@@ -111,8 +111,11 @@ export const subsetSchema = z
       .record(z.string(), z.enum(['all', 'none'], { error: 'must be `all` or `none`' }))
       .describe('Tables that nothing connects to a root: all their rows or none. `*` stands for those not named.')
       .default({}),
+    // To YAML a bare null is no word.
     dangling: z
-      .enum(['fail', 'null', 'drop', 'keep'])
+      .union([z.enum(['fail', 'null', 'drop', 'keep']), z.null().transform(() => 'null' as const)], {
+        error: 'must be `fail`, `null`, `drop` or `keep`',
+      })
       .describe('What is done about references that lead nowhere in the backup itself.')
       .default('fail'),
     budget: z
