@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 import { messageOf } from '../../../core/errors.ts';
-import { nearestName } from '../../../core/nearest-name.ts';
 import type { TypeFamily } from '../../content/content-schema.ts';
 import type { ColumnFacts, NestedRule, Transformer, TransformerFacts } from '../../masking/transformer.ts';
 import { KEEP, type Rule } from '../../variant-plan.ts';
@@ -123,11 +122,11 @@ function factsSay(work: () => boolean): boolean {
 
 function unknownTransformer(
   name: string,
-  { transformers, policy }: Compilation,
+  { transformers, policy, hints }: Compilation,
   problem: (code: PolicyProblemCode, message: string, suggestion: string) => undefined,
 ): undefined {
   const known = [...transformers.keys(), ...policy.domains.keys()];
-  const near = nearestName(name, known);
+  const near = hints.nearest(name, known);
   return problem(
     'transformer-unknown',
     `has the rule \`${name.slice(0, 100)}\`, which is neither a transformer nor a domain of the policy.`,
