@@ -270,6 +270,13 @@ test('rules that read other columns read some that there are, and not each other
   ]);
 });
 
+test('the rule of an array is held against the type of its elements', () => {
+  const schema = schemaOf(table('t', { a: { type: 'numeric(10,2)[]', family: 'array' } }));
+  const policy = (step: number) => `tables: { t: { columns: { a: { array: { numeric: { round: ${step} } } } } } }`;
+  assert.deepEqual(found(compiled(policy(0.01), schema).problems), ['options-invalid t a']);
+  assert.deepEqual(compiled(policy(0.5), schema).problems, []);
+});
+
 test('thousands of rules that read each other, and of names that are nowhere, are refused soon', () => {
   const columns = Array.from({ length: 3000 }, (_, index) => `      c${index}: { template: "{c${index + 1}}" }\n`);
   const { problems } = compiled(`files:\n  x.csv:\n    csv:\n     columns:\n${columns.join('')}      c3000: email\n`, {
