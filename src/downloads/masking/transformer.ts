@@ -36,6 +36,8 @@ export interface NestedRule {
   rule: unknown;
   /** What it may be applied to: its transformer must accept at least one of these. */
   families: readonly TypeFamily[];
+  /** The type that all of these parts have, as the column's type says it; absent where only their families are known. */
+  type?: string;
 }
 
 /** What the compiler knows of the column. */

@@ -12,6 +12,8 @@ const CONTENT_VERSION = 1;
  */
 export function variantFingerprint(policy: MaskingPolicy, variant: string, key: Uint8Array): string {
   const keyCheck = Buffer.from(purposeKey(key, 'fingerprint')).toString('hex');
-  const facts = [CONTENT_VERSION, MASKING_VERSION, policyHash(policy), variant, policy.epoch, keyCheck];
+  // What a letter is, and which is its small one, changes with Unicode: another Node may bring another.
+  const versions = [CONTENT_VERSION, MASKING_VERSION, process.versions.unicode];
+  const facts = [...versions, policyHash(policy), variant, policy.epoch, keyCheck];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }

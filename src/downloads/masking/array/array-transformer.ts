@@ -17,7 +17,10 @@ export const arrayTransformer: Transformer<z.infer<typeof options>> = {
   shorthand: 'each',
   facts: () => ({ accepts: ['array'], isInjective: false, mayGiveNull: false, isTraceable: false }),
   nested: {
-    of: ({ each }, column) => [{ where: 'each', rule: each, families: [elementFacts(column).family] }],
+    of: ({ each }, column) => {
+      const { family, type } = elementFacts(column);
+      return [{ where: 'each', rule: each, families: [family], type }];
+    },
     with: (_, [each]) => ({ each }),
   },
   create: ({ each }, { inner, column }) => {

@@ -42,6 +42,9 @@ describe('transformers that use files', () => {
       const sha256 = await written('broken.csv', content);
       assert.throws(() => made(lookup, { file: 'broken.csv', sha256 }), { code: 'transformer-file-invalid' });
     }
+    const sha256 = await written('map.csv', 'from,to\nAlice,Bob\n');
+    const same = lookup.options.safeParse({ file: 'map.csv', sha256, from: 'to', to: 'to' });
+    assert.match(String(same.error), /is the column of the originals/);
   });
 
   it('run a function of a module, which gets a keyed hash and can load nothing', async () => {

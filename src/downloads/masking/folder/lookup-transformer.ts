@@ -23,7 +23,9 @@ export function lookupTransformer(folder: string | undefined): Transformer<Looku
     name: 'lookup',
     description:
       'Replaces values by a table in a CSV file of the folder of transformers. What the table does not have fails, or becomes NULL.',
-    options: written.transform(withFolder(folder, ({ file }) => file)),
+    options: written
+      .refine(({ from, to }) => from !== to, { path: ['to'], message: 'is the column of the originals' })
+      .transform(withFolder(folder, ({ file }) => file)),
     facts: ({ otherwise }) => ({
       accepts: 'all',
       isInjective: false,

@@ -1,4 +1,3 @@
-import { nearestName } from '../../../core/nearest-name.ts';
 import type { ColumnSchema, TableSchema } from '../../content/content-schema.ts';
 import type { ColumnFacts } from '../../masking/transformer.ts';
 import { KEEP } from '../../variant-plan.ts';
@@ -110,7 +109,7 @@ function* ruleFaults(
   for (const read of new Set([...originals, ...masked])) {
     const other = table.columns.find(({ name }) => name === read);
     if (other !== undefined && !other.isGenerated) continue;
-    const near = nearestName(
+    const near = compilation.hints.nearest(
       read,
       table.columns.filter(({ isGenerated }) => !isGenerated).map(({ name }) => name),
     );
@@ -147,13 +146,27 @@ export function checkReadOrder(table: TableSchema, decisions: ColumnDecisions, c
       });
       return;
     }
+    if (path.length === LONGEST_CHAIN) {
+      for (const name of path) reported.add(name);
+      compilation.problems.push({
+        code: 'reads-in-a-circle',
+        table: table.name,
+        column,
+        message: `${nameOf({ table: table.name, column })} is read by a rule whose output another reads, and so on more than ${LONGEST_CHAIN} times.`,
+        suggestion: 'Let some of them read the original.',
+      });
+      return;
+    }
     for (const next of waits.get(column) ?? []) visit(next, [...path, column]);
     done.add(column);
   };
   for (const column of waits.keys()) visit(column, []);
 }
 
-function nameAbsentColumns({ table }: CoveredTable, { policy, problems }: Compilation): void {
+/** Of rules that wait for each other. */
+const LONGEST_CHAIN = 100;
+
+function nameAbsentColumns({ table }: CoveredTable, { policy, problems, hints }: Compilation): void {
   const own = policy.tables.get(table.name);
   if (own === undefined) return;
   const known = new Set(table.columns.map(({ name }) => name));
@@ -162,7 +175,7 @@ function nameAbsentColumns({ table }: CoveredTable, { policy, problems }: Compil
     if (known.has(column)) continue;
     const alike = unnamed.filter((other) => type !== undefined && normalType(other.type) === type);
     const near =
-      nearestName(
+      hints.nearest(
         column,
         unnamed.map(({ name }) => name),
       ) ?? (alike.length === 1 ? alike[0]?.name : undefined);

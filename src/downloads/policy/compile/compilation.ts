@@ -2,6 +2,7 @@ import type { TableSchema, TypeFamily } from '../../content/content-schema.ts';
 import type { Transformer } from '../../masking/transformer.ts';
 import type { Predicate } from '../../predicate/predicate.ts';
 import type { MaskingPolicy, VariantPolicy } from '../masking-policy.ts';
+import type { NameHints } from './name-hints.ts';
 import type { PolicyProblem } from './policy-problem.ts';
 
 /** What is at hand while a policy is held against a content. */
@@ -10,6 +11,7 @@ export interface Compilation {
   variant: VariantPolicy;
   transformers: ReadonlyMap<string, Transformer>;
   language: PolicyLanguage;
+  hints: NameHints;
   /** Filled as they are found. */
   problems: PolicyProblem[];
 }

@@ -270,6 +270,31 @@ test('rules that read other columns read some that there are, and not each other
   ]);
 });
 
+test('the rule of an array is held against the type of its elements', () => {
+  const schema = schemaOf(table('t', { a: { type: 'numeric(10,2)[]', family: 'array' } }));
+  const policy = (step: number) => `tables: { t: { columns: { a: { array: { numeric: { round: ${step} } } } } } }`;
+  assert.deepEqual(found(compiled(policy(0.01), schema).problems), ['options-invalid t a']);
+  assert.deepEqual(compiled(policy(0.5), schema).problems, []);
+});
+
+test('thousands of rules that read each other, and of names that are nowhere, are refused soon', () => {
+  const columns = Array.from({ length: 3000 }, (_, index) => `      c${index}: { template: "{c${index + 1}}" }\n`);
+  const { problems } = compiled(`files:\n  x.csv:\n    csv:\n     columns:\n${columns.join('')}      c3000: email\n`, {
+    dialect: 'csv',
+    tables: [],
+  });
+  assert.deepEqual(found(problems.slice(0, 1)), ['reads-in-a-circle x.csv c100']);
+  const facts = Object.fromEntries(Array.from({ length: 1600 }, (_, index) => [`column_of_the_table_${index}`, {}]));
+  const absent = Array.from({ length: 3000 }, (_, index) => `colunm_of_the_table_${index}: keep`).join(', ');
+  const start = process.cpuUsage();
+  const drifted = compiled(`tables: { t: { columns: { ${absent} } } }`, schemaOf(table('t', facts)));
+  const { user, system } = process.cpuUsage(start);
+  assert.equal(drifted.problems.length, 4600);
+  assert.match(JSON.stringify(drifted.problems), /column_of_the_table_0/);
+  // Microseconds. To compare each name with each takes many minutes.
+  assert.ok(user + system < 60_000_000);
+});
+
 test('a domain is no transformer: their pseudonyms would be the same', () => {
   const { problems } = compiled('domains: { name: email, other: nmae, keep: hash }\ntables: {}', schemaOf());
   assert.deepEqual(found(problems), ['domain-ambiguous', 'transformer-unknown other', 'domain-ambiguous']);

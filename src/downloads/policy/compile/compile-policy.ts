@@ -9,6 +9,7 @@ import type { Compilation, FileTree, PolicyLanguage } from './compilation.ts';
 import { compileDocument } from './compile-document.ts';
 import { compileFiles } from './compile-files.ts';
 import { compileTables } from './compile-tables.ts';
+import { NameHints } from './name-hints.ts';
 import type { PolicyProblem } from './policy-problem.ts';
 
 export interface PolicyCompilation {
@@ -38,7 +39,7 @@ export function compilePolicy(options: PolicyCompilation): CompiledPolicy {
       'variant-not-available',
       `The masking policy declares no variant \`${options.variant.slice(0, 100)}\`. It declares: ${[...policy.variants.keys()].join(', ')}.`,
     );
-  const compilation: Compilation = { policy, variant, transformers, language, problems: [] };
+  const compilation: Compilation = { policy, variant, transformers, language, hints: new NameHints(), problems: [] };
   checkDomains(compilation);
   const plan = contentPlan(content, compilation);
   if (plan === undefined || compilation.problems.length > 0) return { problems: eachOnce(compilation.problems) };

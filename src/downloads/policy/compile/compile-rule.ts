@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 import { messageOf } from '../../../core/errors.ts';
-import { nearestName } from '../../../core/nearest-name.ts';
 import type { TypeFamily } from '../../content/content-schema.ts';
 import type { ColumnFacts, NestedRule, Transformer, TransformerFacts } from '../../masking/transformer.ts';
 import { KEEP, type Rule } from '../../variant-plan.ts';
@@ -123,11 +122,11 @@ function factsSay(work: () => boolean): boolean {
 
 function unknownTransformer(
   name: string,
-  { transformers, policy }: Compilation,
+  { transformers, policy, hints }: Compilation,
   problem: (code: PolicyProblemCode, message: string, suggestion: string) => undefined,
 ): undefined {
   const known = [...transformers.keys(), ...policy.domains.keys()];
-  const near = nearestName(name, known);
+  const near = hints.nearest(name, known);
   return problem(
     'transformer-unknown',
     `has the rule \`${name.slice(0, 100)}\`, which is neither a transformer nor a domain of the policy.`,
@@ -172,10 +171,10 @@ function wordsOf(error: z.ZodError): string {
 }
 
 /** @throws Error that says what is wrong with the rule within the options */
-function nestedRule({ where, rule, families }: NestedRule, compilation: Compilation, place: RulePlace): Rule {
+function nestedRule({ where, rule, families, type }: NestedRule, compilation: Compilation, place: RulePlace): Rule {
   const inner: Compilation = { ...compilation, problems: [] };
   const policy = readRule(rule, new Set(compilation.policy.domains.keys()));
-  const compiled = compileRuleForAny(policy, families, place, inner);
+  const compiled = compileRuleForAny(policy, families, place, inner, type);
   if (compiled === undefined)
     throw new Error(`at ${where}: ${inner.problems[0]?.message ?? 'the rule takes none of the values there.'}`);
   return compiled;
@@ -187,11 +186,12 @@ export function compileRuleForAny(
   families: readonly TypeFamily[],
   place: RulePlace,
   compilation: Compilation,
+  type?: string,
 ): Rule | undefined {
   let problems: PolicyProblem[] = [];
   for (const family of families) {
     const trial: Compilation = { ...compilation, problems: [] };
-    const compiled = compileRule(policy, { family, type: family, isNullable: true }, place, trial);
+    const compiled = compileRule(policy, { family, type: type ?? family, isNullable: true }, place, trial);
     if (compiled !== undefined && !readsOthers(compiled.facts)) return compiled.rule;
     if (compiled !== undefined)
       trial.problems.push({

@@ -1,4 +1,3 @@
-import { nearestName } from '../../../core/nearest-name.ts';
 import type { ColumnSchema, TableSchema } from '../../content/content-schema.ts';
 import type { ColumnPolicy, TablePolicy } from '../masking-policy.ts';
 import { fitsName } from '../name-pattern.ts';
@@ -99,13 +98,12 @@ function fateByPattern(
   return best?.fates.values().next().value;
 }
 
-function nameAbsentTables(view: SchemaView, { policy, problems }: Compilation): void {
+function nameAbsentTables(view: SchemaView, { policy, problems, hints }: Compilation): void {
   const names = view.schema.tables.map(({ name }) => name);
   const unnamed = names.filter((name) => !policy.tables.has(name));
   for (const name of policy.tables.keys()) {
     if (view.table(name) !== undefined) continue;
-    // Comparing very many names with very many would take long, and nobody reads so many hints.
-    const near = problems.length < HINTS ? nearestName(name, unnamed) : undefined;
+    const near = hints.nearest(name, unnamed);
     problems.push({
       code: 'table-matches-nothing',
       table: name,
@@ -126,5 +124,3 @@ function nameAbsentTables(view: SchemaView, { policy, problems }: Compilation): 
     });
   }
 }
-
-const HINTS = 50;

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { parse } from 'yaml';
+import { TRANSFORMERS } from '../../masking/transformers.ts';
+import { KEEP } from '../../variant-plan.ts';
+import { readRule } from '../read-rule.ts';
 import { ColumnSampler } from './column-sampler.ts';
 import { detectName } from './detect-name.ts';
 import { detectValue, detectWithin } from './detect-value.ts';
+import { DATA_KINDS } from './detector.ts';
 
 test('values are known by what they look like', () => {
   for (const [value, kind] of [
@@ -121,4 +126,20 @@ test('a sample is bounded, the same each time, and of all the values', () => {
   const mean = values.reduce((sum, value) => sum + Number(value), 0) / 100;
   assert.ok(mean > 3500 && mean < 6500, `the mean is ${mean}`);
   assert.equal(sampled(50).values.length, 45);
+});
+
+test('each rule that is proposed for a kind of data is one that can be written', () => {
+  for (const { name, rules } of Object.values(DATA_KINDS))
+    for (const rule of rules.filter((each) => each !== KEEP)) {
+      const policy = readRule(parse(rule), new Set());
+      assert.equal(policy.kind, 'transformer');
+      const column = { family: 'text', type: 'text', isNullable: true } as const;
+      const transformer = TRANSFORMERS.get(policy.transformer);
+      const { options = {} } = policy;
+      const shorthand = transformer?.shorthand;
+      const forms = [options, ...(shorthand === undefined ? [] : [{ [shorthand]: options }])];
+      const parsed = forms.map((form) => transformer?.options.safeParse(form)).find((result) => result?.success);
+      assert.ok(parsed?.data !== undefined && transformer !== undefined, `${name}: ${rule}`);
+      assert.ok(transformer.facts(parsed.data, column), `${name}: ${rule}`);
+    }
 });

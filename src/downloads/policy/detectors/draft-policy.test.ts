@@ -234,3 +234,12 @@ test('drafts of any schema have no problems with it', () => {
     { numRuns: 300 },
   );
 });
+
+test('a number of a person in a column of integers that must be filled is permuted, not kept', () => {
+  const number = { type: 'bigint', family: 'integer', isNullable: false } as const;
+  const schema = schemaOf(table('public.users', { id: ID, phone: number, card_number: number, postal_code: number }));
+  const text = draft(schema);
+  for (const column of ['phone', 'card_number', 'postal_code'])
+    assert.match(text, new RegExp(`${column}: \\{ rule: \\{ int: permute \\},`));
+  assert.deepEqual(problemsOf(schema, text), []);
+});
