@@ -82,7 +82,7 @@ interface SeenColumn {
 }
 
 /** Of each column and block. */
-const MOST_VALUES = 500;
+const MOST_VALUES = 240;
 const MOST_HASHES = 4000;
 /** Index of what is no column. */
 const PART = -1;

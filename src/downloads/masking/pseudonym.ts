@@ -4,6 +4,7 @@ import { hash } from 'node:crypto';
 export const PSEUDONYM_BYTES = 16;
 
 const SCRATCH_BYTES = 8192;
+const VIEWS = 256;
 
 /** The first 16 bytes of SHA-256(key ‖ 0x00 ‖ value in UTF-8). */
 export function pseudonym(key: Uint8Array, value: string): Buffer {
@@ -14,6 +15,8 @@ export function pseudonym(key: Uint8Array, value: string): Buffer {
 export class Pseudonyms {
   readonly #scratch = Buffer.alloc(SCRATCH_BYTES);
   readonly #start: number;
+  /** Of the scratch, by length: to make one costs as much as to write the value. */
+  readonly #views = new Array<Uint8Array | undefined>(VIEWS);
 
   constructor(key: Uint8Array) {
     this.#scratch.set(key);
@@ -39,8 +42,10 @@ export class Pseudonyms {
     if (value.length * 3 > SCRATCH_BYTES - this.#start) {
       return Buffer.concat([scratch.subarray(0, this.#start), Buffer.from(value)]);
     }
-    const length = scratch.write(value, this.#start, 'utf8');
-    return new Uint8Array(scratch.buffer, scratch.byteOffset, this.#start + length);
+    const length = this.#start + scratch.write(value, this.#start, 'utf8');
+    if (length >= VIEWS) return new Uint8Array(scratch.buffer, scratch.byteOffset, length);
+    this.#views[length] ??= new Uint8Array(scratch.buffer, scratch.byteOffset, length);
+    return this.#views[length];
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Draws } from '../draws.ts';
 import { Pseudonyms } from '../pseudonym.ts';
+import { remembered } from '../remembered.ts';
 import type { ColumnFacts, Transformer } from '../transformer.ts';
 import { CITIES } from '../words/cities.ts';
 import { COUNTRIES } from '../words/countries.ts';
@@ -71,13 +72,13 @@ function fromLists(
     }),
     create: (_options, { key }) => {
       const pseudonyms = new Pseudonyms(key);
-      return (value) => {
+      return remembered((value) => {
         if (value === '') return '';
         const draws = new Draws(pseudonyms.of(value));
         const drawn = draw(draws, value);
         // By chance the same: the next is most likely another one.
         return drawn === value ? draw(draws, value) : drawn;
-      };
+      });
     },
   };
 }
