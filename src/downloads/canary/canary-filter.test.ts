@@ -13,6 +13,28 @@ test('finds every original that was added, whatever its characters', () => {
   );
 });
 
+test('finds originals that were added as they are, whatever their case, blanks and length', () => {
+  const blanks = fc.string({ unit: fc.constantFrom(' ', '\t', '\n', '\u00a0', '\ufeff', '\0') });
+  const text = fc.oneof(
+    fc.string({ maxLength: 30 }),
+    fc.string({ unit: 'binary', maxLength: 30 }),
+    fc.constant('Ä'.repeat(1000)),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(blanks, text, blanks).map((parts) => parts.join(''))), (values) => {
+      const [one, other] = [createCanaryMemory(1000), createCanaryMemory(1000)];
+      other.secret.set(one.secret);
+      const [added, built] = [new CanaryFilter(one), new CanaryFilter(other)];
+      for (const value of values) {
+        added.addTraced(value);
+        const form = tracedForm(value);
+        if (form !== undefined) built.add(built.hashOf(form));
+      }
+      assert.deepEqual(one.originals, other.originals);
+    }),
+  );
+});
+
 test('takes others for originals no more often than it says', () => {
   const filter = new CanaryFilter(createCanaryMemory(1));
   for (let at = 0; at < 40_000; at++) filter.add(filter.hashOf(`person${at}@corp.example`));

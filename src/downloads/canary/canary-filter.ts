@@ -52,6 +52,37 @@ export class CanaryFilter {
   }
 
   add([one, other]: readonly [number, number]): void {
+    this.#set(one, other);
+  }
+
+  /** As `tracedForm`, `hashOf` and `add` do, in one go: there is one for each value that is masked. */
+  addTraced(value: string): void {
+    let [from, to] = [0, value.length];
+    while (from < to && isBlank(value.charCodeAt(from))) from++;
+    while (to > from && isBlank(value.charCodeAt(to - 1))) to--;
+    const length = to - from;
+    if (length > LONGEST) return this.#addOther(value);
+    let one = this.#seeds[0];
+    let other = this.#seeds[1];
+    let letters = 0;
+    for (let at = from; at < to; at++) {
+      let code = value.charCodeAt(at);
+      if (code > 127) return this.#addOther(value);
+      if (code >= 65 && code <= 90) code += 32;
+      if (code >= 97 && code <= 122) letters++;
+      one = Math.imul(one ^ code, 0x01000193);
+      other = Math.imul((other ^ code) + (other << 7), 0x5bd1e995);
+    }
+    if (length >= LONG_ENOUGH || (length >= SHORTEST && letters > 0))
+      this.#set(finished(one ^ length), finished(other ^ one) | 1);
+  }
+
+  #addOther(value: string): void {
+    const form = tracedForm(value);
+    if (form !== undefined) this.add(this.hashOf(form));
+  }
+
+  #set(one: number, other: number): void {
     const words = this.#words;
     const first = (one & this.#blockMask) * BLOCK_WORDS;
     for (let word = 0; word < BLOCK_WORDS; word++) {
@@ -101,6 +132,11 @@ export function tracedForm(value: string): string | undefined {
   const form = value.trim().toLowerCase();
   if (form.length < SHORTEST || form.length > LONGEST) return undefined;
   return form.length >= LONG_ENOUGH || /\p{L}/u.test(form) ? form : undefined;
+}
+
+/** What `trim` takes away, of ASCII. */
+function isBlank(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13);
 }
 
 const SHORTEST = 8;

@@ -30,8 +30,7 @@ export class WatchingProbe implements CanaryProbe {
   }
 
   original(value: string): void {
-    const form = tracedForm(value);
-    if (form !== undefined) this.#filter.add(this.#filter.hashOf(form));
+    this.#filter.addTraced(value);
   }
 
   output(value: string, index = PART): void {
