@@ -61,20 +61,26 @@ export class CanaryFilter {
     while (from < to && isBlank(value.charCodeAt(from))) from++;
     while (to > from && isBlank(value.charCodeAt(to - 1))) to--;
     const length = to - from;
-    if (length > LONGEST) return this.#addOther(value);
+    if (length > LONGEST || !this.#addAscii(value, from, to)) this.#addOther(value);
+  }
+
+  /** False where something else than ASCII comes. */
+  #addAscii(value: string, from: number, to: number): boolean {
     let one = this.#seeds[0];
     let other = this.#seeds[1];
     let letters = 0;
     for (let at = from; at < to; at++) {
       let code = value.charCodeAt(at);
-      if (code > 127) return this.#addOther(value);
+      if (code > 127) return false;
       if (code >= 65 && code <= 90) code += 32;
       if (code >= 97 && code <= 122) letters++;
       one = Math.imul(one ^ code, 0x01000193);
       other = Math.imul((other ^ code) + (other << 7), 0x5bd1e995);
     }
+    const length = to - from;
     if (length >= LONG_ENOUGH || (length >= SHORTEST && letters > 0))
       this.#set(finished(one ^ length), finished(other ^ one) | 1);
+    return true;
   }
 
   #addOther(value: string): void {
