@@ -11,12 +11,14 @@ export interface PrivateRestore {
   walGet: WalGetCommand;
   /** Gets the WAL that is kept, all of which is to be replayed. Absent: to the end of the backup, which holds the WAL for that. */
   restoreCommand?: string | undefined;
+  /** Default: true, as a restore is that somebody waits for. */
+  isDurable?: boolean;
 }
 
 /** Writes a backup as a data folder of a private server, with the folders of its tablespaces beside it. Archives nothing. */
 export async function restoreForServer(
   { backup, chain, signal, report, warn }: Pick<RestoreContext, 'backup' | 'chain' | 'signal' | 'report' | 'warn'>,
-  { cluster, server, walGet, restoreCommand }: PrivateRestore,
+  { cluster, server, walGet, restoreCommand, isDurable = true }: PrivateRestore,
 ): Promise<{ dataFolder: string; files: number; bytes: number }> {
   const dataFolder = await server.makeFolder('data');
   const tablespaces: Record<string, string> = {};
@@ -26,6 +28,7 @@ export async function restoreForServer(
     ...(restoreCommand === undefined ? { recoverTo: 'immediate' } : { recoverTo: 'latest', restoreCommand }),
     ...(server.account === undefined ? {} : { owner: server.account.uid }),
   };
-  const { report: told } = await restoreCluster({ backup, chain, options, signal, report, warn }, walGet);
+  const context = { backup, chain, options, signal, report, warn };
+  const { report: told } = await restoreCluster(context, walGet, { isDurable });
   return { dataFolder, files: Number(told.files), bytes: Number(told.bytes) };
 }

@@ -82,7 +82,8 @@ async function restoreAndStart(
   { cluster, walGet, signal }: ThrowAwayOptions,
 ): Promise<readonly string[]> {
   const report = (): void => undefined;
-  const { dataFolder } = await restoreForServer({ backup, chain, signal, report, warn }, { cluster, server, walGet });
+  const restored = { cluster, server, walGet, isDurable: false };
+  const { dataFolder } = await restoreForServer({ backup, chain, signal, report, warn }, restored);
   await requireNoTablespaceMade(path.join(dataFolder, 'pg_wal'), cluster, signal);
   const known = resource === undefined ? { signal } : { resource, signal };
   const { databases } = await startCluster(known, { server, dataFolder, cluster, feed: undefined });
