@@ -86,9 +86,9 @@ describe('a download of a physical PostgreSQL backup', { skip: SKIP_REASON, time
     assert.equal(await rig.server.value(`SELECT to_regclass('people') IS NULL`, 'part'), 'true');
   });
 
-  test('is masked by a policy, and loads with every row and none of what is masked', async () => {
+  test('is masked by a policy and sealed, and loads with every row and none of what is masked', async () => {
     await variants.policy(POLICY);
-    const masked = await sql({ variant: 'masked' });
+    const masked = await sql({ variant: 'masked', seal: 'full' });
     await load('masked', masked);
     assert.equal(
       await rig.server.value('SELECT count(*) FROM orders JOIN people ON person = people.id', 'masked'),
@@ -120,6 +120,25 @@ describe('a download of a physical PostgreSQL backup', { skip: SKIP_REASON, time
     late.abort();
     await untilNoneIn(rig.folder);
     await eventually(async () => (await folders()).length === 0, 'The folder is still there.');
+  });
+
+  test('is refused before anything is written where the disk has no room, and leaves no folder', async () => {
+    const chain = [{ backup, reader: await rig.managed.repository.openSnapshot(backup.id) }];
+    let removed = 0;
+    const folder = {
+      path: rig.place('absent'),
+      freeBytes: async () => backup.size,
+      remove: async () => void removed++,
+    };
+    const context = { backup, chain, choice: { format: 'sql' as const }, signal: new AbortController().signal };
+    try {
+      const warn = (message: string) => assert.fail(message);
+      const material = await rig.service.download!({ ...context, warn, temporaryFolder: async () => folder });
+      await assert.rejects(gather(material.bytes()), { kind: 'unavailable', code: 'download-space-short' });
+    } finally {
+      await chain[0]?.reader.close();
+    }
+    assert.equal(removed, 1);
   });
 
   test('never ends well where the backup is damaged', async () => {
