@@ -29,7 +29,11 @@ export class PhysicalRig {
 
   static async create(
     programs: string,
-    options: { settings?: readonly string[]; initdb?: readonly string[] } = {},
+    options: {
+      settings?: readonly string[];
+      initdb?: readonly string[];
+      parts?: NonNullable<Parameters<typeof openManagedApplication>[1]>['parts'];
+    } = {},
   ): Promise<PhysicalRig> {
     const server = await ClusterServer.create(programs, options);
     const folder = await ownedFolder();
@@ -37,7 +41,12 @@ export class PhysicalRig {
       (reference) => resolveSecret(reference, process.env),
       (resourceId) => ['holdfast', 'wal-get', '--resource', resourceId],
     );
-    return new PhysicalRig(server, await openManagedApplication(folder, { services: [service] }), folder, service);
+    const { parts } = options;
+    const managed = await openManagedApplication(folder, {
+      services: [service],
+      ...(parts === undefined ? {} : { parts }),
+    });
+    return new PhysicalRig(server, managed, folder, service);
   }
 
   async resource(configuration: Readonly<Record<string, unknown>> = {}): Promise<string> {

@@ -71,7 +71,7 @@ export interface ApplicationParts {
   owner: string;
   /** Whether the process behind such a name still runs. */
   isAlive(owner: string): boolean;
-  /** Where restore drills restore to. */
+  /** Where restore drills, and downloads that need a server, restore to. */
   drillFolders: DrillFolders;
   /** Whom else than owners of tokens to let in; absent: nobody, and no passwords can be set. */
   identity?: { providers: readonly IdentityProvider[]; passwords: PasswordHasher; refusalMilliseconds?: number };

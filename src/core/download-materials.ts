@@ -27,7 +27,7 @@ export class DownloadMaterials {
         'a download warns',
       );
     };
-    const { services, repositories, catalogue, logger } = this.#context;
+    const { services, repositories, catalogue, logger, drillFolders } = this.#context;
     if ('external' in snapshot) {
       const { external, resource } = snapshot;
       const source = services.get(resource.service).externalSnapshots;
@@ -47,7 +47,13 @@ export class DownloadMaterials {
     signal.addEventListener('abort', closeLogged, { once: true });
     try {
       signal.throwIfAborted();
-      return { material: await download({ backup, chain: chain.links, choice, signal, warn }), close };
+      const resource = await catalogue.resources.get(backup.resourceId);
+      const material = await download({
+        ...{ backup, chain: chain.links, choice, signal, warn },
+        ...(resource === undefined ? {} : { resource }),
+        temporaryFolder: () => drillFolders.make(),
+      });
+      return { material, close };
     } catch (error) {
       await close();
       throw error;

@@ -5,6 +5,7 @@ import type { IdentifierSource } from './identifier.ts';
 import type { OperationEvents } from './operation-events.ts';
 import type { Catalogue } from './ports/catalogue.ts';
 import type { Clock } from './ports/clock.ts';
+import type { DrillFolders } from './ports/drill-folders.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Notifier } from './ports/notifier.ts';
 import type { ResourceTurns } from './ports/resource-turns.ts';
@@ -32,6 +33,8 @@ export interface ManagerContext {
   readonly variantVerifier?: VariantVerifier;
   /** Absent: no other process works on the same catalogue. */
   readonly turns?: ResourceTurns;
+  /** Where what is only looked at, or only passed on, is restored to. */
+  readonly drillFolders: DrillFolders;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly nextId: IdentifierSource;

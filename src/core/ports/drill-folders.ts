@@ -1,7 +1,7 @@
-/** Private folders for what drills restore. */
+/** Private folders for what drills, and downloads of some services, restore. */
 export interface DrillFolders {
   make(): Promise<DrillFolder>;
-  /** Ends processes and removes folders that drills of dead processes left behind. @returns the folders' paths */
+  /** Ends processes and removes folders that dead processes left behind. @returns the folders' paths */
   removeLeftovers(): Promise<readonly string[]>;
 }
 

@@ -1,6 +1,8 @@
 import type { Backup } from '../backup.ts';
 import type { DownloadFormat, SqlDialect } from '../download-format.ts';
+import type { Resource } from '../resource.ts';
 import type { ChainLink } from './chain-link.ts';
+import type { DrillFolder } from './drill-folders.ts';
 
 export type { DownloadFormat, SqlDialect } from '../download-format.ts';
 
@@ -22,6 +24,13 @@ export interface DownloadContext {
   /** From a full backup to `backup` itself; one link where the backup is complete by itself. */
   chain: readonly ChainLink[];
   choice: DownloadChoice;
+  /** The backed-up resource, where it still exists. Its source is neither needed nor touched. */
+  resource?: Resource;
+  /**
+   * Makes a private, empty folder on the disk of drills, for services that must restore something first. The caller removes it; one that
+   * a process left behind goes when the service starts next. Absent where nothing can be restored.
+   */
+  temporaryFolder?(): Promise<DrillFolder>;
   /** Ends whatever was begun. */
   signal: AbortSignal;
   /** Tells something that the operator must know although the download goes on. */

@@ -21,6 +21,8 @@ export interface ClusterWritingOptions {
   /** Folders of tablespaces by OID; byte strings. They are there and empty. */
   tablespaces: ReadonlyMap<string, ByteString>;
   owner: FileOwner | null;
+  /** False: for a server that is thrown away, which nobody starts again after a power failure. */
+  isDurable: boolean;
   signal: AbortSignal;
   onBytes(bytes: number, files: number): void;
 }
@@ -71,9 +73,10 @@ export class ClusterWriting {
     await this.#finishStarted();
   }
 
-  /** Makes all that was written since the last time durable, and `further` files and folders. */
+  /** Makes all that was written since the last time durable, and `further` files and folders, where that is wanted. */
   async sync(further: readonly string[]): Promise<void> {
     const places = [...this.#made.splice(0).reverse(), ...further];
+    if (!this.#options.isDurable) return;
     for (let at = 0; at < places.length; at += SYNCED_IN_A_TASK)
       await this.#start({ kind: 'sync', places: places.slice(at, at + SYNCED_IN_A_TASK) });
     await this.#finishStarted();

@@ -20,6 +20,7 @@ import { tablespaceOf, WalRecords } from './wal-records.ts';
 export const MAINTENANCE = 'template1';
 /** The superuser that a cluster was made with, whatever it is called. */
 const BOOTSTRAP_SUPERUSER = 10;
+const LOGIN_TRIGGERS_SINCE = 17;
 /** What of its WAL a server keeps until its next restart point. */
 const MOST_WAL_BYTES = 2 * 1024 ** 3;
 
@@ -78,7 +79,7 @@ export async function requireNoTablespaceMade(
   }
 }
 
-interface Recovery {
+export interface Recovery {
   server: PrivateServer;
   dataFolder: string;
   cluster: RecordedCluster;
@@ -97,7 +98,7 @@ export async function startAndReplay(context: DrillContext, recovery: Recovery):
       expected: 'running',
     },
     async () => {
-      started = await start(context, recovery);
+      started = await startCluster(context, recovery);
       return { outcome: 'passed', found: `running, with the databases ${started.databases.join(', ')}` };
     },
   );
@@ -120,7 +121,9 @@ export async function startAndReplay(context: DrillContext, recovery: Recovery):
   return databases;
 }
 
-interface Started {
+/** A cluster that takes connections. */
+export interface Started {
+  /** Names of those that are no templates and take connections, in order. */
   databases: readonly string[];
   replayedTo: Lsn;
   /** RFC 3339, by the clock of the source; absent where no transaction ended after the backup. */
@@ -134,13 +137,26 @@ function judgeReplay(feed: WalFeed, { replayedTo, lastTransactionAt }: Started):
   return { outcome: isWhole ? 'passed' : 'failed', found };
 }
 
-async function start(context: DrillContext, { server, dataFolder, feed }: Recovery): Promise<Started> {
+/**
+ * Starts a restored cluster and waits until it has recovered; from then on the server is used as its superuser.
+ * @param context `resource`: whose role is there for certain
+ * @throws HoldfastError `postgresql-cluster-not-started`, `wal-gap` (damaged); `postgresql-private-server-failed` (unavailable) where it is
+ * this machine that lacks something
+ */
+export async function startCluster(
+  context: Pick<DrillContext, 'resource' | 'signal'>,
+  { server, dataFolder, cluster, feed }: Recovery,
+): Promise<Started> {
   await server
     .start(dataFolder, {
       user: knownRole(context),
       database: MAINTENANCE,
       // Transactions that are prepared need a place to be brought back to, whatever the source's setting was by then.
-      settings: { hot_standby: 'off', max_prepared_transactions: '1000', max_wal_size: '512MB' },
+      settings: {
+        ...{ hot_standby: 'off', max_prepared_transactions: '1000', max_wal_size: '512MB' },
+        // What the source does whenever somebody connects may reach out.
+        ...(cluster.major >= LOGIN_TRIGGERS_SINCE ? { event_triggers: 'off' } : {}),
+      },
       ...(feed === undefined ? {} : { attend: (channel) => feed.attend(channel), lastSign: () => feed.lastAsked }),
     })
     .catch((error: unknown) => notStarted(error, feed));
@@ -174,7 +190,7 @@ function notStarted(error: unknown, feed: WalFeed | undefined): never {
 const OF_THIS_MACHINE = /No space left|Permission denied|shared memory|semaphore|Cannot allocate|took no connections/;
 
 /** One that is in the cluster for certain: it was there when the backup was made by it. */
-function knownRole({ resource }: DrillContext): string {
+function knownRole({ resource }: Pick<DrillContext, 'resource'>): string {
   if (resource?.service !== 'postgresql-physical') return 'postgres';
   return new Connection(parsePhysicalConfiguration(resource.configuration).connection, '').user;
 }

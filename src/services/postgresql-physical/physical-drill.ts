@@ -8,8 +8,8 @@ import { checkPages, checkRelations } from '../postgresql/server-checks.ts';
 import { findServerPrograms } from '../postgresql/server-programs.ts';
 import { checkLog } from './log-drill.ts';
 import { feedFor, logToReplay, MAINTENANCE, requireNoTablespaceMade, startAndReplay } from './log-replay.ts';
+import { restoreForServer } from './private-restore.ts';
 import { type RecordedCluster, recordedCluster } from './recorded-cluster.ts';
-import { restoreCluster } from './restore.ts';
 import type { WalFeed } from './wal-feed.ts';
 import type { WalGetCommand } from './wal-get-command.ts';
 
@@ -58,18 +58,9 @@ interface Target {
   feed: WalFeed | undefined;
 }
 
-/** Where no log is kept, to the end of the backup: the WAL for that is in the backup itself. */
 async function restore(context: DrillContext, { cluster, server, walGet, feed }: Target): Promise<string> {
-  const { backup, chain, checks, signal, report, warn } = context;
-  const target = await server.makeFolder('data');
-  const tablespaces: Record<string, string> = {};
-  for (const { oid } of cluster.tablespaces) tablespaces[oid] = await server.makeFolder(`tablespace-${oid}`);
-  const options = {
-    ...{ target, tablespaces, archiving: 'off' },
-    ...(feed === undefined ? { recoverTo: 'immediate' } : { recoverTo: 'latest', restoreCommand: feed.command }),
-    ...(server.account === undefined ? {} : { owner: server.account.uid }),
-  };
-  await checks.make(
+  let dataFolder = '';
+  await context.checks.make(
     {
       name: 'restored',
       kind: 'integrity',
@@ -77,11 +68,12 @@ async function restore(context: DrillContext, { cluster, server, walGet, feed }:
       expected: `${cluster.files} files`,
     },
     async () => {
-      const { report: told } = await restoreCluster({ backup, chain, options, signal, report, warn }, walGet);
-      return { outcome: 'passed', found: `${told.files} files, ${told.bytes} bytes` };
+      const restored = await restoreForServer(context, { cluster, server, walGet, restoreCommand: feed?.command });
+      dataFolder = restored.dataFolder;
+      return { outcome: 'passed', found: `${restored.files} files, ${restored.bytes} bytes` };
     },
   );
-  return target;
+  return dataFolder;
 }
 
 async function compareWithManifest({ checks }: DrillContext, server: PrivateServer, dataFolder: string): Promise<void> {

@@ -17,10 +17,15 @@ import { restoreCommand, type WalGetCommand } from './wal-get-command.ts';
  * Restores a cluster into a data folder that a server of the same major version starts and recovers to the moment asked for.
  * All is refused before anything is touched; the folder gets its name when all of it is on the disk.
  *
+ * @param how `isDurable: false` waits for no disk: for a server that is thrown away
  * @throws HoldfastError those of `planTarget` and `planRecovery`, `options-invalid` (invalid), `target-space-short`,
  * `restore-write-failed` (unavailable), and those of damaged content (damaged), which name the file
  */
-export async function restoreCluster(context: RestoreContext, walGet: WalGetCommand): Promise<ServiceRestore> {
+export async function restoreCluster(
+  context: RestoreContext,
+  walGet: WalGetCommand,
+  { isDurable = true }: { isDurable?: boolean } = {},
+): Promise<ServiceRestore> {
   const options = parseRestoreOptions(context);
   const reader = context.chain.at(-1)?.reader;
   if (reader === undefined)
@@ -34,7 +39,7 @@ export async function restoreCluster(context: RestoreContext, walGet: WalGetComm
     );
   if (target.tablespaces.size === 0) await requireRoom(target, context.backup.size);
   context.signal.throwIfAborted();
-  const job = { context, options, reader, cluster, recovery, target };
+  const job = { context, options, reader, cluster, recovery, target, isDurable };
   if (options.dryRun) return { report: { dryRun: true, ...describe(job) }, plan: planOf(job) };
   const written = await writeCluster(job);
   const { aside } = target.data;
@@ -49,6 +54,7 @@ interface RestoreJob {
   cluster: RecordedCluster;
   recovery: RecoveryPlan;
   target: TargetPlan;
+  isDurable: boolean;
 }
 
 async function recoveryFor(
@@ -80,13 +86,14 @@ async function recoveryFor(
 }
 
 async function writeCluster(job: RestoreJob): Promise<{ files: number; bytes: number }> {
-  const { context, reader, target } = job;
+  const { context, reader, target, isDurable } = job;
   const folders = new TargetFolders(target);
   const writing = new ClusterWriting({
     reader,
     folder: latin1(folders.working),
     tablespaces: new Map([...target.tablespaces].map(([oid, each]) => [oid, latin1(each.path)])),
     owner: target.owner,
+    isDurable,
     signal: context.signal,
     onBytes: progressOf(context),
   });

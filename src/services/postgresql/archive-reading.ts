@@ -21,26 +21,34 @@ export async function* readPlainSql(chain: readonly ChainLink[], signal: AbortSi
     throw new HoldfastError('unsupported', 'postgresql-several-databases', message);
   }
   const tools = await findClientTools(stored.contents.tools.major, stored.binaries);
-  yield* archiveOutput(['--file=-'], { stored, database, tools }, signal);
+  yield* archiveOutput(['--file=-'], storedArchive({ stored, database, tools }), signal);
 }
 
 /**
  * Plain SQL of a dump as pg_restore makes it, whatever is in the dump's way left out by `args`. Rows come as soon as they are read.
  * @param args of pg_restore, other than where its output goes
  */
-export function restoredSql(archive: Archive, args: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array> {
+export function restoredSql(
+  archive: ReadableArchive,
+  args: readonly string[],
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
   return archiveOutput([...args, '--file=-'], archive, signal);
 }
 
 /** The table of contents, as `pg_restore --list` prints it. */
-export async function listArchive(archive: Archive, signal: AbortSignal): Promise<string> {
+export async function listArchive(archive: ReadableArchive, signal: AbortSignal): Promise<string> {
   const pieces: Uint8Array[] = [];
   for await (const piece of archiveOutput(['--list'], archive, signal)) pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces).toString();
 }
 
 /** The SQL of definitions (all, if `args` chooses none), without rows; the dump is read no further than its table of contents. */
-export async function schemaOf(archive: Archive, signal: AbortSignal, args: readonly string[] = []): Promise<string> {
+export async function schemaOf(
+  archive: ReadableArchive,
+  signal: AbortSignal,
+  args: readonly string[] = [],
+): Promise<string> {
   const pieces: Uint8Array[] = [];
   for await (const piece of archiveOutput([...args, SCHEMA_ONLY, '--file=-'], archive, signal))
     pieces.push(Buffer.from(piece));
@@ -50,16 +58,28 @@ export async function schemaOf(archive: Archive, signal: AbortSignal, args: read
 /** With it pg_restore reads no rows, and the dump is read no further than it wants. */
 export const SCHEMA_ONLY = '--schema-only';
 
+/** A dump of the custom format that can be read from its beginning, again and again. */
+export interface ReadableArchive {
+  database: Pick<StoredDatabase, 'name'>;
+  tools: ClientTools;
+  bytes(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** That of a backup. */
 export interface Archive {
   stored: StoredBackup;
   database: StoredDatabase;
   tools: ClientTools;
 }
 
+export function storedArchive({ stored, database, tools }: Archive): ReadableArchive {
+  return { database, tools, bytes: (signal) => stored.bytes(database.dump, signal) };
+}
+
 /** What pg_restore writes that is given the dump and no server. */
 async function* archiveOutput(
   args: readonly string[],
-  { stored, database, tools }: Archive,
+  { database, tools, bytes }: ReadableArchive,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const ending = new AbortController();
@@ -69,7 +89,7 @@ async function* archiveOutput(
     signal: both,
     name: 'pg_restore',
   });
-  const feeding = feed(stored.bytes(database.dump, both), tool, {
+  const feeding = feed(bytes(both), tool, {
     untilClosed: args.includes('--list') || args.includes(SCHEMA_ONLY),
   });
   feeding.catch(() => ending.abort());

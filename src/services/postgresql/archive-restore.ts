@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Archive, feed, listArchive } from './archive-reading.ts';
+import { type Archive, feed, listArchive, storedArchive } from './archive-reading.ts';
 import { selectLines } from './archive-selection.ts';
 import { restoreCleanly } from './clean-restore.ts';
 import { type Connection, connectionText } from './connection.ts';
@@ -112,7 +112,7 @@ async function optionArguments(
   if (!options.tablespaces) args.push('--no-tablespaces');
   if (plan.selection === undefined) return args;
   const there = plan.existing ?? { schemas: new Set(['public']), tables: new Set<string>() };
-  const { lines, skippedKeys } = selectLines(await listArchive(archive, signal), plan.selection, there);
+  const { lines, skippedKeys } = selectLines(await listArchive(storedArchive(archive), signal), plan.selection, there);
   for (const key of skippedKeys)
     warn(`The foreign key "${key}" was left out: the table that it refers to is neither restored nor there.`);
   const file = path.join(folder, 'list');

@@ -11,7 +11,7 @@ export interface Selection {
 
 /** @throws HoldfastError `postgresql-not-in-backup` (not-found) naming what is missing */
 export function selectionOf(
-  database: StoredDatabase,
+  database: Pick<StoredDatabase, 'name' | 'tables'>,
   options: Pick<RestoreOptions, 'schemas' | 'tables'>,
 ): Selection | undefined {
   const { schemas = [], tables: named = [] } = options;
@@ -28,7 +28,7 @@ export function selectionOf(
   return { schemas, tables: withPartitions(database, names) };
 }
 
-function withPartitions({ tables }: StoredDatabase, names: readonly TableName[]): StoredTable[] {
+function withPartitions({ tables }: Pick<StoredDatabase, 'tables'>, names: readonly TableName[]): StoredTable[] {
   const chosen = new Set(tables.filter((table) => names.some((name) => isTable(table, name))));
   for (let size = -1; size !== chosen.size; ) {
     size = chosen.size;

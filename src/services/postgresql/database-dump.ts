@@ -122,12 +122,16 @@ async function storeDump(
   });
 }
 
+export interface ToolOutputContext extends Pick<DumpContext, 'connection' | 'tools' | 'warn'> {
+  configuration: Pick<PostgresqlConfiguration, 'lockTimeoutSeconds'>;
+}
+
 /** What pg_dump or pg_dumpall writes; ends with an error unless the tool ended with 0. */
 export async function* toolOutput(
   tool: 'pg_dump' | 'pg_dumpall',
   args: readonly string[],
   database: string,
-  { connection, tools, warn, configuration }: DumpContext,
+  { connection, tools, warn, configuration }: ToolOutputContext,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const wait = `--lock-wait-timeout=${configuration.lockTimeoutSeconds * 1000}`;

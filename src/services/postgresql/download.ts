@@ -4,7 +4,7 @@ import path from 'node:path';
 import { choiceInvalid, requireChoice } from '../../core/download-choice.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { DownloadContext, DownloadFormat, DownloadMaterial } from '../../core/ports/service-download.ts';
-import { type Archive, restoredSql, SCHEMA_ONLY } from './archive-reading.ts';
+import { type ReadableArchive, restoredSql, SCHEMA_ONLY, storedArchive } from './archive-reading.ts';
 import { printedName, type Selection, selectionOf } from './archive-selection.ts';
 import { findClientTools } from './client-tools.ts';
 import type { StoredDatabase } from './contents.ts';
@@ -40,7 +40,8 @@ export async function downloadPostgresql({ chain, choice, signal, warn }: Downlo
     const what = { format: 'custom', mediaType: 'application/octet-stream', fileExtension: '.dump', signal } as const;
     return stored.download(database.dump, what);
   }
-  const archive = { stored, database, tools: await findClientTools(stored.contents.tools.major, stored.binaries) };
+  const tools = await findClientTools(stored.contents.tools.major, stored.binaries);
+  const archive = storedArchive({ stored, database, tools });
   const selection = choice.tables === undefined ? undefined : chosenTables(database, choice.tables);
   // Keys and constraints are definitions too.
   const parts = choice.schemaOnly === true ? [SCHEMA_ONLY] : [];
@@ -60,8 +61,9 @@ export async function downloadPostgresql({ chain, choice, signal, warn }: Downlo
   };
 }
 
-async function* someTables(
-  archive: Archive,
+/** SQL that makes some tables, and what these need, in an empty database. */
+export async function* someTables(
+  archive: ReadableArchive,
   { selection, parts }: { selection: Selection; parts: readonly string[] },
   { signal, warn }: Pick<DownloadContext, 'signal' | 'warn'>,
 ): AsyncGenerator<Uint8Array> {
@@ -90,8 +92,14 @@ function chosenDatabase({ contents: { databases } }: StoredBackup, name: string 
   throw choiceInvalid(message, { databases: names });
 }
 
-/** A name without a schema means the one table of that name; where several schemas have it, the one in `public`. */
-function chosenTables(database: StoredDatabase, names: readonly string[]): Selection {
+/** What is known of a database whose tables are chosen. */
+export type NamedTables = Pick<StoredDatabase, 'name' | 'tables'>;
+
+/**
+ * A name without a schema means the one table of that name; where several schemas have it, the one in `public`.
+ * @throws HoldfastError `download-choice-invalid` (invalid)
+ */
+export function chosenTables(database: NamedTables, names: readonly string[]): Selection {
   const full = names.map((name) => {
     const same = database.tables.filter((table) => table.name === name);
     const [found] = same.length === 1 ? same : same.filter(({ schema }) => schema === 'public');
@@ -117,7 +125,7 @@ function quotedName({ schema, name }: { schema: string; name: string }): string 
 
 const NAMES_TOLD = 20;
 
-function tablesMissing(database: StoredDatabase, missing: readonly string[]): HoldfastError {
+function tablesMissing(database: NamedTables, missing: readonly string[]): HoldfastError {
   const all = database.tables.map(({ schema, name }) => printedName({ schema, table: name }));
   const there = `${all.slice(0, NAMES_TOLD).join(', ')}${all.length > NAMES_TOLD ? ` and ${all.length - NAMES_TOLD} more` : ''}`;
   const which =

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { ServiceRestore } from '../../core/ports/service.ts';
 import type { DrillContext, DrillFinding, DrillOutcome } from '../../core/ports/service-drill.ts';
-import { schemaOf } from './archive-reading.ts';
+import { schemaOf, storedArchive } from './archive-reading.ts';
 import { judgeAll, OLDEST_MAJOR } from './assertion-checks.ts';
 import { findClientTools } from './client-tools.ts';
 import type { Contents } from './contents.ts';
@@ -169,7 +169,8 @@ async function makeRoles({ signal }: DrillContext, stored: StoredBackup, server:
         ...settings.map(({ role }) => role),
       ])
         names.add(name);
-      for (const name of roleNamesIn(await schemaOf({ stored, database, tools }, signal))) names.add(name);
+      for (const name of roleNamesIn(await schemaOf(storedArchive({ stored, database, tools }), signal)))
+        names.add(name);
     }
     const there = await session.rows<{ name: string }>('SELECT rolname AS name FROM pg_roles');
     for (const { name } of there) names.delete(name);

@@ -1,5 +1,5 @@
 import type { DownloadContext } from '../../core/ports/service-download.ts';
-import { type Archive, listArchive, schemaOf } from './archive-reading.ts';
+import { listArchive, type ReadableArchive, schemaOf } from './archive-reading.ts';
 import { type Selection, selectLines } from './archive-selection.ts';
 
 /**
@@ -9,7 +9,7 @@ import { type Selection, selectLines } from './archive-selection.ts';
  * @param options `write`: makes the list that `args` of pg_restore name
  */
 export async function tableLines(
-  archive: Archive,
+  archive: ReadableArchive,
   selection: Selection,
   {
     write,
