@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { Backup } from '../src/core/backup.ts';
@@ -8,9 +8,11 @@ import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import { eventually } from './eventually.ts';
 import { gather } from './managed-application.ts';
 import { PolicyVariants } from './policy-variants-rig.ts';
+import { ClusterServer, ownedFolder } from './postgresql-cluster-server.ts';
 import { PhysicalRig } from './postgresql-physical-rig.ts';
 import { SERVER_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
 import { processesIn, untilNoneIn, untilOneIn } from './processes.ts';
+import { Service } from './service-process.ts';
 
 const PRINCIPAL = { name: 'fred', role: 'admin' as const };
 const ALONE = '--no-owner --no-privileges --no-tablespaces --no-security-labels --no-publications --no-subscriptions';
@@ -152,6 +154,42 @@ describe('a download of a physical PostgreSQL backup', { skip: SKIP_REASON, time
       await writeFile(file, bytes);
     }
     await assert.rejects(sql({}), { kind: 'damaged' });
+  });
+});
+
+describe('a download of a physical backup from a service', { skip: SKIP_REASON, timeout: 1_200_000 }, () => {
+  test('leaves no process behind when the service is killed, and no folder when it has started again', async () => {
+    const folder = await ownedFolder();
+    const temporary = path.join(folder, 'tmp');
+    await mkdir(temporary);
+    process.env.TMPDIR = temporary;
+    const folders = async () => (await readdir(temporary)).filter((name) => name.startsWith('holdfast-drill-'));
+    const server = await ClusterServer.create(SERVER_PROGRAMS ?? '');
+    let service = await Service.start(path.join(folder, 'data'));
+    try {
+      await server.sql(
+        `CREATE TABLE many AS SELECT g, repeat(md5(g::text), 20) AS text FROM generate_series(1, 40000) g`,
+      );
+      const configuration = { connection: server.connection() };
+      await service.call('PUT', '/resources/shop', JSON.stringify({ service: 'postgresql-physical', configuration }));
+      const headers = { 'content-type': 'application/json', prefer: 'wait=600' };
+      const body = JSON.stringify({ resourceId: 'shop' });
+      await fetch(`${service.url}/backups`, { method: 'POST', headers, body });
+      const answer = await fetch(`${service.url}/download/shop?variant=raw&seal=none`);
+      assert.equal(answer.status, 200);
+      assert.match(processesIn(temporary).join(), /postgres/);
+      await service.end('SIGKILL');
+      await untilNoneIn(temporary);
+      assert.equal((await folders()).length, 1);
+      await answer.body?.cancel().catch(() => undefined);
+      service = await Service.start(path.join(folder, 'data'));
+      await eventually(async () => (await folders()).length === 0, 'The folder is still there.');
+    } finally {
+      delete process.env.TMPDIR;
+      await service.end('SIGTERM');
+      await server.remove();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 

@@ -24,6 +24,10 @@ export class Service {
     return new Service(child, url);
   }
 
+  get url(): string {
+    return this.#url;
+  }
+
   async call(method: string, route: string, body?: string): Promise<Record<string, unknown>> {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
     const response = await fetch(`${this.#url}${route}`, { method, headers, ...(body === undefined ? {} : { body }) });
