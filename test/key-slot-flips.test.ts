@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSecretKey } from 'node:crypto';
 import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -7,6 +8,7 @@ import type { CheckFinding } from '../src/core/ports/repository-check.ts';
 import { createKeyFile } from '../src/keys/keyfile/key-file.ts';
 import { createKeyFileProvider } from '../src/keys/keyfile/keyfile-provider.ts';
 import { createPassphraseProvider } from '../src/keys/passphrase/passphrase-provider.ts';
+import { addSlot } from '../src/repository/key-slots.ts';
 import { openRepository } from '../src/repository/open-repository.ts';
 import { TemporaryRepository } from './temporary-repository.ts';
 
@@ -101,4 +103,21 @@ describe('in a repository that a key file and a passphrase open', () => {
     assert.deepEqual((await temporary.repository.check({ level: 0 })).findings, []);
     await assert.rejects(keys.remove(safe.id), { code: 'key-slot-missing' });
   });
+});
+
+test('a slot that a slower rotation left behind is no damage, is told, counts as no key and can be removed', async (context) => {
+  const temporary = await TemporaryRepository.create();
+  context.after(() => temporary.remove());
+  const { repository, storage, provider } = temporary;
+  const otherKey = createSecretKey(Buffer.alloc(32, 7));
+  const left = await addSlot(storage, repository.id, otherKey, 0, provider, 'left', new Date());
+  const { findings } = await repository.check({ level: 0 });
+  assert.deepEqual(
+    findings.map(({ severity, code, object }) => [severity, code, object]),
+    [['warning', 'key-slot-of-another-key', `keys/${left.id}`]],
+  );
+  const [own] = (await repository.keys.list()).filter(({ id }) => id !== left.id);
+  await assert.rejects(repository.keys.remove(own!.id), { code: 'last-key-slot' });
+  await repository.keys.remove(left.id);
+  assert.deepEqual((await repository.check({ level: 0 })).findings, []);
 });

@@ -1,6 +1,7 @@
 import {
   createCipheriv,
   createDecipheriv,
+  createHash,
   createHmac,
   createSecretKey,
   type KeyObject,
@@ -26,7 +27,7 @@ const slotSchema = z.object({
   parameters: z.record(z.string(), z.unknown()),
   /** base64: nonce (12), the master key sealed with AES-256-GCM under the wrapping key (32), tag (16) */
   wrapped: z.string(),
-  /** base64 of an HMAC of all the rest (32). Nothing is opened by it, so no kind of damage to it may keep the slot from opening. */
+  /** base64 of an HMAC of all the rest (32) and a checksum (8). Nothing is opened by it, so no kind of damage to it may keep the slot from opening. */
   authentication: z.unknown().optional(),
 });
 
@@ -141,13 +142,35 @@ export function slotName(id: string): string {
 
 /**
  * What tells damage to a slot without its passphrase or key file, for whoever has opened the repository by another one.
- * @returns base64 of an HMAC-SHA-256 (32 bytes) of all other fields, under a key of the master key that the slot wraps
+ * @returns base64 of an HMAC-SHA-256 (32 bytes) of all other fields, under a key of the master key that the slot wraps, and a
+ * checksum (8 bytes) of these fields and the HMAC
  */
 export function authenticationOf(slot: KeySlotObject, repositoryId: string, masterKey: KeyObject): string {
   const key = derive(masterKey, Buffer.alloc(0), 'holdfast key slot authentication', 32);
-  const fields = JSON.stringify([...boundFields(slot, repositoryId), slot.wrapped]);
-  return createHmac('sha256', key).update(fields).digest('base64');
+  const code = createHmac('sha256', key).update(authenticatedFields(slot, repositoryId)).digest();
+  return withChecksum(slot, repositoryId, code);
 }
+
+/** Whether a slot is as somebody made it, whatever master key it wraps. */
+export function isAsMade(slot: KeySlotObject, repositoryId: string): boolean {
+  const { authentication } = slot;
+  if (typeof authentication !== 'string') return false;
+  const code = Buffer.from(authentication, 'base64').subarray(0, CODE_BYTES);
+  return authentication === withChecksum(slot, repositoryId, code);
+}
+
+function withChecksum(slot: KeySlotObject, repositoryId: string, code: Uint8Array): string {
+  const fields = authenticatedFields(slot, repositoryId);
+  const checksum = createHash('sha256').update(fields).update(code).digest().subarray(0, CHECKSUM_BYTES);
+  return Buffer.concat([code, checksum]).toString('base64');
+}
+
+function authenticatedFields(slot: KeySlotObject, repositoryId: string): string {
+  return JSON.stringify([...boundFields(slot, repositoryId), slot.wrapped]);
+}
+
+const CODE_BYTES = 32;
+const CHECKSUM_BYTES = 8;
 
 function unwrap(slot: KeySlotObject, repositoryId: string, wrappingKey: Uint8Array): KeyObject | undefined {
   const sealed = Buffer.from(slot.wrapped, 'base64');

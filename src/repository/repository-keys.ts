@@ -48,10 +48,8 @@ export class EngineKeys implements RepositoryKeys {
         `The repository has no key slot ${slotId}. \`holdfast key list\` shows those it has.`,
       );
     }
-    const { generation } = this.#keys.current;
-    const left = slots.filter(
-      (slot) => slot.key !== key && slot.generation === generation && conditionOf(this.#parts, slot) !== 'damaged',
-    );
+    const opens = new Set(['whole', 'unverifiable']);
+    const left = slots.filter((slot) => slot.key !== key && opens.has(conditionOf(this.#parts, slot)));
     if (left.length === 0) {
       throw new HoldfastError(
         'conflict',

@@ -1,9 +1,12 @@
 import type { CheckFinding } from '../../core/ports/repository-check.ts';
-import { authenticationOf, type KeySlotObject, type StoredSlot, slotName } from '../key-slots.ts';
+import { authenticationOf, isAsMade, type KeySlotObject, type StoredSlot, slotName } from '../key-slots.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 
-/** `unverifiable`: made before slots were authenticated. `of-another-key`: of a rotation that is under way or was broken off. */
-export type SlotCondition = 'whole' | 'damaged' | 'unverifiable' | 'of-another-key';
+/**
+ * `unverifiable`: made before slots were authenticated. `of-another-generation`: of a rotation that is under way or was broken off;
+ * `of-another-key`: of one that met a faster one.
+ */
+export type SlotCondition = 'whole' | 'damaged' | 'unverifiable' | 'of-another-generation' | 'of-another-key';
 
 /**
  * Damage to slots that this process was not opened by, which nobody else would notice before the day that such a slot is needed.
@@ -24,12 +27,11 @@ export function conditionOf({ settings, openKeys }: RepositoryParts, slot: Store
       return authenticate(slot) === authenticate(opened) ? 'whole' : 'damaged';
     // Whoever made a slot with more fields than these authenticated it as well: the name of that field is hit.
     if (slot.unknownFields.length > 0) return 'damaged';
-    return slot.generation === generation ? 'unverifiable' : 'of-another-key';
+    return slot.generation === generation ? 'unverifiable' : 'of-another-generation';
   }
   if (slot.authentication === authenticate(slot)) return 'whole';
-  // Of this master key, if only its generation were another one: that number is what is hit.
-  const isOurs = slot.generation === generation || slot.authentication === authenticate({ ...slot, generation });
-  return isOurs ? 'damaged' : 'of-another-key';
+  if (!isAsMade(slot, settings.repositoryId)) return 'damaged';
+  return slot.generation === generation ? 'of-another-key' : 'of-another-generation';
 }
 
 function findingsOf({ key, kind, label }: StoredSlot, condition: SlotCondition): CheckFinding[] {
@@ -44,6 +46,10 @@ function findingsOf({ key, kind, label }: StoredSlot, condition: SlotCondition):
     case 'unverifiable': {
       const message = `${slot} was made by a Holdfast that left nothing to verify it by: damage to it shows only where it is used. ${renew}, or rotate the key.`;
       return [{ severity: 'warning', code: 'key-slot-unverifiable', object: key, message }];
+    }
+    case 'of-another-key': {
+      const message = `${slot} opens another master key than this repository's: two rotations met, and the slower one left it behind. It opens nothing; remove it with \`holdfast key remove ${id}\`.`;
+      return [{ severity: 'warning', code: 'key-slot-of-another-key', object: key, message }];
     }
     default:
       return [];
