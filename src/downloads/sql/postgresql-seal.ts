@@ -74,9 +74,11 @@ export class PostgresqlSeal implements Seal {
   }
 }
 
+/** What is left of `\echo` and `\endif` where the stream is cut behind their first letter is psql's command that opens an editor. */
 function head(title: string, target: string): string {
   return `\\set ON_ERROR_STOP on
 \\if true
+\\setenv PSQL_EDITOR true
 -- ${title}
 --
 -- This is for psql 10 or later: curl … | psql DATABASE

@@ -72,7 +72,7 @@ describe('the seal of PostgreSQL', () => {
   it('lets no command through but its own', async () => {
     const script = `\\restrict x\nSELECT 1;\nCOPY t (a) FROM stdin;\n\\\\N\t\\N\n\\.\nSELECT ';\n\\! id\n';\n\\unrestrict x \\! id\n${FOOTER}\\unrestrict x\n`;
     const commands = (await sealed(script)).split('\n').filter((line) => line.startsWith('\\'));
-    const own = ['set', 'if', 'set', 'set', 'set', '.', '! id', 'set', 'unset', 'echo', 'endif'];
+    const own = ['set', 'if', 'setenv', 'set', 'set', 'set', '.', '! id', 'set', 'unset', 'echo', 'endif'];
     // Of these, the rows' end and the line within a string come from the dump.
     assert.deepEqual(
       commands
