@@ -33,7 +33,10 @@ describe('a download', () => {
     const rig = await startDownloads(t);
     await rig.backUpSql('shop', 3);
     const sealed = await (await fetch(`${rig.url}/download/shop`)).text();
-    assert.match(sealed, /^\\set ON_ERROR_STOP on\n\\if true\n-- shop [^\n]*\n.*BEGIN;\n.*COMMIT;\n.*\\endif\n$/s);
+    assert.match(
+      sealed,
+      /^\\set ON_ERROR_STOP on\n\\if true\n\\setenv PSQL_EDITOR true\n-- shop [^\n]*\n.*BEGIN;\n.*COMMIT;\n.*\\endif\n$/s,
+    );
     const plain = await (await fetch(`${rig.url}/download/shop?seal=none`)).text();
     assert.match(plain, /^--\n-- PostgreSQL database dump\n.*database dump complete\n--\n\n$/s);
     assert.match(await (await fetch(`${rig.url}/download/shop?mode=replace`)).text(), /DROP SCHEMA/);

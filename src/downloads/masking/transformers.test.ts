@@ -120,6 +120,7 @@ const SAMPLES: readonly (Case & { values: fc.Arbitrary<string> })[] = [
   { name: 'alnum', options: { keep: 2 }, values: latin },
   { name: 'phone', values: digits },
   { name: 'phone', values: fc.stringMatching(/^(\+|00)?[0-9]{0,5}[0-9 ]{0,6}$/) },
+  { name: 'phone', values: fc.stringMatching(/^ ?(\+|00) ?[0-9a]{0,2}[0-9 ]{0,2}$/) },
   { name: 'card', values: fc.stringMatching(/^[0-9]{12,19}$/) },
   { name: 'card', options: { keep: 6 }, values: fc.stringMatching(/^[0-9]{4}( [0-9]{4}){3}$/) },
   { name: 'iban', values: fc.stringMatching(/^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$/) },

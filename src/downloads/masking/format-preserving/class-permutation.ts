@@ -34,6 +34,15 @@ export class ClassPermutation {
     return made;
   }
 
+  /** Whether a text has more than so many letters and digits, so that some are permuted behind as many that are kept. */
+  hasMoreThan(text: string, count: number): boolean {
+    let found = 0;
+    for (const character of text) {
+      if (alphabetOf(character.codePointAt(0) ?? 0) !== undefined && ++found > count) return true;
+    }
+    return false;
+  }
+
   #made(text: string, keep: number): string {
     const units: number[] = [];
     const places: number[] = [];

@@ -79,7 +79,8 @@ export const phone: Transformer<PhoneOptions> = {
     const permutation = new ClassPermutation(formatKey(key));
     return (value) => {
       const kept = keep ?? digitsOfCountry(value);
-      if (keep === undefined && kept > 0 && isCountryAlone(value, kept)) return value;
+      // A country code alone, or the beginning of one, is nobody's number; whatever took its place could have a code of another length.
+      if (keep === undefined && kept > 0 && !permutation.hasMoreThan(value, kept)) return value;
       let masked = permutation.of(value, kept);
       // What has no country code must not get one, or two numbers could come to the same.
       while (keep === undefined && kept === 0 && digitsOfCountry(masked) > 0) masked = permutation.of(masked);
@@ -101,8 +102,4 @@ function digitsOfCountry(value: string): number {
   const [, sign, code = ''] = international;
   const length = code.startsWith('1') || code.startsWith('7') ? 1 : TWO_DIGITS.has(code) ? 2 : 3;
   return (sign === '00' ? 2 : 0) + length;
-}
-
-function isCountryAlone(value: string, kept: number): boolean {
-  return value.length < 16 && value.replace(/[^\p{L}\p{N}]/gu, '').length === kept;
 }
