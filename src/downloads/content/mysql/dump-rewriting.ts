@@ -2,6 +2,7 @@ import { type ContentPart, countsOf } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import { type ColumnPlan, KEEP, type TablePlan } from '../../variant-plan.ts';
+import { FirstRows } from '../first-rows.ts';
 import { tableName, tableNameParts } from '../table-name.ts';
 import { knownComments } from './dump-comments.ts';
 import type { DumpPiece } from './dump-pieces.ts';
@@ -19,8 +20,10 @@ import { asUnreadable, variantFailed } from './unreadable.ts';
 interface PlannedRows {
   plan: TablePlan;
   header: InsertHeader;
-  /** Undefined where the rows stay as they are. */
+  /** Undefined where no row is given. */
   source: RowSource | undefined;
+  /** False where the rows stay as they are. */
+  isChanged: boolean;
 }
 
 /** Goes through the pieces of a dump and says what is given for each: itself, something else, rows to be masked, or nothing. */
@@ -44,6 +47,7 @@ export class DumpRewriting {
   readonly #droppedMarks: readonly string[];
   readonly #longest: number;
   readonly #bareSources = new Map<RowSource, RowSource>();
+  readonly #first: FirstRows;
 
   /** @param longest Bytes of a statement that is given to a thread as a whole */
   constructor(run: MaskingRun, longest = 4 << 20) {
@@ -55,6 +59,7 @@ export class DumpRewriting {
     this.#isUntouched =
       run.selection === undefined &&
       content.tables.every(({ fate, columns }) => fate === 'rows' && columns.every(isKept));
+    this.#first = new FirstRows(run.canary !== undefined && !this.#isUntouched);
     this.#droppedMarks = content.tables.filter(({ fate }) => fate === 'drop').map(({ table }) => markOf(table));
   }
 
@@ -165,10 +170,12 @@ export class DumpRewriting {
 
   *#rows({ bytes, delimiter }: DumpPiece & { kind: 'statement' }): Generator<ContentPart> {
     const rows = this.#plannedRows(bytes, delimiter);
-    const { plan, header, source } = rows;
+    const { plan, header } = rows;
+    const isRead = rows.isChanged || (plan.fate === 'rows' && this.#first.has(plan.table, bytes.length));
+    const source = isRead ? rows.source : undefined;
     const isSelected = plan.fate === 'rows' && this.#run.selection !== undefined;
     if (isSelected && !Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table)) throw otherRows(plan.table);
-    const needsCount = plan.fate !== 'rows' || source === undefined || isSelected;
+    const needsCount = source === undefined || isSelected;
     const count = needsCount ? this.#count(bytes, header, plan.table) : 0;
     if (source !== undefined) {
       const first = this.#ordinals.get(plan.table) ?? 0;
@@ -228,7 +235,7 @@ export class DumpRewriting {
     if (plan === undefined) throw otherContent(header.table);
     const columns = this.#tables.columnsOf(header);
     const text = statement.toString('latin1', 0, header.rowsAt);
-    const isTouched = !plan.columns.every(isKept) || Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
+    const isChanged = !plan.columns.every(isKept) || Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
     const known = this.#headers.get(text);
     const options: InsertRowsOptions = {
       header: text,
@@ -236,7 +243,7 @@ export class DumpRewriting {
       columns: columns.map(literalColumn),
     };
     const source: RowSource | undefined =
-      plan.fate === 'rows' && isTouched
+      plan.fate === 'rows'
         ? (known?.source ?? {
             table: plan.table,
             columns: columns.map(({ name }) => name),
@@ -244,7 +251,7 @@ export class DumpRewriting {
             options: { ...options },
           })
         : undefined;
-    const rows = { plan, header, source };
+    const rows = { plan, header, source, isChanged };
     this.#headers.set(text, rows);
     this.#lastHeader = Buffer.from(statement.subarray(0, header.rowsAt + 1));
     this.#lastRows = rows;

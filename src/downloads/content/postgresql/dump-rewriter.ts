@@ -6,6 +6,7 @@ import type { RowSource } from '../../masking/row-format.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
 import { tokensOf } from '../../sql/sql-tokens.ts';
 import { KEEP, type TablePlan } from '../../variant-plan.ts';
+import { FirstRows } from '../first-rows.ts';
 import { Definition, decoded, stringOf } from './definition.ts';
 import { DroppedTables } from './dropped-tables.ts';
 import { knownComments } from './gap-comments.ts';
@@ -56,6 +57,7 @@ export class DumpRewriter {
   /** The same rows have the same source wherever they stand, so that threads need not prepare for them anew. */
   readonly #sources = new Map<string, RowSource>();
   readonly #isMasking: boolean;
+  readonly #first: FirstRows;
   /** What stands before the next statement: it goes with it. */
   #gap: Buffer = Buffer.alloc(0);
   #copy: CopyRows | undefined;
@@ -70,6 +72,7 @@ export class DumpRewriter {
     const dropped = tables.filter(({ fate }) => fate === 'drop').map(({ table }) => table);
     this.#dropped = new DroppedTables(dropped, this.#schema);
     this.#isMasking = tables.some((plan) => this.#fateOf(plan) === 'mask');
+    this.#first = new FirstRows(this.#isMasking && run.canary !== undefined);
   }
 
   /** @throws HoldfastError `variant-failed`, `variant-content-unreadable` */
@@ -241,8 +244,8 @@ export class DumpRewriter {
     const source = this.#source({ table: name, columns, format: 'postgresql-insert', options });
     this.#insert = { ...fate, head, columns: columns.length, source, waiting: [], waitingBytes: 0 };
     // Only white space may be within a block.
-    if (fate.kind === 'mask') yield knownComments(this.#gap);
-    if (fate.kind === 'mask') this.#gap = Buffer.alloc(0);
+    if (fate.kind !== 'skip') yield knownComments(this.#gap);
+    this.#gap = Buffer.alloc(0);
     return true;
   }
 
@@ -260,7 +263,8 @@ export class DumpRewriter {
   *#inserted(bytes: Buffer): Generator<Part> {
     const insert = this.#insert;
     if (insert === undefined) return;
-    if (insert.kind === 'mask') {
+    const { table } = insert.plan;
+    if (insert.kind === 'mask' || (insert.kind === 'pass' && this.#first.has(table, bytes.length))) {
       if (this.#gap.length > 0) insert.waiting.push(this.#gap);
       if (insert.waitingBytes >= BLOCK) yield* this.#insertBlock(insert);
       insert.waiting.push(bytes);
@@ -268,6 +272,7 @@ export class DumpRewriter {
       this.#gap = Buffer.alloc(0);
       return;
     }
+    yield* this.#insertBlock(insert);
     this.#count(insert, countRows(bytes, insert));
     if (insert.kind === 'pass') yield* this.#withGap(bytes);
     else this.#gap = Buffer.alloc(0);
@@ -287,7 +292,7 @@ export class DumpRewriter {
   }
 
   *#flushRows(): Generator<Part> {
-    if (this.#insert?.kind === 'mask') yield* this.#insertBlock(this.#insert);
+    if (this.#insert !== undefined) yield* this.#insertBlock(this.#insert);
     this.#insert = undefined;
   }
 
