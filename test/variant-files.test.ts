@@ -138,7 +138,6 @@ describe('the variant of a tree of files', { timeout: 600_000 }, () => {
       '**/*.json': [2, 2],
       '**/*.jsonl': [2, 2],
     });
-    assert.deepEqual([...(making.counts.tables.get('**/users*.csv')?.masked ?? [])], [['email', 20_000]]);
   });
 
   test('is the same whatever the sizes of pieces and the number of threads', async () => {

@@ -176,13 +176,13 @@ describe('a variant of a PostgreSQL dump', () => {
   it('has masked values in the escapes of COPY, and every other byte as it was', async () => {
     const { text, counts } = await variantOf(USERS, { 'public.users': { email: 'mark' } });
     assert.equal(text, USERS.replaceAll(/[ac]@example\.org/g, "<13>\\t\\\\.\\n'é"));
-    assert.deepEqual(counts.get('public.users'), { rowsIn: 3, rowsOut: 3, masked: new Map([['email', 3]]) });
+    assert.deepEqual(counts.get('public.users'), { rowsIn: 3, rowsOut: 3 });
   });
 
   it('keeps the definition of a table without its rows, or drops it with all that is its own', async () => {
     const structure = await variantOf(USERS, { 'public.users': 'structure' });
     assert.equal(structure.text, USERS.replace(/(stdin;\n).*?(\\\.\n)/s, '$1$2'));
-    assert.deepEqual(structure.counts.get('public.users'), { rowsIn: 3, rowsOut: 0, masked: new Map() });
+    assert.deepEqual(structure.counts.get('public.users'), { rowsIn: 3, rowsOut: 0 });
     const others = `CREATE TABLE public.orders (id integer, users integer);\n`;
     const dump = `${USERS.replace('CREATE TABLE public.users', `${others}CREATE TABLE public.users`)}
 CREATE SEQUENCE public.users_id_seq START 1;
@@ -356,7 +356,7 @@ REFRESH MATERIALIZED VIEW public.m;
     };
     const copied = await variantOf(USERS, { 'public.users': { email: 'number' } }, { selection, sizes: [3] });
     assert.match(copied.text, /stdin;\n1\t13\tC:\\\\New\n3\t13\t\\N\n\\\.\n/);
-    assert.deepEqual(copied.counts.get('public.users'), { rowsIn: 3, rowsOut: 2, masked: new Map([['email', 2]]) });
+    assert.deepEqual(copied.counts.get('public.users'), { rowsIn: 3, rowsOut: 2 });
     const [head] = USERS.split('COPY');
     const inserts = `${head}INSERT INTO public.users VALUES\n\t(1, 'a', 'b'),\n\t(2, 'a', 'b'),\n\t(3, 'a', 'b');\n`;
     const inserted = await variantOf(inserts, {}, { selection });
