@@ -1,4 +1,5 @@
 import { identifierOf, type TextToken } from '../../sql/sql-tokens.ts';
+import { ESCAPED } from './literal.ts';
 
 /** A name as a person writes it, from Latin-1 with one character for each byte. */
 export function decoded(latin1: string): string {
@@ -17,20 +18,8 @@ export function nameOf(statement: Buffer, token: TextToken | undefined): string 
 export function stringOf(token: TextToken): string {
   const quote = token.text.charAt(0);
   const inner = token.text.slice(1, -1).replaceAll(quote + quote, quote);
-  return decoded(inner.replaceAll(/\\([\s\S])/g, (_, letter: string) => ESCAPES[letter] ?? letter));
+  return decoded(inner.replaceAll(/\\([\s\S])/g, (_, letter: string) => ESCAPED[letter] ?? letter));
 }
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '0': '\0',
-  b: '\b',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  Z: '\x1a',
-  // Only LIKE makes something else of these.
-  '%': '\\%',
-  _: '\\_',
-};
 
 /** The position after the parenthesis that closes the one at `open`. */
 export function afterParentheses(tokens: readonly TextToken[], open: number): number {
