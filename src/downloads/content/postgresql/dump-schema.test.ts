@@ -143,6 +143,17 @@ ALTER TABLE public.root ADD CONSTRAINT fk FOREIGN KEY (t) REFERENCES public.t(id
     await refused('CREATE TABLE public.t (a int -- secret\n);', /comment in the midst of a statement CREATE TABLE/);
     await refused('INSERT INTO public.t /* secret */ VALUES (1);', /comment in the midst/);
     await refused("SELECT pg_catalog.set_config('application_name', 'secret', false);", /SELECT/);
+    for (const setting of [
+      "SET NAMES 'LATIN1'",
+      "SET SCHEMA 'other'",
+      'SET SESSION standard_conforming_strings = off',
+      'SET LOCAL search_path = other',
+      'SET "client_encoding" = \'LATIN1\'',
+      'RESET search_path',
+      'RESET ALL',
+    ])
+      await refused(`${setting};`, /statement (SET|RESET)/);
+    await refused("SELECT pg_catalog.set_config('search_path', 'other', false);", /SELECT/);
     await refused('CREATE TABLE public.t (a int', /ends in the midst/);
     await refused('COPY public.t (a) FROM stdin;\n1\n', /ends in the midst/);
     await refused("COPY public.t (a) FROM '/etc/passwd';", /COPY/);

@@ -14,6 +14,12 @@ const LEFT_OUT =
   /^(comment on|security label|(create|alter|drop) (publication|subscription|user mapping)|alter (server|foreign data wrapper)|(begin|commit|start transaction|end)\b[^;]* ;)/;
 const KEPT =
   /^(set|reset|drop|grant|revoke|refresh materialized view|analyze|alter (default privileges|large object)) /;
+/**
+ * They say in other ways than pg_dump what names, strings and encodings are read by, or take that back: SET NAMES is client_encoding, SET SCHEMA is
+ * search_path.
+ */
+const OTHER_SETTINGS =
+  /^(set (names|schema|"|(session|local) (?!authorization |characteristics ))|reset (?!session authorization |role ))/;
 const WHOLE_CLUSTER =
   /^(create|alter|drop|comment on) (database|role|user(?! mapping)|group|tablespace) |^alter system /;
 const LARGE_OBJECT_DATA = new Set(['lo_open', 'lowrite', 'lo_close']);
@@ -47,7 +53,7 @@ function kindOf(statement: Buffer, firstWord: string): StatementKind {
   const head = tokensOf(statement, 'postgresql', { most: 8 });
   if (head[0]?.text === ';') return 'kept';
   const words = `${head.map(({ kind, text }) => (kind === 'word' || kind === 'symbol' ? text : '"')).join(' ')} `;
-  if (WHOLE_CLUSTER.test(words)) return 'unknown';
+  if (WHOLE_CLUSTER.test(words) || OTHER_SETTINGS.test(words)) return 'unknown';
   if (LEFT_OUT.test(words)) return 'left out';
   if (KEPT.test(words)) return 'kept';
   if (firstWord === 'select') return callKind(statement, head);
@@ -68,7 +74,7 @@ function callKind(statement: Buffer, head: readonly TextToken[]): StatementKind 
     tokens[0]?.text === '(' &&
     tokens.slice(1, closing).every(({ kind, text }) => isLiteral(kind, text)) &&
     tokens[closing + 1]?.text === ';' &&
-    (name !== 'set_config' || tokens[1]?.text === "'search_path'");
+    (name !== 'set_config' || (tokens[1]?.text === "'search_path'" && tokens[3]?.text === "''"));
   return isPlain ? 'kept' : 'unknown';
 }
 
@@ -92,7 +98,7 @@ function spokenKind(statement: Buffer): string {
 }
 
 const SPOKEN = new Set(
-  'select insert update delete merge do call truncate lock copy with values create alter drop table view database role user group tablespace system begin rollback savepoint prepare execute import vacuum cluster notify listen explain declare fetch'.split(
+  'set reset select insert update delete merge do call truncate lock copy with values create alter drop table view database role user group tablespace system begin rollback savepoint prepare execute import vacuum cluster notify listen explain declare fetch'.split(
     ' ',
   ),
 );
