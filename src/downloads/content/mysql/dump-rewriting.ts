@@ -4,7 +4,7 @@ import type { RowSource } from '../../masking/row-format.ts';
 import { type ColumnPlan, KEEP, type TablePlan } from '../../variant-plan.ts';
 import { FirstRows } from '../first-rows.ts';
 import { tableName, tableNameParts } from '../table-name.ts';
-import { knownComments } from './dump-comments.ts';
+import { knownComments, withoutComments } from './dump-comments.ts';
 import type { DumpPiece } from './dump-pieces.ts';
 import { type DumpStatement, dumpStatement } from './dump-statement.ts';
 import { DumpTables } from './dump-tables.ts';
@@ -71,7 +71,8 @@ export class DumpRewriting {
     else {
       yield* this.#batch.rest();
       const given = piece.kind === 'statement' ? this.#statement(piece) : this.#other(piece);
-      if (given !== undefined) yield given;
+      if (given === undefined) return;
+      yield piece.kind === 'statement' && !this.#isUntouched ? withoutComments(given, piece.delimiter) : given;
     }
   }
 
@@ -86,7 +87,7 @@ export class DumpRewriting {
     for (const name of this.#plans.keys()) if (this.#plans.get(name)?.fate !== 'drop') countsOf(this.#run, name);
   }
 
-  #statement({ bytes, firstWord, delimiter }: DumpPiece & { kind: 'statement' }): Uint8Array | undefined {
+  #statement({ bytes, firstWord, delimiter }: DumpPiece & { kind: 'statement' }): Buffer | undefined {
     const said = understood(bytes, firstWord, delimiter);
     this.#forget(said);
     const before = said.kind === 'altered' ? this.#tables.definition(said.table).foreignKeys.length : 0;
@@ -121,13 +122,14 @@ export class DumpRewriting {
   #forget({ kind }: DumpStatement): void {
     if (kind === 'other' || kind === 'about' || kind === 'none') return;
     this.#lastRows = undefined;
+    this.#headers.clear();
   }
 
   #isDropped(table: string): boolean {
     return this.#plans.get(tableName([table]))?.fate === 'drop';
   }
 
-  #madeTable(statement: Buffer, definition: TableDefinition): Uint8Array | undefined {
+  #madeTable(statement: Buffer, definition: TableDefinition): Buffer | undefined {
     const name = tableName([definition.table]);
     const plan = this.#plans.get(name);
     // One that a later statement drops stands for a view; it may have no rows.
@@ -152,19 +154,19 @@ export class DumpRewriting {
     statement: Buffer,
     { table, changes }: DumpStatement & { kind: 'altered' },
     added: readonly DefinedForeignKey[],
-  ): Uint8Array | undefined {
+  ): Buffer | undefined {
     if (this.#isDropped(table)) return undefined;
     const lost = added.filter(({ targetTable }) => this.#isDropped(targetTable));
     return lost.length > 0 && lost.length === changes.length ? undefined : without(statement, lost, table);
   }
 
-  #view(statement: Buffer, { name, reads }: DumpStatement & { kind: 'view' }): Uint8Array | undefined {
+  #view(statement: Buffer, { name, reads }: DumpStatement & { kind: 'view' }): Buffer | undefined {
     if (!reads.some((read) => this.#dropped.has(read))) return statement;
     this.#dropped.add(name);
     return undefined;
   }
 
-  #other({ kind, bytes }: DumpPiece): Uint8Array {
+  #other({ kind, bytes }: DumpPiece): Buffer {
     return kind === 'gap' && !this.#isUntouched ? knownComments(bytes, this.#droppedMarks) : bytes;
   }
 
@@ -287,7 +289,7 @@ function isSpace(bytes: Buffer): boolean {
 }
 
 /** A CREATE TABLE without some of its foreign keys. */
-function without(statement: Buffer, keys: readonly DefinedForeignKey[], table: string): Uint8Array {
+function without(statement: Buffer, keys: readonly DefinedForeignKey[], table: string): Buffer {
   if (keys.length === 0) return statement;
   const parts: Buffer[] = [];
   let from = 0;

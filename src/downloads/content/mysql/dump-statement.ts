@@ -119,7 +119,16 @@ function lockedTables(statement: Buffer, tokens: readonly TextToken[]): string[]
   });
 }
 
+/** @throws HoldfastError for a mode or a character set by its number, and for a variable that may bring it: with some, strings are read in another way */
 function setting(tokens: readonly TextToken[]): DumpStatement {
+  for (const [at, { text }] of tokens.entries()) {
+    const isVariable = tokens[at - 1]?.text === '@' && tokens[at - 2]?.text !== '@';
+    const isOfStrings = isVariable || /sql_mode|character_set|collation/i.test(text);
+    const [sign, value] = tokens.slice(at + 1);
+    if (!isOfStrings || sign?.text !== '=' || value === undefined) continue;
+    if (/^[-+\d]/.test(value.text) || (value.kind === 'word' && tokens[at + 3]?.kind === 'string'))
+      throw unreadable('it has a SET statement that sets a variable to a number');
+  }
   if (!isWord(tokens[1], 'names')) return { kind: 'other' };
   return { kind: 'charset', charset: (tokens[2]?.text ?? '').replaceAll(/['"]/g, '').toLowerCase() };
 }

@@ -36,7 +36,7 @@ class MysqlInsertRows implements RowFormat {
     this.#table = table;
     this.#generated = options.columns.map(({ isGenerated }) => isGenerated);
     const generated = [...this.#generated.keys()].filter((column) => this.#generated[column]);
-    const written = table.changed.length === 0 ? [] : [...table.changed, ...generated];
+    const written = table.changed.length === 0 && !table.selects ? [] : [...table.changed, ...generated];
     this.#written = [...new Set(written)].sort((one, other) => one - other);
     this.#reader = new RowReader(columns, [...table.needed, ...generated]);
     this.#values = new Array(columns).fill(null);

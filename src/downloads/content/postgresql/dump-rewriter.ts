@@ -2,7 +2,7 @@ import type { RowBlockPart } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
-import { tokensOf } from '../../sql/sql-tokens.ts';
+import { hasComment, tokensOf } from '../../sql/sql-tokens.ts';
 import { Definition, decoded, stringOf } from './definition.ts';
 import { DroppedTables } from './dropped-tables.ts';
 import { knownComments } from './gap-comments.ts';
@@ -11,7 +11,7 @@ import { PlannedRows, type RowsFate } from './planned-rows.ts';
 import { countLineEnds, RowBlocks } from './row-blocks.ts';
 import { checkColumns, defaultColumns, generatedAmong, unnamedColumns } from './row-columns.ts';
 import { SchemaReader } from './schema-reader.ts';
-import { givenOf, hasComment, refusal, statementKind } from './statement-kind.ts';
+import { givenOf, refusal, statementKind } from './statement-kind.ts';
 import { unreadable, variantFailed } from './unreadable.ts';
 
 type Part = Uint8Array | RowBlockPart;

@@ -1,5 +1,5 @@
 import { isKnownDefinition, withoutOptions } from '../../sql/postgresql-statements.ts';
-import { type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
+import { hasComment, type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
 
 /**
  * - `kept`: makes or changes something that is no row, or sets a sequence or a setting
@@ -39,14 +39,6 @@ export function givenOf(statement: Buffer, firstWord: string): Buffer {
   const [, second, third] = tokensOf(statement, 'postgresql', { most: 3 });
   const isServer = second?.text === 'server' || (second?.text === 'foreign' && third?.text === 'data');
   return isServer ? withoutOptions(statement) : statement;
-}
-
-/** True where something other than white space stands between these tokens, the first ones of a statement. */
-export function hasComment(statement: Buffer, tokens: readonly TextToken[]): boolean {
-  return tokens.some(({ start }, index) => {
-    const end = tokens[index - 1]?.end ?? 0;
-    return start > end && !/^\s*$/.test(statement.toString('latin1', end, start));
-  });
 }
 
 function kindOf(statement: Buffer, firstWord: string): StatementKind {
