@@ -83,6 +83,23 @@ for (const dialect of ['postgresql', 'mysql'] as const)
       });
     });
 
+for (const dialect of ['postgresql', 'mysql'] as const)
+  test(`what detectors find in a ${dialect} dump is told of where everything is kept, too`, async () => {
+    const { prefix, begin } = DUMPS[dialect];
+    const rows = PEOPLE.map((email, at) => `(${at}, '${email}')`);
+    const table = `CREATE TABLE ${prefix}users (id integer, note text);\n`;
+    const dump = begin + table + extended(`${prefix}users`, rows);
+    const content = await tableContent(dialect);
+    const schema = await content.schema(piecesOf(Buffer.from(dump)), new AbortController().signal);
+    const canary = new CanaryWatch(undefined);
+    const run = { ...runOf(plansFor(schema)), canary };
+    const bytes = await bytesOf(
+      content.rewrite(piecesOf(Buffer.from(dump)), { ...run, plan: { ...run.plan, detectors: 'high' } }),
+    );
+    assert.equal(bytes.toString(), dump);
+    assert.throws(() => canary.require(), { code: 'variant-leaks', message: /users\.note, which is kept, .* email/ });
+  });
+
 test('what the server computes of originals, which is not given, is no leak', async () => {
   const { begin } = DUMPS.mysql;
   const rows = PEOPLE.map((email, at) => `(${at}, '${email}', '${email.toUpperCase()}')`);

@@ -47,7 +47,8 @@ export class DumpRewriting {
   readonly #droppedMarks: readonly string[];
   readonly #longest: number;
   readonly #bareSources = new Map<RowSource, RowSource>();
-  readonly #first: FirstRows;
+  readonly #first = new FirstRows();
+  readonly #isLooking: boolean;
 
   /** @param longest Bytes of a statement that is given to a thread as a whole */
   constructor(run: MaskingRun, longest = 4 << 20) {
@@ -59,7 +60,7 @@ export class DumpRewriting {
     this.#isUntouched =
       run.selection === undefined &&
       content.tables.every(({ fate, columns }) => fate === 'rows' && columns.every(isKept));
-    this.#first = new FirstRows(run.canary !== undefined && !this.#isUntouched);
+    this.#isLooking = run.canary !== undefined && (!this.#isUntouched || run.plan.detectors !== 'none');
     this.#droppedMarks = content.tables.filter(({ fate }) => fate === 'drop').map(({ table }) => markOf(table));
   }
 
@@ -173,8 +174,8 @@ export class DumpRewriting {
   *#rows({ bytes, delimiter }: DumpPiece & { kind: 'statement' }): Generator<ContentPart> {
     const rows = this.#plannedRows(bytes, delimiter);
     const { plan, header } = rows;
-    const isRead = rows.isChanged || (plan.fate === 'rows' && this.#first.has(plan.table, bytes.length));
-    const source = isRead ? rows.source : undefined;
+    const isFirst = this.#isLooking && plan.fate === 'rows' && this.#first.has(plan.table, bytes.length);
+    const source = rows.isChanged || isFirst ? rows.source : undefined;
     const isSelected = plan.fate === 'rows' && this.#run.selection !== undefined;
     if (isSelected && !Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table)) throw otherRows(plan.table);
     const needsCount = source === undefined || isSelected;

@@ -26,7 +26,6 @@ const END_OF_ROWS = Buffer.from('\\.\n');
 
 /** Makes the parts of a variant of the pieces of a dump, in their order. */
 export class DumpRewriter {
-  readonly #run: MaskingRun;
   readonly #planned: PlannedRows;
   readonly #schema = new SchemaReader();
   readonly #dropped: DroppedTables;
@@ -38,7 +37,6 @@ export class DumpRewriter {
   #held: { sequence: string; parts: Buffer[] } | undefined;
 
   constructor(run: MaskingRun) {
-    this.#run = run;
     const tables = run.plan.content.kind === 'tables' ? run.plan.content.tables : [];
     const dropped = tables.filter(({ fate }) => fate === 'drop').map(({ table }) => table);
     this.#dropped = new DroppedTables(dropped, this.#schema);
@@ -147,7 +145,7 @@ export class DumpRewriter {
     checkColumns(fate.plan, definition, columns);
     if (generatedAmong(columns, definition).length > 0) throw computed(name);
     // Of rows that no rule changes, the canary looks at the first ones.
-    if (fate.kind === 'mask' || (this.#planned.isMasking && this.#run.canary !== undefined))
+    if (fate.kind === 'mask' || this.#planned.isLooking)
       this.#copy = {
         ...fate,
         source: this.#planned.source({ table: name, columns, format: 'postgresql-copy' }),
@@ -198,10 +196,13 @@ export class DumpRewriter {
       throw variantFailed(
         'The dump was made with standard_conforming_strings off, with which strings mean something else.',
       );
-    if (name?.text === 'client_encoding' && this.#planned.isMasking && !['utf8', 'utf-8', 'unicode'].includes(setting))
+    if (name?.text !== 'client_encoding' || ['utf8', 'utf-8', 'unicode'].includes(setting)) return;
+    if (this.#planned.isMasking)
       throw variantFailed(
         `The dump's encoding is not UTF8, and rules work on Unicode. Make it with pg_dump --encoding=UTF8, or keep every column.`,
       );
+    // Values that nobody can read are not looked at.
+    this.#planned.isLooking = false;
   }
 
   /** The key of `\restrict` is another one each time, and no command is let through that it would guard against. */

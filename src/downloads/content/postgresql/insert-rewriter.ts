@@ -30,7 +30,7 @@ export class InsertRewriter {
   readonly #run: MaskingRun;
   readonly #rows: PlannedRows;
   readonly #schema: SchemaReader;
-  readonly #first: FirstRows;
+  readonly #first = new FirstRows();
   #insert: InsertRows | undefined;
 
   /** @param schema As far as it is known by now */
@@ -38,7 +38,6 @@ export class InsertRewriter {
     this.#run = run;
     this.#rows = rows;
     this.#schema = schema;
-    this.#first = new FirstRows(rows.isMasking && run.canary !== undefined);
   }
 
   /** Whether a statement may stand in one block with those before it. Otherwise `flush` comes first. @param gap What stands before it */
@@ -89,7 +88,8 @@ export class InsertRewriter {
   }
 
   *#inserted(insert: InsertRows, bytes: Buffer, gap: Buffer): Generator<Part> {
-    if (insert.kind === 'mask' || (insert.kind === 'pass' && this.#first.has(insert.plan.table, bytes.length))) {
+    const isFirst = insert.kind === 'pass' && this.#rows.isLooking && this.#first.has(insert.plan.table, bytes.length);
+    if (insert.kind === 'mask' || isFirst) {
       if (gap.length > 0) insert.waiting.push(gap);
       if (insert.waitingBytes >= BLOCK) yield* this.#block(insert);
       insert.waiting.push(bytes);

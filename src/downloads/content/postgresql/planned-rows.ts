@@ -15,6 +15,8 @@ export interface RowsFate {
 export class PlannedRows {
   /** Whether any row is masked or selected. */
   readonly isMasking: boolean;
+  /** Whether the canary looks at rows that no rule changes: for originals of others, and for what detectors find. */
+  isLooking: boolean;
   readonly #run: MaskingRun;
   readonly #plans: ReadonlyMap<string, TablePlan>;
   /** Ordinals, where rows are selected: they must be known before the rows are masked. */
@@ -27,6 +29,7 @@ export class PlannedRows {
     const tables = run.plan.content.kind === 'tables' ? run.plan.content.tables : [];
     this.#plans = new Map(tables.map((plan) => [plan.table, plan]));
     this.isMasking = tables.some((plan) => this.#fateOf(plan) === 'mask');
+    this.isLooking = run.canary !== undefined && (this.isMasking || run.plan.detectors !== 'none');
   }
 
   /** @throws HoldfastError `variant-failed` where the plan does not name the table, or nobody chose among its rows although rows are selected */
