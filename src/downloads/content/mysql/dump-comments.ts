@@ -1,10 +1,28 @@
-import { ROUTINES } from '../../sql/mysql-routine.ts';
-import { madeBy } from '../../sql/mysql-statements.ts';
 import { tokensOf } from '../../sql/sql-tokens.ts';
+import { makesRoutine } from './dump-text.ts';
 
-/** What mysqldump and mariadb-dump write between statements. phpMyAdmin writes alike. */
-const KNOWN =
-  /^--(?:$| -+$|-+$| (?:MySQL|MariaDB) dump | Host: | Server version| Current Database: | Table structure for | Dumping (?:data|events|routines) for | Temporary (?:table|view) structure for | Final view structure for | Sequence structure for | Indexes for | AUTO_INCREMENT for | Constraints for | Dump completed)/;
+const NAME = '(?:`(?:[^`]|``)*`|[\\w$]+)';
+const DATABASE = `(?:${NAME}|'[^']*')`;
+
+/** What mysqldump and mariadb-dump write between statements, and phpMyAdmin: whole lines, since a row may stand behind words of theirs. */
+const KNOWN = new RegExp(
+  `^--(?:${[
+    '',
+    ' -+',
+    '-+',
+    ' (?:MySQL|MariaDB) dump [\\w .,()~+:/-]*',
+    ' Host: [\\w.:%-]*(?:\\s+Database: [^\'"(),]*)?',
+    ' Server version[\\w\\s.~+:-]*',
+    ` Current Database: ${NAME}`,
+    ` Table structure for table ${NAME}`,
+    ` Dumping data for table ${NAME}`,
+    ` Dumping (?:events|routines) for database ${DATABASE}`,
+    ` (?:Temporary (?:table|view)|Final view) structure for view ${NAME}`,
+    ` Sequence structure for ${NAME}`,
+    ` (?:Indexes|AUTO_INCREMENT|Constraints) for (?:table ${NAME}|dumped tables)`,
+    ' Dump completed(?: on [\\d :-]*)?',
+  ].join('|')})$`,
+);
 
 /**
  * White space and comments between statements without the lines that no tool writes, which may be anything, rows too; and without those that announce
@@ -30,7 +48,7 @@ const COMMENT = /\/\*(?!M?!)[\s\S]*?\*\/|(?:--|#)[^\n]*/g;
 /** A statement without the comments in it, but for those in the body of a routine. Dumping tools write no others but those that servers run. */
 export function withoutComments(statement: Buffer, delimiter: string): Buffer {
   const tokens = tokensOf(statement, 'mysql', { delimiter });
-  if (tokens[0]?.text === 'create' && ROUTINES.has(madeBy(tokens.slice(0, 60))?.text ?? '')) return statement;
+  if (makesRoutine(tokens)) return statement;
   const parts: Buffer[] = [];
   let [given, last] = [0, 0];
   for (const { start, end } of tokens) {

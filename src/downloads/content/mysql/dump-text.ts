@@ -1,3 +1,5 @@
+import { ROUTINES } from '../../sql/mysql-routine.ts';
+import { madeBy } from '../../sql/mysql-statements.ts';
 import { identifierOf, type TextToken } from '../../sql/sql-tokens.ts';
 import { ESCAPED } from './literal.ts';
 
@@ -35,6 +37,11 @@ export function afterParentheses(tokens: readonly TextToken[], open: number): nu
 
 export function isWord(token: TextToken | undefined, ...words: readonly string[]): boolean {
   return token?.kind === 'word' && words.includes(token.text);
+}
+
+/** True for a statement that makes what has a body of its own: a routine, a trigger, an event. */
+export function makesRoutine(tokens: readonly TextToken[]): boolean {
+  return isWord(tokens[0], 'create') && ROUTINES.has(madeBy(tokens.slice(0, 60))?.text ?? '');
 }
 
 /** MySQL takes names of columns and keys for the same whatever their case. */

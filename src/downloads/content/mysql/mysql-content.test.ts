@@ -78,6 +78,8 @@ describe('the reading of MySQL dumps', () => {
       'CREATE TABLE u LIKE t;',
       'CREATE TABLE u (LIKE t);',
       'CREATE TABLE t (a int);',
+      "ALTER TABLE t DISABLE KEYS (INSERT INTO t VALUES (1, 'secret'));",
+      "UNLOCK TABLES\nREPLACE INTO t VALUE (1, 'secret');",
       'ALTER TABLE t ADD COLUMN c int;',
       'ALTER TABLE t ADD c int;',
       'ALTER TABLE t RENAME TO u;',
@@ -206,8 +208,11 @@ CREATE UNIQUE INDEX both_of ON people (id, email(3));
     const sql =
       Buffer.from(`-- MariaDB dump 10.19\n--\n-- Host: x\n-- SECRET\n${MADE.replace('int,', 'int, # SECRET\n')}-- INSERT INTO t VALUES (1, 'SECRET');
 /* SECRET
--- Table structure for table \`t\` */
+-- Table structure for table \`t\`
+*/
 # SECRET
+-- Dumping data for table \`t\` INSERT INTO t VALUES (1, 'SECRET');
+-- Host: localhost    Database: INSERT INTO t VALUES ('SECRET');
 INSERT INTO t VALUES (1, 'x'); -- SECRET\n-- SECRET\nINSERT INTO t VALUES (2, 'x'); # SECRET`);
     const schema = await read(MADE);
     const masked = await bytesOf(
@@ -215,7 +220,7 @@ INSERT INTO t VALUES (1, 'x'); -- SECRET\n-- SECRET\nINSERT INTO t VALUES (2, 'x
     );
     assert.equal(
       String(masked),
-      `-- MariaDB dump 10.19\n--\n-- Host: x\n${MADE.replace('int,', 'int,  \n')}-- Table structure for table \`t\` */\nINSERT INTO t VALUES (1, NULL);\nINSERT INTO t VALUES (2, NULL);`,
+      `-- MariaDB dump 10.19\n--\n-- Host: x\n${MADE.replace('int,', 'int,  \n')}-- Table structure for table \`t\`\nINSERT INTO t VALUES (1, NULL);\nINSERT INTO t VALUES (2, NULL);`,
     );
     assert.ok((await bytesOf(content.rewrite(piecesOf(sql), runOf(plansFor(schema))))).equals(sql));
   });

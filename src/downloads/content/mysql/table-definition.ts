@@ -57,7 +57,7 @@ export function tableDefinition(statement: Buffer): TableDefinition {
     throw unreadable('it has a CREATE TABLE without columns', { table });
   const after = tokens.slice(close);
   const isFilled =
-    after.some((token, at) => isWord(token, 'select') || isRows(after, at)) ||
+    after.some((token) => isWord(token, 'select')) ||
     withoutParentheses(after).some((token) => isWord(token, 'as', 'like', 'table', 'values')) ||
     isWord(tokens[open + 1], 'like', 'select');
   if (isFilled) throw unreadable(`table ${table} is made from another one (CREATE TABLE … SELECT or LIKE)`, { table });
@@ -87,11 +87,6 @@ export function alteredTable(
     }
   }
   return reader.result();
-}
-
-/** `VALUES (…)`, `VALUES ROW(…)`: rows, and not the bounds of a partition. */
-function isRows(tokens: Part, at: number): boolean {
-  return isWord(tokens[at], 'values', 'value') && !isWord(tokens[at + 1], 'less', 'in');
 }
 
 export function partsOf(tokens: readonly TextToken[], open: number, close: number): ListPart[] {
