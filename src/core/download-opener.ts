@@ -10,7 +10,7 @@ import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { resumedPieces } from './resumed-pieces.ts';
 import { isKept } from './variant.ts';
 import type { CatalogueVariantManager } from './variant-manager.ts';
-import { isLasting, LEAK_CODE, withoutValues } from './variant-outcomes.ts';
+import { isLasting, LEAK_CODE, toldToReaders, withoutValues } from './variant-outcomes.ts';
 import { planVariant, type VariantOrder } from './variant-production.ts';
 import { VariantStore } from './variant-store.ts';
 
@@ -121,7 +121,7 @@ export class DownloadOpener {
       // What is of the moment its caller is told, and nobody else: the next one may have more luck.
       const isTold = !signal.aborted && told instanceof HoldfastError && isLasting(told);
       if (isTold) await this.#variants.outcomes.failed(subject, told);
-      return told;
+      return toldToReaders(told, { ...subject, formats: snapshot.formats });
     };
     const ended = async (): Promise<void> => {
       if (block !== undefined) await this.#variants.outcomes.forget(subject);
