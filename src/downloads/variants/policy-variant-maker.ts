@@ -103,7 +103,7 @@ class PolicyVariantMaker implements VariantMaker {
 
   async #compile({ content, policy, variant, shape }: Wanted, signal: AbortSignal): Promise<CompiledVariant> {
     const { transformers } = this.#options;
-    const held = { policy, variant, transformers, content: await policyContent(content, shape, signal) };
+    const held = { policy, variant, transformers, content: await policyContent(content, { shape, policy }, signal) };
     return requireCompiled(compileVariant(held), { resourceId: content.resourceId, variant: variant.name });
   }
 }
