@@ -5,7 +5,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import { untoldFault } from '../../core/variant-outcomes.ts';
 import { PROBLEM_MEDIA_TYPE, type Problem, preparedProblem } from './problem.ts';
 
-export const SQL_MEDIA_TYPE = 'application/sql; charset=utf-8';
+const SQL_MEDIA_TYPE = 'application/sql; charset=utf-8';
 
 /**
  * Answers an error of a download. What asks for anything may be piped into a database's client, which takes JSON or an empty body for
