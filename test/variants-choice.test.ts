@@ -173,13 +173,17 @@ describe('which variant a download is', () => {
     const told = events.map(({ details }) => [details.variant, details.reason, details.code, details.epoch]).reverse();
     assert.deepEqual(told, [
       ['masked', undefined, undefined, '2026'],
-      [undefined, undefined, 'reason-needed', undefined],
-      [undefined, undefined, 'reason-needed', undefined],
-      [undefined, undefined, 'reason-needed', undefined],
+      ['raw', undefined, 'reason-needed', undefined],
+      ['raw', undefined, 'reason-needed', undefined],
+      ['raw', undefined, 'reason-needed', undefined],
       ['raw', 'ticket 4711', undefined, undefined],
       ['raw', 'ticket 4712', undefined, undefined],
     ]);
     assert.match(String(events.at(-1)?.details.policyHash), /^[0-9a-f]{64}$/);
+    rig.principals.set('fred', developer([{ resources: ['*'], variants: ['masked'] }]));
+    assert.equal((await rig.get('/download/shop?variant=raw')).code, 'download-not-found');
+    const [tried] = (await rig.application.audit.page({ action: 'download.get' }, { limit: 1 })).items;
+    assert.deepEqual([tried?.outcome, tried?.details.variant, tried?.details.resource], ['failure', 'raw', 'shop']);
     // What reads any backup as it is would be a way around it.
     const [{ id }] = (await listed(rig)) as [Listed];
     assert.equal((await rig.get(`/backups/${id}/content`)).code, 'content-not-granted');
