@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HoldfastError } from '../src/core/errors.ts';
+import type { ManagerContext } from '../src/core/manager-context.ts';
 import type { Service } from '../src/core/ports/service.ts';
+import { VariantOutcomes } from '../src/core/variant-outcomes.ts';
 import { bytesOf, DAY } from './managed-application.ts';
 import {
   DUMP,
@@ -88,6 +90,30 @@ describe('a masked variant', () => {
     assert.equal(removed.text, '{"deleted":[]}');
     assert.equal((await rig.get('/download/shop')).status, 200);
     assert.match((await rig.get('/metrics')).text, /^holdfast_variants_total\{outcome="leaked"\} 1$/m);
+  });
+
+  it('that leaks stays blocked whatever other downloads of it, begun before, come to', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS);
+    const notified: string[] = [];
+    const outcomes = new VariantOutcomes({
+      ...{ catalogue: rig.catalogue, clock: { now: () => new Date() } },
+      notifier: { notify: async ({ type }: { type: string }) => void notified.push(type) },
+    } as unknown as ManagerContext);
+    const subject = { resourceId: 'shop', snapshotId: 'backup-1', variant: 'masked', fingerprint: 'one' };
+    const unfit = new HoldfastError('unsupported', 'variant-blocked', 'people.phone has no rule.');
+    await outcomes.failed(subject, unfit);
+    await outcomes.failed(subject, new HoldfastError('damaged', 'variant-leaks', 'people.note holds values.'));
+    await outcomes.failed(subject, unfit);
+    await outcomes.mended(subject);
+    await outcomes.made(subject);
+    assert.equal((await outcomes.blockOf(subject))?.code, 'variant-leaks');
+    assert.deepEqual(notified.slice(0, 2), ['variant-failed', 'variant-leaked']);
+    await outcomes.made({ ...subject, fingerprint: 'two' });
+    assert.deepEqual(await rig.catalogue.variantBlocks.list(), []);
+    await outcomes.failed(subject, unfit);
+    await rig.application.resources.delete('shop', { cascade: true, by: 'test' });
+    assert.deepEqual(await rig.catalogue.variantBlocks.list(), []);
   });
 
   it('that fails in a way nobody foresaw tells no word of what it stumbled over, in no answer and in no log', async (t) => {

@@ -12,7 +12,7 @@ import type { DownloadFormat, DownloadMaterial } from './ports/service-download.
 import type { OpenVariantContent, VariantProduction } from './ports/variant-maker.ts';
 import type { StoredVariant } from './stored-variant.ts';
 import type { KeptVariant } from './variant.ts';
-import { toldToReaders, type VariantOutcomes, withFingerprint, withoutValues } from './variant-outcomes.ts';
+import { isToBeTold, toldToReaders, type VariantOutcomes, withFingerprint, withoutValues } from './variant-outcomes.ts';
 import { planVariant, type VariantOrder } from './variant-production.ts';
 import { VariantStore, variantsIdOf } from './variant-store.ts';
 
@@ -86,7 +86,7 @@ export class VariantBuilder {
     } catch (error) {
       const told = withoutValues(error, work.signal);
       const isLast = !isTransient(told) || operation.attempts >= MOST_ATTEMPTS;
-      if (!work.signal.aborted && isLast && told instanceof HoldfastError) await this.#outcomes.failed(subject, told);
+      if (isLast && isToBeTold(told, work.signal)) await this.#outcomes.failed(subject, told);
       throw told;
     }
   }

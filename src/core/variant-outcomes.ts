@@ -60,8 +60,13 @@ export class VariantOutcomes {
   }
 
   async made(subject: VariantSubject): Promise<void> {
-    await this.forget(subject);
+    await this.mended(subject);
     this.#publish('made', subject);
+  }
+
+  /** What was wrong with it is so no more; a leak that another one found meanwhile stays. */
+  async mended(subject: VariantSubject): Promise<void> {
+    if (!(await this.#hasLeaked(subject))) await this.forget(subject);
   }
 
   /** Remembers a failure that is the variant's own, and tells people of it, once. */
@@ -71,7 +76,7 @@ export class VariantOutcomes {
     this.#publish(isLeak ? 'leaked' : isOfVariant ? 'blocked' : 'unavailable', subject);
     const before = isOfVariant ? await this.blockOf(subject) : undefined;
     if (before?.code === error.code && before.message === error.message) return;
-    if (isOfVariant) await this.#remember(subject, error);
+    if (isOfVariant && (isLeak || before?.code !== LEAK_CODE)) await this.#remember(subject, error);
     const { resourceId, snapshotId, variant } = subject;
     const what = `the variant "${variant}" of ${snapshotId} of ${resourceId}`;
     await this.#context.notifier.notify({
@@ -82,6 +87,10 @@ export class VariantOutcomes {
         : `Making ${what} failed: ${error.message}`,
       details: { snapshotId, variant, code: error.code },
     });
+  }
+
+  async #hasLeaked(subject: VariantSubject): Promise<boolean> {
+    return (await this.blockOf(subject))?.code === LEAK_CODE;
   }
 
   async #remember(subject: VariantSubject, { code, message, details }: HoldfastError): Promise<void> {
@@ -96,6 +105,11 @@ export class VariantOutcomes {
   #publish(outcome: VariantEnd['outcome'], { resourceId, variant }: VariantSubject): void {
     for (const listener of this.#listeners) listener({ outcome, resourceId, variant });
   }
+}
+
+/** That original values came out is told also when whoever began it has gone meanwhile. */
+export function isToBeTold(error: unknown, signal: AbortSignal): error is HoldfastError {
+  return error instanceof HoldfastError && (!signal.aborted || error.code === LEAK_CODE);
 }
 
 /** Whether it is the variant's own failure, and would be the same the next time. */
