@@ -4,10 +4,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger as PinoLogger } from 'pino';
 import { runCommandLine } from './adapters/cli/run-command-line.ts';
-import { loadConfiguration } from './config/load-configuration.ts';
 import { resolveSecret } from './config/resolve-secret.ts';
 import { createServiceSecretResolver } from './config/service-secret.ts';
-import { storageAt } from './config/storage-place.ts';
 import type { Application } from './core/application.ts';
 import type {
   ApplicationMode,
@@ -132,8 +130,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 const composition: Composition = {
   version,
-  loadConfiguration: (options) => {
+  loadConfiguration: async (options) => {
     configurationFile = options?.file ?? process.env.HOLDFAST_CONFIG;
+    const { loadConfiguration } = await import('./config/load-configuration.ts');
     return loadConfiguration({ ...options, environment: process.env, workingFolder: process.cwd() });
   },
   openApplication,
@@ -313,6 +312,7 @@ async function openStorage({ id, storage }: Pick<RepositoryConfiguration, 'id' |
 }
 
 async function openReplica(place: string): Promise<Storage> {
+  const { storageAt } = await import('./config/storage-place.ts');
   const chosen = storageAt(place, { workingFolder: process.cwd(), environment: process.env });
   const storage = await openStorage({ id: place, storage: chosen });
   const { repositoryExists } = await import('./repository/initialise-repository.ts');

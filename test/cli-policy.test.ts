@@ -193,7 +193,9 @@ test('a check against a backup tells what has changed since the one that the pol
   );
   const plain = await holdfast.run(['policy', 'check', 'shop']);
   assert.deepEqual([plain.code, /\[file-not-named\]/.test(plain.stdout)], [7, true]);
-  assert.match(plain.stderr, /--format sql/);
+  assert.match(plain.stdout, /is a dump of PostgreSQL by its first lines[\s\S]*`--format sql`/);
+  const drafted = await holdfast.problem(['policy', 'init', 'shop'], 1);
+  assert.match(drafted.message, /this is a dump of PostgreSQL\. Say so: --format sql\./);
   const { backups } = await holdfast.json(['list']);
   const oldest = backups.at(-1)?.id ?? '';
   const fits = await holdfast.run(['policy', 'check', 'policies/shop.yaml', ...SQL, '--backup', oldest]);
