@@ -103,6 +103,8 @@ describe('holdfast', { concurrency: 2 }, () => {
     await holdfast.json(['restore', first.backup.id, '--output', file]);
     assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), { a: 1, b: [1, 2] });
     assert.equal((await holdfast.problem(['restore', second.backup.id, '--output', file], 1)).code, 'output-exists');
+    const nowhere = await holdfast.problem(['restore', first.backup.id, '--output', 'nowhere/state.json'], 1);
+    assert.match(nowhere.message, /there is no folder \S+\/nowhere\. Make it first/);
     const at = first.backup.createdAt;
     const past = await holdfast.run(['restore', 'latest', '--resource', 'state', '--at', at, '--output', '-']);
     assert.deepEqual(JSON.parse(past.stdout), { a: 1, b: [1, 2] });

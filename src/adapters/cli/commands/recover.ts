@@ -32,7 +32,7 @@ The machine is gone; the repository and a key are left:
   holdfast recover --repository /mnt/disk/repository --key-file /media/usb/holdfast.key --data /var/lib/holdfast
 
 A catalogue that is in the data folder already is moved aside, not deleted.
-Tokens, policies and schedules live in the catalogue alone and must be made again.`;
+Users, tokens, resources that were never backed up, policies and schedules live in the catalogue alone and must be made again.`;
 
 async function recover(session: CommandSession, options: RecoverOptions): Promise<void> {
   const configuration = await session.configuration({ logLevel: 'silent', ...overridesFrom(options) });
