@@ -204,10 +204,19 @@ function placeLines(backup: Backup, restored: RestoreOperation, options: Restore
     const words = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
     return [`  ${words}: ${/bytes$/i.test(name) ? formatBytes(value) : value.toLocaleString('en-US')}`];
   });
+  const databases = Array.isArray(restored.result?.databases) ? restored.result.databases.flatMap(databaseLine) : [];
   const aside = restored.result?.movedAside;
   const moved = typeof aside === 'string' ? [`  what was there is now ${aside}`] : [];
   const warnings = restored.warnings.length === 0 ? [] : [`  ${count(restored.warnings.length, 'warning')}`];
-  return [`${verb} ${backup.id} of ${formatTime(backup.createdAt)} to ${where}.`, ...moved, ...counts, ...warnings];
+  return [`${verb} ${backup.id} of ${formatTime(backup.createdAt)} to ${where}.`, ...moved, ...databases, ...counts, ...warnings];
+}
+
+
+/** `shop_copy: 3 tables, 10,050 rows`; the plan of a dry run says it in its own way. */
+function databaseLine(restored: unknown): string[] {
+  const { database, target = database, tables, rows } = restored as Record<string, unknown>;
+  if (typeof tables !== 'number' || typeof rows !== 'number') return [];
+  return [`  ${target}: ${count(tables, 'table')}, ${count(rows, 'row')}`];
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> {
