@@ -118,6 +118,9 @@ describe('holdfast', { concurrency: 2 }, () => {
     await holdfast.problem(['restore', 'latest'], 10);
     await holdfast.json(['backup', '-', '--resource', 'x'], 'x');
     await holdfast.problem(['show', 'backup-01ARZ3NDEKTSV4RRFFQ69G5FAV'], 1);
+    assert.equal((await holdfast.problem(['backup', 'nowhere', '--resource', 'y'], 1)).code, 'path-missing');
+    const left = await holdfast.problem(['resource', 'test', 'y'], 1);
+    assert.equal(left.code, 'resource-not-found', 'a mistyped path leaves no resource');
     await holdfast.problem(['restore', 'latest', '--resource', 'unknown', '--output', '-'], 1);
     const text = await holdfast.run(['show', 'backup-01ARZ3NDEKTSV4RRFFQ69G5FAV']);
     assert.match(text.stderr, /^holdfast: [^\n]+\n$/);
