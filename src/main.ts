@@ -179,7 +179,8 @@ async function openApplication(
   const services = await Promise.all(SERVICES.map((create) => create(configuration)));
   const adapters = { openStorage, keyProvider, createKeyFile, clock };
   const repositories = await openRepositories(configuration.repositories, adapters, {
-    initialise: options.initialise ?? mode === 'serve',
+    initialise: async ({ id }, location) =>
+      options.initialise ?? (mode === 'serve' && (await isWithoutBackups(configuration.dataFolder, id, location))),
     onKeyFileMade: options.onKeyFileMade ?? ((file) => process.stderr.write(keyFileNotice(file))),
   });
   try {
@@ -213,6 +214,25 @@ async function openApplication(
   } catch (error) {
     await Promise.allSettled(repositories.map((repository) => repository.close()));
     throw error;
+  }
+}
+
+/**
+ * Whether a missing repository may be one that was never made.
+ * @throws HoldfastError `repository-gone` (no-repository) where it was: its disk may not be mounted, and a new one would hide that
+ */
+async function isWithoutBackups(dataFolder: string, id: string, location: string): Promise<boolean> {
+  const file = catalogueFile(dataFolder);
+  if (!existsSync(file)) return true;
+  const { openSqliteCatalogue } = await import('./catalogue/sqlite/sqlite-catalogue.ts');
+  const catalogue = await openSqliteCatalogue({ file });
+  try {
+    const backups = (await catalogue.backups.idsOf(id)).size;
+    if (backups === 0) return true;
+    const message = `There is no repository at ${location}, and ${file} lists ${backups === 1 ? '1 backup' : `${backups} backups`} in it. Mount its disk, or name its place and its key in holdfast.yaml. If it is lost for good, "holdfast serve --new-repository" begins an empty one.`;
+    throw new HoldfastError('no-repository', 'repository-gone', message, { details: { location, backups } });
+  } finally {
+    await catalogue.close();
   }
 }
 
