@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { ABSENT, type ByteValues, makeRoom, noValues } from '../../masking/byte-values.ts';
+import { copied } from '../../masking/copied-bytes.ts';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
 import type { TableMasker } from '../../masking/table-masker.ts';
@@ -189,16 +190,6 @@ class CopyRows implements RowFormat {
   #fieldOf(place: number, position: number): string | undefined {
     return this.#fields[place * this.#table.changed.length + position];
   }
-}
-
-/** Bytes from which on a call costs less than a loop. */
-const SHORT = 40;
-
-/** Writes a part of some bytes to others; the position after it. */
-function copied(source: Buffer, from: number, to: number, target: Buffer, at: number): number {
-  if (to - from > SHORT) source.copy(target, at, from, to);
-  else for (let index = from, place = at; index < to; index++, place++) target[place] = source[index] as number;
-  return at + to - from;
 }
 
 /** Says which row it was where one cannot be masked. */
