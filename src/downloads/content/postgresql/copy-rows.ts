@@ -77,9 +77,16 @@ class CopyRows implements RowFormat {
     }
     this.#count = 0;
     for (let row = 0; row < rows; row++)
-      if (!this.#table.selects || withRow(row, () => this.#table.isKept(firstOrdinal + row)))
-        this.#rows[this.#count++] = row;
+      if (!this.#table.selects || this.#isKept(row, firstOrdinal)) this.#rows[this.#count++] = row;
     this.#exempt.fill(0, 0, this.#count);
+  }
+
+  #isKept(row: number, firstOrdinal: number): boolean {
+    try {
+      return this.#table.isKept(firstOrdinal + row);
+    } catch (error) {
+      throw faultOf(row, error);
+    }
   }
 
   #maskRows(text: string, isAsciiText: boolean, firstOrdinal: number): void {
@@ -88,11 +95,13 @@ class CopyRows implements RowFormat {
     if (needed.length === 0) return;
     const [lines, values, before, fields] = [this.#lines, this.#values, this.#before, this.#fields];
     lines.rewind();
-    for (let place = 0; place < this.#count; place++) {
-      const row = this.#rows[place] as number;
-      withRow(row, () => {
+    let row = 0;
+    try {
+      for (let place = 0; place < this.#count; place++) {
+        row = this.#rows[place] as number;
         for (const column of needed) {
-          const [start, end] = [lines.start(row, column), lines.end(row, column)];
+          const start = lines.start(row, column);
+          const end = lines.end(row, column);
           const field = text.slice(start, end);
           const value = lines.hasBackslash(start, end) ? copyValue(field) : isAsciiText ? field : characters(field);
           before[column] = values[column] = value;
@@ -102,7 +111,9 @@ class CopyRows implements RowFormat {
           const value = values[column] as string | null;
           fields.push(value === before[column] ? undefined : copyField(value));
         }
-      });
+      }
+    } catch (error) {
+      throw faultOf(row, error);
     }
   }
 
@@ -192,11 +203,7 @@ class CopyRows implements RowFormat {
   }
 }
 
-/** Says which row it was where one cannot be masked. */
-function withRow<T>(row: number, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw error instanceof RowFault ? new RowFault(row, error.what, error.cause) : new RowFault(row, undefined, error);
-  }
+/** Says which row it was that cannot be masked. */
+function faultOf(row: number, error: unknown): RowFault {
+  return error instanceof RowFault ? new RowFault(row, error.what, error.cause) : new RowFault(row, undefined, error);
 }
