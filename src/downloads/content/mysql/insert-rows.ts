@@ -62,13 +62,15 @@ class MysqlInsertRows implements RowFormat {
     const { seeded, others } = table.split();
     const generated = options.columns.flatMap(({ isGenerated }, index) => (isGenerated ? [index] : []));
     const wanted = ascending([...others.needed, ...seeded.map(({ index }) => index), ...generated]);
+    // Of a dump in which nothing changes they stay, too.
+    const changes = table.changed.length > 0 || table.selects;
     const wholeOf = new Map(seeded.map((column) => [column.index, column]));
     this.#options = options;
     this.#table = others;
     this.#header = Buffer.from(options.header, 'latin1');
     this.#block = new InsertBlock(this.#header, columns, wanted);
     this.#needed = others.needed.map((index) => ({ index, place: wanted.indexOf(index) }));
-    this.#written = ascending([...others.changed, ...wholeOf.keys(), ...generated]).map((index) => {
+    this.#written = ascending([...table.changed, ...(changes ? generated : [])]).map((index) => {
       const isGenerated = generated.includes(index);
       const seededColumn = isGenerated ? undefined : wholeOf.get(index);
       const whole = seededColumn && {
@@ -128,7 +130,10 @@ class MysqlInsertRows implements RowFormat {
     for (const { index, place } of this.#needed) {
       const literal = block.toString('latin1', this.#block.start(row, place), this.#block.end(row, place));
       this.#literals[index] = literal;
-      this.#values[index] = this.#before[index] = textOfLiteral(literal, columnAt(columns, index), charset);
+      const column = columnAt(columns, index);
+      // No rule reads what the server computes, and what a dump has of it is not given.
+      const value = column.isGenerated ? null : textOfLiteral(literal, column, charset);
+      this.#values[index] = this.#before[index] = value;
     }
     if (!this.#table.mask(this.#values, ordinal)) this.#isExempt[row] = 1;
     for (const { index, isGenerated, whole, literals } of this.#written) {
