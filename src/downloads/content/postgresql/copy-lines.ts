@@ -19,9 +19,9 @@ export class CopyLines {
   #marks = new Int32Array(4096).fill(-1, 0, 1);
   #count = 1;
   #lineEnds = 0;
-  /** Where backslashes stand. */
-  #backslashes = new Int32Array(64);
-  #backslash = 0;
+  #text = '';
+  /** Where the next backslash is. */
+  #backslash = -1;
 
   constructor(columns: number) {
     this.#columns = columns;
@@ -42,7 +42,8 @@ export class CopyLines {
     this.#readBytes(block, head + words.length * WORD, block.length);
     this.rows = this.#lineEnds;
     if (!this.#isWhole(block)) throw this.#fault(block);
-    this.#readBackslashes(text);
+    this.#text = text;
+    this.rewind();
   }
 
   start(row: number, column: number): number {
@@ -60,12 +61,15 @@ export class CopyLines {
 
   /** Whether a field has a backslash. Between two calls of `rewind`, fields are asked for from the first to the last. */
   hasBackslash(start: number, end: number): boolean {
-    while ((this.#backslashes[this.#backslash] as number) < start) this.#backslash++;
-    return (this.#backslashes[this.#backslash] as number) < end;
+    if (this.#backslash < start) {
+      const next = this.#text.indexOf('\\', start);
+      this.#backslash = next < 0 ? this.#text.length : next;
+    }
+    return this.#backslash < end;
   }
 
   rewind(): void {
-    this.#backslash = 0;
+    this.#backslash = -1;
   }
 
   #readWords(block: Uint8Array, words: Int32Array, head: number): void {
@@ -123,16 +127,6 @@ export class CopyLines {
       [row, fields, start] = [row + 1, 1, at + 1];
     }
     return new RowFault(row, 'it has no end');
-  }
-
-  #readBackslashes(text: string): void {
-    let count = 0;
-    for (let at = text.indexOf('\\'); at >= 0; at = text.indexOf('\\', at + 1)) {
-      if (count + 1 === this.#backslashes.length) this.#backslashes = doubled(this.#backslashes);
-      this.#backslashes[count++] = at;
-    }
-    this.#backslashes[count] = text.length;
-    this.rewind();
   }
 }
 
