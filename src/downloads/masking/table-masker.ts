@@ -34,6 +34,7 @@ export class TableMasker {
   readonly #watched: readonly number[];
   /** Of the row at hand. */
   readonly #originals: (string | null)[];
+  #ordinals: Int32Array | undefined;
 
   constructor({ columns, values, selection, probe, watches = false }: TableMaskerOptions) {
     this.#values = values;
@@ -55,14 +56,20 @@ export class TableMasker {
     return this.#probe;
   }
 
+  /** The ordinals of the rows to come, where these are not one after the other: from now on they are named by their places in this list. */
+  goesBy(ordinals: Int32Array): void {
+    this.#ordinals = ordinals;
+  }
+
   /** True where rows are chosen by their ordinals. */
   get selects(): boolean {
     return this.#kept !== undefined;
   }
 
   /** @throws RowFault where the content has more rows than the selection was made of */
-  isKept(ordinal: number): boolean {
+  isKept(number: number): boolean {
     if (this.#kept === undefined) return true;
+    const ordinal = this.#ordinals?.[number] ?? number;
     if (ordinal >= this.#rows) throw new RowFault(0, 'the content has more rows of it than the selection was made of');
     return ((this.#kept[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0;
   }
@@ -71,7 +78,8 @@ export class TableMasker {
    * Replaces the values of `changed`.
    * @param values by the index of the column; those of `needed` are filled, in Unicode, without the content's escapes
    */
-  mask(values: (string | null)[], ordinal: number): void {
+  mask(values: (string | null)[], number: number): void {
+    const ordinal = this.#ordinals?.[number] ?? number;
     const probe = this.#probe;
     const originals = this.#originals;
     if (probe !== undefined)

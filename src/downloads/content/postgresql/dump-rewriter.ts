@@ -6,6 +6,7 @@ import type { RowSource } from '../../masking/row-format.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
 import { tokensOf } from '../../sql/sql-tokens.ts';
 import { KEEP, type TablePlan } from '../../variant-plan.ts';
+import { type BlockOfChosen, ChosenRows } from './chosen-rows.ts';
 import { Definition, decoded, stringOf } from './definition.ts';
 import { DroppedTables } from './dropped-tables.ts';
 import { knownComments } from './gap-comments.ts';
@@ -30,6 +31,8 @@ interface RowsFate {
 interface CopyRows extends RowsFate {
   source?: RowSource;
   blocks?: RowBlocks;
+  /** Instead of blocks, where rows are selected. */
+  chosen?: ChosenRows;
 }
 
 /** INSERT statements that begin alike. */
@@ -170,6 +173,15 @@ export class DumpRewriter {
     if (fate.kind === 'skip') return;
     checkColumns(fate.plan, definition, columns);
     if (generatedAmong(columns, definition).length > 0) throw computed(name);
+    const selected = this.#run.selection?.tables[name];
+    if (selected !== undefined) {
+      this.#copy = {
+        ...fate,
+        source: this.#source({ table: name, columns, format: 'postgresql-chosen-copy' }),
+        chosen: new ChosenRows(name, selected, this.#ordinals.get(name) ?? 0),
+      };
+      return;
+    }
     // Of rows that no rule changes, the canary looks at the first ones.
     if (fate.kind === 'mask' || (this.#isMasking && this.#run.canary !== undefined))
       this.#copy = {
@@ -183,7 +195,8 @@ export class DumpRewriter {
     const copy = this.#copy;
     if (copy === undefined) return;
     if (copy.kind === 'pass' && copy.counts.rowsIn > 0) yield* this.#unwatched(copy);
-    if (copy.blocks !== undefined) for (const block of copy.blocks.push(bytes)) yield this.#copyBlock(copy, block);
+    if (copy.chosen !== undefined) for (const block of copy.chosen.push(bytes)) yield chosenBlock(copy, block);
+    else if (copy.blocks !== undefined) for (const block of copy.blocks.push(bytes)) yield copyBlock(copy, block);
     else {
       this.#count(copy, countLineEnds(bytes));
       if (copy.kind === 'pass') yield bytes;
@@ -203,16 +216,13 @@ export class DumpRewriter {
     const copy = this.#copy;
     this.#copy = undefined;
     const rest = copy?.blocks?.rest();
-    if (copy !== undefined && rest !== undefined) yield this.#copyBlock(copy, rest);
+    if (copy !== undefined && rest !== undefined) yield copyBlock(copy, rest);
+    const restOfChosen = copy?.chosen?.rest();
+    if (copy !== undefined && restOfChosen !== undefined) yield chosenBlock(copy, restOfChosen);
+    if (copy?.chosen !== undefined) this.#ordinals.set(copy.plan.table, copy.chosen.ordinal);
     // The lexer may have given a part of the line as rows.
     if (copy?.kind === 'pass' && copy.blocks === undefined) yield bytes;
     else if (copy?.plan.fate !== 'drop') yield END_OF_ROWS;
-  }
-
-  #copyBlock({ source, plan: { table } }: CopyRows, bytes: Uint8Array<ArrayBuffer>): RowBlockPart {
-    const rows = source ?? { table, columns: [], format: 'postgresql-copy' };
-    if (this.#run.selection === undefined) return { rows, bytes };
-    return { rows, bytes, firstOrdinal: this.#nextOrdinal(table, countLineEnds(bytes)) };
   }
 
   *#insertStatement(bytes: Buffer): Generator<Part> {
@@ -347,6 +357,14 @@ export class DumpRewriter {
       'The dump holds a command for psql, which cannot be in a variant. Make it with pg_dump, of one database and without --create.',
     );
   }
+}
+
+function copyBlock({ source, plan: { table } }: CopyRows, bytes: Uint8Array<ArrayBuffer>): RowBlockPart {
+  return { rows: source ?? { table, columns: [], format: 'postgresql-copy' }, bytes };
+}
+
+function chosenBlock({ source, plan: { table } }: CopyRows, { bytes, firstOrdinal }: BlockOfChosen): RowBlockPart {
+  return { rows: source ?? { table, columns: [], format: 'postgresql-chosen-copy' }, bytes, firstOrdinal };
 }
 
 /** @throws HoldfastError `variant-failed` where the rows are not of literals */
