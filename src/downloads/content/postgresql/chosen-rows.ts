@@ -4,9 +4,9 @@ import type { TableSelection } from '../../masking/row-selection.ts';
 import { chosenBlockBytes } from './chosen-block.ts';
 import { checkEscapes } from './copy-fields.ts';
 import { variantFailed } from './unreadable.ts';
+import { WholeRows } from './whole-rows.ts';
 
 const BLOCK = 120 << 10;
-const LONGEST_ROW = 64 << 20;
 
 /** A block for `createChosenCopyRows`. */
 export interface BlockOfChosen {
@@ -21,13 +21,11 @@ export class ChosenRows {
   ordinal: number;
   readonly #table: string;
   readonly #selection: TableSelection;
+  readonly #whole: WholeRows;
   /** The next row that is chosen; as many as there are rows, where there is none. */
   #next: number;
   /** Of the first row that the current block stands for. */
   #first: number;
-  /** The beginning of a row whose end did not come yet. */
-  #begun: Buffer[] = [];
-  #begunBytes = 0;
   #rows = Buffer.allocUnsafeSlow(BLOCK + (BLOCK >> 2));
   #bytes = 0;
   #places: number[] = [];
@@ -35,6 +33,7 @@ export class ChosenRows {
   constructor(table: string, selection: TableSelection, firstOrdinal: number) {
     this.#table = table;
     this.#selection = selection;
+    this.#whole = new WholeRows(table);
     this.ordinal = firstOrdinal;
     this.#first = firstOrdinal;
     this.#next = this.#chosenFrom(firstOrdinal);
@@ -42,32 +41,12 @@ export class ChosenRows {
 
   /** The blocks that are full. What is given may change afterwards: it is copied. */
   *push(bytes: Buffer): Generator<BlockOfChosen> {
-    let from = 0;
-    if (this.#begunBytes > 0) {
-      from = bytes.indexOf('\n') + 1;
-      if (from === 0) {
-        this.#begin(bytes);
-        return;
-      }
-      const row = Buffer.concat([...this.#begun, bytes.subarray(0, from)]);
-      this.#begun = [];
-      this.#begunBytes = 0;
-      yield* this.#wholeRows(row);
-    }
-    const end = bytes.lastIndexOf('\n') + 1;
-    if (end > from) yield* this.#wholeRows(bytes.subarray(from, end));
-    if (Math.max(end, from) < bytes.length) this.#begin(bytes.subarray(Math.max(end, from)));
+    for (const rows of this.#whole.push(bytes)) yield* this.#wholeRows(rows);
   }
 
   /** What is left, after the last row. What stands behind that is the beginning of the line that ends all. */
   rest(): BlockOfChosen | undefined {
     return this.ordinal === this.#first ? undefined : this.#cut();
-  }
-
-  #begin(bytes: Buffer): void {
-    this.#begun.push(Buffer.from(bytes));
-    this.#begunBytes += bytes.length;
-    if (this.#begunBytes > LONGEST_ROW) throw tooLong(this.#table);
   }
 
   *#wholeRows(rows: Buffer): Generator<BlockOfChosen> {
@@ -126,11 +105,6 @@ export class ChosenRows {
       at = (at & 7) === 0 && kept[at >> 3] === 0 ? at + 8 : at + 1;
     return Math.min(at, rows);
   }
-}
-
-function tooLong(table: string) {
-  const message = `Table "${table}" has a row of more than ${LONGEST_ROW >> 20} MiB, which cannot be masked. Give the table the fate \`structure\`.`;
-  return variantFailed(message, { table });
 }
 
 function moreRows(table: string) {
