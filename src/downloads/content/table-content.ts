@@ -1,4 +1,4 @@
-import type { MaskingCounts, MaskingRun } from '../masking/masking-run.ts';
+import type { MaskingRun } from '../masking/masking-run.ts';
 import type { ContentSchema } from './content-schema.ts';
 
 /** Reads and rewrites the rows of one kind of content: PostgreSQL's and MySQL's dumps, SQLite databases. One folder under `downloads/content/`. */
@@ -35,5 +35,3 @@ export interface RowFields {
   integer(index: number): number | undefined;
   value(index: number): string | null;
 }
-
-export type { MaskingCounts };

@@ -32,6 +32,14 @@ const trashSchema = z.object({
 });
 
 /**
+ * Whether a forgotten commit's time in the trash is over. Where it was to stay for none, it is, whatever the clocks say: that of a
+ * storage tells whole seconds, and may be behind the one of the process that forgot it.
+ */
+export function isOver({ forgottenAt, expiresAt }: TrashEntry, now: Date): boolean {
+  return expiresAt === forgottenAt || Date.parse(expiresAt) <= now.getTime();
+}
+
+/**
  * All of the trash, oldest backup first.
  * @param id only what is of this backup
  * @throws HoldfastError `object-damaged`

@@ -87,7 +87,7 @@ export class SnapshotServer {
     };
     const response = await this.#whenMade(() => this.#get(route, query, headers, signal), signal);
     if (response.body === null || response.headers.has('content-encoding')) throw notHoldfast(this.#options.url);
-    return { ...factsOf(response, this.#options.url), bytes: bytesOf(response.body, signal) };
+    return { ...factsOf(response, this.#options.url), bytes: bytesOf(response, signal) };
   }
 
   /** A copy that has to be made first is asked for until it is there: the server holds each request for minutes. */
@@ -153,9 +153,13 @@ function factsOf({ status, headers }: Response, url: URL): ContentFacts {
   };
 }
 
-async function* bytesOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+/**
+ * Takes the response and not its body alone: a body that nobody reads yet is cancelled when its response is collected as garbage, and
+ * then looks like an empty one that came to its end.
+ */
+async function* bytesOf(response: Response, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
-    yield* body;
+    if (response.body !== null) yield* response.body;
   } catch (cause) {
     signal.throwIfAborted();
     throw cutOff(`the connection broke (${reasonOf(cause)})`, cause);

@@ -19,6 +19,7 @@ describe('the choosing of rows of a COPY', () => {
             new ChosenRows('t', selectionOf(before + rows.length, chosen), before),
             lines.join(''),
             sizes,
+            before,
           );
           assert.deepEqual(found.ordinals, [...chosen]);
           assert.equal(found.text, lines.filter((_, at) => chosen.has(before + at)).join(''));
@@ -58,7 +59,7 @@ function selectionOf(rows: number, chosen: ReadonlySet<number>): TableSelection 
   return { rows, kept, cut: [] };
 }
 
-function inPieces(chosen: ChosenRows, text: string, sizes: readonly number[]) {
+function inPieces(chosen: ChosenRows, text: string, sizes: readonly number[], before = 0) {
   const bytes = Buffer.from(text);
   const blocks: BlockOfChosen[] = [];
   for (let at = 0, piece = 0; at < bytes.length; piece++) {
@@ -68,9 +69,15 @@ function inPieces(chosen: ChosenRows, text: string, sizes: readonly number[]) {
   }
   const rest = chosen.rest();
   if (rest !== undefined) blocks.push(rest);
-  const read = blocks.map((block) => ({ ...chosenBlock(Buffer.from(block.bytes.buffer)), ...block }));
+  let first = before;
+  const read = blocks.map(({ bytes: block, span }) => {
+    const found = { ...chosenBlock(Buffer.from(block.buffer)), bytes: block, first };
+    assert.equal(found.span, span);
+    first += span;
+    return found;
+  });
   return {
-    ordinals: read.flatMap(({ places, firstOrdinal }) => [...places].map((place) => firstOrdinal + place)),
+    ordinals: read.flatMap(({ places, first }) => [...places].map((place) => first + place)),
     text: Buffer.concat(read.map(({ rows }) => rows)).toString(),
     rows: read.reduce((sum, { span }) => sum + span, 0),
     sizes: read.map(({ bytes: { length } }) => length),

@@ -11,14 +11,14 @@ const BLOCK = 120 << 10;
 /** A block for `createChosenCopyRows`. */
 export interface BlockOfChosen {
   bytes: Uint8Array<ArrayBuffer>;
-  /** Of the first row that it stands for. */
-  firstOrdinal: number;
+  /** Rows of the source that it stands for, those that are not chosen among them. */
+  span: number;
 }
 
 /** Takes the chosen rows out of those of a COPY, which come cut anywhere. Of the others nothing is looked for but their line ends. */
 export class ChosenRows {
   /** Of the next row. */
-  ordinal: number;
+  #ordinal: number;
   readonly #table: string;
   readonly #selection: TableSelection;
   readonly #whole: WholeRows;
@@ -34,7 +34,7 @@ export class ChosenRows {
     this.#table = table;
     this.#selection = selection;
     this.#whole = new WholeRows(table);
-    this.ordinal = firstOrdinal;
+    this.#ordinal = firstOrdinal;
     this.#first = firstOrdinal;
     this.#next = this.#chosenFrom(firstOrdinal);
   }
@@ -46,7 +46,7 @@ export class ChosenRows {
 
   /** What is left, after the last row. What stands behind that is the beginning of the line that ends all. */
   rest(): BlockOfChosen | undefined {
-    return this.ordinal === this.#first ? undefined : this.#cut();
+    return this.#ordinal === this.#first ? undefined : this.#cut();
   }
 
   *#wholeRows(rows: Buffer): Generator<BlockOfChosen> {
@@ -54,9 +54,9 @@ export class ChosenRows {
     const text = rows.toString('latin1');
     this.#check(rows, text);
     for (let from = 0; from < text.length; ) {
-      for (; this.ordinal < this.#next && from < text.length; this.ordinal++) from = text.indexOf('\n', from) + 1;
+      for (; this.#ordinal < this.#next && from < text.length; this.#ordinal++) from = text.indexOf('\n', from) + 1;
       if (from === text.length) return;
-      if (this.ordinal >= this.#selection.rows) throw moreRows(this.#table);
+      if (this.#ordinal >= this.#selection.rows) throw moreRows(this.#table);
       const end = text.indexOf('\n', from) + 1;
       this.#take(rows.subarray(from, end));
       from = end;
@@ -70,7 +70,7 @@ export class ChosenRows {
       checkEscapes(text);
     } catch (error) {
       if (!(error instanceof RowFault)) throw error;
-      const message = `A row of table "${this.#table}" (after row ${this.ordinal}) cannot be read: ${error.what}.`;
+      const message = `A row of table "${this.#table}" (after row ${this.#ordinal}) cannot be read: ${error.what}.`;
       throw variantFailed(message, { table: this.#table });
     }
   }
@@ -82,20 +82,19 @@ export class ChosenRows {
       this.#rows = larger;
     }
     this.#bytes += row.copy(this.#rows, this.#bytes);
-    this.#places.push(this.ordinal - this.#first);
-    this.ordinal++;
-    this.#next = this.#chosenFrom(this.ordinal);
+    this.#places.push(this.#ordinal - this.#first);
+    this.#ordinal++;
+    this.#next = this.#chosenFrom(this.#ordinal);
   }
 
   #cut(): BlockOfChosen {
-    const span = this.ordinal - this.#first;
+    const span = this.#ordinal - this.#first;
     const places = Int32Array.from(this.#places);
     const bytes = chosenBlockBytes({ span, places, rows: this.#rows.subarray(0, this.#bytes) });
-    const block = { bytes, firstOrdinal: this.#first };
     this.#places = [];
     this.#bytes = 0;
-    this.#first = this.ordinal;
-    return block;
+    this.#first = this.#ordinal;
+    return { bytes, span };
   }
 
   #chosenFrom(row: number): number {
