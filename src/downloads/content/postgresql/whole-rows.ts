@@ -1,6 +1,8 @@
 import { variantFailed } from './unreadable.ts';
 
 const LONGEST_ROW = 64 << 20;
+/** Of longer strings, which live among the engine's large objects, tens of megabytes wait for its collector. */
+const PART = 64 << 10;
 
 /** Cuts the rows of a COPY, which come cut anywhere, between rows. Only those that come in several pieces are copied. */
 export class WholeRows {
@@ -15,6 +17,10 @@ export class WholeRows {
 
   /** What ends in these bytes; it is theirs, and to be used before they change. What is left at the end of all is the beginning of the line that ends the rows. */
   *push(bytes: Buffer): Generator<Buffer> {
+    for (let at = 0; at < bytes.length; at += PART) yield* this.#part(bytes.subarray(at, at + PART));
+  }
+
+  *#part(bytes: Buffer): Generator<Buffer> {
     let from = 0;
     if (this.#begunBytes > 0) {
       from = bytes.indexOf('\n') + 1;
