@@ -45,12 +45,17 @@ export class TableMasker {
   readonly #options: TableMaskerOptions;
   /** Of the row at hand. */
   readonly #originals: (string | null)[];
+  readonly #numbering: Numbering;
 
-  /** @param seeded indexes of columns that are masked elsewhere */
-  constructor(options: TableMaskerOptions, seeded: ReadonlySet<number> = new Set()) {
+  /**
+   * @param seeded indexes of columns that are masked elsewhere
+   * @param numbering of the table that this one is split from
+   */
+  constructor(options: TableMaskerOptions, seeded: ReadonlySet<number> = new Set(), numbering: Numbering = {}) {
     const { columns, values, selection, probe, watches = false } = options;
     const isHere = (column: number) => !seeded.has(column);
     this.#options = options;
+    this.#numbering = numbering;
     this.#values = values;
     this.#kept = selection?.kept;
     this.#rows = selection?.rows ?? Number.POSITIVE_INFINITY;
@@ -73,7 +78,11 @@ export class TableMasker {
     const { seeded, others } = split(new Set(this.#cuts.flatMap((cut) => cut.columns)));
     return {
       seeded: probe === undefined ? seeded : seeded.map((column) => new WatchedSeededColumn(column, probe, watches)),
-      others: new TableMasker({ ...this.#options, values: others }, new Set(seeded.map(({ index }) => index))),
+      others: new TableMasker(
+        { ...this.#options, values: others },
+        new Set(seeded.map(({ index }) => index)),
+        this.#numbering,
+      ),
     };
   }
 
@@ -82,14 +91,20 @@ export class TableMasker {
     return this.#probe;
   }
 
+  /** The ordinals of the rows to come, where these are not one after the other: from now on they are named by their places in this list. */
+  goesBy(ordinals: Int32Array): void {
+    this.#numbering.ordinals = ordinals;
+  }
+
   /** True where rows are chosen by their ordinals. */
   get selects(): boolean {
     return this.#kept !== undefined;
   }
 
   /** @throws RowFault where the content has more rows than the selection was made of */
-  isKept(ordinal: number): boolean {
+  isKept(number: number): boolean {
     if (this.#kept === undefined) return true;
+    const ordinal = this.#numbering.ordinals?.[number] ?? number;
     if (ordinal >= this.#rows) throw new RowFault(0, 'the content has more rows of it than the selection was made of');
     return ((this.#kept[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0;
   }
@@ -99,7 +114,8 @@ export class TableMasker {
    * @param values by the index of the column; those of `needed` are filled, in Unicode, without the content's escapes
    * @returns false for a row that no rule changes (`unless`)
    */
-  mask(values: (string | null)[], ordinal: number): boolean {
+  mask(values: (string | null)[], number: number): boolean {
+    const ordinal = this.#numbering.ordinals?.[number] ?? number;
     const probe = this.#probe;
     const originals = this.#originals;
     for (let at = 0; at < originals.length; at++) originals[at] = values[this.#traceable[at] as number] ?? null;
@@ -114,6 +130,11 @@ export class TableMasker {
     }
     return true;
   }
+}
+
+/** How rows are named: by their ordinals, or by their places in this list of ordinals. One for a table and what it was split into. */
+interface Numbering {
+  ordinals?: Int32Array;
 }
 
 function indexOf(columns: readonly string[], column: string): number {
