@@ -10,6 +10,8 @@ import { type SplitMasker, TableMasker } from '../masking/table-masker.ts';
 import { TRANSFORMERS } from '../masking/transformers.ts';
 import type { ColumnPlan, TablePlan } from '../variant-plan.ts';
 import { createMysqlInsertRows } from './mysql/insert-rows.ts';
+import { chosenBlockBytes } from './postgresql/chosen-block.ts';
+import { createChosenCopyRows } from './postgresql/chosen-copy-rows.ts';
 import { createCopyRows } from './postgresql/copy-rows.ts';
 import { copyField } from './postgresql/copy-text.ts';
 
@@ -26,6 +28,9 @@ const RULES: readonly (readonly [name: string, options?: Record<string, unknown>
   ['keep'],
 ];
 const KEY = Buffer.alloc(32, 3);
+/** Of each eight rows. */
+const KEPT = 0b1101_1011;
+const isKept = (ordinal: number) => (KEPT & (1 << (ordinal & 7))) !== 0;
 
 function planOf(rules: readonly number[], isNormalised: boolean): TablePlan {
   const columns = rules.map((rule, index): ColumnPlan => {
@@ -67,7 +72,7 @@ function formatsOf(
       ...{ columns, values: new RowMasker(plan, columns, KEY, probe), probe, watches: true },
       selection: {
         rows: 1000,
-        kept: new Uint8Array(new SharedArrayBuffer(125)).fill(0b1101_1011),
+        kept: new Uint8Array(new SharedArrayBuffer(125)).fill(KEPT),
         cut: [{ columns: ['c1'], rows: new Uint8Array(new SharedArrayBuffer(125)).fill(0b0100_0010) }],
       },
       ...(hasWhole && { split }),
@@ -116,6 +121,30 @@ describe('columns that are masked as a whole', () => {
         requireSame(formatsOf(planOf(rules, isNormalised), createCopyRows, {}), block);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('become the same where the rows were chosen before they came', () => {
+    fc.assert(
+      fc.property(rows, fc.nat(9), ([rules, values, isNormalised], firstOrdinal) => {
+        const lines = values.map((row) => `${row.map(copyField).join('\t')}\n`);
+        const places = lines.map((_, place) => place).filter((place) => isKept(firstOrdinal + place));
+        const chosen = chosenBlockBytes({
+          span: lines.length,
+          places: Int32Array.from(places),
+          rows: Buffer.from(places.map((place) => lines[place]).join(''), 'latin1'),
+        });
+        const plan = planOf(rules, isNormalised);
+        const all = formatsOf(plan, createCopyRows, {}).single.format;
+        const expected = all.mask(Buffer.from(lines.join(''), 'latin1'), firstOrdinal);
+        const { bytes, rowsIn, rowsOut } = formatsOf(plan, createChosenCopyRows, {}).whole.format.mask(
+          Buffer.from(chosen.buffer),
+          firstOrdinal,
+        );
+        assert.equal(Buffer.from(bytes).toString(), Buffer.from(expected.bytes).toString());
+        assert.deepEqual([rowsIn, rowsOut], [expected.rowsIn, expected.rowsOut]);
+      }),
+      { numRuns: 200 },
     );
   });
 
