@@ -1,5 +1,6 @@
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { HoldfastError } from '../core/errors.ts';
+import type { Parameters, ZstdContexts } from './zstd-contexts.ts';
 
 /** Codec bytes as they stand in frames and sealed objects. */
 export const RAW = 0;
@@ -24,31 +25,38 @@ const PROBE_BYTES = 65_536;
 /**
  * Compresses, or gives the bytes back raw where that gains less than 3 %. Of long inputs the first 64 KiB are tried at the
  * fastest level first, so that what does not compress costs little (the `auto` of borg; research: engines.md 6.1).
+ *
+ * @param contexts what many calls share; the result is then valid until their next use
  */
-export function encode(plain: Uint8Array, choice: CodecChoice): Encoded {
+export function encode(plain: Uint8Array, choice: CodecChoice, contexts?: ZstdContexts): Encoded {
   if (choice.name === 'raw' || plain.length === 0) return { codec: RAW, bytes: plain };
   if (plain.length > 4 * PROBE_BYTES) {
-    const probe = zstdCompressSync(plain.subarray(0, PROBE_BYTES), { chunkSize: PROBE_BYTES, params: FASTEST });
+    const probe = compress(plain.subarray(0, PROBE_BYTES), FASTEST, contexts);
     if (probe.length > PROBE_BYTES * WORTH_IT) return { codec: RAW, bytes: plain };
   }
   const bytes =
     choice.name === 'gzip'
       ? gzipSync(plain, { level: choice.level })
-      : zstdCompressSync(plain, {
-          chunkSize: outputBlock(plain.length),
-          params: zstdParameters(choice.level),
-          pledgedSrcSize: plain.length,
-        });
+      : compress(plain, zstdParameters(choice.level), contexts);
   if (bytes.length > plain.length * WORTH_IT) return { codec: RAW, bytes: plain };
   return { codec: choice.name === 'gzip' ? GZIP : ZSTD, bytes };
 }
 
+function compress(plain: Uint8Array, params: Parameters, contexts: ZstdContexts | undefined): Uint8Array {
+  return (
+    contexts?.compress(plain, params) ??
+    zstdCompressSync(plain, { chunkSize: outputBlock(plain.length), params, pledgedSrcSize: plain.length })
+  );
+}
+
 /**
  * @param plainLength what the result must measure; the decoder never makes more
+ * @param contexts what many calls share; the result is then valid until their next use
  * @throws HoldfastError `codec-damaged` (damaged), `codec-unknown` (unsupported)
  */
-export function decode(codec: number, bytes: Uint8Array, plainLength: number): Uint8Array {
-  const plain = decompress(codec, bytes, plainLength);
+export function decode(codec: number, bytes: Uint8Array, plainLength: number, contexts?: ZstdContexts): Uint8Array {
+  const quickly = codec === ZSTD ? contexts?.decompress(bytes, plainLength) : undefined;
+  const plain = quickly ?? decompress(codec, bytes, plainLength);
   if (plain.length !== plainLength) {
     throw new HoldfastError(
       'damaged',
@@ -94,8 +102,8 @@ const FASTEST = { [constants.ZSTD_c_compressionLevel]: 1 };
  */
 const SMALL_TABLE = { [constants.ZSTD_c_chainLog]: 14, [constants.ZSTD_c_hashLog]: 17 };
 
-const parametersOfLevel = new Map<number, Record<number, number>>();
-function zstdParameters(level: number): Record<number, number> {
+const parametersOfLevel = new Map<number, Parameters>();
+function zstdParameters(level: number): Parameters {
   let parameters = parametersOfLevel.get(level);
   if (parameters === undefined) {
     parameters = {
