@@ -37,7 +37,7 @@ export function encode(plain: Uint8Array, choice: CodecChoice, contexts?: ZstdCo
   const bytes =
     choice.name === 'gzip'
       ? gzipSync(plain, { level: choice.level })
-      : compress(plain, zstdParameters(choice.level), contexts);
+      : compress(plain, zstdParameters(choice.level, plain.length), contexts);
   if (bytes.length > plain.length * WORTH_IT) return { codec: RAW, bytes: plain };
   return { codec: choice.name === 'gzip' ? GZIP : ZSTD, bytes };
 }
@@ -97,22 +97,30 @@ function decompress(codec: number, bytes: Uint8Array, plainLength: number): Uint
 const FASTEST = { [constants.ZSTD_c_compressionLevel]: 1 };
 
 /**
- * Level 3 finds its short matches by a table of 2^16 entries, which falls out of a core's nearest caches. With 2^14 it was 12 to
- * 16 % faster here on text, source code and programs, and the results 0.5 % smaller to 0.6 % larger.
+ * Level 3 finds its matches by tables of 2^17 and 2^16 entries, which fall out of a core's nearest caches and are cleared for each
+ * input. With smaller ones it was 4 to 20 % faster here on text, source code and programs, and the results 0.1 to 1 % larger
+ * (docs/decisions/0040-zstd-contexts.md).
  */
-const SMALL_TABLE = { [constants.ZSTD_c_chainLog]: 14, [constants.ZSTD_c_hashLog]: 17 };
+const SMALL_TABLES = {
+  short: { [constants.ZSTD_c_chainLog]: 14, [constants.ZSTD_c_hashLog]: 15 },
+  long: { [constants.ZSTD_c_chainLog]: 14, [constants.ZSTD_c_hashLog]: 16 },
+};
+/** Inputs above this are long. Bytes. */
+const LONGEST_SHORT = 262_144;
 
-const parametersOfLevel = new Map<number, Parameters>();
-function zstdParameters(level: number): Parameters {
-  let parameters = parametersOfLevel.get(level);
+const parametersOf = new Map<string, Parameters>();
+function zstdParameters(level: number, plainLength: number): Parameters {
+  const size = plainLength > LONGEST_SHORT ? 'long' : 'short';
+  const key = `${level} ${size}`;
+  let parameters = parametersOf.get(key);
   if (parameters === undefined) {
     parameters = {
       [constants.ZSTD_c_compressionLevel]: level,
       [constants.ZSTD_c_contentSizeFlag]: 1,
       [constants.ZSTD_c_checksumFlag]: 0,
-      ...(level === 3 ? SMALL_TABLE : {}),
+      ...(level === 3 ? SMALL_TABLES[size] : {}),
     };
-    parametersOfLevel.set(level, parameters);
+    parametersOf.set(key, parameters);
   }
   return parameters;
 }
