@@ -4,10 +4,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger as PinoLogger } from 'pino';
 import { runCommandLine } from './adapters/cli/run-command-line.ts';
-import { loadConfiguration } from './config/load-configuration.ts';
 import { resolveSecret } from './config/resolve-secret.ts';
 import { createServiceSecretResolver } from './config/service-secret.ts';
-import { storageAt } from './config/storage-place.ts';
 import type { Application } from './core/application.ts';
 import type {
   ApplicationMode,
@@ -132,8 +130,9 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 const composition: Composition = {
   version,
-  loadConfiguration: (options) => {
+  loadConfiguration: async (options) => {
     configurationFile = options?.file ?? process.env.HOLDFAST_CONFIG;
+    const { loadConfiguration } = await import('./config/load-configuration.ts');
     return loadConfiguration({ ...options, environment: process.env, workingFolder: process.cwd() });
   },
   openApplication,
@@ -180,7 +179,8 @@ async function openApplication(
   const services = await Promise.all(SERVICES.map((create) => create(configuration)));
   const adapters = { openStorage, keyProvider, createKeyFile, clock };
   const repositories = await openRepositories(configuration.repositories, adapters, {
-    initialise: options.initialise ?? mode === 'serve',
+    initialise: async ({ id }, location) =>
+      options.initialise ?? (mode === 'serve' && (await isWithoutBackups(configuration.dataFolder, id, location))),
     onKeyFileMade: options.onKeyFileMade ?? ((file) => process.stderr.write(keyFileNotice(file))),
   });
   try {
@@ -214,6 +214,25 @@ async function openApplication(
   } catch (error) {
     await Promise.allSettled(repositories.map((repository) => repository.close()));
     throw error;
+  }
+}
+
+/**
+ * Whether a missing repository may be one that was never made.
+ * @throws HoldfastError `repository-gone` (no-repository) where it was: its disk may not be mounted, and a new one would hide that
+ */
+async function isWithoutBackups(dataFolder: string, id: string, location: string): Promise<boolean> {
+  const file = catalogueFile(dataFolder);
+  if (!existsSync(file)) return true;
+  const { openSqliteCatalogue } = await import('./catalogue/sqlite/sqlite-catalogue.ts');
+  const catalogue = await openSqliteCatalogue({ file });
+  try {
+    const backups = (await catalogue.backups.idsOf(id)).size;
+    if (backups === 0) return true;
+    const message = `There is no repository at ${location}, and ${file} lists ${backups === 1 ? '1 backup' : `${backups} backups`} in it. Mount its disk, or name its place and its key in holdfast.yaml. If it is lost for good, "holdfast serve --new-repository" begins an empty one.`;
+    throw new HoldfastError('no-repository', 'repository-gone', message, { details: { location, backups } });
+  } finally {
+    await catalogue.close();
   }
 }
 
@@ -313,6 +332,7 @@ async function openStorage({ id, storage }: Pick<RepositoryConfiguration, 'id' |
 }
 
 async function openReplica(place: string): Promise<Storage> {
+  const { storageAt } = await import('./config/storage-place.ts');
   const chosen = storageAt(place, { workingFolder: process.cwd(), environment: process.env });
   const storage = await openStorage({ id: place, storage: chosen });
   const { repositoryExists } = await import('./repository/initialise-repository.ts');

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { commandLine, filesBelow } from './command-line.ts';
@@ -75,5 +77,26 @@ describe('holdfast, for what keeps a repository', { concurrency: 2 }, () => {
     assert.equal(again.code, 0, again.stderr);
     assert.match(again.stdout, /Found 1 backup in .*\nThe old catalogue lies in /);
     assert.equal(backup.resourceId, 'dump');
+
+    // What it says to write is what the next command needs.
+    assert.equal((await holdfast.problem(['list', '--data', fresh], 10)).code, 'repository-missing');
+    const settings = again.stdout.slice(again.stdout.indexOf('  data:')).replaceAll(/^ {2}/gm, '');
+    await writeFile(join(holdfast.folder, 'holdfast.yaml'), settings);
+    assert.equal((await holdfast.run(['restore', backup.id, '--output', '-'])).stdout, 'precious');
+  });
+
+  test('a service whose repository is gone makes no empty one, unless it is told to', async (context) => {
+    const holdfast = await commandLine(context);
+    await holdfast.json(['backup', '-', '--resource', 'dump'], 'precious');
+    const repository = join(holdfast.data, 'repository');
+    await rename(repository, `${repository}.unmounted`);
+    const refused = await holdfast.problem(['serve', '--port', '0'], 10);
+    assert.equal(refused.code, 'repository-gone');
+    assert.match(refused.message, /lists 1 backup in it\. Mount its disk/);
+    assert.ok(!existsSync(repository));
+    const { child } = await holdfast.serve(context, ['--new-repository']);
+    assert.ok(existsSync(repository));
+    child.kill('SIGTERM');
+    await once(child, 'exit');
   });
 });

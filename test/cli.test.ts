@@ -103,6 +103,8 @@ describe('holdfast', { concurrency: 2 }, () => {
     await holdfast.json(['restore', first.backup.id, '--output', file]);
     assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), { a: 1, b: [1, 2] });
     assert.equal((await holdfast.problem(['restore', second.backup.id, '--output', file], 1)).code, 'output-exists');
+    const nowhere = await holdfast.problem(['restore', first.backup.id, '--output', 'nowhere/state.json'], 1);
+    assert.match(nowhere.message, /there is no folder \S+\/nowhere\. Make it first/);
     const at = first.backup.createdAt;
     const past = await holdfast.run(['restore', 'latest', '--resource', 'state', '--at', at, '--output', '-']);
     assert.deepEqual(JSON.parse(past.stdout), { a: 1, b: [1, 2] });
@@ -116,6 +118,9 @@ describe('holdfast', { concurrency: 2 }, () => {
     await holdfast.problem(['restore', 'latest'], 10);
     await holdfast.json(['backup', '-', '--resource', 'x'], 'x');
     await holdfast.problem(['show', 'backup-01ARZ3NDEKTSV4RRFFQ69G5FAV'], 1);
+    assert.equal((await holdfast.problem(['backup', 'nowhere', '--resource', 'y'], 1)).code, 'path-missing');
+    const left = await holdfast.problem(['resource', 'test', 'y'], 1);
+    assert.equal(left.code, 'resource-not-found', 'a mistyped path leaves no resource');
     await holdfast.problem(['restore', 'latest', '--resource', 'unknown', '--output', '-'], 1);
     const text = await holdfast.run(['show', 'backup-01ARZ3NDEKTSV4RRFFQ69G5FAV']);
     assert.match(text.stderr, /^holdfast: [^\n]+\n$/);

@@ -66,6 +66,16 @@ describe('a collection', () => {
     await assert.rejects(repository.undeleteSnapshot(id), { code: 'not-in-trash' });
   });
 
+  test('frees at once what was to stay in the trash for no time, though the clock of the storage is behind', async () => {
+    await backUpBytes(repository, randomBytes(100_000));
+    const { id } = await backUpBytes(repository, randomBytes(500_000));
+    await forget(repository, id);
+    const behind = new Date(Date.now() - 60_000);
+    const report = await repository.collect({ ...NOW, now: behind });
+    assert.ok(report.bytesFreed > 490_000, `${report.bytesFreed} bytes freed`);
+    assert.equal(report.trashExpired, 1);
+  });
+
   test('what was changed of a backup stays with it through the trash', async () => {
     const bytes = randomBytes(100_000);
     const { id } = await backUpBytes(repository, bytes);

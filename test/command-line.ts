@@ -91,8 +91,8 @@ export class CommandLine {
   }
 
   /** Starts the service on a free port and waits until it says where it is. */
-  async serve(context: TestContext): Promise<{ url: string; child: ChildProcess }> {
-    const child = this.start(['serve', '--port', '0', '--json']);
+  async serve(context: TestContext, words: readonly string[] = []): Promise<{ url: string; child: ChildProcess }> {
+    const child = this.start(['serve', '--port', '0', '--json', ...words]);
     context.after(() => child.kill('SIGKILL'));
     const failure = text(child.stderr!);
     for await (const line of child.stdout!.setEncoding('utf8')) {

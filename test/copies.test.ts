@@ -5,8 +5,10 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import type { Backup } from '../src/core/backup.ts';
 import type { CopyConfiguration } from '../src/core/configuration.ts';
+import type { CopySync } from '../src/core/copy-overview.ts';
 import { flip } from './flipped-bytes.ts';
 import { gather, type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
+import { pieces, recordOf } from './temporary-repository.ts';
 
 describe('copies of the repository', () => {
   let place: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -55,6 +57,28 @@ describe('copies of the repository', () => {
     assert.ok(verifiedFraction > 0);
     const [overview] = await copies.list();
     assert.deepEqual([overview?.state, overview?.backups, overview?.behind], ['reachable', 2, 0]);
+  });
+
+  test('count backups alone, and what is kept beside them by itself', async () => {
+    const { copies } = managed.application;
+    await copies.init('offsite');
+    const source = await store('a', randomBytes(1000));
+    const variant = await keepBeside(managed, source);
+    const numbersOf = ({ copied, present, forgotten, kept }: CopySync) => [copied, present, forgotten, kept];
+    const kept = { copied: 0, present: 0, forgotten: 0 };
+    assert.equal((await copies.list())[0]?.behind, 1);
+    const would = await copies.sync('offsite', { dryRun: true });
+    assert.deepEqual(numbersOf(would), [[source.id], 0, [], { ...kept, copied: 1 }]);
+    assert.deepEqual(numbersOf(await copies.sync('offsite', {})), [[source.id], 0, [], { ...kept, copied: 1 }]);
+    assert.deepEqual(numbersOf(await copies.sync('offsite', {})), [[], 1, [], { ...kept, present: 1 }]);
+    assert.deepEqual(
+      (await copies.list()).map(({ backups, behind }) => [backups, behind]),
+      [[1, 0]],
+    );
+    await managed.repository.forgetSnapshot(variant, { trashDays: 0, reason: 'test' });
+    await managed.catalogue.backups.delete(variant);
+    const { result } = await sync();
+    assert.deepEqual([result?.copied, result?.forgotten, result?.kept], [0, 0, { ...kept, forgotten: 1 }]);
   });
 
   test('never appear by themselves on a disk that is not the right one', async () => {
@@ -121,6 +145,19 @@ describe('copies of the repository', () => {
     return gather(bytes);
   }
 });
+
+/** Something that is made of a backup, as variants are. @returns its id */
+async function keepBeside({ repository, catalogue }: ManagedApplication, { id: sourceId }: Backup): Promise<string> {
+  const writer = await repository.beginSnapshot({ encrypt: true });
+  const record = recordOf(writer, await writer.writeStream(pieces(randomBytes(500))));
+  const { backup } = await writer.commit((counts) => {
+    const { backup, ...rest } = record(counts);
+    const sidecar = { sourceId, name: 'keys-1', format: 'bytes' as const };
+    return { ...rest, backup: { ...backup, resourceId: 'a~variants', resourceType: 'variant', sidecar } };
+  });
+  await catalogue.backups.put(backup);
+  return backup.id;
+}
 
 function copyIn(id: string, folder: string): CopyConfiguration {
   return {

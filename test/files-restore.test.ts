@@ -102,7 +102,7 @@ describe('a restore of files', () => {
     const target = newTarget();
     mkdirSync(target);
     writeFileSync(`${target}/file`, 'there');
-    await assert.rejects(rig.restore(backup, { target }), { code: 'target-not-empty' });
+    await assert.rejects(rig.restore(backup, { target }), { code: 'target-not-empty', message: /--conflict/ });
     assert.deepEqual(readdirSync(target), ['file']);
   });
 

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
 import { findProgram, skipUnless, skipWithout } from './installed-programs.ts';
+import { spawnServer } from './spawned-server.ts';
 
 const run = promisify(execFile);
 const MODULES = '/usr/lib/ldap';
@@ -26,7 +27,7 @@ export class LdapServer {
   readonly folder: string;
   readonly port: number;
   readonly securePort: number;
-  #child: ReturnType<typeof spawn> | undefined;
+  #child: ChildProcess | undefined;
 
   private constructor(folder: string, port: number, securePort: number) {
     this.folder = folder;
@@ -68,7 +69,7 @@ export class LdapServer {
   async resume(): Promise<void> {
     const urls = `ldap://127.0.0.1:${this.port}/ ldaps://127.0.0.1:${this.securePort}/`;
     const words = ['-f', path.join(this.folder, 'slapd.conf'), '-h', urls, '-d', '0'];
-    const child = spawn(findProgram('slapd') ?? '', words, { stdio: 'ignore' });
+    const child = spawnServer(findProgram('slapd') ?? '', words, { stdio: 'ignore' });
     this.#child = child;
     for (let attempt = 0; attempt < 600; attempt++) {
       if (child.exitCode !== null) throw new Error(`slapd ended with ${child.exitCode}`);

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, type StdioOptions } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { skipWithout } from './installed-programs.ts';
 import { accountIds } from './server-account.ts';
+import { spawnServer } from './spawned-server.ts';
 
 const run = promisify(execFile);
 const PLACE = tmpdir();
@@ -66,13 +67,10 @@ export class MariadbServer {
         '--innodb-flush-log-at-trx-commit=0',
         '--innodb-doublewrite=0',
       ],
-      ...[
-        '--innodb-buffer-pool-size=32M',
-        '--character-set-server=utf8mb4',
-        ...(ACCOUNT === undefined ? [] : ['--user=mysql']),
-      ],
+      ...['--innodb-buffer-pool-size=32M', '--character-set-server=utf8mb4'],
     ];
-    const child = spawn('mariadbd', options, { env: PATHS, cwd: this.folder, stdio: ['ignore', output, output] });
+    const stdio: StdioOptions = ['ignore', output, output];
+    const child = spawnServer('mariadbd', options, { env: PATHS, cwd: this.folder, stdio }, ACCOUNT);
     this.#process = child;
     for (let tries = 0; tries < 600; tries++) {
       if (child.exitCode !== null) break;

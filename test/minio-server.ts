@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { createS3Client, type S3ClientOptions } from '../src/storage/s3/s3-clien
 import { freePort } from './free-port.ts';
 import { skipUnless } from './installed-programs.ts';
 import { MINIO, MINIO_BUILDING } from './minio-place.ts';
+import { spawnServer } from './spawned-server.ts';
 
 await waitWhileItIsBuilt();
 
@@ -42,7 +43,7 @@ export class MinioServer {
     const [port, consolePort] = [await freePort(), await freePort()];
     const data = path.join(folder, 'data');
     const words = ['server', data, '--quiet', '--address', `127.0.0.1:${port}`];
-    const child = spawn(
+    const child = spawnServer(
       MINIO,
       [
         ...words,

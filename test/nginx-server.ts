@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -7,6 +7,7 @@ import path from 'node:path';
 import { certificate } from './certificate.ts';
 import { freePort } from './free-port.ts';
 import { findProgram, skipWithout } from './installed-programs.ts';
+import { spawnServer } from './spawned-server.ts';
 
 const PROGRAM = findProgram('nginx');
 
@@ -45,7 +46,7 @@ export class NginxServer {
     certificate(folder);
     const file = path.join(folder, 'nginx.conf');
     await writeFile(file, configuration(folder, upstream, ports));
-    const child = spawn(PROGRAM ?? '', ['-p', folder, '-c', file, '-e', path.join(folder, 'error.log')], {
+    const child = spawnServer(PROGRAM ?? '', ['-p', folder, '-c', file, '-e', path.join(folder, 'error.log')], {
       stdio: 'ignore',
     });
     const server = new NginxServer(child, folder, ports);

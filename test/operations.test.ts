@@ -140,7 +140,11 @@ describe('operations', () => {
     assert.equal(paused.nextRunAt, undefined);
     assert.equal(paused.createdAt, daily.createdAt);
     for (const cron of ['every day', '* * * *', '0 0 31 2 *', '']) {
-      await assert.rejects(schedules.put({ resourceId: 'shop', cron }), { code: 'cron-invalid' }, cron);
+      await assert.rejects(
+        schedules.put({ resourceId: 'shop', cron }),
+        { code: 'cron-invalid', message: /[^.]\. Use five fields/ },
+        cron,
+      );
     }
     await assert.rejects(schedules.put({ resourceId: 'nowhere', cron: '@daily' }), { code: 'resource-not-found' });
     await assert.rejects(schedules.put({ resourceId: 'shop', cron: '@daily', timeZone: 'x' }), {

@@ -84,6 +84,8 @@ function follow(programs: string): void {
       `SELECT id::text, to_char(pg_xact_commit_timestamp(xmin) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at
        FROM rows ORDER BY rows.id`,
     )) as { id: string; at: string }[];
+    // A recovery to a moment ends at the first commit after it: PostgreSQL takes WAL without one for incomplete.
+    await server.sql(`INSERT INTO rows (text) VALUES ('one more')`);
     const wanted = await server.value('SELECT pg_current_wal_flush_lsn()::text');
     await eventually(async () => {
       const { capture } = await call('GET', '/resources/shop/log');

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from './free-port.ts';
 import { SERVER_ACCOUNT } from './server-account.ts';
+import { endWithThisProcess } from './spawned-server.ts';
 
 const run = promisify(execFile);
 const PARENT = '/usr/lib/postgresql';
@@ -41,6 +42,7 @@ export class PostgresqlInstance {
   readonly password = PASSWORD;
   /** The account that it runs as, where that is not this process's. */
   readonly account = SERVER_ACCOUNT;
+  #unwatch: (() => void) | undefined;
 
   protected constructor({ programs, folder, data, port }: InstancePlace) {
     this.programs = programs;
@@ -76,6 +78,7 @@ export class PostgresqlInstance {
   }
 
   async start(): Promise<void> {
+    this.#unwatch ??= endWithThisProcess(this.data);
     // What a restored data folder says of these is the original's.
     const options = `-p ${this.port} -c unix_socket_directories=${this.folder} -c listen_addresses=127.0.0.1`;
     try {
@@ -96,6 +99,7 @@ export class PostgresqlInstance {
       // It ended by itself, and left its lock.
       if (!/No such process|no server running/i.test(error.message)) throw error;
     });
+    this.#unwatch?.();
     await rm(this.folder, { recursive: true, force: true });
   }
 

@@ -46,6 +46,7 @@ test('the service and the command line back PostgreSQL up, give its SQL and rest
     const options = JSON.stringify({ targetDatabase: 'copy' });
     const restored = await run([...words, '--options', options]);
     assert.equal(restored.code, 0, restored.stderr);
+    assert.match(restored.stdout, /^Restored \S+ of shop-pg, .*\n {2}copy: \d+ tables?, [1-9]\d* rows\n/);
     assert.equal(await server.dump('copy'), await server.dump('shop'));
     const streamed = await run([...words, '--output', '-']);
     assert.match(streamed.stdout, /\n100\torder 100\n/);

@@ -136,7 +136,10 @@ export interface Ended {
   stderr: string;
 }
 
-/** A client that is fed with bytes and then with the end of its input. */
+/** Milliseconds; many times what any client here takes. */
+const CLIENT_LIMIT = 120_000;
+
+/** A client that is fed with bytes and then with the end of its input. One that waits for somebody fails, with all that it started. */
 export function fed(
   program: string,
   args: readonly string[],
@@ -144,14 +147,24 @@ export function fed(
   input: Buffer,
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: environment, stdio: 'pipe' });
+    const child = spawn(program, args, { env: environment, stdio: 'pipe', detached: true });
     const said = { stdout: '', stderr: '' };
+    const limit = setTimeout(() => {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      reject(new Error(`${program} did not come to an end after ${input.length} bytes: ${JSON.stringify(said)}`));
+    }, CLIENT_LIMIT);
     child.stdout.setEncoding('utf8').on('data', (text) => (said.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (said.stderr += text));
-    child.on('error', reject);
+    child.on('error', (error) => {
+      clearTimeout(limit);
+      reject(error);
+    });
     // It may end before it has read all.
     child.stdin.on('error', () => undefined);
-    child.on('close', (exitCode) => resolve({ exitCode, ...said }));
+    child.on('close', (exitCode) => {
+      clearTimeout(limit);
+      resolve({ exitCode, ...said });
+    });
     child.stdin.end(input);
   });
 }

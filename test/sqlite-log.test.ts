@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.ts';
 import { SqliteLogRig } from './sqlite-log-rig.ts';
 import { query } from './sqlite-rig.ts';
 
@@ -17,13 +18,13 @@ describe('a SQLite database whose changes are followed', () => {
       const file = rig.place(`busy-${mode}.db`);
       const rows = await rig.startRows(file, mode);
       await rig.follow(file);
-      await rig.backUp();
+      const backup = await rig.backUp();
       await sleep(6000);
+      await eventually(async () => (await rig.pieces()).length > 2, 'the changes were not seen');
       const end = Date.now();
       await rig.reached(end);
       const commits = await rows.stop();
       const pieces = await rig.pieces();
-      assert.ok(pieces.length > 2, `${pieces.length} states in six seconds`);
       for (let round = 0; round < 5; round++) {
         const moment = end - Math.floor(Math.random() * 5000);
         const target = rig.place(`restored-${round}.db`);
@@ -34,8 +35,9 @@ describe('a SQLite database whose changes are followed', () => {
         );
         const last = Number(found?.last);
         assert.deepEqual(found, { rows: last, last, pairs: last });
-        const stateAt = Date.parse(String(result?.stateAt));
-        assert.ok(stateAt <= moment);
+        // On a busy machine the backup can be the newest state.
+        if (result?.stateAt === undefined) assert.deepEqual([result?.begunWith, result?.logPieces], [backup.id, 0]);
+        else assert.ok(Date.parse(String(result.stateAt)) <= moment, `${result.stateAt}, and ${moment} was asked for`);
         // How long a look takes is the machine's business; what was committed before the last one by then must be there.
         const next = pieces.find(({ facts }) => Date.parse(String(facts.at)) > moment);
         const looked = next === undefined ? moment : Date.parse(String(next.facts.unchangedUntil));

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Backup } from '../src/core/backup.ts';
+import { keptStreamRow } from '../src/core/kept-stream.ts';
 import type { KeyProvider } from '../src/core/ports/key-provider.ts';
 import type { Repository, SnapshotWriter, StoredStream, WrittenCounts } from '../src/core/ports/repository.ts';
 import type { Storage } from '../src/core/ports/storage.ts';
@@ -101,36 +102,12 @@ export function recordOf(
   stored: StoredStream,
   encrypted = true,
 ): (counts: WrittenCounts) => SnapshotRecord {
-  const now = new Date().toISOString();
+  const now = new Date();
+  const begun = { createdAt: now.toISOString(), ticks: performance.now() };
+  const kind = { resourceId: 'resource', resourceType: 'stream' };
+  const { snapshotId: id } = writer;
   return (counts) => ({
-    backup: {
-      id: writer.snapshotId,
-      resourceId: 'resource',
-      resourceType: 'stream',
-      service: 'stream',
-      type: 'full',
-      status: 'completed',
-      contentKind: 'stream',
-      size: stored.length,
-      compressedSize: counts.compressedBytes,
-      encrypted,
-      checksum: `sha256:${stored.sha256}`,
-      chainLength: 0,
-      metadata: { tags: {} },
-      warnings: [],
-      warningCount: 0,
-      statistics: {
-        sourceBytes: stored.length,
-        readBytes: stored.length,
-        newBytes: counts.newBytes,
-        storedBytes: counts.storedBytes,
-        durationMilliseconds: 0,
-      },
-      repositoryId: 'default',
-      createdAt: now,
-      completedAt: now,
-      held: false,
-    },
+    backup: { ...keptStreamRow(kind, { id, repositoryId: 'default', stored, counts, begun }, now), encrypted },
     root: stored.root,
     serviceData: {},
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { chromium } from 'playwright-core';
@@ -59,6 +59,19 @@ describe('holdfast variant', () => {
     assert.equal((await holdfast.problem(['variant', 'build', 'shop', '../x'], 2)).code, 'usage-invalid-argument');
     const remove = ['variant', 'remove', 'shop', 'small', '--backup', 'backup-1'];
     assert.equal((await holdfast.problem(remove, 1)).code, 'variant-not-found');
+  });
+
+  it('says where a policy cannot be read, whatever variant of it is meant', async (t) => {
+    const holdfast = await commandLine(t);
+    await holdfast.run(['backup', '--stdin', '--resource', 'shop'], ROWS);
+    await mkdir(path.join(holdfast.folder, 'policies'));
+    await writeFile(path.join(holdfast.folder, 'policies', 'shop.yaml'), 'version: 1\nresource: shop\ntabels: {}\n');
+    await appendFile(path.join(holdfast.folder, 'holdfast.yaml'), 'downloads: { policies: ./policies }\n');
+    for (const variant of ['masked', 'small']) {
+      const { code, message } = await holdfast.problem(['variant', 'build', 'shop', variant], 1);
+      assert.equal(code, 'masking-policy-unusable');
+      assert.match(message, /policies.shop\.yaml is not valid\. Line \d/);
+    }
   });
 });
 

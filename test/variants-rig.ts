@@ -10,6 +10,7 @@ import type { Application } from '../src/core/application.ts';
 import type { Backup } from '../src/core/backup.ts';
 import { DEFAULT_DOWNLOADS, type DownloadConfiguration } from '../src/core/download.ts';
 import { HoldfastError } from '../src/core/errors.ts';
+import type { Grant } from '../src/core/grant.ts';
 import type { Credentials } from '../src/core/ports/identity-provider.ts';
 import type { ResourceTurns } from '../src/core/ports/resource-turns.ts';
 import type { Service } from '../src/core/ports/service.ts';
@@ -245,4 +246,37 @@ export function masked(text: string): string {
 
 export function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   return eventually(isSo, 'It did not come to that.');
+}
+
+export const ROWS = 'name,phone\nAnna,0151 23456\nOtto,0170 99887\n';
+export const DUMP = `--\n-- PostgreSQL database dump\n--\n\nCREATE TABLE public.people (phone text);\nCOPY public.people (phone) FROM stdin;\n0151-23456\n\\.\n\n--\n-- PostgreSQL database dump complete\n--\n\n`;
+export const REDUCED = { kind: 'reduced' as const };
+
+export function developer(grants?: readonly Grant[]): Principal {
+  return { name: 'fred', role: 'developer', method: 'password', ...(grants === undefined ? {} : { grants }) };
+}
+
+export interface Listed {
+  id: string;
+  variants: { name: string; state: string; reason?: string; size?: number; sha256?: string }[];
+  defaultVariant: string | null;
+  command: string;
+}
+
+export async function listed(rig: VariantsRig): Promise<Listed[]> {
+  return JSON.parse((await rig.get('/snapshots')).text) as Listed[];
+}
+
+export async function states(rig: VariantsRig): Promise<string> {
+  const [newest] = await listed(rig);
+  return (newest?.variants ?? []).map(({ name, state }) => `${name}:${state}`).join(' ');
+}
+
+export function problem(text: string): {
+  detail: string;
+  problems?: unknown[];
+  operation?: string;
+  operationId?: string;
+} {
+  return JSON.parse(text) as never;
 }

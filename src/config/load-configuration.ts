@@ -12,6 +12,7 @@ import type {
 } from '../core/configuration.ts';
 import { HoldfastError, messageOf, systemErrorCode } from '../core/errors.ts';
 import { nearestName } from '../core/nearest-name.ts';
+import { plainIssue } from '../core/plain-issue.ts';
 import { type ConfigurationFile, configurationFileSchema, environmentSchema } from './configuration-file.ts';
 import { downloadsOf } from './downloads-schema.ts';
 import { hookOf } from './hook-schema.ts';
@@ -205,7 +206,7 @@ function readEnvironment(environment: NodeJS.ProcessEnv): Environment {
   throw new HoldfastError(
     'invalid',
     'configuration-invalid',
-    `The environment variable ${issue?.path.join('.')} is not valid: ${issue?.message}.`,
+    `The environment variable ${issue?.path.join('.')} is not valid: ${plainIssue(issue?.message ?? '')}.`,
   );
 }
 
@@ -265,7 +266,11 @@ function fieldError(file: string, error: z.ZodError): HoldfastError {
   }
   const isSecret = issue?.code === 'custom' && issue.params?.secret === true;
   const code = isSecret ? 'secret-in-configuration' : 'configuration-invalid';
-  return new HoldfastError('invalid', code, `The setting \`${where}\` in ${file} is not valid: ${issue?.message}.`);
+  return new HoldfastError(
+    'invalid',
+    code,
+    `The setting \`${where}\` in ${file} is not valid: ${plainIssue(issue?.message ?? '')}.`,
+  );
 }
 
 function knownKeysAt(place: readonly PropertyKey[]): string[] {

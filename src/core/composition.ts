@@ -80,7 +80,10 @@ export interface Composition {
 export type ApplicationMode = 'serve' | 'command';
 
 export interface OpenApplicationOptions {
-  /** Makes repositories that do not exist yet, and the default key file. Default: true for `serve`, false for `command`. */
+  /**
+   * Makes repositories that do not exist yet, and the default key file. Default: for `serve`, where the catalogue lists no backup of
+   * them; false for `command`.
+   */
   initialise?: boolean;
   /** Told once with the path when a key file was made: it must be copied elsewhere. Default: the log and stderr. */
   onKeyFileMade?: (path: string) => void;

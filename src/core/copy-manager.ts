@@ -5,6 +5,7 @@ import type { ManagerContext } from './manager-context.ts';
 import type { Operation } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
 import type { CopyOpener } from './ports/copy-opener.ts';
+import type { CopyReport } from './ports/repository-copy.ts';
 import { queuedOperation } from './queued-operation.ts';
 import type { OpenRepository } from './repository-registry.ts';
 import { progressOf } from './storage-manager.ts';
@@ -62,7 +63,7 @@ export class RepositoryCopyManager implements CopyManager {
     };
     const [first] = failed;
     if (first === undefined) return { result };
-    const message = `${failed.length} backups could not be copied. The first: ${first.snapshotId}: ${first.message}`;
+    const message = `${failed.length} snapshots could not be copied. The first: ${first.snapshotId}: ${first.message}`;
     await this.#notify(copyId, message);
     return { result, failure: { code: 'copy-incomplete', message, kind: 'damaged' } };
   };
@@ -79,8 +80,8 @@ export class RepositoryCopyManager implements CopyManager {
         ...(signal === undefined ? {} : { signal }),
         ...(report === undefined ? {} : { report: (step) => report(progressOf(step)) }),
       });
-      const place = { copyId: id, location: repository.location };
-      if (dryRun) return { ...copied, ...place };
+      const told = { ...(await this.#told(copied)), copyId: id, location: repository.location };
+      if (dryRun) return told;
       const abortable = signal === undefined ? {} : { signal };
       const { verification, findings } = await repository.check({
         level: 3,
@@ -90,16 +91,38 @@ export class RepositoryCopyManager implements CopyManager {
       const damage = findings.filter(({ severity }) => severity === 'damage');
       if (damage.length > 0) await this.#notifyDamage(id, damage.length, damage[0]?.message ?? '');
       if (damage.length === 0 && backupIds === undefined) await repository.collect({ dryRun: false, ...abortable });
-      return { ...copied, ...place, ...(verification === undefined ? {} : { verification }) };
+      return { ...told, ...(verification === undefined ? {} : { verification }) };
     });
+  }
+
+  /** What is kept beside backups is copied like them, and would make their number look like another one. */
+  async #told({ copied, present, forgottenKept, ...report }: CopyReport) {
+    const kept = await this.#kept();
+    const isBackup = (id: string): boolean => !kept.has(id);
+    const backups = { copied: copied.filter(isBackup), present: present.filter(isBackup).length };
+    return {
+      ...report,
+      ...backups,
+      kept: {
+        copied: copied.length - backups.copied.length,
+        present: present.length - backups.present,
+        forgotten: forgottenKept.length,
+      },
+    };
+  }
+
+  #kept(): Promise<ReadonlySet<string>> {
+    return this.#context.catalogue.backups.keptIdsOf(this.#context.repositories.defaultId);
   }
 
   async #overview(copy: CopyConfiguration): Promise<CopyOverview> {
     const described = { id: copy.id, location: locationOf(copy) };
     try {
       return await this.#with(copy, async ({ repository }) => {
-        const here = new Set(await repository.listSnapshots());
-        const there = await this.#context.repositories.default.listSnapshots();
+        const kept = await this.#kept();
+        const isBackup = (id: string): boolean => !kept.has(id);
+        const here = new Set((await repository.listSnapshots()).filter(isBackup));
+        const there = (await this.#context.repositories.default.listSnapshots()).filter(isBackup);
         const { totalBytes: bytes } = await repository.statistics();
         const behind = there.filter((id) => !here.has(id)).length;
         return { ...described, state: 'reachable', backups: here.size, behind, bytes };

@@ -9,13 +9,18 @@ export interface CopyOverview {
   state: 'reachable' | 'missing' | 'unreachable';
   /** Why it is not reachable. */
   problem?: string;
-  /** Backups in it, and how many of the repository's are not. */
+  /** Backups in it, and how many of the repository's are not; pieces of logs and kept variants do not count. */
   backups?: number;
   behind?: number;
   bytes?: number;
 }
 
-export interface CopySync extends CopyReport {
+/** Where nothing else is said, of backups alone. */
+export interface CopySync extends Omit<CopyReport, 'present' | 'forgottenKept'> {
+  /** Backups that were there already. */
+  present: number;
+  /** How many pieces of logs, kept variants and facts that are kept with them. */
+  kept: { copied: number; present: number; forgotten: number };
   copyId: string;
   location: string;
   /** Of this sync's own look at a part of the copy's packs; absent in a dry run. */

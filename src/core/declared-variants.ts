@@ -10,3 +10,10 @@ export async function declaredVariants(
   const declared = (await variantMaker?.declared(resourceId)) ?? [];
   return declared.filter(({ name }) => name !== RAW_VARIANT);
 }
+
+/** The one of this name. Of a policy that cannot be read nobody knows that it has none. */
+export function declaredVariant(declared: readonly DeclaredVariant[], name: string): DeclaredVariant | undefined {
+  if (name === RAW_VARIANT) return undefined;
+  const [standing] = declared.filter(({ standsForAll }) => standsForAll);
+  return standing === undefined ? declared.find((each) => each.name === name) : { ...standing, name };
+}

@@ -1,4 +1,5 @@
 import type { Principal } from './access.ts';
+import { declaredVariant } from './declared-variants.ts';
 import {
   DEFAULT_DOWNLOADS,
   type Download,
@@ -29,7 +30,8 @@ import {
   variantNotAvailable,
 } from './variant-choice.ts';
 import { chosenFormat, variantFormats } from './variant-formats.ts';
-import { type CatalogueVariantManager, withFingerprint } from './variant-manager.ts';
+import type { CatalogueVariantManager } from './variant-manager.ts';
+import { toldToReaders, withFingerprint } from './variant-outcomes.ts';
 
 /** Names that an answer lists at most. */
 const NAMED = 20;
@@ -68,7 +70,7 @@ export class CatalogueDownloadManager implements DownloadManager {
     const declared = await this.#variants.declared(resourceId);
     const wanted = { ...request, resourceId, completeBy };
     const { variant, chosen } = await this.#chooseVariant(wanted, declared, permissions, signal);
-    const made = declared.find(({ name }) => name === variant);
+    const made = declaredVariant(declared, variant);
     if (variant !== RAW_VARIANT && made === undefined)
       throw variantNotAvailable(chosen.snapshot, declared, permissions);
     const usable = permissionsWithReason(chosen.permissions, variant, request.reason, chosen.snapshot);
@@ -163,7 +165,7 @@ export class CatalogueDownloadManager implements DownloadManager {
 
   #download({ snapshot, permissions }: Chosen, request: DownloadRequest, made: DeclaredVariant | undefined): Download {
     const { tables, paths, database, mode = 'create', principal } = request;
-    const variant = made === undefined ? {} : { variant: withFingerprint(made, snapshot) };
+    const variant = made === undefined ? {} : { variant: usableVariant(made, snapshot) };
     if (made !== undefined) requireWhole(made.name, snapshot, { tables, paths });
     const offered = made === undefined ? snapshot : { ...snapshot, formats: variantFormats(snapshot) };
     const format = chosenFormat(offered, request.format);
@@ -202,6 +204,14 @@ interface Choice {
 interface Chosen {
   snapshot: FoundSnapshot;
   permissions: readonly Permission[];
+}
+
+function usableVariant(made: DeclaredVariant, { resourceId, formats }: Snapshot) {
+  try {
+    return withFingerprint(made, resourceId);
+  } catch (error) {
+    throw toldToReaders(error, { resourceId, variant: made.name, formats });
+  }
 }
 
 function permissionsReaching(

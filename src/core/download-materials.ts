@@ -32,9 +32,12 @@ export class DownloadMaterials {
       const { external, resource } = snapshot;
       const source = services.get(resource.service).externalSnapshots;
       if (source === undefined) throw gone(snapshot);
+      // What is opened and never read, to see what it is, ends by this alone: programs and folders of their own may have been begun for it.
+      const closing = new AbortController();
+      const both = AbortSignal.any([signal, closing.signal]);
       return {
-        material: await source.open(resource, external, { choice, signal, warn }),
-        close: async () => undefined,
+        material: await source.open(resource, external, { choice, signal: both, warn }),
+        close: async () => closing.abort(),
       };
     }
     const { backup } = snapshot;

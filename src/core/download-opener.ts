@@ -10,7 +10,7 @@ import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { resumedPieces } from './resumed-pieces.ts';
 import { isKept } from './variant.ts';
 import type { CatalogueVariantManager } from './variant-manager.ts';
-import { isLasting, LEAK_CODE, withoutValues } from './variant-outcomes.ts';
+import { isLasting, isToBeTold, LEAK_CODE, toldToReaders, withoutValues } from './variant-outcomes.ts';
 import { planVariant, type VariantOrder } from './variant-production.ts';
 import { VariantStore } from './variant-store.ts';
 
@@ -119,12 +119,11 @@ export class DownloadOpener {
     const failed = async (error: unknown): Promise<unknown> => {
       const told = withoutValues(error, signal);
       // What is of the moment its caller is told, and nobody else: the next one may have more luck.
-      const isTold = !signal.aborted && told instanceof HoldfastError && isLasting(told);
-      if (isTold) await this.#variants.outcomes.failed(subject, told);
-      return told;
+      if (isToBeTold(told, signal) && isLasting(told)) await this.#variants.outcomes.failed(subject, told);
+      return toldToReaders(told, { ...subject, formats: snapshot.formats });
     };
     const ended = async (): Promise<void> => {
-      if (block !== undefined) await this.#variants.outcomes.forget(subject);
+      if (block !== undefined) await this.#variants.outcomes.mended(subject);
     };
     try {
       const production = await planVariant(this.#context, this.#materials, wanted, signal);

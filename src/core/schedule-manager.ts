@@ -135,7 +135,7 @@ export function requireCron(cron: string, timeZone: string, now: Date): void {
     cause = error;
   }
   if (next !== undefined) return;
-  const reason = cause === undefined ? 'It is never due.' : `${messageOf(cause)}.`;
+  const reason = cause === undefined ? 'It is never due.' : `${messageOf(cause).replace(/\.+$/, '')}.`;
   throw new HoldfastError(
     'invalid',
     'cron-invalid',

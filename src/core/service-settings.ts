@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { HoldfastError } from './errors.ts';
+import { plainIssue } from './plain-issue.ts';
 
 /**
  * Validates what somebody set for a service.
@@ -46,14 +47,16 @@ interface Wording {
 function parsed<Schema extends z.ZodType>(schema: Schema, given: unknown, wording: Wording): z.output<Schema> {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
+  const { issues } = result.error;
+  // A misspelled setting is missing as well: its own name is what helps.
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
   const field = issue?.path.join('.') ?? '';
   const where = field === '' ? wording.whole : `\`${field}\``;
   const verb = field === '' ? wording.verb : 'is';
   throw new HoldfastError(
     'invalid',
     wording.code,
-    `${where} of ${wording.of} ${verb} not valid: ${issue?.message ?? 'unknown'}. ${wording.advice}`,
+    `${where} of ${wording.of} ${verb} not valid: ${plainIssue(issue?.message ?? 'unknown')}. ${wording.advice}`,
     { details: { field } },
   );
 }

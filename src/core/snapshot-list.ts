@@ -18,7 +18,7 @@ import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Page } from './ports/catalogue.ts';
 import { SnapshotVariants } from './snapshot-variants.ts';
-import { defaultVariants } from './variant-choice.ts';
+import { allowedVariants, defaultVariants } from './variant-choice.ts';
 
 /** A page of what a caller may have, newest first. @throws HoldfastError `cursor-invalid` (invalid) */
 export async function listSnapshots(
@@ -99,8 +99,9 @@ class KnownPermissions {
     const { principal, now, variants } = this.#parts;
     const all = permissionsFor(principal, resourceId, now);
     const declared = all.length === 0 ? [] : await variants.declared(resourceId);
-    const names = [...declared.map(({ name }) => name), RAW_VARIANT];
-    const permissions = all.filter((permission) => names.some((name) => allowsVariant(permission, name)));
+    const allowsAny = (permission: Permission) =>
+      allowsVariant(permission, RAW_VARIANT) || allowedVariants(declared, [permission]).length > 0;
+    const permissions = all.filter(allowsAny);
     this.#known.set(resourceId, permissions);
     return permissions;
   }

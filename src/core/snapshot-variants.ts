@@ -7,8 +7,9 @@ import type { Operation } from './operation.ts';
 import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { isKept, type KeptVariant, type VariantBlock } from './variant.ts';
 import type { VariantInput } from './variant-builder.ts';
+import { allowedVariants } from './variant-choice.ts';
 import { variantFormats } from './variant-formats.ts';
-import { blockId, reasonOf } from './variant-outcomes.ts';
+import { blockId, policyFaultOf, reasonOf } from './variant-outcomes.ts';
 import { VariantStore } from './variant-store.ts';
 
 /** What is known of one resource's variants. */
@@ -35,18 +36,18 @@ export class SnapshotVariants {
   /** Those of a snapshot that these permissions allow, in the order of the policy; raw is the last one. */
   async of(snapshot: Snapshot, permissions: readonly Permission[]): Promise<readonly ListedVariant[]> {
     const known = await this.#of(snapshot.resourceId);
-    const isAllowed = (name: string) => permissions.some((permission) => allowsVariant(permission, name));
+    const mayHaveRaw = permissions.some((permission) => allowsVariant(permission, RAW_VARIANT));
     const listed: ListedVariant[] = [];
-    for (const declared of known.declared)
-      if (isAllowed(declared.name)) listed.push(await this.#stateOf(snapshot, declared, known));
-    return isAllowed(RAW_VARIANT) ? [...listed, { name: RAW_VARIANT, state: 'on-demand' }] : listed;
+    for (const declared of allowedVariants(known.declared, permissions))
+      listed.push(await this.#stateOf(snapshot, declared, known));
+    return mayHaveRaw ? [...listed, { name: RAW_VARIANT, state: 'on-demand' }] : listed;
   }
 
   async #stateOf(snapshot: Snapshot, declared: DeclaredVariant, known: Known): Promise<ListedVariant> {
     const { name, fingerprint, fault } = declared;
-    if (fault !== undefined || fingerprint === undefined)
-      return { name, state: 'blocked', reason: fault ?? 'Its policy cannot be read.' };
     const { id: snapshotId, resourceId } = snapshot;
+    if (fault !== undefined || fingerprint === undefined)
+      return { name, state: 'blocked', reason: policyFaultOf(resourceId) };
     const [format] = variantFormats(snapshot);
     if (format === undefined) return { name, state: 'blocked', reason: 'Such a backup cannot be masked.' };
     const kept = known.kept.find(

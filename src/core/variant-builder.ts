@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { declaredVariant, declaredVariants } from './declared-variants.ts';
 import { DownloadMaterials } from './download-materials.ts';
 import { DownloadableSnapshots } from './downloadable-snapshots.ts';
 import { HoldfastError, isTransient } from './errors.ts';
@@ -11,7 +12,7 @@ import type { DownloadFormat, DownloadMaterial } from './ports/service-download.
 import type { OpenVariantContent, VariantProduction } from './ports/variant-maker.ts';
 import type { StoredVariant } from './stored-variant.ts';
 import type { KeptVariant } from './variant.ts';
-import { faultyVariant, type VariantOutcomes, withoutValues } from './variant-outcomes.ts';
+import { isToBeTold, toldToReaders, type VariantOutcomes, withFingerprint, withoutValues } from './variant-outcomes.ts';
 import { planVariant, type VariantOrder } from './variant-production.ts';
 import { VariantStore, variantsIdOf } from './variant-store.ts';
 
@@ -51,6 +52,9 @@ export class VariantBuilder {
         const end = await this.#context.turns?.take(turn, work.signal, onWait);
         try {
           return await this.#build(operation, work);
+        } catch (error) {
+          // Everybody who may download may read operations.
+          throw toldToReaders(error, { resourceId: operation.resourceId ?? '', variant });
         } finally {
           end?.();
         }
@@ -82,7 +86,7 @@ export class VariantBuilder {
     } catch (error) {
       const told = withoutValues(error, work.signal);
       const isLast = !isTransient(told) || operation.attempts >= MOST_ATTEMPTS;
-      if (!work.signal.aborted && isLast && told instanceof HoldfastError) await this.#outcomes.failed(subject, told);
+      if (isLast && isToBeTold(told, work.signal)) await this.#outcomes.failed(subject, told);
       throw told;
     }
   }
@@ -91,17 +95,13 @@ export class VariantBuilder {
     const { snapshotId, variant, format, database } = input as unknown as VariantInput;
     const snapshot = await this.#snapshots.get(resourceId, snapshotId, signal);
     if (snapshot === undefined) throw sourceGone(resourceId, snapshotId);
-    const declared = (await this.#context.variantMaker?.declared(resourceId))?.find(({ name }) => name === variant);
+    const declared = declaredVariant(await declaredVariants(this.#context, resourceId), variant);
     if (declared === undefined) {
       const message = `The policy of ${resourceId} has no variant "${variant}" any more.`;
       throw new HoldfastError('unsupported', 'variant-not-available', message);
     }
-    const { fingerprint, fault } = declared;
-    if (fault !== undefined || fingerprint === undefined) throw faultyVariant(declared, snapshot);
     return {
-      snapshot,
-      declared: { ...declared, fingerprint },
-      format,
+      ...{ snapshot, declared: withFingerprint(declared, resourceId), format },
       ...(database === undefined ? {} : { database }),
     };
   }
@@ -151,7 +151,7 @@ export class VariantBuilder {
 
   /** What a policy said that was changed meanwhile is not published. */
   async #requireSame({ snapshot: { resourceId }, declared }: VariantOrder): Promise<void> {
-    const now = (await this.#context.variantMaker?.declared(resourceId))?.find(({ name }) => name === declared.name);
+    const now = declaredVariant(await declaredVariants(this.#context, resourceId), declared.name);
     if (now?.fingerprint === declared.fingerprint) return;
     const message = `The policy of ${resourceId} was changed while "${declared.name}" was made by it. Nothing was kept.`;
     throw new HoldfastError('unavailable', 'variant-changed', message);

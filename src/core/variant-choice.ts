@@ -4,12 +4,23 @@ import { HoldfastError } from './errors.ts';
 import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { variantFormats } from './variant-formats.ts';
 
-/** Which variants a caller may have of a resource that its policy declares, in its order. */
+/**
+ * Which variants a caller may have of a resource that its policy declares, in its order. Of a policy that cannot be read they are those
+ * that the caller's grants name: whether it has them nobody knows.
+ */
 export function allowedVariants(
   declared: readonly DeclaredVariant[],
   permissions: readonly Permission[],
 ): readonly DeclaredVariant[] {
-  return declared.filter(({ name }) => isAllowed(name, permissions));
+  return declared.flatMap((each) => {
+    const names = each.standsForAll ? namedBy(permissions, each.name) : [each.name];
+    return names.filter((name) => isAllowed(name, permissions)).map((name) => ({ ...each, name }));
+  });
+}
+
+function namedBy(permissions: readonly Permission[], ofAll: string): readonly string[] {
+  const names = permissions.flatMap(({ variants }) => (variants === 'all' ? [ofAll] : variants));
+  return [...new Set(names)].filter((name) => name !== RAW_VARIANT);
 }
 
 /**

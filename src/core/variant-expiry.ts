@@ -48,7 +48,9 @@ export async function expireVariants(context: ManagerContext, resource: Resource
       !(await sources.have(block.snapshotId))
     )
       await context.catalogue.variantBlocks.delete(block.id);
-  return store.forget(useless, 'its source or its policy is gone');
+  const removed = await store.forget(useless, 'its source or its policy is gone');
+  if (removed.length > 0) context.logger.info({ resourceId: resource.id, removed }, 'variants have expired');
+  return removed;
 }
 
 function placeOf(source: VariantSource | undefined): readonly unknown[] {

@@ -1,4 +1,4 @@
-import { declaredVariants } from './declared-variants.ts';
+import { declaredVariant, declaredVariants } from './declared-variants.ts';
 import { DownloadableSnapshots, type FoundSnapshot } from './downloadable-snapshots.ts';
 import { HoldfastError } from './errors.ts';
 import { KeyedLock } from './keyed-lock.ts';
@@ -19,7 +19,7 @@ import {
 import { VariantBuilder, type VariantInput } from './variant-builder.ts';
 import { variantContents } from './variant-contents.ts';
 import { variantFormat } from './variant-formats.ts';
-import { blockedError, faultyVariant, VariantOutcomes } from './variant-outcomes.ts';
+import { blockedError, VariantOutcomes, withFingerprint } from './variant-outcomes.ts';
 import type { VariantOrder } from './variant-production.ts';
 import { VariantStore } from './variant-store.ts';
 
@@ -57,13 +57,14 @@ export class CatalogueVariantManager implements VariantManager {
 
   async build(request: VariantRequest, signal: AbortSignal): Promise<Operation> {
     const { resourceId, variant, createdBy, database } = request;
-    const declared = (await this.declared(resourceId)).find(({ name }) => name === variant);
-    if (declared === undefined) throw notDeclared(resourceId, variant);
+    const found = declaredVariant(await this.declared(resourceId), variant);
+    if (found === undefined) throw notDeclared(resourceId, variant);
+    const declared = withFingerprint(found, resourceId);
     if (!isKept(declared)) throw notKept(declared);
     const snapshot = await this.#snapshot(request, signal);
     const format = variantFormat(snapshot, request.format);
     const order = {
-      ...{ snapshot, declared: withFingerprint(declared, snapshot), format },
+      ...{ snapshot, declared, format },
       ...(database === undefined ? {} : { database }),
     };
     await this.outcomes.forget({ resourceId, snapshotId: snapshot.id, variant });
@@ -176,7 +177,7 @@ export class CatalogueVariantManager implements VariantManager {
   async #beginAhead(snapshot: FoundSnapshot, enqueue?: Enqueue): Promise<void> {
     const { resourceId, id: snapshotId } = snapshot;
     for (const each of (await this.declared(resourceId)).filter(isWantedAhead)) {
-      const declared = withFingerprint(each, snapshot);
+      const declared = withFingerprint(each, resourceId);
       const order = { snapshot, declared, format: variantFormat(snapshot, undefined) };
       const { name: variant, fingerprint } = declared;
       const isBlocked = (await this.outcomes.blockOf({ resourceId, snapshotId, variant, fingerprint })) !== undefined;
@@ -253,16 +254,6 @@ function isSame(one: VariantInput, other: VariantInput): boolean {
     format === other.format &&
     database === other.database
   );
-}
-
-/** @throws HoldfastError `variant-blocked` (unsupported) where the policy cannot be read */
-export function withFingerprint(
-  declared: DeclaredVariant,
-  snapshot: Pick<FoundSnapshot, 'formats'>,
-): DeclaredVariant & { fingerprint: string } {
-  const { fingerprint, fault } = declared;
-  if (fingerprint === undefined || fault !== undefined) throw faultyVariant(declared, snapshot);
-  return { ...declared, fingerprint };
 }
 
 function notDeclared(resourceId: string, variant: string): HoldfastError {

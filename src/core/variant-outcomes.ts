@@ -16,9 +16,19 @@ export interface VariantSubject {
 /** Original values were found in what had been masked. */
 export const LEAK_CODE = 'variant-leaks';
 
+/** Of policies and of the keys that they refer to. What these say is for whoever runs the service: it names files, and where keys are. */
+const POLICY_CODES: ReadonlySet<string> = new Set([
+  'masking-policy-unusable',
+  'masking-policy-invalid',
+  'masking-policies-unreadable',
+  'masking-key-too-short',
+  'secret-missing',
+  'secret-in-configuration',
+]);
+
 /** Failures that are of the moment and say nothing of the variant. */
 const PASSING_CODES: ReadonlySet<string> = new Set([
-  'secret-missing',
+  ...POLICY_CODES,
   'variant-source-gone',
   'variant-changed',
   'variant-verifier-missing',
@@ -50,8 +60,13 @@ export class VariantOutcomes {
   }
 
   async made(subject: VariantSubject): Promise<void> {
-    await this.forget(subject);
+    await this.mended(subject);
     this.#publish('made', subject);
+  }
+
+  /** What was wrong with it is so no more; a leak that another one found meanwhile stays. */
+  async mended(subject: VariantSubject): Promise<void> {
+    if (!(await this.#hasLeaked(subject))) await this.forget(subject);
   }
 
   /** Remembers a failure that is the variant's own, and tells people of it, once. */
@@ -61,7 +76,7 @@ export class VariantOutcomes {
     this.#publish(isLeak ? 'leaked' : isOfVariant ? 'blocked' : 'unavailable', subject);
     const before = isOfVariant ? await this.blockOf(subject) : undefined;
     if (before?.code === error.code && before.message === error.message) return;
-    if (isOfVariant) await this.#remember(subject, error);
+    if (isOfVariant && (isLeak || before?.code !== LEAK_CODE)) await this.#remember(subject, error);
     const { resourceId, snapshotId, variant } = subject;
     const what = `the variant "${variant}" of ${snapshotId} of ${resourceId}`;
     await this.#context.notifier.notify({
@@ -72,6 +87,10 @@ export class VariantOutcomes {
         : `Making ${what} failed: ${error.message}`,
       details: { snapshotId, variant, code: error.code },
     });
+  }
+
+  async #hasLeaked(subject: VariantSubject): Promise<boolean> {
+    return (await this.blockOf(subject))?.code === LEAK_CODE;
   }
 
   async #remember(subject: VariantSubject, { code, message, details }: HoldfastError): Promise<void> {
@@ -86,6 +105,11 @@ export class VariantOutcomes {
   #publish(outcome: VariantEnd['outcome'], { resourceId, variant }: VariantSubject): void {
     for (const listener of this.#listeners) listener({ outcome, resourceId, variant });
   }
+}
+
+/** That original values came out is told also when whoever began it has gone meanwhile. */
+export function isToBeTold(error: unknown, signal: AbortSignal): error is HoldfastError {
+  return error instanceof HoldfastError && (!signal.aborted || error.code === LEAK_CODE);
 }
 
 /** Whether it is the variant's own failure, and would be the same the next time. */
@@ -119,13 +143,40 @@ export function reasonOf({ code, message }: VariantBlock): string {
   return code === LEAK_CODE ? `A check found original values in it, so that it was withdrawn. ${message}` : message;
 }
 
-/** Of a policy that cannot be read, or no variant of which can be made. */
-export function faultyVariant(
-  { name, fault }: DeclaredVariant,
-  { formats }: { formats: readonly string[] },
-): HoldfastError {
-  const message = `The variant "${name}" cannot be had: ${fault ?? 'its policy cannot be read.'}`;
-  return new HoldfastError('unsupported', 'variant-blocked', message, { details: { variant: name, formats } });
+/** A variant whose policy can be used. @throws HoldfastError `masking-policy-unusable` (unsupported), for whoever runs the service */
+export function withFingerprint(
+  declared: DeclaredVariant,
+  resourceId: string,
+): DeclaredVariant & { fingerprint: string } {
+  const { name, fingerprint, fault } = declared;
+  if (fingerprint !== undefined && fault === undefined) return { ...declared, fingerprint };
+  const message = `The variant "${name}" of ${resourceId} cannot be made, because its masking policy cannot be used: ${fault ?? 'it cannot be read.'}`;
+  throw new HoldfastError('unsupported', 'masking-policy-unusable', message, { details: { variant: name } });
+}
+
+/** What they are told who may have a variant of a policy that cannot be used. */
+export function policyFaultOf(resourceId: string): string {
+  return `The masking policy of ${resourceId} cannot be used at the moment. Whoever runs this service finds the reason in its log, or by "holdfast variant list ${resourceId}".`;
+}
+
+/** The same for whoever downloads: what is the matter with a policy stays the `cause`, for log and audit. */
+export function toldToReaders(
+  error: unknown,
+  { resourceId, variant, formats }: { resourceId: string; variant: string; formats?: readonly string[] },
+): unknown {
+  if (!(error instanceof HoldfastError) || !POLICY_CODES.has(error.code)) return error;
+  const code = error.code === 'masking-policy-unusable' ? 'variant-blocked' : error.code;
+  const message = `The variant "${variant}" cannot be had. ${policyFaultOf(resourceId)}`;
+  return new HoldfastError(error.kind, code, message, {
+    details: { variant, ...(formats === undefined ? {} : { formats }) },
+    cause: error,
+  });
+}
+
+/** What `toldToReaders` left out. */
+export function untoldFault(error: unknown): string | undefined {
+  const cause = error instanceof HoldfastError ? error.cause : undefined;
+  return cause instanceof HoldfastError && POLICY_CODES.has(cause.code) ? cause.message : undefined;
 }
 
 /** What nobody foresaw may quote the data that it stumbled over: only its sort is told, here and in logs. */

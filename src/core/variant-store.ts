@@ -109,10 +109,18 @@ export class VariantStore {
   /** @param sourceId default: all sources */
   async forgetAll(reason: string, sourceId?: string): Promise<readonly string[]> {
     const rows = await this.rows();
+    if (sourceId === undefined) await this.#forgetBlocks();
     return this.forget(
       sourceId === undefined ? rows : rows.filter((row) => sourceOf(row)?.sourceId === sourceId),
       reason,
     );
+  }
+
+  /** What is remembered of variants that could not be made. */
+  async #forgetBlocks(): Promise<void> {
+    const { variantBlocks } = this.#context.catalogue;
+    for (const { id, resourceId } of await variantBlocks.list())
+      if (resourceId === this.#resourceId) await variantBlocks.delete(id);
   }
 
   async *#bytesOf({ id, repositoryId }: Backup, signal: AbortSignal): AsyncGenerator<Uint8Array> {

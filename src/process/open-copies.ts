@@ -15,7 +15,10 @@ export function createCopyOpener(adapters: RepositoryAdapters): CopyOpener {
       } finally {
         await storage.close();
       }
-      const [open] = await openRepositories([copy], adapters, { initialise: false, onKeyFileMade: () => undefined });
+      const [open] = await openRepositories([copy], adapters, {
+        initialise: async () => false,
+        onKeyFileMade: () => undefined,
+      });
       return open;
     },
     make: async (copy, source) => {

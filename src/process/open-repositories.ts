@@ -18,8 +18,8 @@ export interface RepositoryAdapters {
 }
 
 export interface OpeningOptions {
-  /** Makes repositories that are missing. */
-  initialise: boolean;
+  /** Whether a repository that is missing is made. @throws HoldfastError where it should be there */
+  initialise(configuration: RepositoryConfiguration, location: string): Promise<boolean>;
   onKeyFileMade(path: string): void;
 }
 
@@ -49,7 +49,7 @@ async function openOne(
 ): Promise<OpenRepository> {
   const storage = await adapters.openStorage(configuration);
   try {
-    if (!(await repositoryExists(storage)) && options.initialise) {
+    if (!(await repositoryExists(storage)) && (await options.initialise(configuration, storage.location))) {
       await initialise(configuration, storage, adapters, options);
     }
     const repository = await openRepository({

@@ -35,8 +35,9 @@ export async function buildProgram(
 }
 
 const HELP_AFTER = `
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 backup made but some files were not readable, 4 damage found,
-7 masking policy does not fit, 10 no repository, 11 locked, 12 wrong key, 130 interrupted.`;
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 backup made but some files were not readable, or a download
+was cut off, 4 damage found, 5 unknown to the server of pull or refused, 6 nothing there to pull, 7 masking policy does not fit,
+10 no repository, 11 locked, 12 wrong key, 130 interrupted, 141 nobody reads the output any more.`;
 
 function sentenceCase(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

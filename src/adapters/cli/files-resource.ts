@@ -1,9 +1,9 @@
-import { access, constants } from 'node:fs/promises';
+import { access, constants, lstat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Application } from '../../core/application.ts';
-import { HoldfastError, messageOf } from '../../core/errors.ts';
+import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import type { Resource } from '../../core/resource.ts';
 import type { CommandOutput } from './command-output.ts';
 import { usageError } from './exit-codes.ts';
@@ -38,7 +38,7 @@ export async function filesSelection(
  * Makes the resource that the selection belongs to, or brings its excludes up to date. A resource's id stands for its paths:
  * other ones are refused, because one backup after another of different folders is no history of either.
  *
- * @throws HoldfastError `resource-differs` (conflict)
+ * @throws HoldfastError `resource-differs` (conflict), `path-missing` (not-found)
  */
 export async function ensureFilesResource(
   application: Application,
@@ -51,6 +51,8 @@ export async function ensureFilesResource(
   if (existing !== undefined && !options.replaceResource) checkSamePaths(existing, selection);
   const configuration = configurationFrom(selection, existing);
   if (existing !== undefined && isDeepStrictEqual(existing.configuration, configuration)) return existing;
+  // A mistyped path must not stay behind as a resource that nobody can back up.
+  await Promise.all(selection.paths.map(requireThere));
   if (existing !== undefined) output.note(`The resource "${id}" now has the paths and excludes of this command.`);
   const kept = existing === undefined ? {} : { type: existing.type, policyId: existing.policyId };
   return application.resources.put({
@@ -107,6 +109,16 @@ function hasSamePaths(existing: Resource, selection: FilesSelection): boolean {
   const covered = (path: string) =>
     paths.some((other) => path === other || path.startsWith(other === '/' ? other : `${other}/`));
   return paths.every((path) => selection.paths.includes(path)) && selection.paths.every(covered);
+}
+
+async function requireThere(path: string): Promise<void> {
+  try {
+    await lstat(path);
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    throw new HoldfastError('not-found', 'path-missing', `There is no ${path} to back up. Correct the path.`);
+  }
 }
 
 async function requireReadable(file: string): Promise<void> {

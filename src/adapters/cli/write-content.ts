@@ -12,6 +12,7 @@ import { type ProgressDisplay, startProgress } from './progress-display.ts';
  * Writes restored content to a file, which appears whole or not at all, or to standard output (`-`).
  *
  * @param size bytes to expect, for progress only
+ * @param replacement the option of the command that replaces what is there
  * @returns bytes written
  * @throws HoldfastError `output-exists` (conflict), `output-unwritable` (invalid)
  */
@@ -21,13 +22,14 @@ export async function writeContent(
   size: number,
   session: CommandSession,
   conflict: 'fail' | 'skip' | 'overwrite' | 'newer',
+  replacement = '--conflict overwrite',
 ): Promise<number> {
   const display = startProgress('restore', session.output.options);
   const counter = { bytes: 0 };
   try {
     const source = Readable.from(counted(bytes, size, display, counter), { objectMode: false });
     if (output === '-') await pipeline(source, process.stdout, { signal: session.signal, end: false });
-    else await writeFile(source, resolve(output), session.signal, conflict);
+    else await writeFile(source, resolve(output), session.signal, { conflict, replacement });
     return counter.bytes;
   } finally {
     display.end();
@@ -52,7 +54,7 @@ async function writeFile(
   source: Readable,
   path: string,
   signal: AbortSignal,
-  conflict: 'fail' | 'skip' | 'overwrite' | 'newer',
+  { conflict, replacement }: { conflict: 'fail' | 'skip' | 'overwrite' | 'newer'; replacement: string },
 ): Promise<void> {
   if (conflict !== 'fail' && conflict !== 'overwrite') {
     throw usageError('conflict-unsuitable', `"--conflict ${conflict}" is for files; --output takes fail or overwrite.`);
@@ -62,7 +64,7 @@ async function writeFile(
   try {
     await pipeline(source, file.createWriteStream({ flush: true }), { signal });
     if (conflict === 'overwrite') await rename(unfinished, path);
-    else await publish(unfinished, path);
+    else await publish(unfinished, path, replacement);
     await syncFolder(dirname(path));
   } finally {
     await unlink(unfinished).catch(ignoreMissing);
@@ -73,12 +75,16 @@ async function create(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'wx', 0o600);
   } catch (error) {
-    throw new HoldfastError('invalid', 'output-unwritable', `The output cannot be written: ${messageOf(error)}.`);
+    const reason =
+      systemErrorCode(error) === 'ENOENT'
+        ? `there is no folder ${dirname(path)}. Make it first, or name a file in another one`
+        : messageOf(error);
+    throw new HoldfastError('invalid', 'output-unwritable', `The output cannot be written: ${reason}.`);
   }
 }
 
 /** A link, unlike a rename, does not replace what is there. */
-async function publish(unfinished: string, path: string): Promise<void> {
+async function publish(unfinished: string, path: string, replacement: string): Promise<void> {
   try {
     await link(unfinished, path);
   } catch (error) {
@@ -86,7 +92,7 @@ async function publish(unfinished: string, path: string): Promise<void> {
     throw new HoldfastError(
       'conflict',
       'output-exists',
-      `${path} exists and was left as it is. Name another file, or replace it with --conflict overwrite.`,
+      `${path} exists and was left as it is. Name another file, or replace it with ${replacement}.`,
     );
   }
 }

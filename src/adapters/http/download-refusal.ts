@@ -2,9 +2,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Application } from '../../core/application.ts';
 import type { Download } from '../../core/download.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { untoldFault } from '../../core/variant-outcomes.ts';
 import { PROBLEM_MEDIA_TYPE, type Problem, preparedProblem } from './problem.ts';
 
-export const SQL_MEDIA_TYPE = 'application/sql; charset=utf-8';
+const SQL_MEDIA_TYPE = 'application/sql; charset=utf-8';
 
 /**
  * Answers an error of a download. What asks for anything may be piped into a database's client, which takes JSON or an empty body for
@@ -15,6 +16,11 @@ export function downloadRefusal(application: Application, onRefusal: (problem: P
     const problem = preparedProblem(error, request, reply);
     onRefusal(problem);
     request.auditDetails = { ...request.auditDetails, code: problem.code, outcome: outcomeOf(problem) };
+    const fault = untoldFault(error);
+    if (fault !== undefined) {
+      request.auditDetails.fault = fault;
+      request.log.warn({ fault, requestId: request.id, code: problem.code }, 'a variant was refused for its policy');
+    }
     reply.header('vary', 'Authorization, Accept, Accept-Encoding').header('x-accel-buffering', 'no');
     const sql = mayBePiped(request, problem) ? application.downloads.failure(messageOf(problem)) : undefined;
     if (sql !== undefined) return reply.type(SQL_MEDIA_TYPE).send(sql);

@@ -1,6 +1,7 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { plainIssue } from '../../core/plain-issue.ts';
 
 type RequestPart = 'body' | 'query' | 'path' | 'headers';
 
@@ -70,13 +71,7 @@ function fieldErrors(issue: z.core.$ZodIssue, part: RequestPart): FieldError[] {
     return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: `unknown ${PART_NAMES[part]}` }));
   }
   if (issue.code === 'invalid_union' && issue.errors[0] !== undefined && issue.errors[0].length > 0) {
-    return [{ field: path.join('.'), message: lowerFirst(issue.errors[0].map((inner) => inner.message).join(', ')) }];
+    return [{ field: path.join('.'), message: plainIssue(issue.errors[0].map((inner) => inner.message).join(', ')) }];
   }
-  return [{ field: path.join('.'), message: lowerFirst(issue.message) }];
-}
-
-/** Zod's messages begin with «Invalid input: expected string, received number»; the field's name stands before it here. */
-function lowerFirst(message: string): string {
-  const plain = message.replace(/^Invalid input: /, '').replace(/, received undefined$/, ' (it is missing)');
-  return plain.charAt(0).toLowerCase() + plain.slice(1);
+  return [{ field: path.join('.'), message: plainIssue(issue.message) }];
 }

@@ -98,6 +98,15 @@ export function createBackupTable(database: Database, exclusively: Exclusively):
         .execute();
       return new Set(rows.map((row) => row.id));
     },
+    async keptIdsOf(repositoryId) {
+      const rows = await database
+        .selectFrom('backups')
+        .select('id')
+        .where('repository_id', '=', repositoryId)
+        .where('resource_id', 'like', HIDDEN)
+        .execute();
+      return new Set(rows.map((row) => row.id));
+    },
     delete: (id) => exclusively((transaction) => remove(transaction, id)),
     totals: () => totals(database),
   };

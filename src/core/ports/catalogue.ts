@@ -87,6 +87,8 @@ export interface BackupTable {
   expired(time: string): Promise<readonly Backup[]>;
   /** Ids of all backups of a repository. */
   idsOf(repositoryId: string): Promise<ReadonlySet<string>>;
+  /** Among these, what is no backup: pieces of logs, kept variants and what is kept with them. */
+  keptIdsOf(repositoryId: string): Promise<ReadonlySet<string>>;
   delete(id: string): Promise<boolean>;
   totals(): Promise<{ backups: number; bytes: number; storedBytes: number; resources: number; newest?: string }>;
 }

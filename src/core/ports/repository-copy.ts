@@ -31,11 +31,14 @@ export interface CopyReport {
   dryRun: boolean;
   /** Ids of snapshots that are here now and were not. */
   copied: readonly string[];
-  /** Snapshots that were here already. */
-  present: number;
+  /** Ids of those that were here already. */
+  present: readonly string[];
   /** Among them, those whose hold, expiry, tags or state were brought in line. */
   updated: number;
+  /** Ids of backups. */
   forgotten: readonly string[];
+  /** Ids of pieces of logs, kept variants and what is kept with them. */
+  forgottenKept: readonly string[];
   /** Those of which the source misses something, or which are damaged there: they are not here. */
   failed: readonly { snapshotId: string; code: string; message: string }[];
   /** Chunks read from the source, and their plain bytes. */

@@ -23,8 +23,10 @@ export interface DeclaredVariant {
   verifiesByLoading: boolean;
   /** Hex: two that are equal make the same of the same content. Covers the policy, the variant and the epoch of its key; undefined where the policy cannot be read. */
   fingerprint?: string;
-  /** Why none of it can be made, in a sentence for whoever runs the service. */
+  /** Why none of it can be made, in a sentence for whoever runs the service and nobody else: it may name files, and where keys are. */
   fault?: string;
+  /** The policy cannot be read: whatever variants it may have, this one stands for them. */
+  standsForAll?: true;
 }
 
 /** The content of one snapshot. */

@@ -1,4 +1,4 @@
-import type { MaskingCounts, MaskingRun } from '../masking/masking-run.ts';
+import type { MaskingRun } from '../masking/masking-run.ts';
 import type { ContentSchema } from './content-schema.ts';
 
 /** Reads and rewrites the rows of one kind of content: PostgreSQL's and MySQL's dumps, SQLite databases. One folder under `downloads/content/`. */
@@ -26,5 +26,3 @@ export interface RowScan {
   /** After its last row. A table's rows may come in several runs; ordinals go on. */
   end?(table: string, rows: number): void;
 }
-
-export type { MaskingCounts };

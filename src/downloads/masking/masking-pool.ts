@@ -159,21 +159,17 @@ class MaskingPool implements OpenMaskingPool {
     const counts = countsOf(this.#run, table);
     counts.rowsIn += rowsIn;
     counts.rowsOut += rowsOut;
-    for (const [column, masked] of counts.masked) counts.masked.set(column, masked + rowsOut);
     return bytes;
   }
 }
 
 const PROGRAM = new URL(`./masking-worker${extname(import.meta.filename)}`, import.meta.url);
 
-/** The counts of a table, made where there are none: those of its masked columns begin with 0. */
-export function countsOf({ plan, counts }: MaskingRun, table: string): TableCounts {
+/** The counts of a table, made where there are none. */
+export function countsOf({ counts }: Pick<MaskingRun, 'counts'>, table: string): TableCounts {
   const known = counts.tables.get(table);
   if (known !== undefined) return known;
-  const tables = plan.content.kind === 'tables' ? plan.content.tables : [];
-  const columns = tables.find((each) => each.table === table)?.columns ?? [];
-  const masked = columns.filter(({ rule }) => rule.transformer !== 'keep').map(({ column }) => [column, 0] as const);
-  const made = { rowsIn: 0, rowsOut: 0, masked: new Map(masked) };
+  const made = { rowsIn: 0, rowsOut: 0 };
   counts.tables.set(table, made);
   return made;
 }

@@ -26,8 +26,6 @@ export interface TableCounts {
   /** Rows of the source. */
   rowsIn: number;
   rowsOut: number;
-  /** Values that each rule met, by column; NULL counts. */
-  masked: Map<string, number>;
 }
 
 export interface Canary {

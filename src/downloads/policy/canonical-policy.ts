@@ -5,7 +5,7 @@ import type { MaskingPolicy } from './masking-policy.ts';
  * A policy as one text: the same for two files that mean the same, however they are spelt, ordered and commented. Order counts where it means something: paths of JSON,
  * patterns of files, columns of a CSV file without a header, and whatever is nested within a transformer's options.
  */
-export function canonicalPolicy(policy: MaskingPolicy): string {
+function canonicalPolicy(policy: MaskingPolicy): string {
   const { document, files, ...rest } = policy;
   return canonicalJson({
     ...rest,

@@ -1,7 +1,8 @@
 import { notSealable } from './not-sealable.ts';
 import type { TextToken } from './sql-tokens.ts';
 
-const ROUTINES = new Set(['trigger', 'event', 'procedure', 'function']);
+/** What has a body of its own. */
+export const ROUTINES = new Set(['trigger', 'event', 'procedure', 'function']);
 /** Each of them opens a block where a statement begins. END closes it, with the same word again but for BEGIN. */
 const BLOCKS = new Set(['begin', 'if', 'case', 'loop', 'while', 'repeat', 'for']);
 const CHARACTERISTICS = new Set([

@@ -51,6 +51,14 @@ export function identifierOf(token: TextToken | undefined): string | undefined {
   return token.text.slice(1, -1).replaceAll(quote + quote, quote);
 }
 
+/** True where something other than white space stands between these tokens, the first ones of a statement. */
+export function hasComment(statement: Buffer, tokens: readonly TextToken[]): boolean {
+  return tokens.some(({ start }, index) => {
+    const end = tokens[index - 1]?.end ?? 0;
+    return start > end && !/^\s*$/.test(statement.toString('latin1', end, start));
+  });
+}
+
 /** A name such as `schema.table` that begins at a token, and the position after it. */
 export function qualifiedName(
   tokens: readonly TextToken[],

@@ -1,4 +1,6 @@
+import { DUMP_BEGINNING, dumpDialect } from '../../core/dump-dialect.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import type { SqlDialect } from '../../core/ports/service-download.ts';
 import type { OpenVariantContent, VariantContent } from '../../core/ports/variant-maker.ts';
 import type { ContentDialect, ContentSchema } from '../content/content-schema.ts';
 import { SCHEMA_SIDECAR, schemaBytes, storedSchema } from '../content/stored-schema.ts';
@@ -39,6 +41,23 @@ export async function schemaOf(
   );
   await content.sidecars?.write(SCHEMA_SIDECAR, once(schemaBytes(schema)), signal);
   return schema;
+}
+
+/** Whose dump a content begins like, whatever it is asked for as. */
+export async function beginsAs(content: VariantContent, signal: AbortSignal): Promise<SqlDialect | undefined> {
+  const head = await withContent(content, { schemaOnly: false, signal }, ({ material }) => headOf(material.bytes()));
+  return dumpDialect(head.toString('latin1'));
+}
+
+async function headOf(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of bytes) {
+    parts.push(part.subarray(0, DUMP_BEGINNING - length));
+    length += part.length;
+    if (length >= DUMP_BEGINNING) break;
+  }
+  return Buffer.concat(parts);
 }
 
 export async function withContent<Result>(

@@ -58,9 +58,7 @@ class PolicyVariantMaker implements VariantMaker {
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       // Which variants there would be cannot be known; that there are some, and why they are not had, can.
-      return [
-        { name: UNREADABLE, kind: 'masked', produce: 'on-demand', verifiesByLoading: false, fault: messageOf(error) },
-      ];
+      return [{ ...UNREADABLE, fault: messageOf(error) }];
     }
   }
 
@@ -105,7 +103,7 @@ class PolicyVariantMaker implements VariantMaker {
 
   async #compile({ content, policy, variant, shape }: Wanted, signal: AbortSignal): Promise<CompiledVariant> {
     const { transformers } = this.#options;
-    const held = { policy, variant, transformers, content: await policyContent(content, shape, signal) };
+    const held = { policy, variant, transformers, content: await policyContent(content, { shape, policy }, signal) };
     return requireCompiled(compileVariant(held), { resourceId: content.resourceId, variant: variant.name });
   }
 }
@@ -117,8 +115,10 @@ interface Wanted {
   shape: ContentShape;
 }
 
-/** Stands for all variants of a policy that cannot be read. */
-const UNREADABLE = 'masked';
+const UNREADABLE: DeclaredVariant = {
+  ...{ name: 'masked', kind: 'masked', produce: 'on-demand' },
+  ...{ verifiesByLoading: false, standsForAll: true },
+};
 /** The thread that reads and sends is left one processor. */
 const THREADS = Math.max(1, Math.min(4, availableParallelism() - 1));
 

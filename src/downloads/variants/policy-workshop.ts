@@ -7,6 +7,7 @@ import type {
   ReadablePolicy,
   VariantPreview,
 } from '../../core/ports/policy-workshop.ts';
+import type { SqlDialect } from '../../core/ports/service-download.ts';
 import type { VariantContent } from '../../core/ports/variant-maker.ts';
 import { csvFilesOf } from '../content/files/csv-files.ts';
 import type { Transformer } from '../masking/transformer.ts';
@@ -21,7 +22,7 @@ import { POLICY_LIMIT_BYTES } from '../policy/yaml-text.ts';
 import { parsePredicate } from '../predicate/parse-predicate.ts';
 import { columnSamples } from './column-samples.ts';
 import { compileVariant, policyContent, requireCompiled } from './compile-variant.ts';
-import { schemaOf, shapeOf, withContent } from './content-reading.ts';
+import { beginsAs, schemaOf, shapeOf, withContent } from './content-reading.ts';
 import { knownTransformers } from './known-transformers.ts';
 import { maskingKey } from './masking-key.ts';
 import { unknownVariant } from './policy-variant-maker.ts';
@@ -65,7 +66,7 @@ class FolderWorkshop implements PolicyWorkshop {
   }
 
   async #draftOfFiles(content: VariantContent, options: DraftOptions, signal: AbortSignal): Promise<string> {
-    if (content.format !== 'tar') throw noTables(content);
+    if (content.format !== 'tar') throw noTables(content, await beginsAs(content, signal));
     const files = await withContent(content, { schemaOnly: false, signal }, ({ material }) =>
       csvFilesOf(material.bytes(), signal),
     );
@@ -92,7 +93,7 @@ class FolderWorkshop implements PolicyWorkshop {
     if (variant === undefined) throw unknownVariant(resourceId, request.variant);
     const key = await maskingKey(policy, { resource: resourceId, variant: variant.name }, this.#options.resolveSecret);
     const shape = await shapeOf(content, signal);
-    const held = await policyContent(content, shape, signal);
+    const held = await policyContent(content, { shape, policy }, signal);
     const compiled = compileVariant({ policy, variant, content: held, transformers: this.#transformers });
     const { plan, subset } = requireCompiled(compiled, { resourceId, variant: variant.name });
     return variantPreview({
@@ -121,7 +122,11 @@ class FolderWorkshop implements PolicyWorkshop {
   }
 }
 
-function noTables({ resourceId, format }: VariantContent): HoldfastError {
-  const message = `A policy of ${resourceId} cannot be drafted: its backups are plain bytes (${format}), whose columns are not known. Where that is a dump of a database, say so: --format sql. Otherwise write one by hand; docs/variants.md shows how.`;
+function noTables({ resourceId, format }: VariantContent, dialect: SqlDialect | undefined): HoldfastError {
+  const next =
+    dialect === undefined
+      ? 'Where that is a dump of a database, say so: --format sql. Otherwise write one by hand; docs/variants.md shows how.'
+      : `By its first lines this is a dump of ${dialect === 'postgresql' ? 'PostgreSQL' : 'MySQL or MariaDB'}. Say so: --format sql.`;
+  const message = `A policy of ${resourceId} cannot be drafted: its backups are plain bytes (${format}), whose columns are not known. ${next}`;
   return new HoldfastError('unsupported', 'variant-format-not-offered', message);
 }

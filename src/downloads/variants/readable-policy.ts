@@ -12,7 +12,7 @@ import { STREAM } from '../content/files/mask-files.ts';
 import type { Transformer } from '../masking/transformer.ts';
 import type { MaskingPolicy } from '../policy/masking-policy.ts';
 import { schemaDrift } from '../policy/schema-drift.ts';
-import { compileVariant, type PolicyContent, policyContent } from './compile-variant.ts';
+import { compileVariant, type PolicyContent, policyContent, unreadFiles } from './compile-variant.ts';
 import { shapeOf, withContent } from './content-reading.ts';
 import { givenSchema } from './given-schema.ts';
 
@@ -50,8 +50,8 @@ export class WrittenPolicy implements ReadablePolicy {
   /** Unlike the making of a variant, which goes file by file, this reads all of a tree: what does not fit is told together. */
   async #held(content: VariantContent, signal: AbortSignal): Promise<PolicyContent> {
     const shape = await shapeOf(content, signal);
-    if (shape.kind !== 'files') return policyContent(content, shape, signal);
-    if (content.format !== 'tar') return { dialect: 'csv', paths: [STREAM], tables: [] };
+    if (shape.kind !== 'files') return policyContent(content, { shape, policy: this.#policy }, signal);
+    if (content.format !== 'tar') return { ...(await unreadFiles(content, this.#policy, signal)), paths: [STREAM] };
     return withContent(content, { schemaOnly: false, signal }, ({ material }) =>
       readFileTree(material.bytes(), this.#policy.files, signal),
     );

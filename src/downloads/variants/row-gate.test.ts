@@ -38,7 +38,7 @@ function runOf(
       content: { kind: 'tables', tables: [{ table: 't', fate, columns: [] }] },
     },
     ...{ key: new Uint8Array(32), threads: 1, signal: new AbortController().signal },
-    counts: { tables: new Map([['t', { rowsIn, rowsOut, masked: new Map() }]]) },
+    counts: { tables: new Map([['t', { rowsIn, rowsOut }]]) },
     ...(tables === undefined ? {} : { selection: { tables } }),
   };
 }

@@ -1,8 +1,8 @@
 import { argon2, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
-import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
 import type { KeyProvider } from '../../core/ports/key-provider.ts';
+import type { PassphraseSlot } from './passphrase-slot.ts';
 
 /** What Argon2id costs; stored in the slot, so that it can grow later. */
 export interface Argon2Cost {
@@ -12,19 +12,6 @@ export interface Argon2Cost {
 }
 
 const DEFAULT_COST: Argon2Cost = { memoryKiB: 262_144, passes: 3, parallelism: 1 };
-
-/** What RFC 9106 section 3.1 allows; a slot with other parameters was not made by this provider. */
-const parametersSchema = z
-  .object({
-    algorithm: z.literal('argon2id'),
-    /** base64; Holdfast makes 16 bytes */
-    salt: z.string().refine((salt) => Buffer.from(salt, 'base64').length >= 8),
-    memoryKiB: z.number().int(),
-    passes: z.number().int().min(1),
-    parallelism: z.number().int().min(1),
-  })
-  .refine(({ memoryKiB, parallelism }) => memoryKiB >= 8 * parallelism);
-type Parameters = z.infer<typeof parametersSchema>;
 
 /**
  * Wraps with Argon2id (RFC 9106) of a passphrase in Unicode form NFKC: 256 MiB, three passes, one lane, 16 bytes of salt.
@@ -37,7 +24,7 @@ export function createPassphraseProvider(
   cost: Argon2Cost = DEFAULT_COST,
 ): KeyProvider {
   const derived = new Map<string, Promise<Uint8Array>>();
-  const derive = (parameters: Parameters): Promise<Uint8Array> => {
+  const derive = (parameters: PassphraseSlot): Promise<Uint8Array> => {
     const name = JSON.stringify(parameters);
     let key = derived.get(name);
     if (key === undefined) {
@@ -49,12 +36,14 @@ export function createPassphraseProvider(
   return {
     kind: 'passphrase',
     async createWrappingKey() {
-      const parameters: Parameters = { algorithm: 'argon2id', salt: randomBytes(16).toString('base64'), ...cost };
+      const parameters: PassphraseSlot = { algorithm: 'argon2id', salt: randomBytes(16).toString('base64'), ...cost };
       return { parameters, wrappingKey: await derive(parameters) };
     },
     async wrappingKeyFor(slot) {
       if (slot.kind !== 'passphrase') return undefined;
-      const parsed = parametersSchema.safeParse(slot.parameters);
+      // Every command begins with this file, and few need what reads a slot.
+      const { passphraseSlot } = await import('./passphrase-slot.ts');
+      const parsed = passphraseSlot.safeParse(slot.parameters);
       if (!parsed.success) return undefined;
       const { memoryKiB, passes, parallelism } = parsed.data;
       if (memoryKiB > 4 * 1024 * 1024 || passes > 64 || parallelism > 64) {
@@ -71,7 +60,7 @@ export function createPassphraseProvider(
 
 const argon2Async = promisify(argon2);
 
-async function derivePassphraseKey(text: string, parameters: Parameters): Promise<Uint8Array> {
+async function derivePassphraseKey(text: string, parameters: PassphraseSlot): Promise<Uint8Array> {
   const passphrase = Buffer.from(text.normalize('NFKC'));
   if (passphrase.length === 0)
     throw new HoldfastError('invalid', 'passphrase-empty', 'The passphrase is empty. Choose one of several words.');

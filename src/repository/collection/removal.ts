@@ -8,7 +8,7 @@ import { type CollectionState, roundName } from './collection-state.ts';
 import { groupsToMerge, mergeSegments, type NamedSegment, verifyMerge } from './segment-merge.ts';
 import { removeStaleMarks, sessionsAtWork } from './session-marks.ts';
 import { listSnapshots } from './survey.ts';
-import { readTrash } from './trash.ts';
+import { isOver, readTrash } from './trash.ts';
 
 /** What a removal did; bytes of packs. */
 export interface Removal {
@@ -147,9 +147,10 @@ export class RemovalRun {
   async #emptyTrash(): Promise<void> {
     const { storage } = this.#parts;
     const snapshots = new Set((await storage.list(SNAPSHOTS, { sizes: false })).map(({ key }) => key));
-    const expired = (await readTrash(this.#parts)).filter(({ commitName, expiresAt }) => {
+    const expired = (await readTrash(this.#parts)).filter((entry) => {
+      const { commitName } = entry;
       const stays = snapshots.has(snapshotKey(commitName)) || this.#state.seal?.commitNames.has(commitName) === true;
-      return !stays && Date.parse(expiresAt) <= this.#now.getTime();
+      return !stays && isOver(entry, this.#now);
     });
     await inLanes(expired, STORAGE_LANES, async ({ commitName }) => {
       // Whoever forgot it did not wait for that to last: a power cut would bring it back, and without its trash entry it would count.

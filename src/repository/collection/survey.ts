@@ -5,13 +5,13 @@ import { inLanes, STORAGE_LANES } from '../lanes.ts';
 import { packIdOf } from '../pack-format.ts';
 import { listBadPacks } from '../repair/bad-packs.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
+import type { StoredSnapshot } from '../snapshot-codec.ts';
 import { backupIdOf, SNAPSHOTS } from '../snapshot-name.ts';
-import type { StoredSnapshot } from '../snapshot-store.ts';
 import { type CollectionState, isValidSnapshot } from './collection-state.ts';
 import { Liveness, type PackUse } from './liveness.ts';
 import { hasOldKey } from './old-keys.ts';
 import { sessionsAtWork } from './session-marks.ts';
-import { readTrash, type TrashEntry } from './trash.ts';
+import { isOver, readTrash, type TrashEntry } from './trash.ts';
 
 /** What a collector found at its first look. Pack numbers are the index's. */
 export interface Survey {
@@ -67,10 +67,8 @@ export async function survey(parts: RepositoryParts, options: CollectionOptions)
   const { storage, index } = parts;
   const early = await parts.followCollection();
   const [{ valid }, trash] = [await listSnapshots(parts, early), await readTrash(parts)];
-  const now = (options.now ?? (await storage.serverTime())).getTime();
-  const expiredTrash = trash.filter(
-    ({ commitName, expiresAt }) => Date.parse(expiresAt) <= now && !valid.has(commitName),
-  );
+  const now = options.now ?? (await storage.serverTime());
+  const expiredTrash = trash.filter((entry) => isOver(entry, now) && !valid.has(entry.commitName));
   const expired = new Set(expiredTrash.map(({ commitName }) => commitName));
   if (options.allowEmpty !== true) await refuseToEmpty(parts, early, valid, trash);
   const bad = new Set(await listBadPacks(storage));

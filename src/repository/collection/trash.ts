@@ -5,8 +5,8 @@ import { inLanes, STORAGE_LANES } from '../lanes.ts';
 import { decodeMetadata, refuseNewerVersion } from '../metadata-encoding.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { openObject, SEALED_KIND } from '../sealed-object.ts';
+import { decodeSnapshot } from '../snapshot-codec.ts';
 import { backupIdOf, snapshotKey, TRASH } from '../snapshot-name.ts';
-import { decodeSnapshot } from '../snapshot-store.ts';
 
 /** A forgotten commit of a backup that can still be brought back. */
 export interface TrashEntry {
@@ -30,6 +30,14 @@ const trashSchema = z.object({
   reason: z.string(),
   snapshot: z.custom<Uint8Array>((value) => value instanceof Uint8Array),
 });
+
+/**
+ * Whether a forgotten commit's time in the trash is over. Where it was to stay for none, it is, whatever the clocks say: that of a
+ * storage tells whole seconds, and may be behind the one of the process that forgot it.
+ */
+export function isOver({ forgottenAt, expiresAt }: TrashEntry, now: Date): boolean {
+  return expiresAt === forgottenAt || Date.parse(expiresAt) <= now.getTime();
+}
 
 /**
  * All of the trash, oldest backup first.

@@ -62,12 +62,14 @@ class Copying {
       report?.({ phase: 'snapshots', done: done + 1, total: wanted.length });
     }
     const forgotten = await this.#forget(there, [...here]);
+    const idsOf = (backups: readonly Backup[]) => backups.map(({ id }) => id);
     return {
       dryRun,
       copied: this.#copied,
-      present: wanted.filter((id) => here.has(id)).length,
+      present: wanted.filter((id) => here.has(id)),
       updated: this.#updated,
-      forgotten,
+      forgotten: idsOf(forgotten.filter(isBackup)),
+      forgottenKept: idsOf(forgotten.filter((backup) => !isBackup(backup))),
       failed: this.#failed,
       chunks: this.#chunks,
       bytes: this.#bytes,
@@ -160,7 +162,7 @@ class Copying {
   }
 
   /** What is held is never forgotten, and neither is most of a copy because of what somebody did to the source. */
-  async #forget(there: readonly string[], here: readonly string[]): Promise<string[]> {
+  async #forget(there: readonly string[], here: readonly string[]): Promise<Backup[]> {
     const { forgetMissing, dryRun, snapshotIds } = this.#options;
     if (forgetMissing === undefined || snapshotIds !== undefined) return [];
     const { trashDays, allowMost } = forgetMissing;
@@ -177,7 +179,7 @@ class Copying {
         const now = this.#target.clock.now();
         await this.#target.snapshots.forget(id, { now, trashDays, reason });
       }
-    return [...missing.keys()];
+    return [...missing.values()];
   }
 
   /** Pieces of logs and kept variants do not count: they are soon replaced by others, and many would hide that backups go. */

@@ -1,3 +1,4 @@
+import { DUMP_BEGINNING, dumpDialect } from '../../core/dump-dialect.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { DownloadFormat, SqlDialect } from '../../core/ports/service-download.ts';
 import type { ConfiguredContent } from './configuration.ts';
@@ -72,26 +73,14 @@ export function contentOf(head: Uint8Array, configured: ConfiguredContent): Cont
 }
 
 function detected(head: Uint8Array): Content {
-  const start = Buffer.from(head.buffer, head.byteOffset, Math.min(head.byteLength, 4096)).toString('latin1');
+  const start = Buffer.from(head.buffer, head.byteOffset, Math.min(head.byteLength, DUMP_BEGINNING)).toString('latin1');
   if (start.startsWith('PGDMP')) return 'postgresql-archive';
   if (start.startsWith('SQLite format 3\0')) return 'sqlite';
   if (start.slice(257, 262) === 'ustar') return 'tar';
-  return isText(head) ? (dumpIn(start) ?? 'bytes') : 'bytes';
+  const dialect = isText(head) ? dumpDialect(start) : undefined;
+  return dialect === undefined ? 'bytes' : `${dialect}-sql`;
 }
-
-/** A dump of a whole server (pg_dumpall) is none: it connects to one database after the other, which no seal can hold together. */
-function dumpIn(text: string): Content | undefined {
-  for (const line of text.split(/\r?\n/, MOST_LINES)) {
-    if (line === '-- PostgreSQL database dump') return 'postgresql-sql';
-    if (/^-- (MySQL|MariaDB) dump /.test(line)) return 'mysql-sql';
-    if (!/^(--.*|\/\*M?!\d+.*|\\restrict .*|\s*)$/.test(line)) return undefined;
-  }
-  return undefined;
-}
-
-/** Dumps say what they are in their first lines. */
-const MOST_LINES = 20;
 
 function isText(head: Uint8Array): boolean {
-  return head.byteLength > 0 && !head.subarray(0, 4096).includes(0);
+  return head.byteLength > 0 && !head.subarray(0, DUMP_BEGINNING).includes(0);
 }

@@ -47,7 +47,7 @@ export async function checkTarget(
   throw new HoldfastError(
     'conflict',
     'target-not-empty',
-    `${options.target} is not empty. Restore into an empty folder, or say what to do with files that are there: \`skip\`, \`overwrite\` or \`newer\`.`,
+    `${options.target} is not empty. Restore into an empty folder, or say by \`conflict\` (--conflict) what to do with files that are there: \`skip\`, \`overwrite\` or \`newer\`.`,
   );
 }
 

@@ -5,7 +5,7 @@ import { SCHEMA_ONLY } from '../postgresql/archive-reading.ts';
 import { type ClientTools, findClientTools } from '../postgresql/client-tools.ts';
 import { toolOutput } from '../postgresql/database-dump.ts';
 import { type ListedTable, listTables } from '../postgresql/database-facts.ts';
-import { ALONE, chosenTables, someTables } from '../postgresql/download.ts';
+import { ALONE, chosenTables, someTables, sqlMaterial } from '../postgresql/download.ts';
 import { findServerPrograms } from '../postgresql/server-programs.ts';
 import { quoted, Session } from '../postgresql/session.ts';
 import { recordedCluster } from './recorded-cluster.ts';
@@ -37,19 +37,9 @@ export async function downloadCluster(
   const programs = await findServerPrograms(cluster.major, { exactly: true });
   const tools = await findClientTools(cluster.major);
   context.signal.throwIfAborted();
-  return {
-    format: 'sql',
-    dialect: 'postgresql',
-    mediaType: 'application/sql; charset=utf-8',
-    fileExtension: '.sql',
-    // pg_dump makes a new key for \restrict each time, and another version of it may write other SQL.
-    isReproducible: false,
-    acceptsRanges: false,
-    bytes: () =>
-      dumpOf(context, tools, (signal) =>
-        ThrowAwayCluster.start(context, { cluster, programs, walGet, places, signal }),
-      ),
-  };
+  return sqlMaterial(() =>
+    dumpOf(context, tools, (signal) => ThrowAwayCluster.start(context, { cluster, programs, walGet, places, signal })),
+  );
 }
 
 async function* dumpOf(

@@ -46,18 +46,24 @@ export async function downloadPostgresql({ chain, choice, signal, warn }: Downlo
   // Keys and constraints are definitions too.
   const parts = choice.schemaOnly === true ? [SCHEMA_ONLY] : [];
   signal.throwIfAborted();
+  return sqlMaterial(() =>
+    selection === undefined
+      ? restoredSql(archive, [...ALONE, ...parts], signal)
+      : someTables(archive, { selection, parts }, { signal, warn }),
+  );
+}
+
+/** SQL as PostgreSQL's own programs write it. */
+export function sqlMaterial(bytes: () => AsyncIterable<Uint8Array>): DownloadMaterial {
   return {
     format: 'sql',
     dialect: 'postgresql',
     mediaType: 'application/sql; charset=utf-8',
     fileExtension: '.sql',
-    // pg_restore makes a new key for \restrict each time, and another version of it may write other SQL.
+    // They make a new key for \restrict each time, and another version of them may write other SQL.
     isReproducible: false,
     acceptsRanges: false,
-    bytes: () =>
-      selection === undefined
-        ? restoredSql(archive, [...ALONE, ...parts], signal)
-        : someTables(archive, { selection, parts }, { signal, warn }),
+    bytes,
   };
 }
 

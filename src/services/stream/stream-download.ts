@@ -1,5 +1,6 @@
 import { contentDownload, sha256Of } from '../../core/content-download.ts';
 import { choiceInvalid, requireChoice } from '../../core/download-choice.ts';
+import { DUMP_BEGINNING } from '../../core/dump-dialect.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { ChainLink } from '../../core/ports/service.ts';
 import type {
@@ -8,7 +9,7 @@ import type {
   DownloadMaterial,
   SqlDialect,
 } from '../../core/ports/service-download.ts';
-import { dumpDialect } from './dump-dialect.ts';
+import { streamDialect } from './stream-beginning.ts';
 
 export const STREAM_FORMATS: readonly DownloadFormat[] = ['bytes', 'sql'];
 
@@ -41,12 +42,9 @@ export async function downloadStream({ chain, choice, signal }: DownloadContext)
 
 async function dialectOf({ backup, reader }: ChainLink): Promise<SqlDialect> {
   const pieces: Uint8Array[] = [];
-  const length = Math.min(backup.size, BEGINNING);
+  const length = Math.min(backup.size, DUMP_BEGINNING);
   if (length > 0) for await (const piece of reader.read(undefined, { offset: 0, length })) pieces.push(piece);
-  const found = dumpDialect(Buffer.concat(pieces));
+  const found = streamDialect(Buffer.concat(pieces));
   if ('dialect' in found) return found.dialect;
   throw choiceInvalid(`The stream of backup ${backup.id} is not given as SQL: ${found.reason}`);
 }
-
-/** Dumps say what they are in their first lines. Bytes. */
-const BEGINNING = 4096;

@@ -93,6 +93,11 @@ function syncLines({ copyId, dryRun, ...sync }: CopySync): string[] {
   if (sync.updated > 0) lines.push(`  ${count(sync.updated, 'backup')} described anew.`);
   if (sync.forgotten.length > 0)
     lines.push(`  ${count(sync.forgotten.length, 'backup')} forgotten, as in the repository; they stay in its trash.`);
+  const { copied, present, forgotten } = sync.kept;
+  if (copied + present + forgotten > 0)
+    lines.push(
+      `  Pieces of logs and kept variants beside them: ${copied} ${verb}, ${present} there before, ${forgotten} gone as in the repository.`,
+    );
   for (const { snapshotId, message } of sync.failed) lines.push(`  NOT COPIED: ${snapshotId}: ${printable(message)}`);
   return lines;
 }

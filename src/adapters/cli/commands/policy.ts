@@ -3,9 +3,9 @@ import type { DownloadFormat } from '../../../core/download-format.ts';
 import { VARIANT_NAME } from '../../../core/grant.ts';
 import type { CommandSession } from '../command-session.ts';
 import { gathered, wholeNumber } from '../option-values.ts';
-import { type CheckOptions, checkPolicy } from '../policy/check-policy.ts';
-import { draftPolicy, type InitOptions } from '../policy/draft-policy.ts';
-import { type PreviewOptions, previewVariant } from '../policy/preview-variant.ts';
+import type { CheckOptions } from '../policy/check-policy.ts';
+import type { InitOptions } from '../policy/draft-policy.ts';
+import type { PreviewOptions } from '../policy/preview-variant.ts';
 
 const FORMATS: readonly DownloadFormat[] = ['sql', 'sqlite', 'tar', 'zip', 'json', 'bytes'];
 /** Of each table; the first ones. */
@@ -33,7 +33,10 @@ export function define(command: Command, session: CommandSession): void {
       wholeNumber(0),
       SAMPLED_ROWS,
     );
-  contentOptions(init).action((resourceId: string, options: InitOptions) => draftPolicy(session, resourceId, options));
+  contentOptions(init).action(async (resourceId: string, options: InitOptions) => {
+    const { draftPolicy } = await import('../policy/draft-policy.ts');
+    await draftPolicy(session, resourceId, options);
+  });
   const check = command
     .command('check')
     .description(
@@ -56,7 +59,10 @@ export function define(command: Command, session: CommandSession): void {
       'after',
       '\nExamples:\n  pg_dump -s shop | holdfast policy check policies/shop.yaml --schema -\n  holdfast policy check shop',
     );
-  contentOptions(check).action((policy: string, options: CheckOptions) => checkPolicy(session, policy, options));
+  contentOptions(check).action(async (policy: string, options: CheckOptions) => {
+    const { checkPolicy } = await import('../policy/check-policy.ts');
+    await checkPolicy(session, policy, options);
+  });
   const preview = command
     .command('preview')
     .description('Show the first rows of a variant as its readers get them. Nothing is kept.')
@@ -64,9 +70,10 @@ export function define(command: Command, session: CommandSession): void {
     .argument('<variant>', 'as the masking policy names it', variantName)
     .option('--table <name>', 'of this table, as the policy names it; may be repeated', gathered)
     .option('--rows <number>', 'of each table', wholeNumber(0), PREVIEWED_ROWS);
-  contentOptions(preview).action((resourceId: string, variant: string, options: PreviewOptions) =>
-    previewVariant(session, { resourceId, variant }, options),
-  );
+  contentOptions(preview).action(async (resourceId: string, variant: string, options: PreviewOptions) => {
+    const { previewVariant } = await import('../policy/preview-variant.ts');
+    await previewVariant(session, { resourceId, variant }, options);
+  });
   command
     .command('schema')
     .description('Print the JSON schema of masking policies, for editors.')

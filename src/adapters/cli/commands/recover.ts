@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Command } from 'commander';
+import { stringify } from 'yaml';
 import type { ConfigurationOverrides } from '../../../core/composition.ts';
 import type { Configuration, KeyConfiguration } from '../../../core/configuration.ts';
 import { HoldfastError } from '../../../core/errors.ts';
@@ -32,7 +34,7 @@ The machine is gone; the repository and a key are left:
   holdfast recover --repository /mnt/disk/repository --key-file /media/usb/holdfast.key --data /var/lib/holdfast
 
 A catalogue that is in the data folder already is moved aside, not deleted.
-Tokens, policies and schedules live in the catalogue alone and must be made again.`;
+Users, tokens, policies, schedules and the configuration of resources live in the catalogue alone and must be made again.`;
 
 async function recover(session: CommandSession, options: RecoverOptions): Promise<void> {
   const configuration = await session.configuration({ logLevel: 'silent', ...overridesFrom(options) });
@@ -59,7 +61,34 @@ async function recover(session: CommandSession, options: RecoverOptions): Promis
     ...repositories.map(({ location, added }) => `Found ${count(added, 'backup')} in ${location}.`),
     ...(setAside === undefined ? [] : [`The old catalogue lies in ${setAside}.`]),
     `The catalogue in ${configuration.dataFolder} is complete. "holdfast list" shows the backups.`,
+    ...settingsToWrite(options, configuration),
   ]);
+}
+
+/** Options hold for this command alone: what comes next would look for repository and key elsewhere. */
+function settingsToWrite(options: RecoverOptions, { dataFolder }: Configuration): string[] {
+  const key = namedKey(options);
+  if (options.repository === undefined && key === undefined) return [];
+  const keys =
+    key === undefined ? {} : { keys: [key.kind === 'keyfile' ? { file: key.path } : { passphrase: key.passphrase }] };
+  const settings = { data: dataFolder, repository: { ...placeSetting(options.repository), ...keys } };
+  return [
+    'Options hold for one command. Write this into holdfast.yaml before the next one, unless it is there:',
+    ...stringify(settings)
+      .trimEnd()
+      .split('\n')
+      .map((line) => `  ${line}`),
+  ];
+}
+
+function placeSetting(place: string | undefined): object {
+  if (place === undefined) return {};
+  if (!place.startsWith('s3://')) return { folder: path.resolve(place) };
+  const { hostname: bucket, pathname, searchParams } = new URL(place);
+  const prefix = pathname.replace(/^\/+|\/+$/g, '');
+  const { pathStyle, ...rest } = Object.fromEntries(searchParams);
+  const style = pathStyle === undefined ? {} : { pathStyle: pathStyle === 'true' };
+  return { s3: { bucket, ...(prefix === '' ? {} : { prefix }), ...rest, ...style } };
 }
 
 function overridesFrom(options: RecoverOptions): ConfigurationOverrides {

@@ -20,17 +20,19 @@ async function testResource(session: CommandSession, id: string): Promise<void> 
   const failed = checks.filter(({ outcome }) => outcome === 'failed').map(({ name }) => name);
   session.deed = { action: 'resource.test', subject: id, details: { ok, failed } };
   if (!ok) session.exitCode = ExitCode.failure;
-  session.output.result({ resourceId: id, ok, checks }, () => checks.flatMap((check) => lines(session, check)));
+  session.output.result({ resourceId: id, ok, checks }, () => {
+    const width = Math.max(...checks.map(({ name }) => printable(name).length));
+    return checks.flatMap((check) => lines(session, check, width));
+  });
 }
 
 const COLORS = { ok: 'green', warning: 'yellow', failed: 'red', skipped: 'bold' } as const;
-const NAME_WIDTH = 18;
 
-function lines(session: CommandSession, { name, outcome, message, advice }: ConnectionCheck): string[] {
+function lines(session: CommandSession, { name, outcome, message, advice }: ConnectionCheck, width: number): string[] {
   const mark = session.output.colored(COLORS[outcome], outcome.padEnd(7));
-  const indent = ' '.repeat('skipped  '.length + NAME_WIDTH + 1);
+  const indent = ' '.repeat('skipped  '.length + width + 1);
   return [
-    `${mark}  ${printable(name).padEnd(NAME_WIDTH)} ${printable(message)}`,
+    `${mark}  ${printable(name).padEnd(width)} ${printable(message)}`,
     ...(advice === undefined ? [] : [`${indent}${printable(advice)}`]),
   ];
 }

@@ -76,6 +76,10 @@ async function restore(session: CommandSession, reference: string, options: Rest
   const backup = await chooseBackup(application, reference, among);
   requireFetched(application, backup, options);
   session.deed = { action: 'restore.create', subject: backup.id, details: { resourceId: backup.resourceId } };
+  if (backup.service === 'files' && options.output !== undefined) {
+    const message = `${backup.id} holds files, and --output is for what is one stream. Restore with --target FOLDER or --in-place.`;
+    throw usageError('target-missing', message);
+  }
   const isTree = backup.contentKind === 'tree' && options.output === undefined;
   if (isTree || isRestoredToPlace(application, backup, options))
     await restoreToPlace(session, application, backup, options);
@@ -195,7 +199,9 @@ async function restoreContent(
 }
 
 function placeLines(backup: Backup, restored: RestoreOperation, options: RestoreOptions): string[] {
-  const ownPlace = options.options === undefined ? 'where it came from' : 'where --options says';
+  const madeAt = restored.result?.target;
+  const saidPlace = options.options === undefined ? 'where it came from' : 'where --options says';
+  const ownPlace = typeof madeAt === 'string' ? madeAt : saidPlace;
   const place = options.toResource === undefined ? ownPlace : `the resource ${options.toResource}`;
   const where = options.target === undefined ? place : resolve(options.target);
   const verb = options.dryRun ? 'Would restore' : 'Restored';
@@ -204,10 +210,27 @@ function placeLines(backup: Backup, restored: RestoreOperation, options: Restore
     const words = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
     return [`  ${words}: ${/bytes$/i.test(name) ? formatBytes(value) : value.toLocaleString('en-US')}`];
   });
+  const databases = Array.isArray(restored.result?.databases) ? restored.result.databases.flatMap(databaseLine) : [];
   const aside = restored.result?.movedAside;
   const moved = typeof aside === 'string' ? [`  what was there is now ${aside}`] : [];
   const warnings = restored.warnings.length === 0 ? [] : [`  ${count(restored.warnings.length, 'warning')}`];
-  return [`${verb} ${backup.id} of ${formatTime(backup.createdAt)} to ${where}.`, ...moved, ...counts, ...warnings];
+  const what = `${backup.id} of ${backup.resourceId}, ${formatTime(backup.createdAt)},`;
+  return [`${verb} ${what} to ${where}.`, ...moved, ...databases, ...counts, ...serverLines(restored), ...warnings];
+}
+
+/** How far a restored server recovers, and how it is started. */
+function serverLines({ result = {} }: RestoreOperation): string[] {
+  const { recoverTo, start, note, dryRun } = result;
+  if (typeof start !== 'string' || dryRun === true) return [];
+  const target = typeof recoverTo === 'string' ? recoverTo : JSON.stringify(recoverTo);
+  return [`  recovers to: ${target}`, `  start: ${start}`, ...(typeof note === 'string' ? [`  ${note}`] : [])];
+}
+
+/** `shop_copy: 3 tables, 10,050 rows`; the plan of a dry run says it in its own way. */
+function databaseLine(restored: unknown): string[] {
+  const { database, target = database, tables, rows } = restored as Record<string, unknown>;
+  if (typeof tables !== 'number' || typeof rows !== 'number') return [];
+  return [`  ${target}: ${count(tables, 'table')}, ${count(rows, 'row')}`];
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> {

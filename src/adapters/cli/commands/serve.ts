@@ -13,14 +13,17 @@ export function define(command: Command, session: CommandSession): void {
     .option('--host <address>', 'address to listen on')
     .option('--port <number>', 'port to listen on; 0 for a free one', wholeNumber(0))
     .option('--repository <place>', 'folder or s3://bucket/prefix of the repository')
+    .option('--new-repository', 'begin an empty repository where the one that was there is lost for good')
     .addHelpText(
       'after',
       '\nCtrl-C or SIGTERM ends what runs, or cancels it after 10 seconds; a second one ends at once.',
     )
-    .action((options: ConfigurationOverrides) => serve(session, options));
+    .action((options: ServeOptions) => serve(session, options));
 }
 
-async function serve(session: CommandSession, overrides: ConfigurationOverrides): Promise<void> {
+type ServeOptions = ConfigurationOverrides & { newRepository?: true };
+
+async function serve(session: CommandSession, { newRepository, ...overrides }: ServeOptions): Promise<void> {
   const configuration = await session.configuration(overrides);
   const { composition } = session;
   const lock = await composition.acquireServiceLock(configuration.dataFolder);
@@ -28,6 +31,7 @@ async function serve(session: CommandSession, overrides: ConfigurationOverrides)
   let server: RunningServer | undefined;
   try {
     application = await composition.openApplication(configuration, 'serve', {
+      ...(newRepository ? { initialise: true } : {}),
       onKeyFileMade: (path) => process.stderr.write(keyFileNotice(path)),
     });
     server = await composition.serve(application, configuration);

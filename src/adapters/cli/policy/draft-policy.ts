@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { CommandSession } from '../command-session.ts';
 import { usageError } from '../exit-codes.ts';
@@ -29,8 +30,10 @@ export async function draftPolicy(session: CommandSession, resourceId: string, o
     return;
   }
   const bytes = Buffer.from(text);
-  await writeContent(once(bytes), output, bytes.length, session, force ? 'overwrite' : 'fail');
   const file = path.resolve(output);
+  // The first policy of all is written into a folder that is not there yet.
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeContent(once(bytes), file, bytes.length, session, force ? 'overwrite' : 'fail', '--force');
   session.output.result({ snapshotId, file }, () => [
     `Wrote ${file}, by ${snapshotId}. Read each line: what is marked "review" nothing was found in.`,
   ]);

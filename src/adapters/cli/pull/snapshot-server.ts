@@ -29,9 +29,13 @@ export interface Content extends ContentFacts {
   bytes: AsyncIterable<Uint8Array>;
 }
 
-/** @throws HoldfastError usage */
+/**
+ * What is written without a scheme is https, but on this machine, where the service itself speaks http.
+ * @throws HoldfastError usage
+ */
 export function serverAddress(text: string): URL {
-  const url = URL.parse(text.includes('://') ? text : `https://${text}`);
+  const scheme = /^(localhost|127(\.\d+){3}|\[::1\])(:|\/|$)/.test(text) ? 'http' : 'https';
+  const url = URL.parse(text.includes('://') ? text : `${scheme}://${text}`);
   if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
     throw usageError('server-invalid', 'The server must be an address such as https://backups.example.org.');
   if (url.password !== '' || url.username !== '')
@@ -87,7 +91,7 @@ export class SnapshotServer {
     };
     const response = await this.#whenMade(() => this.#get(route, query, headers, signal), signal);
     if (response.body === null || response.headers.has('content-encoding')) throw notHoldfast(this.#options.url);
-    return { ...factsOf(response, this.#options.url), bytes: bytesOf(response.body, signal) };
+    return { ...factsOf(response, this.#options.url), bytes: bytesOf(response, signal) };
   }
 
   /** A copy that has to be made first is asked for until it is there: the server holds each request for minutes. */
@@ -120,7 +124,7 @@ export class SnapshotServer {
       });
     } catch (cause) {
       signal.throwIfAborted();
-      const message = `${url.origin} cannot be reached (${reasonOf(cause)}). See whether the service runs there, or name another by --server or HOLDFAST_URL.`;
+      const message = `${url.origin} cannot be reached (${reasonOf(cause)}).${schemeAdvice(url, cause)} See whether the service runs there, or name another by --server or HOLDFAST_URL.`;
       throw new HoldfastError('unavailable', 'server-unreachable', message, { cause });
     }
     if (response.ok) return response;
@@ -153,9 +157,13 @@ function factsOf({ status, headers }: Response, url: URL): ContentFacts {
   };
 }
 
-async function* bytesOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+/**
+ * Takes the response and not its body alone: a body that nobody reads yet is cancelled when its response is collected as garbage, and
+ * then looks like an empty one that came to its end.
+ */
+async function* bytesOf(response: Response, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
-    yield* body;
+    if (response.body !== null) yield* response.body;
   } catch (cause) {
     signal.throwIfAborted();
     throw cutOff(`the connection broke (${reasonOf(cause)})`, cause);
@@ -172,6 +180,13 @@ function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code;
   return messageOf(cause);
+}
+
+/** Holdfast itself speaks http; TLS belongs to a proxy before it. */
+function schemeAdvice(url: URL, cause: unknown): string {
+  const isPlain =
+    reasonOf(cause) === 'ERR_SSL_WRONG_VERSION_NUMBER' || reasonOf(cause) === 'ERR_SSL_PACKET_LENGTH_TOO_LONG';
+  return isPlain ? ` What answers there speaks no TLS: write http://${url.host}, if you trust the way there.` : '';
 }
 
 function notHoldfast({ origin }: URL): HoldfastError {

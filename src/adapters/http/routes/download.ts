@@ -168,12 +168,15 @@ function downloadRequest(request: FastifyRequest<{ Querystring: Query }>, resour
 }
 
 function factsOfCall(request: FastifyRequest<{ Querystring: Query }>): Record<string, unknown> {
-  const { principal, params } = request;
+  const { principal, params, query } = request;
+  const { variant } = query;
   const reason = reasonOf(request);
   const { resource } = params as { resource?: string };
   return {
     ...(principal.method === undefined ? {} : { method: principal.method }),
     ...(resource === undefined ? {} : { resource }),
+    // Also of those who may not have it.
+    ...(variant === undefined ? {} : { variant }),
     ...(reason === undefined ? {} : { reason }),
   };
 }

@@ -107,6 +107,8 @@ const ENDPOINTS = {
   backups: '/backups',
   restore: '/restore',
   restoreOperations: '/restore/operations',
+  snapshots: '/snapshots',
+  download: '/download',
   drills: '/drills',
   resources: '/resources',
   operations: '/operations',
@@ -114,6 +116,7 @@ const ENDPOINTS = {
   schedules: '/schedules',
   repositories: '/repositories',
   services: '/services',
+  me: '/me',
   health: '/health',
   metrics: '/metrics',
 };

@@ -22,24 +22,10 @@ export function maskDocument(
   if (content.kind !== 'document') {
     throw new HoldfastError('internal', 'variant-plan-of-other-content', 'The plan is not one for a document.');
   }
-  return maskJson(bytes, content.json, DOCUMENT, run, options);
-}
-
-/**
- * Masks one JSON text of a content, as `maskDocument` does.
- * @param name under which it is counted, and which errors give
- */
-export function maskJson(
-  bytes: AsyncIterable<Uint8Array>,
-  json: JsonPlan,
-  name: string,
-  run: MaskingRun,
-  options?: MaskingPoolOptions,
-): AsyncGenerator<Uint8Array> {
-  const plan = { ...run.plan, content: { kind: 'tables' as const, tables: [documentTable(name)] } };
+  const plan = { ...run.plan, content: { kind: 'tables' as const, tables: [documentTable(DOCUMENT)] } };
   // A document is one thing: another thread could not go on where this one has stopped.
   const { selection: _, ...rest } = run;
-  const rows = jsonRows(json, name, 'json-pieces', run.key);
+  const rows = jsonRows(content.json, DOCUMENT, 'json-pieces', run.key);
   return maskedContent(jsonParts(bytes, rows), { ...rest, plan, threads: 1 }, options);
 }
 

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../../core/errors.ts';
 import { type ContentPart, countsOf, type OpenMaskingPool, openMaskingPool } from '../../masking/masking-pool.ts';
-import type { MaskingRun, TableCounts } from '../../masking/masking-run.ts';
+import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import { fitsPath } from '../../policy/name-pattern.ts';
 import type { FilePlan, JsonPlan, TablePlan } from '../../variant-plan.ts';
@@ -107,12 +107,10 @@ export class FileMasker {
   }
 
   #addCounts(pattern: string): void {
-    const counts = countsOf(this.#poolRun(1), pattern);
-    const all: TableCounts = this.#run.counts.tables.get(pattern) ?? { rowsIn: 0, rowsOut: 0, masked: new Map() };
-    all.rowsIn += counts.rowsIn;
-    all.rowsOut += counts.rowsOut;
-    for (const [column, masked] of counts.masked) all.masked.set(column, (all.masked.get(column) ?? 0) + masked);
-    this.#run.counts.tables.set(pattern, all);
+    const { rowsIn, rowsOut } = countsOf({ counts: this.#counts }, pattern);
+    const all = countsOf(this.#run, pattern);
+    all.rowsIn += rowsIn;
+    all.rowsOut += rowsOut;
     this.#counts.tables.clear();
   }
 }

@@ -1,6 +1,28 @@
-/** What mysqldump and mariadb-dump write between statements. phpMyAdmin writes alike. */
-const KNOWN =
-  /^--(?:$| -+$|-+$| (?:MySQL|MariaDB) dump | Host: | Server version| Current Database: | Table structure for | Dumping (?:data|events|routines) for | Temporary (?:table|view) structure for | Final view structure for | Sequence structure for | Indexes for | AUTO_INCREMENT for | Constraints for | Dump completed)/;
+import { tokensOf } from '../../sql/sql-tokens.ts';
+import { makesRoutine } from './dump-text.ts';
+
+const NAME = '(?:`(?:[^`]|``)*`|[\\w$]+)';
+const DATABASE = `(?:${NAME}|'[^']*')`;
+
+/** What mysqldump and mariadb-dump write between statements, and phpMyAdmin: whole lines, since a row may stand behind words of theirs. */
+const KNOWN = new RegExp(
+  `^--(?:${[
+    '',
+    ' -+',
+    '-+',
+    ' (?:MySQL|MariaDB) dump [\\w .,()~+:/-]*',
+    ' Host: [\\w.:%-]*(?:\\s+Database: [^\'"(),]*)?',
+    ' Server version[\\w\\s.~+:-]*',
+    ` Current Database: ${NAME}`,
+    ` Table structure for table ${NAME}`,
+    ` Dumping data for table ${NAME}`,
+    ` Dumping (?:events|routines) for database ${DATABASE}`,
+    ` (?:Temporary (?:table|view)|Final view) structure for view ${NAME}`,
+    ` Sequence structure for ${NAME}`,
+    ` (?:Indexes|AUTO_INCREMENT|Constraints) for (?:table ${NAME}|dumped tables)`,
+    ' Dump completed(?: on [\\d :-]*)?',
+  ].join('|')})$`,
+);
 
 /**
  * White space and comments between statements without the lines that no tool writes, which may be anything, rows too; and without those that announce
@@ -18,4 +40,25 @@ export function knownComments(bytes: Buffer, tables: readonly string[]): Buffer 
   // A statement must not become a part of a comment that ended where the bytes do.
   const endsInComment = (kept.at(-1) ?? '').trim() !== '';
   return Buffer.from(kept.join('\n') + (endsInComment ? '\n' : ''), 'latin1');
+}
+
+/** Those that servers run are code. */
+const COMMENT = /\/\*(?!M?!)[\s\S]*?\*\/|(?:--|#)[^\n]*/g;
+
+/** A statement without the comments in it, but for those in the body of a routine. Dumping tools write no others but those that servers run. */
+export function withoutComments(statement: Buffer, delimiter: string): Buffer {
+  const tokens = tokensOf(statement, 'mysql', { delimiter });
+  if (makesRoutine(tokens)) return statement;
+  const parts: Buffer[] = [];
+  let [given, last] = [0, 0];
+  for (const { start, end } of tokens) {
+    const between = start > last ? statement.toString('latin1', last, start) : '';
+    const without = between.replace(COMMENT, ' ');
+    if (without !== between) {
+      parts.push(statement.subarray(given, last), Buffer.from(without, 'latin1'));
+      given = start;
+    }
+    last = end;
+  }
+  return parts.length === 0 ? statement : Buffer.concat([...parts, statement.subarray(given)]);
 }

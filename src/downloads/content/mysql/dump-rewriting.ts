@@ -2,8 +2,9 @@ import { type ContentPart, countsOf } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import { type ColumnPlan, KEEP, type TablePlan } from '../../variant-plan.ts';
+import { FirstRows } from '../first-rows.ts';
 import { tableName, tableNameParts } from '../table-name.ts';
-import { knownComments } from './dump-comments.ts';
+import { knownComments, withoutComments } from './dump-comments.ts';
 import type { DumpPiece } from './dump-pieces.ts';
 import { type DumpStatement, dumpStatement } from './dump-statement.ts';
 import { DumpTables } from './dump-tables.ts';
@@ -19,8 +20,10 @@ import { asUnreadable, variantFailed } from './unreadable.ts';
 interface PlannedRows {
   plan: TablePlan;
   header: InsertHeader;
-  /** Undefined where the rows stay as they are. */
+  /** Undefined where no row is given. */
   source: RowSource | undefined;
+  /** False where the rows stay as they are. */
+  isChanged: boolean;
 }
 
 /** Goes through the pieces of a dump and says what is given for each: itself, something else, rows to be masked, or nothing. */
@@ -44,6 +47,8 @@ export class DumpRewriting {
   readonly #droppedMarks: readonly string[];
   readonly #longest: number;
   readonly #bareSources = new Map<RowSource, RowSource>();
+  readonly #first = new FirstRows();
+  readonly #isLooking: boolean;
 
   /** @param longest Bytes of a statement that is given to a thread as a whole */
   constructor(run: MaskingRun, longest = 4 << 20) {
@@ -55,6 +60,7 @@ export class DumpRewriting {
     this.#isUntouched =
       run.selection === undefined &&
       content.tables.every(({ fate, columns }) => fate === 'rows' && columns.every(isKept));
+    this.#isLooking = run.canary !== undefined && (!this.#isUntouched || run.plan.detectors !== 'none');
     this.#droppedMarks = content.tables.filter(({ fate }) => fate === 'drop').map(({ table }) => markOf(table));
   }
 
@@ -66,7 +72,8 @@ export class DumpRewriting {
     else {
       yield* this.#batch.rest();
       const given = piece.kind === 'statement' ? this.#statement(piece) : this.#other(piece);
-      if (given !== undefined) yield given;
+      if (given === undefined) return;
+      yield piece.kind === 'statement' && !this.#isUntouched ? withoutComments(given, piece.delimiter) : given;
     }
   }
 
@@ -81,7 +88,7 @@ export class DumpRewriting {
     for (const name of this.#plans.keys()) if (this.#plans.get(name)?.fate !== 'drop') countsOf(this.#run, name);
   }
 
-  #statement({ bytes, firstWord, delimiter }: DumpPiece & { kind: 'statement' }): Uint8Array | undefined {
+  #statement({ bytes, firstWord, delimiter }: DumpPiece & { kind: 'statement' }): Buffer | undefined {
     const said = understood(bytes, firstWord, delimiter);
     this.#forget(said);
     const before = said.kind === 'altered' ? this.#tables.definition(said.table).foreignKeys.length : 0;
@@ -116,13 +123,14 @@ export class DumpRewriting {
   #forget({ kind }: DumpStatement): void {
     if (kind === 'other' || kind === 'about' || kind === 'none') return;
     this.#lastRows = undefined;
+    this.#headers.clear();
   }
 
   #isDropped(table: string): boolean {
     return this.#plans.get(tableName([table]))?.fate === 'drop';
   }
 
-  #madeTable(statement: Buffer, definition: TableDefinition): Uint8Array | undefined {
+  #madeTable(statement: Buffer, definition: TableDefinition): Buffer | undefined {
     const name = tableName([definition.table]);
     const plan = this.#plans.get(name);
     // One that a later statement drops stands for a view; it may have no rows.
@@ -147,28 +155,30 @@ export class DumpRewriting {
     statement: Buffer,
     { table, changes }: DumpStatement & { kind: 'altered' },
     added: readonly DefinedForeignKey[],
-  ): Uint8Array | undefined {
+  ): Buffer | undefined {
     if (this.#isDropped(table)) return undefined;
     const lost = added.filter(({ targetTable }) => this.#isDropped(targetTable));
     return lost.length > 0 && lost.length === changes.length ? undefined : without(statement, lost, table);
   }
 
-  #view(statement: Buffer, { name, reads }: DumpStatement & { kind: 'view' }): Uint8Array | undefined {
+  #view(statement: Buffer, { name, reads }: DumpStatement & { kind: 'view' }): Buffer | undefined {
     if (!reads.some((read) => this.#dropped.has(read))) return statement;
     this.#dropped.add(name);
     return undefined;
   }
 
-  #other({ kind, bytes }: DumpPiece): Uint8Array {
+  #other({ kind, bytes }: DumpPiece): Buffer {
     return kind === 'gap' && !this.#isUntouched ? knownComments(bytes, this.#droppedMarks) : bytes;
   }
 
   *#rows({ bytes, delimiter }: DumpPiece & { kind: 'statement' }): Generator<ContentPart> {
     const rows = this.#plannedRows(bytes, delimiter);
-    const { plan, header, source } = rows;
+    const { plan, header } = rows;
+    const isFirst = this.#isLooking && plan.fate === 'rows' && this.#first.has(plan.table, bytes.length);
+    const source = rows.isChanged || isFirst ? rows.source : undefined;
     const isSelected = plan.fate === 'rows' && this.#run.selection !== undefined;
     if (isSelected && !Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table)) throw otherRows(plan.table);
-    const needsCount = plan.fate !== 'rows' || source === undefined || isSelected;
+    const needsCount = source === undefined || isSelected;
     const count = needsCount ? this.#count(bytes, header, plan.table) : 0;
     if (source !== undefined) {
       const first = this.#ordinals.get(plan.table) ?? 0;
@@ -228,7 +238,7 @@ export class DumpRewriting {
     if (plan === undefined) throw otherContent(header.table);
     const columns = this.#tables.columnsOf(header);
     const text = statement.toString('latin1', 0, header.rowsAt);
-    const isTouched = !plan.columns.every(isKept) || Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
+    const isChanged = !plan.columns.every(isKept) || Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table);
     const known = this.#headers.get(text);
     const options: InsertRowsOptions = {
       header: text,
@@ -236,7 +246,7 @@ export class DumpRewriting {
       columns: columns.map(literalColumn),
     };
     const source: RowSource | undefined =
-      plan.fate === 'rows' && isTouched
+      plan.fate === 'rows'
         ? (known?.source ?? {
             table: plan.table,
             columns: columns.map(({ name }) => name),
@@ -244,7 +254,7 @@ export class DumpRewriting {
             options: { ...options },
           })
         : undefined;
-    const rows = { plan, header, source };
+    const rows = { plan, header, source, isChanged };
     this.#headers.set(text, rows);
     this.#lastHeader = Buffer.from(statement.subarray(0, header.rowsAt + 1));
     this.#lastRows = rows;
@@ -280,7 +290,7 @@ function isSpace(bytes: Buffer): boolean {
 }
 
 /** A CREATE TABLE without some of its foreign keys. */
-function without(statement: Buffer, keys: readonly DefinedForeignKey[], table: string): Uint8Array {
+function without(statement: Buffer, keys: readonly DefinedForeignKey[], table: string): Buffer {
   if (keys.length === 0) return statement;
   const parts: Buffer[] = [];
   let from = 0;

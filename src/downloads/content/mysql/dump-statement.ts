@@ -1,6 +1,6 @@
 import { madeBy, mysqlStatementFate } from '../../sql/mysql-statements.ts';
 import { type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
-import { afterParentheses, isWord, nameOf } from './dump-text.ts';
+import { afterParentheses, isWord, makesRoutine, nameOf } from './dump-text.ts';
 import { type ListPart, partsOf, type TableDefinition, tableDefinition } from './table-definition.ts';
 import { unreadable } from './unreadable.ts';
 
@@ -35,21 +35,32 @@ export function dumpStatement(statement: Buffer, firstWord: string, delimiter: s
     return { kind: 'rows' };
   }
   if (mysqlStatementFate(statement, firstWord, delimiter) === undefined) return { kind: 'none' };
-  const all = () => tokensOf(statement, 'mysql', { delimiter });
+  const tokens = tokensOf(statement, 'mysql', { delimiter });
+  if (holdsRows(tokens)) throw unreadable('it has rows in a statement that is no INSERT');
   switch (firstWord) {
     case 'create':
-      return created(statement, all());
+      return created(statement, tokens);
     case 'drop':
-      return dropped(statement, all());
+      return dropped(statement, tokens);
     case 'alter':
-      return altered(statement, all());
+      return altered(statement, tokens);
     case 'lock':
-      return { kind: 'about', tables: lockedTables(statement, all()) };
+      return { kind: 'about', tables: lockedTables(statement, tokens) };
     case 'set':
-      return setting(all());
+      return setting(tokens);
     default:
       return { kind: 'other' };
   }
+}
+
+/** Where the end of a statement is lost, an INSERT may be its rest. */
+function holdsRows(tokens: readonly TextToken[]): boolean {
+  const isOfInsert = tokens.some((token) => isWord(token, 'into'));
+  const areRows = tokens.some((token, at) => {
+    const isList = tokens[at + 1]?.text === '(' || isWord(tokens[at + 1], 'row');
+    return isList && isWord(token, 'values', ...(isOfInsert ? ['value'] : []));
+  });
+  return areRows && !makesRoutine(tokens);
 }
 
 function created(statement: Buffer, tokens: readonly TextToken[]): DumpStatement {
@@ -119,7 +130,16 @@ function lockedTables(statement: Buffer, tokens: readonly TextToken[]): string[]
   });
 }
 
+/** @throws HoldfastError for a mode or a character set by its number, and for a variable that may bring it: with some, strings are read in another way */
 function setting(tokens: readonly TextToken[]): DumpStatement {
+  for (const [at, { text }] of tokens.entries()) {
+    const isVariable = tokens[at - 1]?.text === '@' && tokens[at - 2]?.text !== '@';
+    const isOfStrings = isVariable || /sql_mode|character_set|collation/i.test(text);
+    const [sign, value] = tokens.slice(at + 1);
+    if (!isOfStrings || sign?.text !== '=' || value === undefined) continue;
+    if (/^[-+\d]/.test(value.text) || (value.kind === 'word' && tokens[at + 3]?.kind === 'string'))
+      throw unreadable('it has a SET statement that sets a variable to a number');
+  }
   if (!isWord(tokens[1], 'names')) return { kind: 'other' };
   return { kind: 'charset', charset: (tokens[2]?.text ?? '').replaceAll(/['"]/g, '').toLowerCase() };
 }

@@ -1,4 +1,7 @@
+import { ROUTINES } from '../../sql/mysql-routine.ts';
+import { madeBy } from '../../sql/mysql-statements.ts';
 import { identifierOf, type TextToken } from '../../sql/sql-tokens.ts';
+import { ESCAPED } from './literal.ts';
 
 /** A name as a person writes it, from Latin-1 with one character for each byte. */
 export function decoded(latin1: string): string {
@@ -17,20 +20,8 @@ export function nameOf(statement: Buffer, token: TextToken | undefined): string 
 export function stringOf(token: TextToken): string {
   const quote = token.text.charAt(0);
   const inner = token.text.slice(1, -1).replaceAll(quote + quote, quote);
-  return decoded(inner.replaceAll(/\\([\s\S])/g, (_, letter: string) => ESCAPES[letter] ?? letter));
+  return decoded(inner.replaceAll(/\\([\s\S])/g, (_, letter: string) => ESCAPED[letter] ?? letter));
 }
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  '0': '\0',
-  b: '\b',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  Z: '\x1a',
-  // Only LIKE makes something else of these.
-  '%': '\\%',
-  _: '\\_',
-};
 
 /** The position after the parenthesis that closes the one at `open`. */
 export function afterParentheses(tokens: readonly TextToken[], open: number): number {
@@ -46,6 +37,11 @@ export function afterParentheses(tokens: readonly TextToken[], open: number): nu
 
 export function isWord(token: TextToken | undefined, ...words: readonly string[]): boolean {
   return token?.kind === 'word' && words.includes(token.text);
+}
+
+/** True for a statement that makes what has a body of its own: a routine, a trigger, an event. */
+export function makesRoutine(tokens: readonly TextToken[]): boolean {
+  return isWord(tokens[0], 'create') && ROUTINES.has(madeBy(tokens.slice(0, 60))?.text ?? '');
 }
 
 /** MySQL takes names of columns and keys for the same whatever their case. */

@@ -1,4 +1,4 @@
-import { type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
+import { hasComment, type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
 import { afterParentheses, isWord, nameOf } from './dump-text.ts';
 import { unreadable } from './unreadable.ts';
 
@@ -16,10 +16,9 @@ const BEFORE_TABLE = ['low_priority', 'delayed', 'high_priority', 'ignore', 'int
 
 /**
  * Reads `INSERT [IGNORE] INTO table [(columns)] VALUES (`, and the same with REPLACE.
- * @throws HoldfastError `variant-content-unreadable` for every other form: SELECT, SET, names with that of a database, partitions, comments that servers run
+ * @throws HoldfastError `variant-content-unreadable` for every other form: SELECT, SET, names with that of a database, partitions, comments
  */
 export function insertHeader(statement: Buffer): InsertHeader {
-  if (statement[0] === 0x2f) throw unknown();
   const tokens = headOf(statement);
   let at = 1;
   while (isWord(tokens[at], ...BEFORE_TABLE)) at++;
@@ -30,8 +29,8 @@ export function insertHeader(statement: Buffer): InsertHeader {
   if (list !== undefined) at = list.to;
   const open = tokens[at + 1];
   if (!isWord(tokens[at], 'values', 'value') || open?.text !== '(') throw unknown();
-  // A comment may stand between these words. Servers run some of them.
-  if (statement.toString('latin1', 0, open.start).includes('/*')) throw unknown();
+  // Servers run some comments, and what others hold is no rule's.
+  if (hasComment(statement, tokens.slice(0, at + 2))) throw unknown();
   return { table, columns: list && columnsOf(statement, tokens.slice(list.from, list.to)), rowsAt: open.start };
 }
 

@@ -36,7 +36,8 @@ class MysqlInsertRows implements RowFormat {
     this.#table = table;
     this.#generated = options.columns.map(({ isGenerated }) => isGenerated);
     const generated = [...this.#generated.keys()].filter((column) => this.#generated[column]);
-    this.#written = [...new Set([...table.changed, ...generated])].sort((one, other) => one - other);
+    const written = table.changed.length === 0 && !table.selects ? [] : [...table.changed, ...generated];
+    this.#written = [...new Set(written)].sort((one, other) => one - other);
     this.#reader = new RowReader(columns, [...table.needed, ...generated]);
     this.#values = new Array(columns).fill(null);
     this.#before = new Array(columns).fill(null);
@@ -83,7 +84,7 @@ class MysqlInsertRows implements RowFormat {
           out.push(header);
           waiting = open;
         }
-        if (this.#written.length > 0) waiting = this.#row(text, ordinal, waiting, out);
+        if (this.#table.needed.length > 0) waiting = this.#row(text, ordinal, waiting, out);
         rowsOut++;
       }
       ordinal++;
@@ -101,7 +102,8 @@ class MysqlInsertRows implements RowFormat {
     for (const column of needed) {
       const literal = text.slice(starts[column], ends[column]).trim();
       this.#literals[column] = literal;
-      const value = textOfLiteral(literal, columnAt(columns, column), charset);
+      // No rule reads what the server computes, and what a dump has of it is not given.
+      const value = this.#generated[column] ? null : textOfLiteral(literal, columnAt(columns, column), charset);
       this.#values[column] = this.#before[column] = value;
     }
     this.#table.mask(this.#values, ordinal);

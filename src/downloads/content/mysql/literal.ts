@@ -22,13 +22,15 @@ const PLAIN_STRING = /^'[^'\\\x80-\xff]*'$/;
 const PLAIN_TEXT = /^[ !#-&(-[\]-~]*$/;
 /** `_utf8mb4 'text'`, `N'text'`, `x'ff'`, `b'01'`. */
 const PREFIXED = /^(?<prefix>_[A-Za-z0-9]+|[nNxXbB])(?<space>[ \t\r\n]*)(?<string>['"][\s\S]*)$/;
-const READ: Readonly<Record<string, string>> = {
+/** What a letter behind a backslash stands for; others stand for themselves. */
+export const ESCAPED: Readonly<Record<string, string>> = {
   '0': '\0',
   b: '\b',
   n: '\n',
   r: '\r',
   t: '\t',
   Z: '\x1a',
+  // Only LIKE makes something else of these.
   '%': '\\%',
   _: '\\_',
 };
@@ -175,7 +177,7 @@ function unescaped(string: string): string {
     if (code !== BYTE.backslash && code !== quote) continue;
     const next = string.charAt(at + 1);
     if (code === quote && next.charCodeAt(0) !== quote) break;
-    out += string.slice(from, at) + (code === quote ? next : (READ[next] ?? next));
+    out += string.slice(from, at) + (code === quote ? next : (ESCAPED[next] ?? next));
     at++;
     from = at + 1;
   }

@@ -57,6 +57,8 @@ describe('the reading of MySQL dumps', () => {
       'LOAD DATA INFILE "/etc/passwd" INTO TABLE t;',
       'INSERT INTO t SELECT * FROM u;',
       'INSERT INTO t SET a = 1;',
+      'INSERT INTO t (a, -- secret\n b) VALUES (1, 2);',
+      'INSERT INTO t VALUES # secret\n (1, 2);',
       'INSERT INTO t TABLE u;',
       'INSERT INTO other.t VALUES (1);',
       'INSERT INTO t PARTITION (p0) VALUES (1);',
@@ -71,9 +73,13 @@ describe('the reading of MySQL dumps', () => {
       'CREATE TABLE u SELECT 1 AS secret;',
       "CREATE TABLE u (a int) AS SELECT 'secret' AS b;",
       "CREATE TABLE u (a int) (SELECT 'secret' AS b);",
+      "CREATE TABLE u (a int) (VALUES ROW('secret'));",
+      "CREATE TABLE u (a int) (VALUES ('secret'));",
       'CREATE TABLE u LIKE t;',
       'CREATE TABLE u (LIKE t);',
       'CREATE TABLE t (a int);',
+      "ALTER TABLE t DISABLE KEYS (INSERT INTO t VALUES (1, 'secret'));",
+      "UNLOCK TABLES\nREPLACE INTO t VALUE (1, 'secret');",
       'ALTER TABLE t ADD COLUMN c int;',
       'ALTER TABLE t ADD c int;',
       'ALTER TABLE t RENAME TO u;',
@@ -84,6 +90,10 @@ describe('the reading of MySQL dumps', () => {
       'SET NAMES koi8r;',
       "SET sql_mode = 'NO_BACKSLASH_ESCAPES';",
       "SET sql_mode = 'ANSI_QUOTES';",
+      'SET @@session.sql_mode = 1048576;',
+      'SET @mode = 0x4e4f5f4241434b534c4153485f45534341504553, sql_mode = @mode;',
+      "SET @mode = x'414e5349';",
+      'SET character_set_client = 28;',
       'DELIMITER //\nINSERT INTO t VALUES (1, 2)//\n',
       'PREPARE x FROM "DROP TABLE t";',
       'source /etc/passwd\n;',
@@ -176,7 +186,14 @@ CREATE UNIQUE INDEX both_of ON people (id, email(3));
   it('never shows a value where a rule fails or a row is not whole', async () => {
     const schema = await read(MADE);
     const tables = plansFor(schema, { t: { rules: { b: rule('date', { truncate: 'year' }) } } });
-    for (const row of ["(1, 'SECRET')", "(1, 'a' 'SECRET')", "(1, 'SECRET', 3)", '(1, SECRET)', '(1, SECRET())']) {
+    for (const row of [
+      "(1, 'SECRET')",
+      "(1, 'a' 'SECRET')",
+      "(1, 'SECRET', 3)",
+      '(1, SECRET)',
+      '(1, SECRET())',
+      "(1 /* SECRET */, 'x')",
+    ]) {
       const sql = Buffer.from(`${MADE}INSERT INTO t VALUES (0, NULL),${row};`);
       await assert.rejects(bytesOf(content.rewrite(piecesOf(sql), runOf(tables))), (error) => {
         assert.ok(error instanceof HoldfastError);
@@ -189,10 +206,13 @@ CREATE UNIQUE INDEX both_of ON people (id, email(3));
 
   it('gives no comment that no tool writes, where anything is masked', async () => {
     const sql =
-      Buffer.from(`-- MariaDB dump 10.19\n--\n-- Host: x\n-- SECRET\n${MADE}-- INSERT INTO t VALUES (1, 'SECRET');
+      Buffer.from(`-- MariaDB dump 10.19\n--\n-- Host: x\n-- SECRET\n${MADE.replace('int,', 'int, # SECRET\n')}-- INSERT INTO t VALUES (1, 'SECRET');
 /* SECRET
--- Table structure for table \`t\` */
+-- Table structure for table \`t\`
+*/
 # SECRET
+-- Dumping data for table \`t\` INSERT INTO t VALUES (1, 'SECRET');
+-- Host: localhost    Database: INSERT INTO t VALUES ('SECRET');
 INSERT INTO t VALUES (1, 'x'); -- SECRET\n-- SECRET\nINSERT INTO t VALUES (2, 'x'); # SECRET`);
     const schema = await read(MADE);
     const masked = await bytesOf(
@@ -200,7 +220,7 @@ INSERT INTO t VALUES (1, 'x'); -- SECRET\n-- SECRET\nINSERT INTO t VALUES (2, 'x
     );
     assert.equal(
       String(masked),
-      `-- MariaDB dump 10.19\n--\n-- Host: x\n${MADE}-- Table structure for table \`t\` */\nINSERT INTO t VALUES (1, NULL);\nINSERT INTO t VALUES (2, NULL);`,
+      `-- MariaDB dump 10.19\n--\n-- Host: x\n${MADE.replace('int,', 'int,  \n')}-- Table structure for table \`t\`\nINSERT INTO t VALUES (1, NULL);\nINSERT INTO t VALUES (2, NULL);`,
     );
     assert.ok((await bytesOf(content.rewrite(piecesOf(sql), runOf(plansFor(schema))))).equals(sql));
   });

@@ -1,6 +1,6 @@
-import { tokensOf } from '../../sql/sql-tokens.ts';
+import { hasComment, tokensOf } from '../../sql/sql-tokens.ts';
 import { Definition } from './definition.ts';
-import { hasComment, refusal } from './statement-kind.ts';
+import { refusal } from './statement-kind.ts';
 import { unreadable } from './unreadable.ts';
 
 export interface InsertHead {

@@ -8,7 +8,7 @@ import { InsertValues, literal } from './insert-values.ts';
 /**
  * Rows in INSERT statements that all begin alike, with white space between them.
  * `options.head`: what they begin with, up to the first row; one character for each byte. `options.generated`: indexes of the columns that the database computes,
- * for which only DEFAULT may stand: a value would be made of originals.
+ * for which only DEFAULT may stand where rows are masked or selected: a value would be made of originals.
  */
 export function createInsertRows({ columns, options }: RowSource, table: TableMasker): RowFormat {
   const generated = Array.isArray(options?.generated) ? options.generated.map(Number) : [];
@@ -20,6 +20,7 @@ class InsertRows implements RowFormat {
   readonly #head: string;
   readonly #generated: readonly number[];
   readonly #table: TableMasker;
+  readonly #isChanged: boolean;
   readonly #values: (string | null)[];
 
   constructor(
@@ -31,6 +32,7 @@ class InsertRows implements RowFormat {
     this.#head = head;
     this.#generated = generated;
     this.#table = table;
+    this.#isChanged = table.changed.length > 0 || table.selects;
     this.#values = new Array<string | null>(columns).fill(null);
   }
 
@@ -74,9 +76,11 @@ class InsertRows implements RowFormat {
     const values = this.#values;
     try {
       if (!this.#table.isKept(ordinal)) return undefined;
-      if (this.#generated.some((column) => reader.kinds[column] !== 'default'))
+      if (this.#isChanged && this.#generated.some((column) => reader.kinds[column] !== 'default'))
         throw new RowFault(0, 'it has a value for a column that the database computes');
-      for (const column of this.#table.needed) values[column] = valueIn(reader, column);
+      // No rule reads what the database computes.
+      for (const column of this.#table.needed)
+        values[column] = this.#generated.includes(column) ? null : valueIn(reader, column);
       this.#table.mask(values, ordinal);
       let [out, written] = ['', 0];
       for (const column of this.#table.changed) {

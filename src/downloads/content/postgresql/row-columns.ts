@@ -7,6 +7,17 @@ export function defaultColumns(table: TableDefinition, withGenerated: boolean): 
   return table.columns.filter(({ isGenerated }) => withGenerated || !isGenerated).map(({ name }) => name);
 }
 
+/**
+ * The columns of rows whose statement names none.
+ * @throws HoldfastError `variant-failed` (invalid) where nobody says which they are
+ */
+export function unnamedColumns({ table, columns }: TablePlan, defined: string[] | undefined): string[] {
+  if (defined !== undefined) return defined;
+  if (columns.length === 0) return [];
+  const message = `The dump has rows of table "${table}" without a definition of it and without the names of its columns.`;
+  throw variantFailed(message, { table });
+}
+
 /** Indexes of those columns of rows that the database computes. */
 export function generatedAmong(columns: readonly string[], table: TableDefinition | undefined): number[] {
   const generated = new Set(table?.columns.filter(({ isGenerated }) => isGenerated).map(({ name }) => name));

@@ -1,5 +1,5 @@
 import { isKnownDefinition, withoutOptions } from '../../sql/postgresql-statements.ts';
-import { type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
+import { hasComment, type TextToken, tokensOf } from '../../sql/sql-tokens.ts';
 
 /**
  * - `kept`: makes or changes something that is no row, or sets a sequence or a setting
@@ -14,6 +14,12 @@ const LEFT_OUT =
   /^(comment on|security label|(create|alter|drop) (publication|subscription|user mapping)|alter (server|foreign data wrapper)|(begin|commit|start transaction|end)\b[^;]* ;)/;
 const KEPT =
   /^(set|reset|drop|grant|revoke|refresh materialized view|analyze|alter (default privileges|large object)) /;
+/**
+ * They say in other ways than pg_dump what names, strings and encodings are read by, or take that back: SET NAMES is client_encoding, SET SCHEMA is
+ * search_path.
+ */
+const OTHER_SETTINGS =
+  /^(set (names|schema|"|(session|local) (?!authorization |characteristics ))|reset (?!session authorization |role ))/;
 const WHOLE_CLUSTER =
   /^(create|alter|drop|comment on) (database|role|user(?! mapping)|group|tablespace) |^alter system /;
 const LARGE_OBJECT_DATA = new Set(['lo_open', 'lowrite', 'lo_close']);
@@ -24,7 +30,18 @@ const CALLS = new Set(['setval', 'set_config', 'lo_create', 'lo_unlink']);
 export function statementKind(statement: Buffer, firstWord: string): StatementKind {
   if (firstWord === 'insert') return 'insert';
   const kind = kindOf(statement, firstWord);
-  return kind === 'kept' && hasComment(statement, tokensOf(statement, 'postgresql')) ? 'commented' : kind;
+  if (kind !== 'kept') return kind;
+  const tokens = tokensOf(statement, 'postgresql');
+  if (holdsInsert(tokens)) return 'unknown';
+  return hasComment(statement, tokens) ? 'commented' : kind;
+}
+
+/** Where the end of a statement is lost, an INSERT may be its rest. Rules and routines are made of them. */
+function holdsInsert(tokens: readonly TextToken[]): boolean {
+  const isInsert = tokens.some(
+    ({ kind, text }, at) => kind === 'word' && text === 'insert' && tokens[at + 1]?.text === 'into',
+  );
+  return isInsert && !tokens.slice(1, 4).some(({ text }) => ['rule', 'function', 'procedure'].includes(text));
 }
 
 /** What is given of a statement that is kept: all but the options of foreign servers, which may hold passwords. */
@@ -35,19 +52,11 @@ export function givenOf(statement: Buffer, firstWord: string): Buffer {
   return isServer ? withoutOptions(statement) : statement;
 }
 
-/** True where something other than white space stands between these tokens, the first ones of a statement. */
-export function hasComment(statement: Buffer, tokens: readonly TextToken[]): boolean {
-  return tokens.some(({ start }, index) => {
-    const end = tokens[index - 1]?.end ?? 0;
-    return start > end && !/^\s*$/.test(statement.toString('latin1', end, start));
-  });
-}
-
 function kindOf(statement: Buffer, firstWord: string): StatementKind {
   const head = tokensOf(statement, 'postgresql', { most: 8 });
   if (head[0]?.text === ';') return 'kept';
   const words = `${head.map(({ kind, text }) => (kind === 'word' || kind === 'symbol' ? text : '"')).join(' ')} `;
-  if (WHOLE_CLUSTER.test(words)) return 'unknown';
+  if (WHOLE_CLUSTER.test(words) || OTHER_SETTINGS.test(words)) return 'unknown';
   if (LEFT_OUT.test(words)) return 'left out';
   if (KEPT.test(words)) return 'kept';
   if (firstWord === 'select') return callKind(statement, head);
@@ -68,7 +77,7 @@ function callKind(statement: Buffer, head: readonly TextToken[]): StatementKind 
     tokens[0]?.text === '(' &&
     tokens.slice(1, closing).every(({ kind, text }) => isLiteral(kind, text)) &&
     tokens[closing + 1]?.text === ';' &&
-    (name !== 'set_config' || tokens[1]?.text === "'search_path'");
+    (name !== 'set_config' || (tokens[1]?.text === "'search_path'" && tokens[3]?.text === "''"));
   return isPlain ? 'kept' : 'unknown';
 }
 
@@ -92,7 +101,7 @@ function spokenKind(statement: Buffer): string {
 }
 
 const SPOKEN = new Set(
-  'select insert update delete merge do call truncate lock copy with values create alter drop table view database role user group tablespace system begin rollback savepoint prepare execute import vacuum cluster notify listen explain declare fetch'.split(
+  'set reset select insert update delete merge do call truncate lock copy with values create alter drop table view database role user group tablespace system begin rollback savepoint prepare execute import vacuum cluster notify listen explain declare fetch'.split(
     ' ',
   ),
 );

@@ -11,6 +11,15 @@ const LIMITS = {
   triggerDepth: 1,
   variableNumber: 32766,
 };
+const GUARDED = {
+  defensive: true,
+  allowExtension: false,
+  enableForeignKeyConstraints: false,
+  // Old definitions have strings in double quotes.
+  enableDoubleQuotedStringLiterals: true,
+  readBigInts: true,
+  returnArrays: true,
+};
 /** Nothing that a database's own definitions say may reach beyond this connection, and no function with side effects. */
 const CAREFUL = ['PRAGMA trusted_schema = OFF', 'PRAGMA cell_size_check = ON', 'PRAGMA mmap_size = 0'];
 
@@ -21,14 +30,8 @@ export function openToRead(path: string): DatabaseSync {
   const place = pathToFileURL(path);
   place.searchParams.set('immutable', '1');
   const database = new DatabaseSync(place, {
+    ...GUARDED,
     readOnly: true,
-    defensive: true,
-    allowExtension: false,
-    enableForeignKeyConstraints: false,
-    // Old definitions have strings in double quotes.
-    enableDoubleQuotedStringLiterals: true,
-    readBigInts: true,
-    returnArrays: true,
     limits: LIMITS,
   });
   for (const pragma of CAREFUL) database.exec(pragma);
@@ -45,12 +48,7 @@ export function openToWrite(
   { pageSize, encoding, autoVacuum }: { pageSize: bigint; encoding: string; autoVacuum: bigint },
 ): DatabaseSync {
   const database = new DatabaseSync(path, {
-    defensive: true,
-    allowExtension: false,
-    enableForeignKeyConstraints: false,
-    enableDoubleQuotedStringLiterals: true,
-    readBigInts: true,
-    returnArrays: true,
+    ...GUARDED,
     limits: { ...LIMITS, attach: 1 },
   });
   for (const pragma of [...CAREFUL, 'PRAGMA secure_delete = ON', 'PRAGMA cache_size = -32768']) database.exec(pragma);

@@ -1,11 +1,10 @@
 import type { MaskingRun } from '../../masking/masking-run.ts';
-import { KEEP } from '../../variant-plan.ts';
 import type { ContentSchema } from '../content-schema.ts';
 import type { RowScan, TableContent } from '../table-content.ts';
 import { bytesOfFile, type PrivateFiles, writePrivately } from './private-files.ts';
 import { copyOfSelection } from './selection-copy.ts';
 import { variantFailed } from './sqlite-fault.ts';
-import type { FromSqlite, TableResult } from './sqlite-job.ts';
+import type { FromSqlite } from './sqlite-job.ts';
 import { type Conversation, runSqliteJob } from './sqlite-process.ts';
 
 export interface SqliteContentOptions {
@@ -92,7 +91,7 @@ async function* rewritten(
       { folder, signal },
     );
     if (result.kind === 'written') {
-      for (const table of result.tables) count(run, table);
+      for (const { table, rowsIn, rowsOut } of result.tables) run.counts.tables.set(table, { rowsIn, rowsOut });
       if (result.canary !== undefined) run.canary?.foundNothing(result.canary);
     }
     yield* bytesOfFile(target, signal);
@@ -102,13 +101,4 @@ async function* rewritten(
   } finally {
     await files.remove();
   }
-}
-
-function count({ counts, plan }: MaskingRun, { table, rowsIn, rowsOut }: TableResult): void {
-  const columns =
-    plan.content.kind === 'tables' ? (plan.content.tables.find((each) => each.table === table)?.columns ?? []) : [];
-  const masked = columns
-    .filter(({ rule }) => rule.transformer !== KEEP)
-    .map(({ column }) => [column, rowsOut] as const);
-  counts.tables.set(table, { rowsIn, rowsOut, masked: new Map(masked) });
 }

@@ -41,3 +41,10 @@ function fixedReason(error: unknown): string | undefined {
   const text = 'errstr' in error && typeof error.errstr === 'string' ? error.errstr : 'an error';
   return CONSTRAINTS.get(error.errcode) ?? `${text} (${error.errcode})`;
 }
+
+export function otherRows(table: string) {
+  return variantFailed(
+    `Table ${table} has not the rows that it had when those of the variant were chosen. Make the variant again.`,
+    { table },
+  );
+}

@@ -1,25 +1,18 @@
+import { CLUSTER_DUMP, dumpDialect } from '../../core/dump-dialect.ts';
 import type { SqlDialect } from '../../core/ports/service-download.ts';
 
-/**
- * Whose plain SQL dump a stream is, by its first bytes: the comments that pg_dump, mysqldump and mariadb-dump begin with, or the line by
- * which MariaDB's dumps (10.5.25, 11.4.2 and later) switch commands of the client off.
- */
-export function dumpDialect(beginning: Buffer): { dialect: SqlDialect } | { reason: string } {
+/** Whose plain SQL dump a stream is by its first bytes, or what it is instead. */
+export function streamDialect(beginning: Buffer): { dialect: SqlDialect } | { reason: string } {
   for (const { magic, name, instead } of PACKED)
     if (beginning.subarray(0, magic.length).equals(magic))
       return { reason: `it is ${name}. Download it as \`bytes\`, and ${instead}.` };
-  const lines = beginning.toString('latin1').split(/\r?\n/).slice(0, MOST_LINES);
-  for (const line of lines) {
-    if (line === '-- PostgreSQL database dump') return { dialect: 'postgresql' };
-    if (line === '-- PostgreSQL database cluster dump') return { reason: CLUSTER };
-    if (/^-- (MySQL|MariaDB) dump /.test(line) || /^\/\*[!M]+\d*\\- enable the sandbox mode \*\/\s*$/.test(line))
-      return { dialect: 'mysql' };
-    if (!/^(--.*|\s*)$/.test(line)) break;
-  }
-  return { reason: UNKNOWN };
+  const text = beginning.toString('latin1');
+  const dialect = dumpDialect(text);
+  if (dialect !== undefined) return { dialect };
+  return { reason: text.split(/\r?\n/, CLUSTER_LINES).includes(CLUSTER_DUMP) ? CLUSTER : UNKNOWN };
 }
 
-const MOST_LINES = 20;
+const CLUSTER_LINES = 3;
 const CLUSTER =
   'it is a dump of a whole server by pg_dumpall, which connects to one database after the other. Download it as `bytes`, or back databases up one by one with pg_dump.';
 const UNKNOWN =

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+/** Tells the package of each module that is loaded, behind all that a command prints. */
+const LISTING = `
+  import { registerHooks } from 'node:module';
+  const packages = new Set();
+  registerHooks({
+    load(url, context, next) {
+      const [, name] = /.*\\/node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url) ?? [];
+      if (name !== undefined) packages.add(name);
+      return next(url, context);
+    },
+  });
+  process.on('exit', () => process.stdout.write('\\nPACKAGES ' + [...packages].sort().join(' ')));`;
+
+test('what only tells about commands, or asks another service, loads no package that it does not need', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-start-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const packagesOf = async (...words: string[]) => {
+    const listing = `data:text/javascript,${encodeURIComponent(LISTING)}`;
+    const run = promisify(execFile)(process.execPath, ['--import', listing, MAIN, ...words], { cwd: folder });
+    const { stdout } = await run.catch((error: { stdout: string }) => error);
+    return /PACKAGES (.*)$/.exec(stdout)?.[1]?.split(' ') ?? [];
+  };
+  for (const words of [['--help'], ['--version'], ['policy', '--help'], ['policy', 'check', '--help']])
+    assert.deepEqual(await packagesOf(...words), ['commander'], words.join(' '));
+  const pull = await packagesOf('pull', 'shop', '--server', 'http://127.0.0.1:1', '--output', 'shop.sql');
+  assert.ok(pull.includes('commander'));
+  for (const heavy of ['zod', 'yaml', 'fastify', 'pino', 'kysely']) assert.ok(!pull.includes(heavy), heavy);
+});
