@@ -22,9 +22,12 @@ describe('whatever bytes are stored', () => {
 });
 
 describe('the search for faults of decoders', () => {
-  const limits = { ...LIMITS, milliseconds: 150, hangMilliseconds: 5000, heap: 64 };
-  const find = (decoder: string, seed = 1): Promise<FuzzOutcome> =>
-    fuzz(new URL('./fuzz/bad-decoders.ts', import.meta.url), { decoder, seed, runs: 100 }, limits);
+  const find = (decoder: string, seed = 1): Promise<FuzzOutcome> => {
+    // Whoever comes to an end has the time that a busy machine needs for that.
+    const patience = ['hangs', 'never answers'].includes(decoder) ? { hangMilliseconds: 5000 } : {};
+    const limits = { ...LIMITS, milliseconds: 150, heap: 64, ...patience };
+    return fuzz(new URL('./fuzz/bad-decoders.ts', import.meta.url), { decoder, seed, runs: 100 }, limits);
+  };
 
   const bad: [decoder: string, problem: RegExp][] = [
     ['hangs', /^it did not end within 5000 ms$/],

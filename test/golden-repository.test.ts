@@ -13,7 +13,7 @@ import { decodeMetadata } from '../src/repository/metadata-encoding.ts';
 import { openKeys, openRepository } from '../src/repository/open-repository.ts';
 import { openObject, SEALED_KIND } from '../src/repository/sealed-object.ts';
 import { decodeSettings } from '../src/repository/settings.ts';
-import { decodeSnapshot } from '../src/repository/snapshot-store.ts';
+import { decodeSnapshot } from '../src/repository/snapshot-codec.ts';
 import { openStorage } from '../src/storage/local/local-storage.ts';
 import { dumpLike, pseudoRandom, sha256 } from './golden/inputs.ts';
 import type { Expected, ExpectedSnapshot } from './golden/make.ts';

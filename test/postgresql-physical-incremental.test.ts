@@ -3,6 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.ts';
 import { POSTGRESQL_18_PROGRAMS, SKIP_REASON_18 } from './postgresql-18.ts';
 import { PhysicalRig } from './postgresql-physical-rig.ts';
 import { completed } from './postgresql-rig.ts';
@@ -23,6 +24,17 @@ describe('an incremental physical backup of PostgreSQL 18', { skip: SKIP_REASON_
     resourceId = await rig.resource();
   });
   after(() => rig.remove());
+
+  /** Sets it, and waits until the server and what writes the summaries know of it. */
+  async function summarizes(value: 'on' | 'off'): Promise<void> {
+    await rig.server.sql(`ALTER SYSTEM SET summarize_wal = ${value}`);
+    await rig.server.sql('SELECT pg_reload_conf()');
+    const isRunning = `SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsummarizer'`;
+    const isSo = async () =>
+      (await rig.server.value('SHOW summarize_wal')) === value &&
+      (await rig.server.value(isRunning)) === (value === 'on' ? '1' : '0');
+    await eventually(isSo, `summarize_wal did not become ${value}`);
+  }
 
   async function restores(backup: Awaited<ReturnType<PhysicalRig['backUp']>>, name: string): Promise<string> {
     const target = rig.place(name);
@@ -67,9 +79,7 @@ describe('an incremental physical backup of PostgreSQL 18', { skip: SKIP_REASON_
 
   test('becomes a full one that says why, where the server cannot tell what changed', async () => {
     const base = await rig.backUp(resourceId);
-    await rig.server.sql('ALTER SYSTEM SET summarize_wal = off');
-    await rig.server.sql('SELECT pg_reload_conf()');
-    await sleep(1000);
+    await summarizes('off');
     const without = await rig.backUp(resourceId, 'incremental');
     assert.deepEqual([without.type, without.requestedType], ['full', 'incremental']);
     assert.match(without.warnings[0] ?? '', /summarize_wal = on.*Made a full backup/);
@@ -79,8 +89,7 @@ describe('an incremental physical backup of PostgreSQL 18', { skip: SKIP_REASON_
     for (let times = 0; times < 4; times++)
       await rig.server.sql(`INSERT INTO growing VALUES (${times}); SELECT pg_switch_wal()`);
     await rig.server.sql('CHECKPOINT');
-    await rig.server.sql('ALTER SYSTEM SET summarize_wal = on');
-    await rig.server.sql('SELECT pg_reload_conf()');
+    await summarizes('on');
     await rig.server.sql('INSERT INTO growing VALUES (0); SELECT pg_switch_wal(); CHECKPOINT');
     await sleep(1000);
     const again = await rig.backUp(base.resourceId, 'differential');

@@ -42,7 +42,7 @@ export type FuzzOutcome = { taken: number; refused: number; finding?: undefined 
 
 export const LIMITS: FuzzLimits = {
   milliseconds: 1000,
-  hangMilliseconds: 15_000,
+  hangMilliseconds: 120_000,
   bytes: 64 * 1024 * 1024,
   heap: 192,
 };

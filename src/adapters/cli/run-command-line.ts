@@ -87,7 +87,8 @@ function endWithReader(): void {
 /** What no promise caught ends the process too, but with a line for people instead of a stack trace. */
 function reportUncaught(session: CommandSession): void {
   process.on('uncaughtException', (error) => {
-    session.output.failure(error);
-    process.exit(session.failureExitCode ?? ExitCode.failure);
+    const isInterruption = session.signal.aborted && error.name === 'AbortError';
+    session.output.failure(isInterruption ? session.signal.reason : error);
+    process.exit(isInterruption ? ExitCode.interrupted : (session.failureExitCode ?? ExitCode.failure));
   });
 }

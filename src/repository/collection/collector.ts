@@ -6,7 +6,7 @@ import { CIPHER_GCM } from '../record-cipher.ts';
 import { listBadPacks } from '../repair/bad-packs.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { SEALED_KIND, sealObject } from '../sealed-object.ts';
-import type { StoredSnapshot } from '../snapshot-store.ts';
+import type { StoredSnapshot } from '../snapshot-codec.ts';
 import {
   type CollectionState,
   latestRound,

@@ -5,8 +5,8 @@ import { inLanes, STORAGE_LANES } from '../lanes.ts';
 import { decodeMetadata, refuseNewerVersion } from '../metadata-encoding.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { openObject, SEALED_KIND } from '../sealed-object.ts';
+import { decodeSnapshot } from '../snapshot-codec.ts';
 import { backupIdOf, snapshotKey, TRASH } from '../snapshot-name.ts';
-import { decodeSnapshot } from '../snapshot-store.ts';
 
 /** A forgotten commit of a backup that can still be brought back. */
 export interface TrashEntry {

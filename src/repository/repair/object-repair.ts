@@ -7,7 +7,7 @@ import { isLoss } from '../content-list.ts';
 import { decodeSlot, slotName } from '../key-slots.ts';
 import type { RepositoryParts } from '../repository-parts.ts';
 import { openObject, SEALED_KIND } from '../sealed-object.ts';
-import { decodeSnapshot } from '../snapshot-store.ts';
+import { decodeSnapshot } from '../snapshot-codec.ts';
 import { quarantine } from './quarantine.ts';
 import type { Replicas } from './replicas.ts';
 

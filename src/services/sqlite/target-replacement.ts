@@ -138,7 +138,7 @@ export function fileExists(target: string): HoldfastError {
   return new HoldfastError(
     'conflict',
     'file-exists',
-    `${target} exists already, and nothing was changed. Choose the conflict strategy \`overwrite\` to replace it, or restore to another path.`,
+    `${target} exists already, and nothing was changed. Choose the conflict strategy \`overwrite\` (--conflict overwrite) to replace it, or restore to another path.`,
     { details: { path: target } },
   );
 }

@@ -144,6 +144,8 @@ async function backUpStream(
   options: BackupOptions,
 ): Promise<Backup> {
   const display = startProgress('backup', session.output.options);
+  // An interruption may come while nobody reads; whoever reads next is told.
+  process.stdin.on('error', () => undefined);
   try {
     return await application.backups.createPosted({
       resourceId: options.resource ?? '',

@@ -35,3 +35,20 @@ test('Content is whole where garbage is collected before it is read', async () =
   for await (const piece of content.bytes) pieces.push(piece);
   assert.equal(Buffer.concat(pieces).toString(), CONTENT);
 });
+
+test('An address without a scheme is https, but on this machine', async () => {
+  assert.equal(serverAddress('backups.example.org').href, 'https://backups.example.org/');
+  assert.equal(serverAddress('localhost:3004').href, 'http://localhost:3004/');
+  assert.equal(serverAddress('127.0.0.1').href, 'http://127.0.0.1/');
+  assert.equal(serverAddress('localhost.example.org').href, 'https://localhost.example.org/');
+  const { port } = server.address() as AddressInfo;
+  const url = serverAddress(`https://127.0.0.1:${port}`);
+  const asked = new SnapshotServer({ url, authorization: undefined, version: '0' }).list(
+    new URLSearchParams(),
+    new AbortController().signal,
+  );
+  await assert.rejects(asked, {
+    code: 'server-unreachable',
+    message: new RegExp(`write http://127\\.0\\.0\\.1:${port}`),
+  });
+});

@@ -29,9 +29,13 @@ export interface Content extends ContentFacts {
   bytes: AsyncIterable<Uint8Array>;
 }
 
-/** @throws HoldfastError usage */
+/**
+ * What is written without a scheme is https, but on this machine, where the service itself speaks http.
+ * @throws HoldfastError usage
+ */
 export function serverAddress(text: string): URL {
-  const url = URL.parse(text.includes('://') ? text : `https://${text}`);
+  const scheme = /^(localhost|127(\.\d+){3}|\[::1\])(:|\/|$)/.test(text) ? 'http' : 'https';
+  const url = URL.parse(text.includes('://') ? text : `${scheme}://${text}`);
   if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
     throw usageError('server-invalid', 'The server must be an address such as https://backups.example.org.');
   if (url.password !== '' || url.username !== '')
@@ -120,7 +124,7 @@ export class SnapshotServer {
       });
     } catch (cause) {
       signal.throwIfAborted();
-      const message = `${url.origin} cannot be reached (${reasonOf(cause)}). See whether the service runs there, or name another by --server or HOLDFAST_URL.`;
+      const message = `${url.origin} cannot be reached (${reasonOf(cause)}).${schemeAdvice(url, cause)} See whether the service runs there, or name another by --server or HOLDFAST_URL.`;
       throw new HoldfastError('unavailable', 'server-unreachable', message, { cause });
     }
     if (response.ok) return response;
@@ -176,6 +180,13 @@ function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code;
   return messageOf(cause);
+}
+
+/** Holdfast itself speaks http; TLS belongs to a proxy before it. */
+function schemeAdvice(url: URL, cause: unknown): string {
+  const isPlain =
+    reasonOf(cause) === 'ERR_SSL_WRONG_VERSION_NUMBER' || reasonOf(cause) === 'ERR_SSL_PACKET_LENGTH_TOO_LONG';
+  return isPlain ? ` What answers there speaks no TLS: write http://${url.host}, if you trust the way there.` : '';
 }
 
 function notHoldfast({ origin }: URL): HoldfastError {

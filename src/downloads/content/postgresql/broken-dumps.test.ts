@@ -14,6 +14,7 @@ import { DumpRewriter } from './dump-rewriter.ts';
 
 const HEAD =
   "SET client_encoding = 'UTF8';\nSELECT pg_catalog.set_config('search_path', '', false);\n\nCREATE TABLE public.users (\n    id integer,\n    email text,\n    note text\n);\n\n";
+const BEFORE = 'SET default_table_access_method = heap;\n\nALTER TABLE public.users OWNER TO bob;\n\n';
 const TAIL = '\nALTER TABLE ONLY public.users\n    ADD CONSTRAINT users_pkey PRIMARY KEY (id);\n';
 const BODIES = [
   'COPY public.users (id, email, note) FROM stdin;\n1\tSECRET1\tok\n2\tSECRET\\\\2\t\\N\n3\tSECRET\\n3\tC:\\\\N\n\\.\n',
@@ -40,7 +41,7 @@ describe('a dump that is broken in some place', () => {
         fc.tuple(fc.nat(), fc.nat(1), fc.constantFrom(...FRAGMENTS)),
         fc.integer({ min: 1, max: 90 }),
         async (body, [place, removed, fragment], size) => {
-          const script = body + TAIL;
+          const script = BEFORE + body + TAIL;
           const at = place % script.length;
           const broken = script.slice(0, at) + fragment + script.slice(at + removed);
           const text = await masked(Buffer.from(HEAD + broken), size).catch((error: unknown) => {

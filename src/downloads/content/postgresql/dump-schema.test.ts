@@ -136,6 +136,7 @@ ALTER TABLE public.root ADD CONSTRAINT fk FOREIGN KEY (t) REFERENCES public.t(id
     await refused('WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x;', /WITH/);
     await refused("CREATE TABLE public.t AS SELECT 'secret' AS x;", /query/);
     await refused('INSERT INTO public.t SELECT * FROM public.u;', /INSERT/);
+    await refused("ALTER TABLE public.t OWNER TO bob\nINSERT INTO public.t VALUES ('secret');", /ALTER TABLE/);
     await refused('CREATE DATABASE other;', /CREATE DATABASE/);
     await refused('CREATE TABLE public.t (a int); ALTER TABLE public.t RENAME COLUMN a TO b;', /altered/);
     await refused('CREATE TABLE public.t (a int); ALTER TABLE public.t DROP COLUMN a, ADD COLUMN b int;', /altered/);

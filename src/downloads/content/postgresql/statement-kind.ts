@@ -30,7 +30,18 @@ const CALLS = new Set(['setval', 'set_config', 'lo_create', 'lo_unlink']);
 export function statementKind(statement: Buffer, firstWord: string): StatementKind {
   if (firstWord === 'insert') return 'insert';
   const kind = kindOf(statement, firstWord);
-  return kind === 'kept' && hasComment(statement, tokensOf(statement, 'postgresql')) ? 'commented' : kind;
+  if (kind !== 'kept') return kind;
+  const tokens = tokensOf(statement, 'postgresql');
+  if (holdsInsert(tokens)) return 'unknown';
+  return hasComment(statement, tokens) ? 'commented' : kind;
+}
+
+/** Where the end of a statement is lost, an INSERT may be its rest. Rules and routines are made of them. */
+function holdsInsert(tokens: readonly TextToken[]): boolean {
+  const isInsert = tokens.some(
+    ({ kind, text }, at) => kind === 'word' && text === 'insert' && tokens[at + 1]?.text === 'into',
+  );
+  return isInsert && !tokens.slice(1, 4).some(({ text }) => ['rule', 'function', 'procedure'].includes(text));
 }
 
 /** What is given of a statement that is kept: all but the options of foreign servers, which may hold passwords. */
