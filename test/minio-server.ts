@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,13 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import { createS3Client, type S3ClientOptions } from '../src/storage/s3/s3-client.ts';
 import { freePort } from './free-port.ts';
-import { skipUnless } from './installed-programs.ts';
-import { MINIO, MINIO_BUILDING } from './minio-place.ts';
+import { GoServer } from './go-server.ts';
 import { spawnServer } from './spawned-server.ts';
 
-await waitWhileItIsBuilt();
+const minio = new GoServer('minio');
 
-export const SKIP_WITHOUT_MINIO = skipUnless(existsSync(MINIO), 'minio', 'npm run provide-minio');
+export const SKIP_WITHOUT_MINIO = await minio.skip();
 
 export const ACCESS_KEY = 'tests-of-holdfast';
 export const SECRET_KEY = 'sup3r-secret-of-tests';
@@ -44,7 +42,7 @@ export class MinioServer {
     const data = path.join(folder, 'data');
     const words = ['server', data, '--quiet', '--address', `127.0.0.1:${port}`];
     const child = spawnServer(
-      MINIO,
+      minio.program,
       [
         ...words,
         ...['--console-address', `127.0.0.1:${consolePort}`],
@@ -114,17 +112,5 @@ export class MinioServer {
       if (Date.now() > until || this.#child.exitCode !== null) throw new Error('MinIO did not start');
     }
     client.destroy();
-  }
-}
-
-async function waitWhileItIsBuilt(): Promise<void> {
-  for (const until = Date.now() + 15 * 60_000; isBeingBuilt() && Date.now() < until; ) await sleep(500);
-}
-
-function isBeingBuilt(): boolean {
-  try {
-    return process.kill(Number(readFileSync(MINIO_BUILDING, 'utf8')), 0);
-  } catch {
-    return false;
   }
 }
