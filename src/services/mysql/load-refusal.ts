@@ -26,7 +26,7 @@ export function complaintOf(stderr: string): Complaint | undefined {
   return { number: Number(number), state, line: Number(line ?? 0), text: text.trimEnd() };
 }
 
-/** A name that a complaint tells, where that cannot be a value. */
+/** A name that a complaint tells, where that cannot be a value. A table alone: one of its unique keys. */
 export interface BrokenConstraint {
   table?: string;
   constraint?: string;
@@ -55,6 +55,11 @@ export function brokenConstraint({ number, text }: Complaint): BrokenConstraint 
 /** The unique key that a complaint seems to name at its end, behind a value; MySQL has the table before it. */
 export function duplicateKey({ number, text }: Complaint): string | undefined {
   return number === DUPLICATE ? /for key '([^']+)'$/.exec(text)?.[1] : undefined;
+}
+
+/** Servers of MariaDB build the indexes of a table behind its first rows where a dump has switched checks off, and say no more than that where these do not fit. */
+export function isRefusedAsWhole({ number, text }: Complaint): boolean {
+  return number === NOT_COMMITTED && /^Got error 1\b/.test(text);
 }
 
 /**
@@ -92,7 +97,7 @@ export function notLoadable(what: string, load: Load, details: Readonly<Record<s
 export function brokenWords({ table, constraint, column }: BrokenConstraint): string {
   const of = table === undefined ? '' : ` of ${table}`;
   if (column !== undefined) return `column ${column}${of} is NULL, and must not be`;
-  return `constraint ${constraint}${of} does not hold`;
+  return constraint === undefined ? `a unique key${of} does not hold` : `constraint ${constraint}${of} does not hold`;
 }
 
 /** The statement that was busy did not end. */
@@ -114,6 +119,7 @@ function capital(text: string): string {
 }
 
 const DUPLICATE = 1062;
+const NOT_COMMITTED = 1180;
 const NULL = 1048;
 const NO_PARENT = 1452;
 const CHECK_MARIADB = 4025;
@@ -123,8 +129,8 @@ const CHECK_MYSQL = 3819;
 const LOST: ReadonlySet<number> = new Set([1053, 1927, 2002, 2003, 2006, 2013]);
 /** A file or a table cannot grow; no memory. */
 const FULL: ReadonlySet<number> = new Set([3, 1021, 1026, 1030, 1037, 1038, 1041, 1114]);
-/** Character set, collation, engine, function of a plugin, variable, feature, time zone, plugin. */
-const LACKS: ReadonlySet<number> = new Set([1115, 1126, 1127, 1128, 1193, 1235, 1273, 1286, 1298, 1524]);
+/** Character set, collation, engine, function of a plugin, variable or its value, feature, time zone, plugin. */
+const LACKS: ReadonlySet<number> = new Set([1115, 1126, 1127, 1128, 1193, 1231, 1235, 1273, 1286, 1298, 1524]);
 
 const CLASSES: Readonly<Record<string, string>> = {
   '22': 'a value is not one of its column’s type',

@@ -20,7 +20,7 @@ const keyRow = z.object({
   ...{ target: z.string(), targetColumn: z.string() },
 });
 const checkRow = z.object({ table: z.string(), constraint: z.string(), clause: z.string() });
-const foundRow = z.object({ table: z.string() });
+const uniqueRow = z.object({ table: z.string(), constraint: z.string() });
 
 /**
  * Holds what was loaded against what was written: every table with all its rows, and no reference to a row that is not there, which nobody looked at while
@@ -34,19 +34,16 @@ export async function requireWhole(report: VariantReport, checking: Checking): P
   await requireChecks(checking);
 }
 
-/** Whether a table has a unique key of that name; undefined: there is none. */
-export async function tableOfKey(table: string, key: string, checking: Checking): Promise<string | undefined> {
-  const [found] = await rowsOf(
-    `SELECT JSON_OBJECT('n', 0, 'table', TABLE_NAME) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ${text(table)} AND INDEX_NAME = ${text(key)} LIMIT 1`,
-    foundRow,
-    checking,
-  );
-  return found?.table;
+/** The names of a table's unique keys; none where there is no such table. */
+export async function uniqueKeysOf(table: string, checking: Checking): Promise<ReadonlySet<string>> {
+  const sql = `SELECT JSON_OBJECT('table', TABLE_NAME, 'constraint', INDEX_NAME) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ${text(table)} AND NON_UNIQUE = 0`;
+  const rows = await rowsOf(sql, uniqueRow, checking);
+  return new Set(rows.filter((row) => row.table === table).map(({ constraint }) => constraint));
 }
 
 function tablesOf(checking: Checking): Promise<z.infer<typeof tableRow>[]> {
   const sql =
-    "SELECT JSON_OBJECT('n', 0, 'table', TABLE_NAME, 'type', TABLE_TYPE) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')";
+    "SELECT JSON_OBJECT('table', TABLE_NAME, 'type', TABLE_TYPE) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')";
   return rowsOf(sql, tableRow, checking);
 }
 
@@ -82,7 +79,7 @@ function wholeOf(type: string | undefined): string {
 }
 
 async function requireReferences(tables: readonly z.infer<typeof tableRow>[], checking: Checking): Promise<void> {
-  const sql = `SELECT JSON_OBJECT('n', 0, 'table', TABLE_NAME, 'constraint', CONSTRAINT_NAME, 'column', COLUMN_NAME, 'target', REFERENCED_TABLE_NAME, 'targetColumn', REFERENCED_COLUMN_NAME)
+  const sql = `SELECT JSON_OBJECT('table', TABLE_NAME, 'constraint', CONSTRAINT_NAME, 'column', COLUMN_NAME, 'target', REFERENCED_TABLE_NAME, 'targetColumn', REFERENCED_COLUMN_NAME)
     FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME IS NOT NULL ORDER BY TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION`;
   const columns = Map.groupBy(await rowsOf(sql, keyRow, checking), ({ table, constraint }) =>
     JSON.stringify([table, constraint]),
@@ -109,7 +106,7 @@ async function requireChecks(checking: Checking): Promise<void> {
   // Servers of MySQL have nothing that switches checks off for a while.
   if (checking.load.server.product !== 'MariaDB') return;
   const sql =
-    "SELECT JSON_OBJECT('n', 0, 'table', TABLE_NAME, 'constraint', CONSTRAINT_NAME, 'clause', CHECK_CLAUSE) FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()";
+    "SELECT JSON_OBJECT('table', TABLE_NAME, 'constraint', CONSTRAINT_NAME, 'clause', CHECK_CLAUSE) FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()";
   const checks = await rowsOf(sql, checkRow, checking);
   await requireHeld(
     checks,

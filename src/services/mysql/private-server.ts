@@ -189,6 +189,8 @@ const INSTALLED = ['--auth-root-authentication-method=normal', '--skip-test-db',
 const SETTINGS = [
   ...['--skip-networking', '--loose-mysqlx=OFF', '--skip-log-bin', '--event-scheduler=OFF', '--local-infile=0'],
   ...['--max-connections=10', '--max-allowed-packet=1G', '--character-set-server=utf8mb4'],
+  // Tables that name a folder of their own (DATA DIRECTORY) lie in the private one as well.
+  '--loose-skip-symbolic-links',
   ...['--general-log=0', '--slow-query-log=0'],
   // A dump switches the checks of unique keys off; what is written later to an index would not be held against it then.
   '--loose-innodb-change-buffering=none',

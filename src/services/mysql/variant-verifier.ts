@@ -11,10 +11,11 @@ import {
   type Complaint,
   complaintOf,
   duplicateKey,
+  isRefusedAsWhole,
   loadRefusal,
   tooSlow,
 } from './load-refusal.ts';
-import { type Checking, requireWhole, tableOfKey } from './loaded-content.ts';
+import { type Checking, requireWhole, uniqueKeysOf } from './loaded-content.ts';
 import { PrivateServer } from './private-server.ts';
 import { findServerPrograms, type ServerPrograms } from './server-programs.ts';
 import { dumpedVersion, HEAD, type ServerVersion } from './server-version.ts';
@@ -80,10 +81,13 @@ async function whatBroke(
 ): Promise<BrokenConstraint | undefined> {
   const table = lines.tableAt(complaint.line);
   const key = duplicateKey(complaint);
-  if (key === undefined || table === undefined) return brokenConstraint(complaint);
-  const constraint = key.startsWith(`${table}.`) ? key.slice(table.length + 1) : key;
+  const isWhole = isRefusedAsWhole(complaint);
+  if (table === undefined || (key === undefined && !isWhole)) return brokenConstraint(complaint);
   // Only what the server knows as names is told: either could be a part of a value.
-  return (await tableOfKey(table, constraint, checking)) === table ? { table, constraint } : undefined;
+  const known = await uniqueKeysOf(table, checking);
+  if (isWhole) return known.size > 0 ? { table } : undefined;
+  const constraint = key?.startsWith(`${table}.`) ? key.slice(table.length + 1) : key;
+  return constraint !== undefined && known.has(constraint) ? { table, constraint } : undefined;
 }
 
 async function serverFor(
