@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import type { HoldfastError } from '../src/core/errors.ts';
 import type { DrillFolders } from '../src/core/ports/drill-folders.ts';
@@ -10,9 +13,13 @@ import { createVariantVerification } from '../src/core/variant-verification.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import { createPolicyVariantMaker } from '../src/downloads/variants/policy-variant-maker.ts';
 import { createDrillFolders } from '../src/process/drill-folders.ts';
+import { isProcessAlive, ownProcess } from '../src/process/process-owner.ts';
 import { createMysqlVariantVerifier } from '../src/services/mysql/variant-verifier.ts';
+import { eventually } from './eventually.ts';
 import { type ManagedApplication, openManagedApplication } from './managed-application.ts';
 import { MARIADB_SKIP_REASON, MariadbServer } from './mariadb-server.ts';
+
+const VICTIM = fileURLToPath(new URL('./variant-verifier-mysql-victim.ts', import.meta.url));
 
 const TABLES = `
 CREATE TABLE users (id bigint PRIMARY KEY, email varchar(200) NOT NULL UNIQUE, born date, CONSTRAINT grown CHECK (born > '1900-01-01'));
@@ -157,12 +164,17 @@ describe('a variant of a MariaDB dump that is loaded before anybody gets it', {
     await assertNothingLeft();
   });
 
-  it('is refused by the name of the key that two rows have in common', async () => {
-    const error = await refused(
-      "CREATE TABLE t (id int PRIMARY KEY, a varchar(50), UNIQUE KEY only_once (a));\nCREATE TABLE u (a int);\nINSERT INTO `t` VALUES (1, 'secret''for key ''x');\nINSERT INTO `t` VALUES (2, 'secret''for key ''x');",
-    );
+  it('is refused by the name of the key that two rows have in common, or that of their table', async () => {
+    const table =
+      'CREATE TABLE t (id int PRIMARY KEY, a varchar(50), UNIQUE KEY only_once (a));\nCREATE TABLE u (a int);\n';
+    const one = "INSERT INTO `t` VALUES (1, 'secret''for key ''x');\n";
+    const error = await refused(`${table}${one}${one.replace('1', '2')}`);
     assert.equal(error.code, 'variant-not-loadable', error.message);
     assert.match(error.message, /: constraint only_once of t does not hold \(1062\)\. Nobody gets it/);
+    const unchecked = `${table}SET UNIQUE_CHECKS = 0, FOREIGN_KEY_CHECKS = 0;\nINSERT INTO t VALUES (1, 'secret'), (2, 'secret');`;
+    const { code, message } = await refused(unchecked);
+    assert.equal(code, 'variant-not-loadable', message);
+    assert.match(message, /of t does not hold \(1(180|062)\)/);
   });
 
   it('is refused where rows are missing, and where a check does not hold that the dump has switched off', async () => {
@@ -206,6 +218,22 @@ describe('a variant of a MariaDB dump that is loaded before anybody gets it', {
       { patienceSeconds: 1 },
     );
     assert.equal(endless.code, 'variant-load-failed', endless.message);
+  });
+
+  it('leaves no server where the service is killed, and the next one removes the files', async () => {
+    const victim = spawn(process.execPath, [VICTIM, drills], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const gone = once(victim, 'exit');
+    try {
+      await Promise.race([once(victim.stdout, 'data'), gone]);
+      assert.notDeepEqual(await processesBelow(drills), []);
+    } finally {
+      victim.kill('SIGKILL');
+      await gone;
+    }
+    await eventually(async () => (await processesBelow(drills)).length === 0, 'The server did not end.');
+    const next = createDrillFolders({ owner: ownProcess(), isAlive: isProcessAlive, parent: drills });
+    assert.equal((await next.removeLeftovers()).length, 1);
+    await assertNothingLeft();
   });
 
   it('waits for a server to be installed, and says which one', async () => {

@@ -9,11 +9,13 @@ export const HEAD = 4096;
 
 /** What mysqldump, mariadb-dump and phpMyAdmin write at the head of a dump; undefined: nothing. */
 export function dumpedVersion(head: string): ServerVersion | undefined {
+  // Servers of MariaDB have told old clients that they were 5.5.5 first.
   const said =
-    /^-- Server version:?\s+(\d+(?:\.\d+)+)(.*)$/m.exec(head) ??
+    /^-- Server version:?\s+(?:5\.5\.5-)?(\d+(?:\.\d+)+)(.*)$/m.exec(head) ??
     /^-- (?:MySQL|MariaDB) dump .*Distrib (\d+(?:\.\d+)+)(.*)$/m.exec(head);
   if (said?.[1] === undefined) return undefined;
-  const isMariadb = /MariaDB/i.test(said[2] ?? '') || /^-- MariaDB dump /m.test(head);
+  // Some leave the name out; the numbers of MySQL are lower.
+  const isMariadb = /MariaDB/i.test(said[2] ?? '') || Number.parseInt(said[1], 10) >= 10;
   return { product: isMariadb ? 'MariaDB' : 'MySQL', version: said[1] };
 }
 
