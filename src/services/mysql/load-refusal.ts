@@ -79,12 +79,20 @@ export function loadRefusal(complaint: Complaint | undefined, load: Load, broken
     return new HoldfastError('unavailable', 'variant-load-failed', message, { details });
   }
   const isBroken = state.startsWith('23') || broken !== undefined || number === CHECK_MARIADB || number === CHECK_MYSQL;
-  if (!isBroken && (LACKS.has(number) || !isFit(load))) {
-    const message = `The variant cannot be loaded here: ${isFit(load) ? `${who} lacks a collation, an engine or a feature that it needs (${number}). Install it for that server` : `${unfit(load)}, which refuses a statement (${number}). Install a server of ${named(load.dumped as ServerVersion)} or newer (apt-get install ${packageOf(load.dumped)})`}, which need not run, or take verify: load out of the policy.`;
-    return new HoldfastError('unsupported', 'variant-verifier-missing', message, { details });
-  }
+  if (!isBroken && (LACKS.has(number) || !isFit(load)))
+    return new HoldfastError('unsupported', 'variant-verifier-missing', lackingWords(number, load), { details });
   const what = broken === undefined ? (CLASSES[state.slice(0, 2)] ?? 'a statement fails') : brokenWords(broken);
   return notLoadable(`${what} (${number})`, load, { ...details, ...broken });
+}
+
+/** That the variant may be whole, and what to install to find out. */
+function lackingWords(number: number, load: Load): string {
+  const { server, dumped } = load;
+  const why =
+    dumped === undefined || isFit(load)
+      ? `${named(server)} lacks a collation, an engine or a feature that it needs (${number}). Install it for that server`
+      : `${unfit(load)}, which refuses a statement (${number}). Install a server of ${named(dumped)} or newer (apt-get install ${packageOf(dumped)})`;
+  return `The variant cannot be loaded here: ${why}, which need not run, or take verify: load out of the policy.`;
 }
 
 /** @param what does not hold, in words without values */
