@@ -278,20 +278,27 @@ async function variantsOf(
   const { policyFolder, transformerFolder } = downloads;
   return {
     variantMaker: createPolicyVariantMaker({ policyFolder, transformerFolder, resolveSecret: ownSecret }),
-    variantVerifier: createVariantVerification(async () => {
-      const [{ createPostgresqlVariantVerifier }, { createSqlSealer }] = await Promise.all([
-        import('./services/postgresql/variant-verifier.ts'),
-        import('./downloads/sql/sql-sealer.ts'),
-      ]);
-      return createPostgresqlVariantVerifier({ sealer: createSqlSealer(), folders });
+    variantVerifier: createVariantVerification({
+      postgresql: async () => {
+        const { createPostgresqlVariantVerifier } = await import('./services/postgresql/variant-verifier.ts');
+        return createPostgresqlVariantVerifier({ sealer: await newSealer(), folders });
+      },
+      mysql: async () => {
+        const { createMysqlVariantVerifier } = await import('./services/mysql/variant-verifier.ts');
+        return createMysqlVariantVerifier({ sealer: await newSealer(), folders });
+      },
     }),
   };
+}
+
+async function newSealer(): Promise<SqlSealer> {
+  return (await import('./downloads/sql/sql-sealer.ts')).createSqlSealer();
 }
 
 /** Commands give no downloads themselves. */
 async function sealerOf(mode: ApplicationMode): Promise<{ sealer?: SqlSealer }> {
   if (mode === 'command') return {};
-  return { sealer: (await import('./downloads/sql/sql-sealer.ts')).createSqlSealer() };
+  return { sealer: await newSealer() };
 }
 
 /** The service takes operations from the catalogue; a command runs its own and nobody else's. */

@@ -136,8 +136,14 @@ export class VariantBuilder {
     const made = await production.material(both);
     const { material } = made;
     const branch = verifiesByLoading ? new PassThrough() : undefined;
-    const verified =
-      branch === undefined ? undefined : variantVerifier?.verify(material, branch as AsyncIterable<Uint8Array>, both);
+    const { format, dialect, fileExtension } = material;
+    const loaded = {
+      format,
+      fileExtension,
+      ...(dialect === undefined ? {} : { dialect }),
+      report: () => made.report(),
+    };
+    const verified = branch === undefined ? undefined : variantVerifier?.verify(loaded, branch, both);
     // Looked at where everything has been given; until then nobody waits for it.
     verified?.catch(fail);
     try {
@@ -238,6 +244,6 @@ function sourceGone(resourceId: string, snapshotId: string): HoldfastError {
 }
 
 function verifierMissing({ declared }: VariantOrder): HoldfastError {
-  const message = `The policy wants "${declared.name}" to be loaded before anybody gets it (verify: load), and there is no server here to load it into. Install the programs of PostgreSQL's server, or take that out of the policy.`;
+  const message = `The policy wants "${declared.name}" to be loaded before anybody gets it (verify: load), and there is no server here to load it into. Install the programs of a server of that database, or take that out of the policy.`;
   return new HoldfastError('unsupported', 'variant-verifier-missing', message);
 }

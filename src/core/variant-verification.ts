@@ -1,19 +1,21 @@
+import type { SqlDialect } from './download-format.ts';
 import { HoldfastError } from './errors.ts';
 import type { VariantVerifier } from './ports/variant-verifier.ts';
 
 /**
  * Proves variants by the means that there are for each kind of content.
- * @param postgresql loads dumps of PostgreSQL; asked for when the first one is there
+ * @param loading by dialect, what loads its dumps; asked for when the first one is there
  */
-export function createVariantVerification(postgresql: () => Promise<VariantVerifier>): VariantVerifier {
+export function createVariantVerification(
+  loading: Readonly<Record<SqlDialect, () => Promise<VariantVerifier>>>,
+): VariantVerifier {
   return {
     async verify(material, bytes, signal) {
       const { format, dialect } = material;
       // Whoever writes one reads it again, integrity and references, before the first byte of it is given.
       if (format === 'sqlite') return drained(bytes);
-      if (dialect === 'postgresql') return (await postgresql()).verify(material, bytes, signal);
-      const what = dialect === 'mysql' ? 'Dumps of MySQL and MariaDB are' : `Content of the kind ${format} is`;
-      const message = `The policy wants the variant to be loaded before anybody gets it (verify: load). ${what} not loaded by Holdfast: only PostgreSQL's dumps and SQLite databases are proven so. Take verify out of the policy, and load a copy yourself.`;
+      if (dialect !== undefined) return (await loading[dialect]()).verify(material, bytes, signal);
+      const message = `The policy wants the variant to be loaded before anybody gets it (verify: load). Content of the kind ${format} is not loaded by Holdfast: only dumps of databases and SQLite databases are proven so. Take verify out of the policy, and load a copy yourself.`;
       throw new HoldfastError('unsupported', 'variant-verifier-missing', message);
     },
   };

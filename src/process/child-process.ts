@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Readable, Stream, Writable } from 'node:stream';
+import type { ServerAccount } from './server-account.ts';
 
 export interface ChildEnd {
   /** null where a signal ended it. */
@@ -27,6 +28,8 @@ export interface ChildOptions {
   signal: AbortSignal;
   /** Where it works; default: where this process does. */
   folder?: string;
+  /** Whom it runs as; default: as this process. Only root may choose. */
+  account?: ServerAccount | undefined;
   /** A secret that it reads from its descriptor 3, where neither its arguments nor its environment show it. */
   secret?: string;
   /** Whether it writes reports for programs to its descriptor 4. */
@@ -49,13 +52,14 @@ const INHERITED = new Set(['PATH', 'TMPDIR', 'TZ', 'LD_LIBRARY_PATH']);
 
 /** Starts a program without a shell, in a process group of its own. An abort ends it. */
 export function startChild(program: string, args: readonly string[], options: ChildOptions): RunningChild {
-  const { environment, signal, folder, secret, reports: reporting = false, notStarted } = options;
+  const { environment, signal, folder, account, secret, reports: reporting = false, notStarted } = options;
   signal.throwIfAborted();
   const child = spawn(program, args, {
     env: environment,
     ...(folder === undefined ? {} : { cwd: folder }),
     stdio: ['pipe', 'pipe', 'pipe', secret === undefined ? 'ignore' : 'pipe', reporting ? 'pipe' : 'ignore'],
     detached: true,
+    ...account,
   }) as ChildProcessWithoutNullStreams;
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -1,4 +1,11 @@
+import type { VariantReport } from '../stored-variant.ts';
 import type { DownloadMaterial } from './service-download.ts';
+
+/** Facts of what is to be loaded. */
+export interface LoadedVariant extends Pick<DownloadMaterial, 'format' | 'dialect' | 'fileExtension'> {
+  /** What the production counted; may be asked for once all bytes have come. */
+  report(): VariantReport;
+}
 
 /** Proves that a variant loads, before anybody gets it. */
 export interface VariantVerifier {
@@ -8,9 +15,5 @@ export interface VariantVerifier {
    * @throws HoldfastError `variant-not-loadable` (invalid) naming table or constraint and no value; `variant-verifier-missing` (unsupported)
    * where such content cannot be loaded here
    */
-  verify(
-    material: Pick<DownloadMaterial, 'format' | 'dialect' | 'fileExtension'>,
-    bytes: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<void>;
+  verify(material: LoadedVariant, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
 }

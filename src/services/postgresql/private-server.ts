@@ -1,12 +1,13 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, open, readFile, writeFile } from 'node:fs/promises';
-import { Socket } from 'node:net';
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
+import { type KeptServer, startKeptServer } from '../../process/kept-server.ts';
+import { type ServerAccount, serverAccount } from '../../process/server-account.ts';
 import { Connection, inheritedEnvironment } from './connection.ts';
 import { connectionSchema } from './connection-schema.ts';
 import type { ServerPrograms } from './server-programs.ts';
@@ -16,8 +17,6 @@ import { Session } from './session.ts';
 const LONGEST_SOCKET_PATH = 103;
 const PORT = 5432;
 const POLL_MILLISECONDS = 50;
-/** Until a server that should stop is killed. */
-const PATIENCE_MILLISECONDS = 30_000;
 
 export interface StartOptions {
   /** A superuser of the cluster. */
@@ -55,12 +54,17 @@ export class PrivateServer {
   readonly superuser = `holdfast_drill_${randomBytes(6).toString('hex')}`;
   readonly programs: ServerPrograms;
   readonly #folder: string;
-  readonly #account: Account | undefined;
+  readonly #account: ServerAccount | undefined;
   readonly #signal: AbortSignal;
-  #process: ServerProcess | undefined;
+  #process: KeptServer | undefined;
   #connection: Connection | undefined;
 
-  private constructor(programs: ServerPrograms, folder: string, account: Account | undefined, signal: AbortSignal) {
+  private constructor(
+    programs: ServerPrograms,
+    folder: string,
+    account: ServerAccount | undefined,
+    signal: AbortSignal,
+  ) {
     this.programs = programs;
     this.#folder = folder;
     this.#account = account;
@@ -80,7 +84,8 @@ export class PrivateServer {
     const folder = path.join(given.folder, 'pg');
     const socket = path.join(folder, 'socket', `.s.PGSQL.${PORT}`);
     if (Buffer.byteLength(socket) > LONGEST_SOCKET_PATH) throw folderTooLong(given.folder);
-    const account = process.geteuid?.() === 0 ? await unprivilegedAccount() : undefined;
+    const account = await serverAccount(['postgres', 'nobody']);
+    if (account === 'missing') throw accountMissing();
     const server = new PrivateServer(programs, folder, account, signal);
     if (account !== undefined) await chmod(given.folder, 0o711);
     await server.#makeOwn(folder);
@@ -139,10 +144,10 @@ export class PrivateServer {
     const args = ['-D', dataFolder, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
     this.#signal.throwIfAborted();
     const log = path.join(this.#folder, 'server.log');
-    this.#process = await startServer(this.programs.program('postgres'), args, {
-      folder: this.#folder,
-      log,
-      account: this.#account,
+    this.#process = await startKeptServer(this.programs.program('postgres'), args, {
+      ...{ folder: this.#folder, log, account: this.#account },
+      environment: { ...inheritedEnvironment(), HOME: this.#folder, LC_ALL: 'C' },
+      end: 'QUIT',
       ...(attend === undefined ? {} : { attend }),
     });
     const place = { socket: this.#socketFolder, port: PORT, user, database };
@@ -216,7 +221,7 @@ export class PrivateServer {
 
   async #awaitReady(
     connection: Connection,
-    server: ServerProcess,
+    server: KeptServer,
     log: string,
     { patienceSeconds = 600, lastSign = () => 0 }: StartOptions,
   ): Promise<void> {
@@ -273,120 +278,18 @@ const SETTINGS: Readonly<Record<string, string>> = {
   maintenance_work_mem: '64MB',
 };
 
-interface Account {
-  uid: number;
-  gid: number;
-}
-
-interface ServerProcess {
-  readonly hasEnded: boolean;
-  stop(how: 'fast' | 'immediate'): Promise<void>;
-}
-
-/**
- * The shell between this process and the server reads signals to hand on from its standard input. Its end, which comes when this
- * process dies even of SIGKILL, stops the server at once. It is told so again and again, because a server that has only just been
- * started does not listen yet.
- */
-const KEEPER = `exec 3<&0
-"$@" </dev/null 3<&- &
-server=$!
-{ cd /
-  while read -r signal; do kill "-$signal" "$server"; done
-  tries=0
-  while kill -QUIT "$server"; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 50 ] || kill -KILL "$server"
-    sleep 0.2
-  done
-} <&3 2>/dev/null &
-keeper=$!
-exec 3<&-
-wait "$server"
-status=$?
-kill "$keeper" 2>/dev/null
-exit "$status"`;
-
-async function startServer(
-  program: string,
-  args: readonly string[],
-  given: { folder: string; log: string; account: Account | undefined; attend?: (channel: Duplex) => void },
-): Promise<ServerProcess> {
-  const { folder, log, account, attend } = given;
-  const output = await open(log, 'a', 0o600);
-  try {
-    const child = spawn('/bin/sh', ['-c', KEEPER, 'keeper', program, ...args], {
-      cwd: folder,
-      env: { ...inheritedEnvironment(), HOME: folder, LC_ALL: 'C' },
-      // The third is the keeper's own.
-      stdio: ['pipe', output.fd, output.fd, 'ignore', attend === undefined ? 'ignore' : 'pipe'],
-      detached: true,
-      ...account,
-    });
-    const channel = child.stdio[4];
-    if (channel instanceof Socket) attend?.(channel);
-    return watch(child);
-  } finally {
-    await output.close();
-  }
-}
-
-function watch(child: ChildProcess): ServerProcess {
-  let hasEnded = false;
-  const ended = new Promise<void>((resolve) => {
-    const end = () => {
-      hasEnded = true;
-      resolve();
-    };
-    child.once('exit', end).once('error', end);
-  });
-  // What is said to a server that has gone needs no answer.
-  child.stdin?.on('error', () => undefined);
-  return {
-    get hasEnded() {
-      return hasEnded;
-    },
-    async stop(how) {
-      if (how === 'fast') child.stdin?.write('INT\n');
-      else child.stdin?.end();
-      const kill = setTimeout(() => {
-        if (child.pid !== undefined && !hasEnded) process.kill(-child.pid, 'SIGKILL');
-      }, PATIENCE_MILLISECONDS);
-      await ended;
-      clearTimeout(kill);
-      child.stdin?.end();
-      const channel = child.stdio[4];
-      if (channel instanceof Socket) channel.destroy();
-    },
-  };
-}
-
-/** Servers refuse to run as root. `postgres` comes with the server's package; `nobody` is everywhere. */
-async function unprivilegedAccount(): Promise<Account> {
-  for (const name of ['postgres', 'nobody']) {
-    const uid = await idOf('-u', name);
-    const gid = await idOf('-g', name);
-    if (uid !== undefined && gid !== undefined) return { uid, gid };
-  }
-  const message =
-    'PostgreSQL does not run as root, and there is neither a user "postgres" nor "nobody" on this machine.';
-  throw new HoldfastError('unsupported', 'postgresql-account-missing', `${message} Make one of them.`);
-}
-
-async function idOf(option: '-u' | '-g', name: string): Promise<number | undefined> {
-  try {
-    const { stdout } = await promisify(execFile)('id', [option, name]);
-    return Number.parseInt(stdout, 10);
-  } catch {
-    return undefined;
-  }
-}
-
 /** What the server's log says of its end: its complaints, or where there are none, its last lines. */
 async function endOf(log: string): Promise<string> {
   const lines = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n');
   const complaints = lines.filter((line) => /(FATAL|PANIC|ERROR): /.test(line) && !/database system is/.test(line));
   return (complaints.length > 0 ? complaints : lines).slice(-5).join(' ');
+}
+
+/** Servers refuse to run as root. `postgres` comes with the server's package; `nobody` is everywhere. */
+function accountMissing(): HoldfastError {
+  const message =
+    'PostgreSQL does not run as root, and there is neither a user "postgres" nor "nobody" on this machine.';
+  return new HoldfastError('unsupported', 'postgresql-account-missing', `${message} Make one of them.`);
 }
 
 function failed(what: string, said: string, cause: unknown): HoldfastError {

@@ -1,10 +1,10 @@
 import { access, constants } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { HoldfastError } from '../../core/errors.ts';
 import type { DrillFolders } from '../../core/ports/drill-folders.ts';
 import type { SqlSealer } from '../../core/ports/sql-sealer.ts';
 import type { VariantVerifier } from '../../core/ports/variant-verifier.ts';
+import { withHead } from '../../core/stream-head.ts';
+import { feedChild } from '../../process/fed-child.ts';
 import { OLDEST_MAJOR } from './assertion-checks.ts';
 import { findClientTools } from './client-tools.ts';
 import { loadRefusal, READABLE_COMPLAINTS } from './load-refusal.ts';
@@ -27,19 +27,15 @@ const SETTINGS = { wal_level: 'minimal', max_wal_senders: '0', max_wal_size: '12
 export function createPostgresqlVariantVerifier(parts: { sealer: SqlSealer; folders: DrillFolders }): VariantVerifier {
   return {
     async verify(_material, bytes, signal) {
-      const source = bytes[Symbol.asyncIterator]();
-      try {
-        const head = await headOf(source);
+      await withHead(bytes, HEAD, async (head, dump) => {
         const programs = await serverFor(head.toString('latin1'));
         const folder = await parts.folders.make();
         try {
-          await load(whole(head, source), { programs, folder: folder.path, sealer: parts.sealer, signal });
+          await load(dump, { programs, folder: folder.path, sealer: parts.sealer, signal });
         } finally {
           await folder.remove();
         }
-      } finally {
-        await source.return?.();
-      }
+      });
     },
   };
 }
@@ -75,52 +71,8 @@ async function runPsql(
     ...{ environment: connection.toolEnvironment(connection.database), signal, name: 'psql' },
   });
   tool.stdout.resume();
-  try {
-    let fault: unknown;
-    // Where psql leaves early, its end says more than the broken pipe.
-    const watched = noticing(sealed, (error) => {
-      fault = error;
-    });
-    await pipeline(Readable.from(watched, { objectMode: false }), tool.stdin, { signal }).catch(() => undefined);
-    const { exitCode, stderr } = fault === undefined ? await tool.ended : { exitCode: null, stderr: '' };
-    signal.throwIfAborted();
-    if (fault !== undefined) throw fault;
-    if (exitCode !== 0) throw loadRefusal(stderr, server.programs.version);
-  } finally {
-    await tool.stop();
-  }
-}
-
-async function* noticing(
-  bytes: AsyncIterable<Uint8Array>,
-  onFault: (error: unknown) => void,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* bytes;
-  } catch (error) {
-    onFault(error);
-    throw error;
-  }
-}
-
-async function headOf(source: AsyncIterator<Uint8Array>): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  for (let length = 0; length < HEAD; ) {
-    const { done, value } = await source.next();
-    if (done === true) break;
-    pieces.push(value);
-    length += value.length;
-  }
-  return Buffer.concat(pieces);
-}
-
-async function* whole(head: Uint8Array, source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (head.length > 0) yield head;
-  for (;;) {
-    const { done, value } = await source.next();
-    if (done === true) return;
-    yield value;
-  }
+  const { exitCode, stderr } = await feedChild(tool, sealed, { signal });
+  if (exitCode !== 0) throw loadRefusal(stderr, server.programs.version);
 }
 
 /** As new as the server that was dumped: an older one may not know what is in the dump. */

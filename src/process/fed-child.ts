@@ -1,0 +1,77 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ChildEnd, RunningChild } from './child-process.ts';
+
+export interface FeedOptions {
+  signal: AbortSignal;
+  /** How long the program may be busy with what it was given; default: for ever. */
+  patience?: { seconds: number; exceeded(): Error };
+}
+
+/**
+ * Gives a program its input to the end and waits for its own end. It is gone afterwards on every path.
+ * @throws what the source throws, the signal's reason, `patience.exceeded`
+ */
+export async function feedChild(
+  child: RunningChild,
+  bytes: AsyncIterable<Uint8Array>,
+  { signal, patience }: FeedOptions,
+): Promise<ChildEnd> {
+  const faults: unknown[] = [];
+  const giveUp = (error: unknown): void => {
+    faults.push(error);
+    void child.stop();
+  };
+  const watch = patience === undefined ? undefined : new BusyWatch(patience.seconds, () => giveUp(patience.exceeded()));
+  try {
+    // Where the program leaves early, its end says more than the broken pipe.
+    const given = Readable.from(watched(bytes, watch, giveUp), { objectMode: false });
+    await pipeline(given, child.stdin, { signal }).catch(() => undefined);
+    watch?.begin();
+    const end = await child.ended;
+    signal.throwIfAborted();
+    if (faults.length > 0) throw faults[0];
+    return end;
+  } finally {
+    watch?.end();
+    await child.stop();
+  }
+}
+
+async function* watched(
+  bytes: AsyncIterable<Uint8Array>,
+  watch: BusyWatch | undefined,
+  onFault: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const piece of bytes) {
+      watch?.begin();
+      yield piece;
+      watch?.end();
+    }
+  } catch (error) {
+    onFault(error);
+    throw error;
+  }
+}
+
+/** Calls where something takes too long. */
+class BusyWatch {
+  readonly #seconds: number;
+  readonly #exceeded: () => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(seconds: number, exceeded: () => void) {
+    this.#seconds = seconds;
+    this.#exceeded = exceeded;
+  }
+
+  begin(): void {
+    this.end();
+    this.#timer = setTimeout(this.#exceeded, this.#seconds * 1000);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
