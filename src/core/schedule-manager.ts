@@ -25,7 +25,7 @@ export class CatalogueScheduleManager implements ScheduleManager {
   async get(id: string): Promise<Schedule> {
     const schedule = await this.#context.catalogue.schedules.get(id);
     if (schedule !== undefined) return this.#withNextRun(schedule);
-    const message = `There is no schedule "${id}". List them with GET /schedules.`;
+    const message = `There is no schedule "${id}". List them with GET /schedules or "holdfast schedule list".`;
     throw new HoldfastError('not-found', 'schedule-not-found', message, { details: { scheduleId: id } });
   }
 

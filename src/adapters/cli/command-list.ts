@@ -46,7 +46,7 @@ export const COMMANDS: readonly CommandSummary[] = [
     summary: "take another tool's backups into the repository",
     load: () => import('./commands/adopt.ts'),
   },
-  { name: 'resource', summary: 'test what is backed up', load: () => import('./commands/resource.ts') },
+  { name: 'resource', summary: 'set up and test what is backed up', load: () => import('./commands/resource.ts') },
   { name: 'wal-push', summary: 'store a WAL file (archive_command)', load: () => import('./commands/wal-push.ts') },
   { name: 'wal-get', summary: 'fetch a WAL file (restore_command)', load: () => import('./commands/wal-get.ts') },
   { name: 'doctor', summary: 'check the installation', load: () => import('./commands/doctor.ts') },
