@@ -2,6 +2,7 @@ import { RowMasker } from '../src/downloads/masking/row-masker.ts';
 import { TRANSFORMERS } from '../src/downloads/masking/transformers.ts';
 import type { ColumnPlan } from '../src/downloads/variant-plan.ts';
 import { markdownTable } from './markdown-table.ts';
+import { maskedBlocksReport, measureMaskedBlocks } from './masked-blocks.ts';
 
 export interface TransformerCost {
   name: string;
@@ -22,20 +23,9 @@ const person = (index: number) => `person${index}@mail.example`;
 /** Each value comes once, so that nothing is found in a cache. */
 const SAMPLES: readonly Sample[] = [
   { name: 'const', options: { value: 'x' }, value: person },
-  ...[
-    'hash',
-    'token',
-    'uuid',
-    'email',
-    'username',
-    'url',
-    'name',
-    'company',
-    'street',
-    'country',
-    'user_agent',
-    'lorem',
-  ].map((name) => ({ name, value: person })),
+  ...'hash token uuid email username url name company street country user_agent lorem'
+    .split(' ')
+    .map((name) => ({ name, value: person })),
   { name: 'phone', value: (index) => `+49 30 ${10_000_000 + index}` },
   { name: 'digits', value: (index) => String(1_000_000_000 + index) },
   { name: 'alnum', value: (index) => `AB-${100_000 + index}-x` },
@@ -112,5 +102,7 @@ function hex(byte: number): string {
 }
 
 if (import.meta.main) {
-  process.stdout.write(`${transformersReport(measureTransformers(process.argv.includes('--quick')))}\n`);
+  const quick = process.argv.includes('--quick');
+  const blocks = maskedBlocksReport(measureMaskedBlocks(quick));
+  process.stdout.write(`${blocks}\n\n${transformersReport(measureTransformers(quick))}\n`);
 }

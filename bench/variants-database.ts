@@ -166,10 +166,10 @@ class Shop {
       this.#measured(name, await service(), ({ url }) => downloaded(`${url}/download/shop?variant=${variant}`));
     await download('Holdfast, as it is', 'raw&seal=none');
     await download('Holdfast, 4 masked', 'masked');
-    await download('Holdfast, 4 masked, 1 % of users', 'reduced');
+    await download('Holdfast, 1 % of users, with its index of keys', 'reduced');
     await download('Holdfast, the same, which was kept', 'reduced');
     policy('2');
-    await download('Holdfast, other pseudonyms, keys were kept', 'reduced');
+    await download('Holdfast, 1 % of users, index of keys ready', 'reduced');
   }
 
   async #measured(name: string, service: ServiceProcess, work: (service: ServiceProcess) => Promise<number>) {

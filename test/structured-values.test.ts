@@ -62,7 +62,14 @@ describe('values with a structure, by a policy', () => {
   it('tell the canary of what is within them, where an original must not show up again', () => {
     const told: string[] = [];
     const probe = {
-      ...{ traceable: [], watched: [], watches: false, output: () => undefined, take: () => [] },
+      ...{
+        traceable: [],
+        watched: [],
+        watches: false,
+        output: () => undefined,
+        originals: () => undefined,
+        take: () => [],
+      },
       original: (value: string) => void told.push(value),
     };
     const traced = new RowMasker(

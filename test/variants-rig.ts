@@ -193,6 +193,9 @@ export class DigitMasker implements VariantMaker {
       policyHash: createHash('sha256').update(this.version).digest('hex'),
       epoch: '2026',
       fingerprint: this.#fingerprint(variant),
+      readAhead: async (signal) => {
+        await content.sidecars?.write('keys-1', bytesOf(`keys read ahead of ${content.snapshotId}`), signal);
+      },
       material: async (signal) => {
         const opened = await content.open({ schemaOnly: false, signal });
         this.open++;

@@ -22,6 +22,8 @@ export interface VariantInput {
   variant: string;
   format: DownloadFormat;
   database?: string;
+  /** Nothing is made yet: what it needs to know of the whole content is read and kept. */
+  isReadAhead?: true;
 }
 
 /** Makes variants to be kept. One at a time of each variant of a resource, in all processes: what one made, the next one finds. */
@@ -80,6 +82,10 @@ export class VariantBuilder {
     if (there !== undefined) return outcomeOf(there);
     const subject = { resourceId: snapshot.resourceId, snapshotId: snapshot.id, variant, fingerprint };
     try {
+      if ((operation.input as unknown as VariantInput).isReadAhead === true) {
+        await this.#readAhead(order, work);
+        return { result: { variant, snapshotId: snapshot.id, isReadAhead: true } };
+      }
       const kept = await this.#make(order, work);
       await this.#outcomes.made(subject);
       return outcomeOf(kept);
@@ -104,6 +110,13 @@ export class VariantBuilder {
       ...{ snapshot, declared: withFingerprint(declared, resourceId), format },
       ...(database === undefined ? {} : { database }),
     };
+  }
+
+  async #readAhead(order: VariantOrder, { signal, report }: OperationWorkContext): Promise<void> {
+    report({ percent: 0, phase: 'planning' });
+    const production = await planVariant(this.#context, this.#materials, order, signal);
+    report({ percent: 0, phase: 'reading keys' });
+    await production.readAhead(signal);
   }
 
   async #make(order: VariantOrder, { signal, report }: OperationWorkContext): Promise<KeptVariant> {

@@ -157,9 +157,9 @@ export class CatalogueVariantManager implements VariantManager {
     const { signal } = new AbortController();
     for await (const { id } of this.#snapshots.resources()) {
       try {
-        if (!(await this.declared(id)).some(isWantedAhead)) continue;
+        if (!(await this.declared(id)).some(isMadeAhead)) continue;
         for await (const newest of this.#snapshots.newestFirst({ resourceId: id }, signal)) {
-          await this.#beginAhead(newest);
+          await this.#beginAhead(newest, isMadeAhead);
           break;
         }
       } catch (error) {
@@ -171,17 +171,22 @@ export class CatalogueVariantManager implements VariantManager {
   async #makeAheadOf(resourceId: string, snapshotId: string, enqueue: Enqueue): Promise<void> {
     if (!(await this.declared(resourceId)).some(isWantedAhead)) return;
     const snapshot = await this.#snapshots.get(resourceId, snapshotId, new AbortController().signal);
-    if (snapshot !== undefined) await this.#beginAhead(snapshot, enqueue);
+    if (snapshot !== undefined) await this.#beginAhead(snapshot, isWantedAhead, enqueue);
   }
 
-  async #beginAhead(snapshot: FoundSnapshot, enqueue?: Enqueue): Promise<void> {
+  async #beginAhead(
+    snapshot: FoundSnapshot,
+    isWanted: (declared: DeclaredVariant) => boolean,
+    enqueue?: Enqueue,
+  ): Promise<void> {
     const { resourceId, id: snapshotId } = snapshot;
-    for (const each of (await this.declared(resourceId)).filter(isWantedAhead)) {
+    for (const each of (await this.declared(resourceId)).filter(isWanted)) {
       const declared = withFingerprint(each, resourceId);
       const order = { snapshot, declared, format: variantFormat(snapshot, undefined) };
       const { name: variant, fingerprint } = declared;
       const isBlocked = (await this.outcomes.blockOf({ resourceId, snapshotId, variant, fingerprint })) !== undefined;
-      if (!isBlocked && (await this.#find(order)) === undefined) await this.#begin(order, 'holdfast', { enqueue });
+      if (isBlocked || (await this.#find(order)) !== undefined) continue;
+      await this.#begin(order, 'holdfast', { enqueue, isReadAhead: declared.produce === 'keys-ahead' });
     }
   }
 
@@ -207,13 +212,14 @@ export class CatalogueVariantManager implements VariantManager {
   #begin(
     { snapshot, declared, format, database }: VariantOrder,
     createdBy: string,
-    options: { enqueue?: Enqueue | undefined; most?: number } = {},
+    options: { enqueue?: Enqueue | undefined; most?: number; isReadAhead?: boolean } = {},
   ): Promise<Operation> {
-    const { enqueue = (operation) => this.#context.queue.enqueue(operation), most } = options;
+    const { enqueue = (operation) => this.#context.queue.enqueue(operation), most, isReadAhead = false } = options;
     const { resourceId } = snapshot;
     const input: VariantInput = {
       ...{ snapshotId: snapshot.id, variant: declared.name, format },
       ...(database === undefined ? {} : { database }),
+      ...(isReadAhead ? { isReadAhead } : {}),
     };
     return this.#beginning.run(resourceId, async () => {
       const underWay = await this.#underWay(resourceId);
@@ -243,16 +249,21 @@ type Enqueue = (operation: Operation) => Promise<void>;
 
 /** What cannot be made at all is told by the listings. */
 function isWantedAhead({ produce, fingerprint, fault }: DeclaredVariant): boolean {
-  return produce === 'ahead' && fingerprint !== undefined && fault === undefined;
+  return produce !== 'on-demand' && fingerprint !== undefined && fault === undefined;
+}
+
+function isMadeAhead(declared: DeclaredVariant): boolean {
+  return isWantedAhead(declared) && declared.produce === 'ahead';
 }
 
 function isSame(one: VariantInput, other: VariantInput): boolean {
-  const { snapshotId, variant, format, database } = one;
+  const { snapshotId, variant, format, database, isReadAhead } = one;
   return (
     snapshotId === other.snapshotId &&
     variant === other.variant &&
     format === other.format &&
-    database === other.database
+    database === other.database &&
+    isReadAhead === other.isReadAhead
   );
 }
 

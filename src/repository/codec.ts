@@ -1,5 +1,6 @@
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { HoldfastError } from '../core/errors.ts';
+import type { Parameters, ZstdContexts } from './zstd-contexts.ts';
 
 /** Codec bytes as they stand in frames and sealed objects. */
 export const RAW = 0;
@@ -24,31 +25,38 @@ const PROBE_BYTES = 65_536;
 /**
  * Compresses, or gives the bytes back raw where that gains less than 3 %. Of long inputs the first 64 KiB are tried at the
  * fastest level first, so that what does not compress costs little (the `auto` of borg; research: engines.md 6.1).
+ *
+ * @param contexts what many calls share; the result is then valid until their next use
  */
-export function encode(plain: Uint8Array, choice: CodecChoice): Encoded {
+export function encode(plain: Uint8Array, choice: CodecChoice, contexts?: ZstdContexts): Encoded {
   if (choice.name === 'raw' || plain.length === 0) return { codec: RAW, bytes: plain };
   if (plain.length > 4 * PROBE_BYTES) {
-    const probe = zstdCompressSync(plain.subarray(0, PROBE_BYTES), { chunkSize: PROBE_BYTES, params: FASTEST });
+    const probe = compress(plain.subarray(0, PROBE_BYTES), FASTEST, contexts);
     if (probe.length > PROBE_BYTES * WORTH_IT) return { codec: RAW, bytes: plain };
   }
   const bytes =
     choice.name === 'gzip'
       ? gzipSync(plain, { level: choice.level })
-      : zstdCompressSync(plain, {
-          chunkSize: outputBlock(plain.length),
-          params: zstdParameters(choice.level),
-          pledgedSrcSize: plain.length,
-        });
+      : compress(plain, zstdParameters(choice.level, plain.length), contexts);
   if (bytes.length > plain.length * WORTH_IT) return { codec: RAW, bytes: plain };
   return { codec: choice.name === 'gzip' ? GZIP : ZSTD, bytes };
 }
 
+function compress(plain: Uint8Array, params: Parameters, contexts: ZstdContexts | undefined): Uint8Array {
+  return (
+    contexts?.compress(plain, params) ??
+    zstdCompressSync(plain, { chunkSize: outputBlock(plain.length), params, pledgedSrcSize: plain.length })
+  );
+}
+
 /**
  * @param plainLength what the result must measure; the decoder never makes more
+ * @param contexts what many calls share; the result is then valid until their next use
  * @throws HoldfastError `codec-damaged` (damaged), `codec-unknown` (unsupported)
  */
-export function decode(codec: number, bytes: Uint8Array, plainLength: number): Uint8Array {
-  const plain = decompress(codec, bytes, plainLength);
+export function decode(codec: number, bytes: Uint8Array, plainLength: number, contexts?: ZstdContexts): Uint8Array {
+  const quickly = codec === ZSTD ? contexts?.decompress(bytes, plainLength) : undefined;
+  const plain = quickly ?? decompress(codec, bytes, plainLength);
   if (plain.length !== plainLength) {
     throw new HoldfastError(
       'damaged',
@@ -89,22 +97,30 @@ function decompress(codec: number, bytes: Uint8Array, plainLength: number): Uint
 const FASTEST = { [constants.ZSTD_c_compressionLevel]: 1 };
 
 /**
- * Level 3 finds its short matches by a table of 2^16 entries, which falls out of a core's nearest caches. With 2^14 it was 12 to
- * 16 % faster here on text, source code and programs, and the results 0.5 % smaller to 0.6 % larger.
+ * Level 3 finds its matches by tables of 2^17 and 2^16 entries, which fall out of a core's nearest caches and are cleared for each
+ * input. With smaller ones it was 4 to 20 % faster here on text, source code and programs, and the results 0.1 to 1 % larger
+ * (docs/decisions/0040-zstd-contexts.md).
  */
-const SMALL_TABLE = { [constants.ZSTD_c_chainLog]: 14, [constants.ZSTD_c_hashLog]: 17 };
+const SMALL_TABLES = {
+  short: { [constants.ZSTD_c_chainLog]: 14, [constants.ZSTD_c_hashLog]: 15 },
+  long: { [constants.ZSTD_c_chainLog]: 14, [constants.ZSTD_c_hashLog]: 16 },
+};
+/** Inputs above this are long. Bytes. */
+const LONGEST_SHORT = 262_144;
 
-const parametersOfLevel = new Map<number, Record<number, number>>();
-function zstdParameters(level: number): Record<number, number> {
-  let parameters = parametersOfLevel.get(level);
+const parametersOf = new Map<string, Parameters>();
+function zstdParameters(level: number, plainLength: number): Parameters {
+  const size = plainLength > LONGEST_SHORT ? 'long' : 'short';
+  const key = `${level} ${size}`;
+  let parameters = parametersOf.get(key);
   if (parameters === undefined) {
     parameters = {
       [constants.ZSTD_c_compressionLevel]: level,
       [constants.ZSTD_c_contentSizeFlag]: 1,
       [constants.ZSTD_c_checksumFlag]: 0,
-      ...(level === 3 ? SMALL_TABLE : {}),
+      ...(level === 3 ? SMALL_TABLES[size] : {}),
     };
-    parametersOfLevel.set(level, parameters);
+    parametersOf.set(key, parameters);
   }
   return parameters;
 }

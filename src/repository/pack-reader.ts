@@ -21,6 +21,7 @@ import {
 } from './pack-format.ts';
 import { PACK_PURPOSE } from './pack-writer.ts';
 import { createRecordCipher, type RecordCipher } from './record-cipher.ts';
+import type { ZstdContexts } from './zstd-contexts.ts';
 
 /** A frame's chunks and its decoded body, in which they follow one another. */
 export interface OpenedFrame {
@@ -45,13 +46,16 @@ export class PackOpener {
     this.#identifier = new ChunkIdentifier(keyring.idKey);
   }
 
-  /** @param record a frame's record header and sealed bytes, exactly */
-  openFrame(record: Buffer): OpenedFrame {
+  /**
+   * @param record a frame's record header and sealed bytes, exactly
+   * @param contexts what many calls share; the body is then valid until their next use
+   */
+  openFrame(record: Buffer, contexts?: ZstdContexts): OpenedFrame {
     const plain = this.#openRecord(record, FRAME_MAGIC);
     const table = decodeFrameTable(plain, this.key);
     return {
       chunks: table.chunks,
-      body: this.#decode(table.codec, plain.subarray(table.bodyOffset), table.bodyLength),
+      body: this.#decode(table.codec, plain.subarray(table.bodyOffset), table.bodyLength, contexts),
     };
   }
 
@@ -90,9 +94,9 @@ export class PackOpener {
     }
   }
 
-  #decode(codec: number, encoded: Uint8Array, length: number): Uint8Array {
+  #decode(codec: number, encoded: Uint8Array, length: number, contexts: ZstdContexts | undefined): Uint8Array {
     try {
-      return decode(codec, encoded, length);
+      return decode(codec, encoded, length, contexts);
     } catch (cause) {
       if (cause instanceof HoldfastError && cause.kind === 'unsupported') throw cause;
       throw packDamaged(this.key, 'a frame does not decompress', cause);

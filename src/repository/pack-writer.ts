@@ -20,6 +20,7 @@ import {
   recordAssociatedData,
 } from './pack-format.ts';
 import { createRecordCipher, type RecordCipher } from './record-cipher.ts';
+import { ZstdContexts } from './zstd-contexts.ts';
 
 export interface PackWriterOptions {
   kind: PackKind;
@@ -30,6 +31,8 @@ export interface PackWriterOptions {
   /** plain bytes up to which small chunks are gathered in one frame */
   frameTarget: number;
   verify: boolean;
+  /** Of all that write in this thread. No chunk may lie in their memory: verification decodes to it. */
+  contexts?: ZstdContexts;
 }
 
 /** A pack that is durable in the storage, with the frames it holds. */
@@ -53,6 +56,7 @@ export class PackWriter {
   readonly #keyring: Keyring;
   readonly #options: PackWriterOptions;
   readonly #onPack: (pack: WrittenPack) => void;
+  readonly #contexts: ZstdContexts;
   readonly #gathered: Buffer;
   readonly #commits = new Set<Promise<void>>();
   #gatheredLength = 0;
@@ -71,6 +75,7 @@ export class PackWriter {
     this.#keyring = keyring;
     this.#options = options;
     this.#onPack = onPack;
+    this.#contexts = options.contexts ?? new ZstdContexts();
     this.#gathered = Buffer.allocUnsafeSlow(options.frameTarget);
     this.#block = this.#allocate(WRITE_BLOCK * 2);
   }
@@ -124,7 +129,7 @@ export class PackWriter {
 
   #writeFrame(chunks: FrameChunk[], plain: Uint8Array): void {
     const open = this.#openPack();
-    const { codec, bytes } = encode(plain, this.#options.codec);
+    const { codec, bytes } = encode(plain, this.#options.codec, this.#contexts);
     this.encodedBytes += bytes.length;
     const table = encodeFrameTable(codec, plain.length, chunks);
     const sealedLength = open.records.sealedLength(table.length + bytes.length);
@@ -136,7 +141,10 @@ export class PackWriter {
     const sealed = this.#block.subarray(at + RECORD_HEADER_LENGTH, at + RECORD_HEADER_LENGTH + sealedLength);
     if (
       this.#options.verify &&
-      !(open.records.opensTo(ordinal, associated, sealed, [table, bytes]) && decodesTo(codec, bytes, plain))
+      !(
+        open.records.opensTo(ordinal, associated, sealed, [table, bytes]) &&
+        decodesTo(codec, bytes, plain, this.#contexts)
+      )
     )
       throw verificationFailed();
     open.frames.push({
@@ -274,8 +282,8 @@ const WRITE_UNIT = 4096;
 /** Blocks of one writer that fill or are on their way. */
 const MOST_BLOCKS = 4;
 
-function decodesTo(codec: number, encoded: Uint8Array, plain: Uint8Array): boolean {
-  return codec === RAW || Buffer.compare(decode(codec, encoded, plain.length), plain) === 0;
+function decodesTo(codec: number, encoded: Uint8Array, plain: Uint8Array, contexts: ZstdContexts): boolean {
+  return codec === RAW || Buffer.compare(decode(codec, encoded, plain.length, contexts), plain) === 0;
 }
 
 /** Each id in memory of its own costs several times its bytes, here and in the thread that the pack is reported to. */

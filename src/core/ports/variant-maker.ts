@@ -17,8 +17,8 @@ export interface DeclaredVariant {
   name: string;
   /** `masked`: every row, streamed as it is asked for; `reduced`: some rows, made once and kept. */
   kind: 'masked' | 'reduced';
-  /** Made after each backup, or when somebody first asks. */
-  produce: 'ahead' | 'on-demand';
+  /** Made after each backup, or when somebody first asks; `keys-ahead`: then, but what it needs to know of the whole content is read after each backup. */
+  produce: 'ahead' | 'keys-ahead' | 'on-demand';
   /** Loaded into a throw-away server before it is given to anybody. */
   verifiesByLoading: boolean;
   /** Hex: two that are equal make the same of the same content. Covers the policy, the variant and the epoch of its key; undefined where the policy cannot be read. */
@@ -66,6 +66,8 @@ export interface VariantProduction {
    * A canary that was hit throws `variant-leaks` (damaged).
    */
   material(signal: AbortSignal): Promise<OpenVariantContent & { report(): VariantReport }>;
+  /** Reads what a reduced variant needs to know of the whole content, and keeps it as sidecars, so that `material` reads the content once. */
+  readAhead(signal: AbortSignal): Promise<void>;
 }
 
 export type { VariantReport } from '../stored-variant.ts';

@@ -17,20 +17,25 @@ test('finds originals that were added as they are, whatever their case, blanks a
   const blanks = fc.string({ unit: fc.constantFrom(' ', '\t', '\n', '\u00a0', '\ufeff', '\0') });
   const text = fc.oneof(
     fc.string({ maxLength: 30 }),
-    fc.string({ unit: 'binary', maxLength: 30 }),
-    fc.constant('Ä'.repeat(1000)),
+    fc.string({ unit: 'binary', maxLength: 30 }).map((text) => text.toWellFormed()),
+    fc.constantFrom('Ä'.repeat(1000), 'Ab'.repeat(500), 'Ab'.repeat(501), '1'.repeat(14), '1'.repeat(15), 'İİİİİİİ'),
   );
   fc.assert(
     fc.property(fc.array(fc.tuple(blanks, text, blanks).map((parts) => parts.join(''))), (values) => {
-      const [one, other] = [createCanaryMemory(1000), createCanaryMemory(1000)];
-      other.secret.set(one.secret);
-      const [added, built] = [new CanaryFilter(one), new CanaryFilter(other)];
+      const memories = [createCanaryMemory(1000), createCanaryMemory(1000), createCanaryMemory(1000)] as const;
+      for (const { secret } of memories) secret.set(memories[0].secret);
+      const [added, atOnce, built] = memories.map((memory) => new CanaryFilter(memory));
       for (const value of values) {
-        added.addTraced(value);
+        added!.addTraced(value);
         const form = tracedForm(value);
-        if (form !== undefined) built.add(built.hashOf(form));
+        if (form !== undefined) built!.add(built!.hashOf(form));
       }
-      assert.deepEqual(one.originals, other.originals);
+      const bytes = Buffer.from(values.join(''));
+      const ends = Int32Array.from(values, (_, index) => Buffer.byteLength(values.slice(0, index + 1).join('')));
+      const starts = ends.map((_, index) => (index === 0 ? 0 : ends[index - 1]!));
+      atOnce!.addAllTraced({ bytes, starts, ends, count: values.length });
+      assert.deepEqual(memories[0].originals, memories[2].originals);
+      assert.deepEqual(memories[1].originals, memories[2].originals);
     }),
   );
 });

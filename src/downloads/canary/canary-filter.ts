@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
+import type { ByteValues } from '../masking/byte-values.ts';
 import type { CanaryMemory } from '../masking/masking-run.ts';
+import { isBlank } from '../masking/normalisation.ts';
 
 /**
- * Words of 32 bits that lie together in memory; a value sets one bit in each word of its block, so that it costs one look into memory and
- * not eight.
+ * Words of 32 bits that lie together in memory; a value sets two bits in each word of its block, so that it costs one look into memory and
+ * not eight, and four writes.
  */
-const BLOCK_WORDS = 8;
+const BLOCK_WORDS = 4;
+/** Bits of a value in a word; they may be the same. */
+const WORD_BITS = 2;
 /** Odd numbers that spread a value's bits over the words of its block; any will do. */
-const SPREADS: readonly number[] = [
-  ...[0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d],
-  ...[0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31],
-];
+const SPREADS: readonly number[] = [0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d];
 /** For up to twenty million values with one mistake in ten thousand; smaller contents take less. Bytes. */
 const LARGEST = 64 * 1024 * 1024;
 const SMALLEST = 64 * 1024;
@@ -32,6 +33,8 @@ export class CanaryFilter {
   readonly #words: Int32Array;
   readonly #blockMask: number;
   readonly #seeds: readonly [number, number];
+  /** Of values that are still to be added: where their blocks begin, what decides their bits, and the first word that was there. */
+  #waiting = new Int32Array(0);
 
   constructor({ originals, secret }: CanaryMemory) {
     this.#words = new Int32Array(originals.buffer, originals.byteOffset, originals.byteLength / 4);
@@ -43,66 +46,101 @@ export class CanaryFilter {
   /** Two numbers that stand for a value; nothing can be read off them without the secret. */
   hashOf(value: string): [number, number] {
     let [one, other] = this.#seeds;
-    for (let at = 0; at < value.length; at++) {
-      const code = value.charCodeAt(at);
-      one = Math.imul(one ^ code, 0x01000193);
-      other = Math.imul((other ^ code) + (other << 7), 0x5bd1e995);
+    const { length } = value;
+    for (let at = 0; at < length; at += 4) {
+      let word = value.charCodeAt(at);
+      if (at + 1 < length) word ^= value.charCodeAt(at + 1) << 8;
+      if (at + 2 < length) word ^= value.charCodeAt(at + 2) << 16;
+      if (at + 3 < length) word ^= value.charCodeAt(at + 3) << 24;
+      one = mixedOnce(one, word);
+      other = mixedOtherwise(other, word);
     }
-    return [finished(one ^ value.length), finished(other ^ one) | 1];
+    return [finished(one ^ length), finished(other ^ one) | 1];
   }
 
   add([one, other]: readonly [number, number]): void {
-    this.#set(one, other);
+    const first = this.#firstWord(one);
+    this.#set(first, other, this.#words[first] as number);
   }
 
-  /** As `tracedForm`, `hashOf` and `add` do, in one go: there is one for each value that is masked. */
+  /** As `tracedForm`, `hashOf` and `add` do, in one go. */
   addTraced(value: string): void {
-    let [from, to] = [0, value.length];
-    while (from < to && isBlank(value.charCodeAt(from))) from++;
-    while (to > from && isBlank(value.charCodeAt(to - 1))) to--;
-    const length = to - from;
-    if (length > LONGEST || !this.#addAscii(value, from, to)) this.#addOther(value);
-  }
-
-  /** False where something else than ASCII comes. */
-  #addAscii(value: string, from: number, to: number): boolean {
-    let one = this.#seeds[0];
-    let other = this.#seeds[1];
-    let letters = 0;
-    for (let at = from; at < to; at++) {
-      let code = value.charCodeAt(at);
-      if (code > 127) return false;
-      if (code >= 65 && code <= 90) code += 32;
-      if (code >= 97 && code <= 122) letters++;
-      one = Math.imul(one ^ code, 0x01000193);
-      other = Math.imul((other ^ code) + (other << 7), 0x5bd1e995);
-    }
-    const length = to - from;
-    if (length >= LONG_ENOUGH || (length >= SHORTEST && letters > 0))
-      this.#set(finished(one ^ length), finished(other ^ one) | 1);
-    return true;
-  }
-
-  #addOther(value: string): void {
     const form = tracedForm(value);
     if (form !== undefined) this.add(this.hashOf(form));
   }
 
-  #set(one: number, other: number): void {
+  /** The same of many values: there is one for each value that is masked. */
+  addAllTraced({ bytes, starts, ends, count }: ByteValues): void {
+    if (this.#waiting.length < 3 * count) this.#waiting = new Int32Array(3 * count);
+    const waiting = this.#waiting;
+    let end = 0;
+    for (let index = 0; index < count; index++)
+      end = this.#hashAscii(bytes, starts[index] as number, ends[index] as number, end);
+    // Memory is far away, but many reads are on their way at once; a write would wait for each.
+    for (let at = 0; at < end; at += 3) waiting[at + 2] = this.#words[waiting[at] as number] as number;
+    for (let at = 0; at < end; at += 3)
+      this.#set(waiting[at] as number, waiting[at + 1] as number, waiting[at + 2] as number);
+  }
+
+  /** Notes what stands for a value, if it is traced; where the next may be noted. Others than ASCII are added at once. */
+  #hashAscii(bytes: Buffer, start: number, end: number, at: number): number {
+    let [from, to] = [start, end];
+    while (from < to && isBlank(bytes[from] as number)) from++;
+    while (to > from && isBlank(bytes[to - 1] as number)) to--;
+    const length = to - from;
+    if (length < SHORTEST_TRACED) return at;
+    let [one, other] = this.#seeds;
+    let kinds = 0;
+    let place = from;
+    for (; place < to; place += 4) {
+      // Behind the end of a value stands whatever it is.
+      const left = to - place;
+      const [first, second] = [bytes[place] as number, left > 1 ? (bytes[place + 1] as number) : 0];
+      const [third, fourth] = [
+        left > 2 ? (bytes[place + 2] as number) : 0,
+        left > 3 ? (bytes[place + 3] as number) : 0,
+      ];
+      kinds |=
+        (KINDS[first] as number) | (KINDS[second] as number) | (KINDS[third] as number) | (KINDS[fourth] as number);
+      const word =
+        (SMALL[first] as number) |
+        ((SMALL[second] as number) << 8) |
+        ((SMALL[third] as number) << 16) |
+        ((SMALL[fourth] as number) << 24);
+      one = mixedOnce(one, word);
+      other = mixedOtherwise(other, word);
+    }
+    if ((kinds & BEYOND_ASCII) !== 0) {
+      this.addTraced(bytes.toString('utf8', start, end));
+      return at;
+    }
+    if (length > LONGEST || (length < LONG_ENOUGH && (kinds & LETTER) === 0)) return at;
+    this.#waiting[at] = this.#firstWord(finished(one ^ length));
+    this.#waiting[at + 1] = finished(other ^ one) | 1;
+    return at + 3;
+  }
+
+  #firstWord(one: number): number {
+    return (one & this.#blockMask) * BLOCK_WORDS;
+  }
+
+  /** @param seen what the first word was; it can only have got more bits */
+  #set(first: number, other: number, seen: number): void {
     const words = this.#words;
-    const first = (one & this.#blockMask) * BLOCK_WORDS;
+    let known = seen;
     for (let word = 0; word < BLOCK_WORDS; word++) {
-      const bit = 1 << (Math.imul(other, SPREADS[word] ?? 1) >>> 27);
+      if (word > 0) known = words[first + word] as number;
+      const bits = bitsAt(word, other);
       // To look first is several times cheaper where a value comes again.
-      if (((words[first + word] ?? 0) & bit) === 0) Atomics.or(words, first + word, bit);
+      if ((known & bits) !== bits) Atomics.or(words, first + word, bits);
     }
   }
 
   has([one, other]: readonly [number, number]): boolean {
-    const first = (one & this.#blockMask) * BLOCK_WORDS;
+    const first = this.#firstWord(one);
     for (let word = 0; word < BLOCK_WORDS; word++) {
-      const bit = 1 << (Math.imul(other, SPREADS[word] ?? 1) >>> 27);
-      if (((this.#words[first + word] ?? 0) & bit) === 0) return false;
+      const bits = bitsAt(word, other);
+      if (((this.#words[first + word] ?? 0) & bits) !== bits) return false;
     }
     return true;
   }
@@ -120,12 +158,12 @@ export class CanaryFilter {
       for (let word = first; word < first + BLOCK_WORDS; word++) {
         const bits = bitsOf(words[word] ?? 0);
         ones += bits;
-        product *= bits / 32;
+        product *= (bits / 32) ** WORD_BITS;
       }
       mistakes += product;
     }
     const bits = words.length * 32;
-    const count = Math.round((-bits / BLOCK_WORDS) * Math.log(1 - ones / bits));
+    const count = Math.round((-bits / (BLOCK_WORDS * WORD_BITS)) * Math.log(1 - ones / bits));
     return { count, mistakes: mistakes / (words.length / BLOCK_WORDS) };
   }
 }
@@ -135,19 +173,43 @@ export class CanaryFilter {
  * compared is without case and blanks around it.
  */
 export function tracedForm(value: string): string | undefined {
-  const form = value.trim().toLowerCase();
-  if (form.length < SHORTEST || form.length > LONGEST) return undefined;
+  const text = value.trim();
+  if (text.length < SHORTEST_TRACED || text.length > LONGEST) return undefined;
+  const form = text.toLowerCase();
   return form.length >= LONG_ENOUGH || /\p{L}/u.test(form) ? form : undefined;
 }
 
-/** What `trim` takes away, of ASCII. */
-function isBlank(code: number): boolean {
-  return code === 32 || (code >= 9 && code <= 13);
-}
+const LETTER = 1;
+const BEYOND_ASCII = 2;
+/** What a byte is, and the small letter of it. */
+const KINDS = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte > 127 ? BEYOND_ASCII : /[A-Za-z]/.test(String.fromCharCode(byte)) ? LETTER : 0,
+);
+const SMALL = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 65 && byte <= 90 ? byte + 32 : byte));
 
-const SHORTEST = 8;
+/** Characters of the shortest value that is traced. */
+export const SHORTEST_TRACED = 8;
 const LONGEST = 1000;
 const LONG_ENOUGH = 15;
+
+/** The bits of a value in a word of its block. */
+function bitsAt(word: number, other: number): number {
+  const spread = Math.imul(other, SPREADS[word] as number);
+  return (1 << (spread >>> 27)) | (1 << ((spread >>> 22) & 31));
+}
+
+/** As MurmurHash3 (32 bits) takes in four bytes. */
+function mixedOnce(hash: number, word: number): number {
+  const first = Math.imul(word, 0xcc9e2d51);
+  const second = hash ^ Math.imul((first << 15) | (first >>> 17), 0x1b873593);
+  return Math.imul((second << 13) | (second >>> 19), 5) + 0xe6546b64;
+}
+
+/** Another way, so that what comes to the same by one does not by both. */
+function mixedOtherwise(hash: number, word: number): number {
+  const product = Math.imul(hash ^ word, 0x5bd1e995);
+  return product ^ (product >>> 15);
+}
 
 /** The finalizer of MurmurHash3 (32 bits), by Austin Appleby. */
 function finished(value: number): number {

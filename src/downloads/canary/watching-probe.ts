@@ -1,10 +1,12 @@
+import type { ByteValues } from '../masking/byte-values.ts';
 import type { CanaryProbe, WatchedColumn } from '../masking/canary-probe.ts';
+import { columnFacts } from '../masking/column-facts.ts';
 import { transformerOf } from '../masking/inner-rules.ts';
 import type { CanaryMemory } from '../masking/masking-run.ts';
 import { detectValue, detectWithin } from '../policy/detectors/detect-value.ts';
 import type { Impact } from '../policy/detectors/detector.ts';
 import { type ColumnPlan, KEEP, type TablePlan, type VariantPlan } from '../variant-plan.ts';
-import { CanaryFilter, tracedForm } from './canary-filter.ts';
+import { CanaryFilter, SHORTEST_TRACED, tracedForm } from './canary-filter.ts';
 
 /** Notes originals of one table in shared memory, and what outputs come to. */
 export class WatchingProbe implements CanaryProbe {
@@ -33,14 +35,41 @@ export class WatchingProbe implements CanaryProbe {
     this.#filter.addTraced(value);
   }
 
+  originals(values: ByteValues): void {
+    this.#filter.addAllTraced(values);
+  }
+
   output(value: string, index = PART): void {
     const seen = this.#seenOf(index);
     if (!this.watches || seen.looked >= MOST_VALUES) return;
     seen.looked++;
+    const kind = this.#kindOf(seen, value, index);
+    if (kind !== null) seen.detected.set(kind, (seen.detected.get(kind) ?? 0) + 1);
+  }
+
+  /** As `#look`, but of values that come again and again (names of towns) only once. To know them costs something, too. */
+  #kindOf(seen: SeenColumn, value: string, index: number): string | null {
+    if (value.length > LONGEST_KNOWN || (seen.looked > MOST_TRIED && seen.known * 4 < seen.looked))
+      return this.#look(seen, value, index);
+    const before = seen.values.get(value);
+    if (before !== undefined) {
+      seen.known++;
+      return before;
+    }
+    const kind = this.#look(seen, value, index);
+    seen.values.set(value, kind);
+    return kind;
+  }
+
+  /** The kind of data that a kept column holds all the same; null where it holds none. */
+  #look(seen: SeenColumn, value: string, index: number): string | null {
     this.#note(seen, value);
-    for (const word of value.slice(0, LONGEST).split(BETWEEN_WORDS)) if (word !== value) this.#note(seen, word);
+    if (value.length > SHORTEST_TRACED)
+      for (const word of value.slice(0, LONGEST).split(BETWEEN_WORDS)) if (word !== value) this.#note(seen, word);
     const column = this.#columns[index];
-    if (column?.rule.transformer === KEEP && column.allowsDetected !== true) this.#detect(seen, value);
+    if (column?.rule.transformer !== KEEP || column.allowsDetected === true) return null;
+    const found = detectValue(value) ?? detectWithin(value);
+    return found !== undefined && this.#impacts.has(found.impact) ? found.name : null;
   }
 
   take(): readonly WatchedColumn[] {
@@ -57,7 +86,7 @@ export class WatchingProbe implements CanaryProbe {
   #seenOf(index: number): SeenColumn {
     const known = this.#seen.get(index);
     if (known !== undefined) return known;
-    const made: SeenColumn = { looked: 0, hashes: [], detected: new Map() };
+    const made: SeenColumn = { looked: 0, hashes: [], detected: new Map(), values: new Map(), known: 0 };
     this.#seen.set(index, made);
     return made;
   }
@@ -66,23 +95,25 @@ export class WatchingProbe implements CanaryProbe {
     const form = tracedForm(text);
     if (form !== undefined && seen.hashes.length < MOST_HASHES) seen.hashes.push(...this.#filter.hashOf(form));
   }
-
-  #detect(seen: SeenColumn, value: string): void {
-    const found = detectValue(value) ?? detectWithin(value);
-    if (found === undefined || !this.#impacts.has(found.impact)) return;
-    seen.detected.set(found.name, (seen.detected.get(found.name) ?? 0) + 1);
-  }
 }
 
 interface SeenColumn {
   looked: number;
   hashes: number[];
   detected: Map<string, number>;
+  /** What was found in values that were looked at. */
+  values: Map<string, string | null>;
+  /** How often one of them came again. */
+  known: number;
 }
 
 /** Of each column and block. */
 const MOST_VALUES = 240;
 const MOST_HASHES = 4000;
+/** Characters of a value that is remembered for the rest of the block. */
+const LONGEST_KNOWN = 64;
+/** Values after which a column is known to be of ever other ones. */
+const MOST_TRIED = 24;
 /** Index of what is no column. */
 const PART = -1;
 /** Characters of a value that are looked at word by word. */
@@ -99,14 +130,9 @@ const WATCHED = new Set<ColumnPlan['family']>([
   ...(['text', 'json', 'array', 'hstore', 'xml', 'inet', 'mac', 'date', 'other'] as const),
 ]);
 
-function isTraceable({ rule, family, type, isNullable, maxLength, allowedValues }: ColumnPlan): boolean {
-  if (rule.transformer === KEEP) return false;
-  const facts = transformerOf(rule).facts(rule.options, {
-    ...{ family, type: type ?? '', isNullable },
-    ...(maxLength === undefined ? {} : { maxLength }),
-    ...(allowedValues === undefined ? {} : { allowedValues }),
-  });
-  return facts.isTraceable;
+function isTraceable(column: ColumnPlan): boolean {
+  if (column.rule.transformer === KEEP) return false;
+  return transformerOf(column.rule).facts(column.rule.options, columnFacts(column)).isTraceable;
 }
 
 function indexesOf(columns: readonly (ColumnPlan | undefined)[], is: (column: ColumnPlan) => boolean): number[] {

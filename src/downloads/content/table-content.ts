@@ -8,7 +8,7 @@ export interface TableContent {
    * @throws HoldfastError `variant-content-unreadable` (unsupported) naming a kind of statement that no policy can speak of
    */
   schema(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<ContentSchema>;
-  /** Visits the rows in their order. */
+  /** Visits the rows in their order. The memory of a piece is not used any more when the next one is asked for. */
   scan(bytes: AsyncIterable<Uint8Array>, scan: RowScan, signal: AbortSignal): Promise<void>;
   /**
    * The content with its rows masked and selected, and what belongs to a table that the plan drops left out. Where nothing is masked, selected or dropped, the bytes are those of
@@ -21,8 +21,17 @@ export interface TableContent {
 export interface RowScan {
   /** The columns whose values are wanted, by their index in `columns`; undefined: its rows are only counted. `columns`: those that the rows have, in their order. */
   begin(table: string, columns: readonly string[]): readonly number[] | undefined;
+  /** Instead of `row`, where a content can tell fields without making values of them. */
+  fields?(table: string, ordinal: number, fields: RowFields): void;
   /** `values` is used again for the next row; it holds the wanted columns in the order in which `begin` named them. */
   row(table: string, ordinal: number, values: readonly (string | null)[]): void;
   /** After its last row. A table's rows may come in several runs; ordinals go on. */
   end?(table: string, rows: number): void;
+}
+
+/** The wanted fields of the row at hand, in the order in which `begin` named them. */
+export interface RowFields {
+  /** The number that a field of at most fifteen digits is; undefined for whatever else it holds. */
+  integer(index: number): number | undefined;
+  value(index: number): string | null;
 }

@@ -5,12 +5,20 @@ import type { CanaryProbe } from './canary-probe.ts';
 import { RowFault } from './row-fault.ts';
 import type { RowFormat, RowSource } from './row-format.ts';
 import { ROW_FORMATS } from './row-formats.ts';
-import { TableMasker, type ValueMasker } from './table-masker.ts';
+import { type SplitMasker, TableMasker, type ValueMasker } from './table-masker.ts';
 import type { BlockAnswer, BlockFault, BlockMessage, MaskedRows, ThreadStart } from './thread-messages.ts';
 
 /** What a thread makes for each table. */
 export interface MaskerMakers {
   values(plan: TablePlan, columns: readonly string[], key: Uint8Array, probe?: CanaryProbe): ValueMasker;
+  /** Where whole columns can be masked: those, and a masker of the others. */
+  split?(
+    plan: TablePlan,
+    columns: readonly string[],
+    key: Uint8Array,
+    excluded: ReadonlySet<number>,
+    probe?: CanaryProbe,
+  ): SplitMasker;
   /** Where something looks for originals: what is told of them. */
   canary?(plan: TablePlan, columns: readonly string[], start: ThreadStart): CanaryProbe | undefined;
 }
@@ -52,7 +60,7 @@ class ServedRows {
     source: RowSource | undefined,
     plans: ReadonlyMap<string, TablePlan>,
     start: ThreadStart,
-    { values, canary }: MaskerMakers,
+    { values, split, canary }: MaskerMakers,
   ) {
     const plan = plans.get(source?.table ?? '');
     const make = ROW_FORMATS.get(source?.format ?? '');
@@ -69,6 +77,7 @@ class ServedRows {
         new TableMasker({
           columns,
           values: values(plan, columns, key, probe),
+          ...(split && { split: (excluded: ReadonlySet<number>) => split(plan, columns, key, excluded, probe) }),
           selection: Object.hasOwn(selection?.tables ?? {}, table) ? selection?.tables[table] : undefined,
           ...(probe === undefined ? {} : { probe, watches }),
         }),

@@ -26,12 +26,13 @@ const PATTERN =
 
 /** Undefined for what is no date of the Gregorian calendar; `0000-00-00` and `2026-00-00` of MySQL are dates. */
 export function parseCivilDate(text: string): CivilDate | undefined {
+  if (text.length === 10 && text.charCodeAt(4) === HYPHEN && text.charCodeAt(7) === HYPHEN) return plainDate(text);
   const found = text.length > LONGEST ? null : PATTERN.exec(text);
   if (found === null) return undefined;
   const [, years, months, days, separator, hours, minutes, seconds, fraction = '', zone = '', era] = found;
   const year = era === undefined ? Number(years) : 1 - Number(years);
   const [month, day] = [Number(months), Number(days)];
-  if (month > 12 || day > (month === 0 ? 31 : daysOf(year, month))) return undefined;
+  if (!isDay(year, month, day)) return undefined;
   if (separator === undefined) return { year, month, day };
   const [hour, minute, second] = [Number(hours), Number(minutes), seconds === undefined ? undefined : Number(seconds)];
   if (hour > 24 || minute > 59 || (second ?? 0) > 60) return undefined;
@@ -42,6 +43,25 @@ export function parseCivilDate(text: string): CivilDate | undefined {
     time: { separator, hour, minute, ...(second === undefined ? {} : { second }), fraction, zone },
   };
 }
+
+/** Of most columns: `2026-01-31`. */
+function plainDate(text: string): CivilDate | undefined {
+  const [year, month, day] = [100 * twoDigits(text, 0) + twoDigits(text, 2), twoDigits(text, 5), twoDigits(text, 8)];
+  return isDay(year, month, day) ? { year, month, day } : undefined;
+}
+
+/** NaN for what is none. */
+function twoDigits(text: string, at: number): number {
+  const [ten, one] = [text.charCodeAt(at) - ZERO, text.charCodeAt(at + 1) - ZERO];
+  return ten >= 0 && ten <= 9 && one >= 0 && one <= 9 ? 10 * ten + one : Number.NaN;
+}
+
+function isDay(year: number, month: number, day: number): boolean {
+  return !Number.isNaN(year) && month <= 12 && day <= (month === 0 ? 31 : daysOf(year, month));
+}
+
+const HYPHEN = 0x2d;
+const ZERO = 0x30;
 
 /** The same notation as `parseCivilDate` reads. */
 export function formatCivilDate({ year, month, day, time }: CivilDate): string {
@@ -86,5 +106,6 @@ function daysOf(year: number, month: number): number {
 }
 
 function padded(value: number, width: number): string {
-  return String(value).padStart(width, '0');
+  const text = String(value);
+  return text.length >= width ? text : text.padStart(width, '0');
 }

@@ -1,6 +1,6 @@
 /**
  * A sequence of numbers that a pseudonym decides: the generator sfc32 of PractRand (Chris Doty-Humphrey, public domain), whose whole state of 128 bits is
- * the pseudonym. It spreads what is secret already, and is no cipher of its own: who sees what was drawn learns nothing of the value as long as SHA-256 holds.
+ * the pseudonym. It spreads what is secret already, and is no cipher of its own: who sees what was drawn learns nothing of the value as long as AES holds.
  */
 export class Draws {
   #a: number;
@@ -8,12 +8,12 @@ export class Draws {
   #c: number;
   #counter: number;
 
-  /** @param bytes 16 characters of U+0000 to U+00FF, as `Pseudonyms.of` gives them */
-  constructor(bytes: string) {
-    this.#a = word(bytes, 0);
-    this.#b = word(bytes, 4);
-    this.#c = word(bytes, 8);
-    this.#counter = word(bytes, 12);
+  /** @param pseudonym its 16 bytes, from `from` on */
+  constructor(pseudonym: Uint8Array, from = 0) {
+    this.#a = word(pseudonym, from);
+    this.#b = word(pseudonym, from + 4);
+    this.#c = word(pseudonym, from + 8);
+    this.#counter = word(pseudonym, from + 12);
   }
 
   /** A whole number in [0, 2^32). */
@@ -37,11 +37,11 @@ export class Draws {
   }
 }
 
-function word(bytes: string, at: number): number {
+function word(bytes: Uint8Array, at: number): number {
   return (
-    (bytes.charCodeAt(at) << 24) |
-    (bytes.charCodeAt(at + 1) << 16) |
-    (bytes.charCodeAt(at + 2) << 8) |
-    bytes.charCodeAt(at + 3)
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
   );
 }

@@ -1,74 +1,92 @@
-import { hash } from 'node:crypto';
+import { AesCmac, TAG_BYTES } from './aes-cmac.ts';
+import type { ByteValues } from './byte-values.ts';
+import { purposeKey } from './variant-keys.ts';
 
-/** Bytes of a pseudonym: 128 bits. Cut, so that nothing can be appended to a known one (length extension). */
-export const PSEUDONYM_BYTES = 16;
+/** Bytes of a pseudonym: 128 bits. */
+export const PSEUDONYM_BYTES = TAG_BYTES;
 
-const SCRATCH_BYTES = 8192;
-const VIEWS = 256;
+const SCRATCH_BYTES = 4096;
 
-/** The first 16 bytes of SHA-256(key ‖ 0x00 ‖ value in UTF-8). */
-export function pseudonym(key: Uint8Array, value: string): Buffer {
-  return Buffer.from(new Pseudonyms(key).of(value), 'latin1');
-}
-
-/** Makes pseudonyms with one key, about 0.4 µs each. A lone surrogate counts as U+FFFD: no text of a database has one. */
+/**
+ * Makes the pseudonyms of a domain: AES-256-CMAC of the value in UTF-8. A lone surrogate counts as U+FFFD: no text of a database has one.
+ */
 export class Pseudonyms {
+  readonly #cmac: AesCmac;
+  readonly #one = new Uint8Array(PSEUDONYM_BYTES);
   readonly #scratch = Buffer.alloc(SCRATCH_BYTES);
-  readonly #start: number;
-  /** Of the scratch, by length: to make one costs as much as to write the value. */
-  readonly #views = new Array<Uint8Array | undefined>(VIEWS);
 
+  /** @param key of the domain, 32 bytes */
   constructor(key: Uint8Array) {
-    this.#scratch.set(key);
-    this.#start = key.length + 1;
+    this.#cmac = new AesCmac(purposeKey(key, 'pseudonym'));
   }
 
-  /** 16 bytes as 16 characters of U+0000 to U+00FF: a string costs half of what a Buffer does. */
-  of(value: string): string {
-    return this.#digest(value, 'latin1').slice(0, PSEUDONYM_BYTES);
-  }
-
-  /** 32 hexadecimal digits. */
-  hex(value: string): string {
-    return this.#digest(value, 'hex').slice(0, 2 * PSEUDONYM_BYTES);
-  }
-
-  #digest(value: string, encoding: 'latin1' | 'hex'): string {
-    return hash('sha256', this.#preimage(value), encoding);
-  }
-
-  #preimage(value: string): Uint8Array {
+  /** Of one value; it is overwritten when the next one is asked for. */
+  of(value: string): Uint8Array {
     const scratch = this.#scratch;
-    if (value.length * 3 > SCRATCH_BYTES - this.#start) {
-      return Buffer.concat([scratch.subarray(0, this.#start), Buffer.from(value)]);
+    if (value.length * 3 > SCRATCH_BYTES) {
+      const bytes = Buffer.from(value);
+      return this.ofBytes(bytes, 0, bytes.length);
     }
-    const length = this.#start + scratch.write(value, this.#start, 'utf8');
-    if (length >= VIEWS) return new Uint8Array(scratch.buffer, scratch.byteOffset, length);
-    this.#views[length] ??= new Uint8Array(scratch.buffer, scratch.byteOffset, length);
-    return this.#views[length];
+    return this.ofBytes(scratch, 0, scratch.write(value, 'utf8'));
+  }
+
+  /** As `of`, of a value that is UTF-8 already. */
+  ofBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    this.#cmac.tag(bytes, start, end, this.#one, 0);
+    return this.#one;
+  }
+
+  /** Those of many values, one after the other; ten times faster than each by itself. */
+  ofAll(values: ByteValues, out: Uint8Array): void {
+    this.#cmac.tags(values, out);
   }
 }
 
 /** Crockford's alphabet. */
 const CODES = Buffer.from('0123456789abcdefghjkmnpqrstvwxyz');
+const FIGURES = Buffer.from('0123456789abcdef');
 
-/** Characters of a pseudonym in `base32`. */
+/** Characters of a pseudonym in base 32. */
 export const BASE32_LENGTH = 26;
+export const HEX_LENGTH = 2 * PSEUDONYM_BYTES;
 
-/** A pseudonym as 26 digits and small letters, without i, l, o and u (Crockford's alphabet). */
-export function base32(bytes: string): string {
-  // One string of codes costs less than a chain of short ones.
-  for (let at = 0, byte = 0; byte < 15; byte += 5, at += 8) {
-    const high = (bytes.charCodeAt(byte) << 12) | (bytes.charCodeAt(byte + 1) << 4) | (bytes.charCodeAt(byte + 2) >> 4);
-    const low = (bytes.charCodeAt(byte + 2) << 16) | (bytes.charCodeAt(byte + 3) << 8) | bytes.charCodeAt(byte + 4);
+/** Writes a pseudonym as 26 digits and small letters, without i, l, o and u (Crockford's alphabet); the position after `length` of them. What stands behind is overwritten. */
+export function writeBase32(pseudonym: Uint8Array, from: number, out: Uint8Array, at: number, length: number): number {
+  let place = at;
+  for (let byte = from; byte < from + 15; byte += 5, place += 8) {
+    const high =
+      ((pseudonym[byte] as number) << 12) |
+      ((pseudonym[byte + 1] as number) << 4) |
+      ((pseudonym[byte + 2] as number) >> 4);
+    const low =
+      ((pseudonym[byte + 2] as number) << 16) |
+      ((pseudonym[byte + 3] as number) << 8) |
+      (pseudonym[byte + 4] as number);
     for (let five = 0; five < 4; five++) {
-      written[at + five] = CODES[(high >> (15 - 5 * five)) & 31] ?? 0;
-      written[at + five + 4] = CODES[(low >> (15 - 5 * five)) & 31] ?? 0;
+      out[place + five] = CODES[(high >> (15 - 5 * five)) & 31] as number;
+      out[place + five + 4] = CODES[(low >> (15 - 5 * five)) & 31] as number;
     }
   }
-  written[24] = CODES[bytes.charCodeAt(15) >> 3] ?? 0;
-  written[25] = CODES[(bytes.charCodeAt(15) << 2) & 31] ?? 0;
-  return String.fromCharCode(...written);
+  const last = pseudonym[from + 15] as number;
+  out[place] = CODES[last >> 3] as number;
+  out[place + 1] = CODES[(last << 2) & 31] as number;
+  return at + length;
 }
 
-const written: number[] = new Array(BASE32_LENGTH).fill(0);
+/** The 26 characters as a text. */
+export function base32(pseudonym: Uint8Array): string {
+  writeBase32(pseudonym, 0, written, 0, BASE32_LENGTH);
+  return written.toString('latin1');
+}
+
+const written = Buffer.alloc(BASE32_LENGTH);
+
+/** Writes a pseudonym as 32 hexadecimal digits; the position after `length` of them. What stands behind is overwritten. */
+export function writeHex(pseudonym: Uint8Array, from: number, out: Uint8Array, at: number, length: number): number {
+  for (let byte = 0; byte < PSEUDONYM_BYTES; byte++) {
+    const value = pseudonym[from + byte] as number;
+    out[at + 2 * byte] = FIGURES[value >> 4] as number;
+    out[at + 2 * byte + 1] = FIGURES[value & 15] as number;
+  }
+  return at + length;
+}

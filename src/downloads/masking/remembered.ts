@@ -1,3 +1,5 @@
+import type { ValueFunction } from './transformer.ts';
+
 /** Values of a column, about a megabyte of them. */
 const MOST = 8192;
 /** Characters of a value; longer ones hardly come again. */
@@ -7,18 +9,18 @@ const LONGEST = 64;
  * The same function of a value alone, which remembers what it gave for the last thousands of values: names and towns come again and again. Where a column's values turn
  * out not to do so, nothing is remembered any more.
  */
-export function remembered(change: (value: string) => string): (value: string) => string {
-  const known = new Map<string, string>();
+export function remembered(change: ValueFunction): ValueFunction {
+  const known = new Map<string, string | null>();
   let [asked, found, isOn] = [0, 0, true];
-  return (value) => {
-    if (!isOn || value.length > LONGEST) return change(value);
+  return (value, row) => {
+    if (!isOn || value.length > LONGEST) return change(value, row);
     asked++;
     const before = known.get(value);
     if (before !== undefined) {
       found++;
       return before;
     }
-    const changed = change(value);
+    const changed = change(value, row);
     if (known.size >= MOST) {
       isOn = found * 4 >= asked;
       [asked, found] = [0, 0];

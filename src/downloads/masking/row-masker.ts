@@ -2,8 +2,9 @@ import { HoldfastError } from '../../core/errors.ts';
 import { columnsOf, compilePredicate } from '../predicate/compile-predicate.ts';
 import { type ColumnPlan, KEEP, type TablePlan } from '../variant-plan.ts';
 import type { CanaryProbe } from './canary-probe.ts';
+import { columnFacts } from './column-facts.ts';
 import { ruleFunction, transformerOf } from './inner-rules.ts';
-import type { ColumnFacts, RowValues, TransformerFacts, ValueFunction } from './transformer.ts';
+import type { RowValues, TransformerFacts, ValueFunction } from './transformer.ts';
 import { charactersOf } from './transformers/filler.ts';
 
 /** Masks the rows of one table, one after the other. One for each table and thread. */
@@ -22,9 +23,16 @@ export class RowMasker {
    * @param columns names of the columns that the rows have, in their order; the plan has each of them
    * @param key of the variant: `MaskingRun.key`
    * @param probe told of parts of values (scalars of JSON, elements of arrays) whose rules promise that no original shows up again
+   * @param leftOut indexes of columns that something else masks
    * @throws HoldfastError `variant-failed` (invalid) where plan and columns do not go together
    */
-  constructor(plan: TablePlan, columns: readonly string[], key: Uint8Array, probe?: CanaryProbe) {
+  constructor(
+    plan: TablePlan,
+    columns: readonly string[],
+    key: Uint8Array,
+    probe?: CanaryProbe,
+    leftOut: ReadonlySet<number> = new Set(),
+  ) {
     this.#table = plan.table;
     const planned = new Map(plan.columns.map((column) => [column.column, column]));
     const indexOf = (column: string) => {
@@ -36,7 +44,8 @@ export class RowMasker {
       const columnPlan = planned.get(column);
       if (columnPlan === undefined)
         throw this.#failure(column, undefined, 'is in the rows, and the policy says nothing of it');
-      return columnPlan.rule.transformer === KEEP ? [] : [this.#ruleOf(columnPlan, index, key, indexOf, probe)];
+      if (columnPlan.rule.transformer === KEEP || leftOut.has(index)) return [];
+      return [this.#ruleOf(columnPlan, index, key, indexOf, probe)];
     });
     const { unless } = plan;
     const familyOf = (column: string) => planned.get(column)?.family;
@@ -109,7 +118,7 @@ export class RowMasker {
     indexOf: (column: string) => number,
     probe?: CanaryProbe,
   ): ColumnRule {
-    const column = factsOf(plan);
+    const column = columnFacts(plan);
     const { reads } = this.#made(plan, () => transformerOf(plan.rule).facts(plan.rule.options, column));
     return {
       index,
@@ -191,16 +200,6 @@ class Row implements RowValues {
   masked(index: number): string | null {
     return (this.#isMasked[index] ? this.#masked[index] : this.#values[index]) ?? null;
   }
-}
-
-function factsOf({ family, type = '', isNullable, maxLength, allowedValues }: ColumnPlan): ColumnFacts {
-  return {
-    family,
-    type,
-    isNullable,
-    ...(maxLength === undefined ? {} : { maxLength }),
-    ...(allowedValues === undefined ? {} : { allowedValues }),
-  };
 }
 
 function indexesOf(reads: TransformerFacts['reads'], indexOf: (column: string) => number): ColumnRule['reads'] {

@@ -22,6 +22,7 @@ describe('the masking of a row of a table', () => {
       traceable: [1],
       watched: [1, 3],
       watches: true,
+      originals: () => assert.fail('no column is masked as a whole'),
       original: (value) => told.push(`original ${value}`),
       output: (value, column) => told.push(`output ${value} of ${column}`),
       take: () => [],

@@ -1,6 +1,7 @@
 import type { CanaryProbe } from './canary-probe.ts';
 import { RowFault } from './row-fault.ts';
 import type { TableSelection } from './row-selection.ts';
+import { type SeededColumn, WatchedSeededColumn } from './seeded-column.ts';
 
 /** Masks the rows of one table (`RowMasker`). */
 export interface ValueMasker {
@@ -10,10 +11,18 @@ export interface ValueMasker {
   mask(values: (string | null)[]): boolean;
 }
 
+/** Masks some columns by whole blocks of rows, and the others row by row. */
+export interface SplitMasker {
+  seeded: readonly SeededColumn[];
+  others: ValueMasker;
+}
+
 export interface TableMaskerOptions {
   /** In the order of the fields of each row. */
   columns: readonly string[];
   values: ValueMasker;
+  /** Of the same columns, but for those that are excluded. */
+  split?: (excluded: ReadonlySet<number>) => SplitMasker;
   selection: TableSelection | undefined;
   probe?: CanaryProbe;
   /** Whether the probe is told what rows become. */
@@ -31,11 +40,22 @@ export class TableMasker {
   readonly #rows: number;
   readonly #cuts: readonly { columns: readonly number[]; rows: Uint8Array }[];
   readonly #probe: CanaryProbe | undefined;
+  readonly #traceable: readonly number[];
   readonly #watched: readonly number[];
+  readonly #options: TableMaskerOptions;
   /** Of the row at hand. */
   readonly #originals: (string | null)[];
+  readonly #numbering: Numbering;
 
-  constructor({ columns, values, selection, probe, watches = false }: TableMaskerOptions) {
+  /**
+   * @param seeded indexes of columns that are masked elsewhere
+   * @param numbering of the table that this one is split from
+   */
+  constructor(options: TableMaskerOptions, seeded: ReadonlySet<number> = new Set(), numbering: Numbering = {}) {
+    const { columns, values, selection, probe, watches = false } = options;
+    const isHere = (column: number) => !seeded.has(column);
+    this.#options = options;
+    this.#numbering = numbering;
     this.#values = values;
     this.#kept = selection?.kept;
     this.#rows = selection?.rows ?? Number.POSITIVE_INFINITY;
@@ -44,15 +64,36 @@ export class TableMasker {
       columns: cut.columns.map((column) => indexOf(columns, column)),
     }));
     this.#probe = probe;
-    this.#watched = watches ? (probe?.watched ?? []) : [];
-    this.#originals = (probe?.traceable ?? []).map(() => null);
+    this.#traceable = (probe?.traceable ?? []).filter(isHere);
+    this.#watched = watches ? (probe?.watched ?? []).filter(isHere) : [];
+    this.#originals = this.#traceable.map(() => null);
     this.changed = ascending([...values.changed, ...this.#cuts.flatMap((cut) => cut.columns)]);
-    this.needed = ascending([...values.needed, ...this.changed, ...(probe?.traceable ?? []), ...this.#watched]);
+    this.needed = ascending([...values.needed, ...this.changed, ...this.#traceable, ...this.#watched]);
+  }
+
+  /** For formats that can mask whole columns of a block: those where that can be done, and what masks the others, row by row and first. */
+  split(): { seeded: readonly (SeededColumn | WatchedSeededColumn)[]; others: TableMasker } {
+    const { split, probe, watches = false } = this.#options;
+    if (split === undefined) return { seeded: [], others: this };
+    const { seeded, others } = split(new Set(this.#cuts.flatMap((cut) => cut.columns)));
+    return {
+      seeded: probe === undefined ? seeded : seeded.map((column) => new WatchedSeededColumn(column, probe, watches)),
+      others: new TableMasker(
+        { ...this.#options, values: others },
+        new Set(seeded.map(({ index }) => index)),
+        this.#numbering,
+      ),
+    };
   }
 
   /** For formats whose values are not columns, and which tell it themselves. */
   get probe(): CanaryProbe | undefined {
     return this.#probe;
+  }
+
+  /** The ordinals of the rows to come, where these are not one after the other: from now on they are named by their places in this list. */
+  goesBy(ordinals: Int32Array): void {
+    this.#numbering.ordinals = ordinals;
   }
 
   /** True where rows are chosen by their ordinals. */
@@ -61,8 +102,9 @@ export class TableMasker {
   }
 
   /** @throws RowFault where the content has more rows than the selection was made of */
-  isKept(ordinal: number): boolean {
+  isKept(number: number): boolean {
     if (this.#kept === undefined) return true;
+    const ordinal = this.#numbering.ordinals?.[number] ?? number;
     if (ordinal >= this.#rows) throw new RowFault(0, 'the content has more rows of it than the selection was made of');
     return ((this.#kept[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0;
   }
@@ -70,22 +112,29 @@ export class TableMasker {
   /**
    * Replaces the values of `changed`.
    * @param values by the index of the column; those of `needed` are filled, in Unicode, without the content's escapes
+   * @returns false for a row that no rule changes (`unless`)
    */
-  mask(values: (string | null)[], ordinal: number): void {
+  mask(values: (string | null)[], number: number): boolean {
+    const ordinal = this.#numbering.ordinals?.[number] ?? number;
     const probe = this.#probe;
     const originals = this.#originals;
-    if (probe !== undefined)
-      for (let at = 0; at < originals.length; at++) originals[at] = values[probe.traceable[at] as number] ?? null;
+    for (let at = 0; at < originals.length; at++) originals[at] = values[this.#traceable[at] as number] ?? null;
     const isMasked = this.#values.mask(values);
     for (const { columns, rows } of this.#cuts)
       if (((rows[ordinal >> 3] ?? 0) & (1 << (ordinal & 7))) !== 0) for (const column of columns) values[column] = null;
-    if (!isMasked || probe === undefined) return;
+    if (!isMasked || probe === undefined) return isMasked;
     for (const original of originals) if (original !== null) probe.original(original);
     for (const column of this.#watched) {
       const output = values[column] ?? null;
       if (output !== null) probe.output(output, column);
     }
+    return true;
   }
+}
+
+/** How rows are named: by their ordinals, or by their places in this list of ordinals. One for a table and what it was split into. */
+interface Numbering {
+  ordinals?: Int32Array;
 }
 
 function indexOf(columns: readonly string[], column: string): number {

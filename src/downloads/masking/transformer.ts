@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { TypeFamily } from '../content/content-schema.ts';
 import type { Rule } from '../variant-plan.ts';
+import type { SeededOutput } from './seeded-output.ts';
 
 /**
  * Replaces values of one kind. A folder's registry (`transformers.ts`) lists all; the compiler of policies asks for the facts, worker threads
@@ -19,6 +20,8 @@ export interface Transformer<Options = Record<string, unknown>> {
   readonly nested?: NestedRules<Options>;
   /** Made once for each column and thread. */
   create(options: Options, context: TransformerContext): ValueFunction;
+  /** Where the value's pseudonym and its bytes decide all: the same as what `create` makes, of many values at once. Undefined where that is not so with these options. */
+  seeded?(options: Options, column: ColumnFacts): SeededOutput | undefined;
 }
 
 /** How the compiler of policies gets at rules inside of options. Rules that read other columns cannot be nested. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { createHash, hkdfSync } from 'node:crypto';
+import { hkdfSync } from 'node:crypto';
 import { test } from 'node:test';
+import { AesCmac } from './aes-cmac.ts';
 import { normalised } from './normalisation.ts';
-import { base32, Pseudonyms, pseudonym } from './pseudonym.ts';
-import { domainKey, variantKey } from './variant-keys.ts';
+import { base32, Pseudonyms, writeHex } from './pseudonym.ts';
+import { domainKey, purposeKey, variantKey } from './variant-keys.ts';
 
 const MASTER = Buffer.alloc(32, 7);
 
@@ -33,30 +34,34 @@ test('a key that is too short and names that are too long are refused', () => {
   assert.throws(() => domainKey(MASTER, 'x'.repeat(2000)), RangeError);
 });
 
-test('a pseudonym is the first half of SHA-256 over key, zero byte and value, of values short and long', () => {
+test('a pseudonym is the AES-256-CMAC of the value in UTF-8, of values short and long', () => {
+  const cmac = new AesCmac(purposeKey(MASTER, 'pseudonym'));
   const pseudonyms = new Pseudonyms(MASTER);
   for (const value of ['', 'anna', 'Grüße 😀 李', 'x'.repeat(5000), 'é'.repeat(9000), 'anna']) {
-    const expected = createHash('sha256')
-      .update(MASTER)
-      .update(Buffer.from([0]))
-      .update(value)
-      .digest()
-      .subarray(0, 16);
-    assert.deepEqual(pseudonym(MASTER, value), expected);
-    assert.deepEqual(Buffer.from(pseudonyms.of(value), 'latin1'), expected);
-    assert.equal(pseudonyms.hex(value), expected.toString('hex'));
+    const [bytes, expected] = [Buffer.from(value), new Uint8Array(16)];
+    cmac.tag(bytes, 0, bytes.length, expected, 0);
+    assert.deepEqual(pseudonyms.of(value), expected);
+    assert.deepEqual(pseudonyms.ofBytes(bytes, 0, bytes.length), expected);
+    const all = new Uint8Array(16);
+    pseudonyms.ofAll({ bytes, starts: Int32Array.of(0), ends: Int32Array.of(bytes.length), count: 1 }, all);
+    assert.deepEqual(all, expected);
   }
 });
 
-test('all 128 bits are in the 26 characters', () => {
-  assert.equal(base32('\0'.repeat(16)), '0'.repeat(26));
-  assert.equal(base32('\xff'.repeat(16)), `${'z'.repeat(25)}w`);
-  const texts = Array.from({ length: 128 }, (_, bit) => {
+test('all 128 bits are in the 26 characters, and in the 32 figures', () => {
+  assert.equal(base32(new Uint8Array(16)), '0'.repeat(26));
+  assert.equal(base32(new Uint8Array(16).fill(255)), `${'z'.repeat(25)}w`);
+  const each = Array.from({ length: 128 }, (_, bit) => {
     const bytes = Buffer.alloc(16);
     bytes[bit >> 3] = 0x80 >> (bit & 7);
-    return base32(bytes.toString('latin1'));
+    return bytes;
   });
-  assert.equal(new Set(texts).size, 128);
+  assert.equal(new Set(each.map(base32)).size, 128);
+  for (const bytes of each) {
+    const out = Buffer.alloc(32);
+    assert.equal(writeHex(bytes, 0, out, 0, 32), 32);
+    assert.equal(out.toString(), bytes.toString('hex'));
+  }
 });
 
 test('normalising makes one of spellings, and nothing where it is not asked for', () => {

@@ -35,7 +35,8 @@ export interface VariantPolicy {
   kind: 'masked' | 'reduced';
   /** Only of a reduced one. */
   subset?: SubsetPolicy;
-  produce: 'ahead' | 'on-demand';
+  /** `keys-ahead` only of a reduced one. */
+  produce: 'ahead' | 'keys-ahead' | 'on-demand';
   verifiesByLoading: boolean;
 }
 

@@ -119,8 +119,10 @@ const variant = z
     extends: variantName.describe('Another variant, from which this one takes what it does not say.').optional(),
     subset: subsetSchema.optional(),
     produce: z
-      .enum(['ahead', 'on-demand'])
-      .describe('Made after each backup, or when somebody first asks. Default: ahead for a subset, else on-demand.')
+      .enum(['ahead', 'keys-ahead', 'on-demand'])
+      .describe(
+        'Made after each backup, or when somebody first asks. `keys-ahead`, for a subset: when somebody asks, but the keys that rows are chosen by are read after each backup. Default: ahead for a subset, else on-demand.',
+      )
       .optional(),
     verify: z
       .enum(['load', 'none'])

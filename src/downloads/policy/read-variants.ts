@@ -17,6 +17,11 @@ export function readVariants(
     const path = ['variants', name];
     if (keep === undefined && subset === undefined)
       reading.faults.add(path, 'says neither `keep: full` nor which `subset` of the rows it has');
+    if (subset === undefined && produce === 'keys-ahead')
+      reading.faults.add(
+        [...path, 'produce'],
+        'cannot be `keys-ahead` where all rows are given: nothing is chosen by keys',
+      );
     variants.set(name, {
       name,
       kind: subset === undefined ? 'masked' : 'reduced',

@@ -1,3 +1,5 @@
+import { dayNumber } from '../masking/civil-date.ts';
+
 /** A date, or a date and time, on the time line of UTC: whole seconds since 1970, and the fraction. */
 export interface Moment {
   seconds: number;
@@ -14,7 +16,7 @@ export function momentOf(text: string): Moment | undefined {
   if (match === null) return SPECIAL.get(text.trim().toLowerCase());
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', offset, era] = match;
   const years = era === undefined ? Number(year) : 1 - Number(year);
-  const days = daysSince1970(years, Number(month), Number(day));
+  const days = dayNumber({ year: years, month: Number(month), day: Number(day) });
   const time = Number(hour) * 3600 + Number(minute) * 60 + Number(second);
   return { seconds: days * 86_400 + time - secondsOf(offset), fraction: withoutZeros(fraction) };
 }
@@ -24,7 +26,7 @@ export function dayOf(text: string): Moment | undefined {
   const match = MOMENT.exec(text);
   if (match === null) return SPECIAL.get(text.trim().toLowerCase());
   const years = match[9] === undefined ? Number(match[1]) : 1 - Number(match[1]);
-  return { seconds: daysSince1970(years, Number(match[2]), Number(match[3])) * 86_400, fraction: '' };
+  return { seconds: dayNumber({ year: years, month: Number(match[2]), day: Number(match[3]) }) * 86_400, fraction: '' };
 }
 
 /** Reads `10:00`, `23:59:59.5`, and durations as MySQL has them (`-838:59:59`). Undefined for any other text, such as times with an offset. */
@@ -46,7 +48,7 @@ export function isRealDay(text: string): boolean {
   const [, year, month, day, hour = '0', minute = '0', second = '0'] = match.map(Number);
   if (year === undefined || month === undefined || day === undefined) return false;
   if (month < 1 || month > 12 || day < 1 || year < 1) return false;
-  const days = month === 12 ? 31 : daysSince1970(year, month + 1, 1) - daysSince1970(year, month, 1);
+  const days = month === 12 ? 31 : dayNumber({ year, month: month + 1, day: 1 }) - dayNumber({ year, month, day: 1 });
   const isTime = !(Number(hour) > 24 || Number(minute) > 59 || Number(second) > 60);
   return day <= days && isTime;
 }
@@ -55,16 +57,6 @@ export function compareMoments(left: Moment, right: Moment): number {
   if (left.seconds !== right.seconds) return left.seconds < right.seconds ? -1 : 1;
   if (left.fraction === right.fraction) return 0;
   return left.fraction < right.fraction ? -1 : 1;
-}
-
-/** Of the Gregorian calendar, for any year. After Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil. */
-function daysSince1970(year: number, month: number, day: number): number {
-  const years = month <= 2 ? year - 1 : year;
-  const era = Math.floor(years / 400);
-  const yearOfEra = years - era * 400;
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
-  return era * 146_097 + dayOfEra - 719_468;
 }
 
 function secondsOf(offset: string | undefined): number {

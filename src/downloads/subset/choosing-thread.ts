@@ -2,8 +2,8 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RowSelection } from '../masking/row-selection.ts';
 import type { ChoosingAnswer, ChoosingStart } from './choosing-messages.ts';
-import type { KeyIndex } from './key-index.ts';
-import { plainKeyIndex } from './plain-key-index.ts';
+import type { GatheredIndex } from './key-index-builder.ts';
+import { plainIndex } from './plain-index.ts';
 import type { SubsetPlan } from './subset-plan.ts';
 import { errorOf, threadDied } from './thread-fault.ts';
 
@@ -12,9 +12,13 @@ import { errorOf, threadDied } from './thread-fault.ts';
  * @param index its memory goes to the thread, and is gone here
  * @throws HoldfastError what `chooseRows` throws; the abort's reason
  */
-export async function chooseInThread(plan: SubsetPlan, index: KeyIndex, signal: AbortSignal): Promise<RowSelection> {
+export async function chooseInThread(
+  plan: SubsetPlan,
+  index: Required<GatheredIndex>,
+  signal: AbortSignal,
+): Promise<RowSelection> {
   signal.throwIfAborted();
-  const { index: plain, moved } = plainKeyIndex(index);
+  const { index: plain, moved } = plainIndex(index);
   const start: ChoosingStart = { plan, index: plain };
   const worker = new Worker(PROGRAM, { workerData: start, transferList: moved });
   const answered = Promise.withResolvers<ChoosingAnswer>();

@@ -20,7 +20,7 @@ test('a chain of a million rows that refer to each other is followed, and taken 
       const chosen = chooseRows(planOf(dangling), {
         tables: [[{ member: 't', from: 0, first: 0, rows: ROWS }]],
         references: [references],
-        places: [Uint32Array.from({ length: ROWS }, (_, row) => row)],
+        marks: [Uint32Array.from({ length: ROWS }, (_, row) => row)],
         roots: [{}],
       });
       assert.equal(chosen.kept[0]?.count(), rows);

@@ -1,9 +1,10 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { KeyIndex } from './key-index.ts';
+import type { KeyIndex, SubsetIndex } from './key-index.ts';
 import { DANGLING } from './key-table.ts';
-import { Referrers } from './referrers.ts';
+import { ReferringRows } from './referring-rows.ts';
 import { RowBits } from './row-bits.ts';
 import { seedRows } from './seed-rows.ts';
+import { samplePlaces } from './stable-sample.ts';
 import type { PlannedEdge, SubsetPlan } from './subset-plan.ts';
 
 /** The rows that a reduced variant has, by the indexes of the plan. */
@@ -19,7 +20,7 @@ export interface ChosenRows {
  *
  * @throws HoldfastError `variant-failed` (invalid): references that lead nowhere, where these are not allowed; `variant-over-budget`
  */
-export function chooseRows(plan: SubsetPlan, index: KeyIndex): ChosenRows {
+export function chooseRows(plan: SubsetPlan, index: SubsetIndex): ChosenRows {
   const closure = new Closure(plan, index);
   closure.addRoots();
   closure.addReferenced();
@@ -30,18 +31,24 @@ export function chooseRows(plan: SubsetPlan, index: KeyIndex): ChosenRows {
 
 class Closure {
   readonly #plan: SubsetPlan;
-  readonly #index: KeyIndex;
+  readonly #index: SubsetIndex;
+  readonly #placeOf: (table: number) => (row: number) => number;
   readonly #kept: readonly RowBits[];
   readonly #excluded: readonly RowBits[] | undefined;
   /** Edges from a table, and whether they are followed upwards. */
   readonly #upwards: readonly { edge: PlannedEdge; references: Int32Array; number: number }[][];
   readonly #waiting: number[][];
   /** By the number of their edge. */
-  readonly #referrers = new Map<number, Referrers>();
+  readonly #referring = new Map<number, ReferringRows>();
 
-  constructor(plan: SubsetPlan, index: KeyIndex) {
+  constructor(plan: SubsetPlan, index: SubsetIndex) {
     this.#plan = plan;
     this.#index = index;
+    const placeOfMark = samplePlaces(plan.seed);
+    this.#placeOf = (table) => {
+      const marks = index.marks[table];
+      return marks === undefined ? (row) => row : (row) => placeOfMark(marks[row] ?? 0);
+    };
     const rows = plan.tables.map((_, table) => rowsOf(index, table));
     this.#kept = rows.map((count) => new RowBits(count));
     this.#waiting = rows.map(() => []);
@@ -55,7 +62,8 @@ class Closure {
 
   addRoots(): void {
     for (const [number, root] of this.#plan.roots.entries())
-      for (const row of seedRows(root, this.#index, number)) this.#keep(root.table, row);
+      for (const row of seedRows(root, number, { index: this.#index, placeOf: this.#placeOf(root.table) }))
+        this.#keep(root.table, row);
     this.#addChildren();
     for (const table of this.#plan.whole)
       for (let row = 0; row < rowsOf(this.#index, table); row++) this.#keep(table, row);
@@ -106,9 +114,8 @@ class Closure {
         const edge = this.#plan.edges[followed.edge];
         const rows = edge === undefined ? [] : (parents[edge.target] ?? []);
         if (edge === undefined || rows.length === 0) continue;
-        const referrers = this.#referrersOf(followed.edge);
-        for (const parent of rows)
-          for (const row of this.#childrenOf(parent, edge, referrers, followed.limitPerParent))
+        for (const children of this.#referringBy(followed.edge).ofEach(rows))
+          for (const row of this.#within(followed.limitPerParent, children, edge))
             if (this.#keep(edge.table, row)) added[edge.table]?.push(row);
       }
       parents = added;
@@ -116,27 +123,20 @@ class Closure {
   }
 
   /** Where a limit leaves some out, those with the lowest places stay, so that they are the same tomorrow. */
-  #childrenOf(
-    parent: number,
-    { table }: PlannedEdge,
-    referrers: Referrers,
-    limit: number | undefined,
-  ): Iterable<number> {
+  #within(limit: number | undefined, all: Int32Array, { table }: PlannedEdge): Int32Array {
     const excluded = this.#excluded?.[table];
-    const all = referrers.of(parent);
     const children = excluded === undefined ? all : all.filter((row) => !excluded.has(row));
     if (limit === undefined || children.length <= limit) return children;
-    const places = this.#index.places[table];
-    const placeOf = (row: number): number => places?.[row] ?? row;
+    const placeOf = this.#placeOf(table);
     return children.toSorted((one, other) => placeOf(one) - placeOf(other) || one - other).subarray(0, limit);
   }
 
-  #referrersOf(number: number): Referrers {
-    const references = this.#index.references[number] ?? new Int32Array(0);
-    const known = this.#referrers.get(number);
+  #referringBy(number: number): ReferringRows {
+    const known = this.#referring.get(number);
     if (known !== undefined) return known;
-    const made = new Referrers(references, rowsOf(this.#index, this.#plan.edges[number]?.target ?? -1));
-    this.#referrers.set(number, made);
+    const references = this.#index.references[number] ?? new Int32Array(0);
+    const made = new ReferringRows(references, rowsOf(this.#index, this.#plan.edges[number]?.target ?? -1));
+    this.#referring.set(number, made);
     return made;
   }
 
@@ -170,7 +170,7 @@ class Closure {
     for (let gone = waiting.pop(); gone !== undefined; gone = waiting.pop())
       for (const { edge, number } of needing)
         if (edge.target === gone.table)
-          for (const row of this.#referrersOf(number).of(gone.row)) exclude(edge.table, row);
+          for (const row of this.#referringBy(number).of(gone.row)) exclude(edge.table, row);
     return excluded;
   }
 }

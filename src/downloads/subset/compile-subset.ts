@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { ColumnSchema, ContentSchema, ForeignKey, TableSchema } from '../content/content-schema.ts';
 import { columnsOf } from '../predicate/compile-predicate.ts';
 import type { KeyKind, PlannedEdge, PlannedRoot, SubsetPlan } from './subset-plan.ts';
@@ -25,22 +24,6 @@ export function compileSubset(
   const compiler = new SubsetCompiler(policy, schema, hasRows);
   const plan = compiler.compile();
   return compiler.problems.length > 0 ? { problems: compiler.problems } : { plan };
-}
-
-/** What an index of keys depends on, and nothing else: shares, limits and budgets may change without another pass. Hex. */
-export function indexFingerprint({ seed, tables, edges, roots }: SubsetPlan): string {
-  const facts = {
-    seed,
-    tables,
-    edges: edges.map(({ isCut: _, ...edge }) => edge),
-    roots: roots.map(({ table, where, families, newest }) => ({
-      table,
-      where,
-      families,
-      newest: newest && [newest.by, newest.family],
-    })),
-  };
-  return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 
 class SubsetCompiler {
@@ -371,7 +354,10 @@ function keyKind(
   targets: readonly ColumnSchema[],
 ): KeyKind {
   const all = [...sources, ...targets];
-  if (targets.length === 1 && all.every(({ family }) => family === 'integer')) return 'integer';
+  if (all.every(({ family }) => family === 'integer')) {
+    if (targets.length === 1) return 'integer';
+    if (sources.length === targets.length) return 'integers';
+  }
   if (all.some(({ family, type }) => (family === 'text' && dialect === 'mysql') || /\bcitext$/.test(type)))
     return 'folded';
   return all.some(({ type }) => /^(char|character|bpchar)\b(?! varying)/.test(type)) ? 'padded' : 'text';

@@ -1,25 +1,31 @@
 const BLOCK = 1 << 16;
 
-type Numbers = Uint32Array | Float64Array;
-
 /** Numbers that come one after the other, without the copying that one growing array takes. */
-export class GrowingNumbers {
+export class GrowingNumbers<Numbers extends Uint32Array | Float64Array> {
   length = 0;
   readonly #blocks: Numbers[] = [];
-  readonly #make: () => Numbers;
+  readonly #make: (length: number) => Numbers;
 
-  constructor(kind: 'uint32' | 'float64') {
-    this.#make = () => (kind === 'uint32' ? new Uint32Array(BLOCK) : new Float64Array(BLOCK));
+  constructor(make: (length: number) => Numbers) {
+    this.#make = make;
   }
 
   push(value: number): void {
     const index = this.length++ % BLOCK;
-    if (index === 0) this.#blocks.push(this.#make());
-    const block = this.#blocks.at(-1);
+    if (index === 0) this.#blocks.push(this.#make(BLOCK));
+    const block = this.#blocks[this.#blocks.length - 1];
     if (block !== undefined) block[index] = value;
   }
 
-  at(index: number): number {
-    return this.#blocks[Math.floor(index / BLOCK)]?.[index % BLOCK] ?? 0;
+  /** In one array. Nothing is left here. */
+  taken(): Numbers {
+    const all = this.#make(this.length);
+    for (const [at, block] of this.#blocks.entries()) {
+      const from = at * BLOCK;
+      all.set(block.subarray(0, this.length - from), from);
+    }
+    this.#blocks.length = 0;
+    this.length = 0;
+    return all;
   }
 }

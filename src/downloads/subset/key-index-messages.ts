@@ -1,5 +1,6 @@
 import type { ContentDialect } from '../content/content-schema.ts';
-import type { PlainKeyIndex } from './plain-key-index.ts';
+import type { IndexParts } from './key-index-builder.ts';
+import type { PlainIndex } from './plain-index.ts';
 import type { SubsetPlan } from './subset-plan.ts';
 import type { ThreadFault } from './thread-fault.ts';
 
@@ -7,12 +8,15 @@ import type { ThreadFault } from './thread-fault.ts';
 export interface IndexStart {
   dialect: ContentDialect;
   plan: SubsetPlan;
+  parts: IndexParts;
 }
 
 /** `give-up`: it leaves nothing behind, and ends. */
-export type IndexMessage = { kind: 'piece'; bytes: Uint8Array<ArrayBuffer> } | { kind: 'end' } | { kind: 'give-up' };
+export type IndexMessage =
+  | { kind: 'piece'; memory: ArrayBuffer; length: number }
+  | { kind: 'end' }
+  | { kind: 'give-up' };
 
 export type IndexAnswer =
-  | { kind: 'more' }
-  | { kind: 'index'; index: PlainKeyIndex }
-  | { kind: 'fault'; fault: ThreadFault };
+  /** A piece was read; its memory may be used again. */
+  { kind: 'more'; memory: ArrayBuffer } | { kind: 'index'; index: PlainIndex } | { kind: 'fault'; fault: ThreadFault };

@@ -1,22 +1,23 @@
 import { extname } from 'node:path';
-import { type Transferable, Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import type { ContentDialect } from '../content/content-schema.ts';
-import type { KeyIndex } from './key-index.ts';
+import type { GatheredIndex, IndexParts } from './key-index-builder.ts';
 import type { IndexAnswer, IndexMessage, IndexStart } from './key-index-messages.ts';
-import { wholeKeyIndex } from './plain-key-index.ts';
+import { wholeIndex } from './plain-index.ts';
 import type { SubsetPlan } from './subset-plan.ts';
 import { errorOf, threadDied } from './thread-fault.ts';
 
 /**
- * Reads a content to its end in a thread of its own, and gives the index of its keys.
+ * Reads a content to its end in a thread of its own, and gives the parts of its index that are wanted; all by default.
  * @throws HoldfastError what the reading of the content throws; `variant-failed` (invalid) for keys that are none; the abort's reason
  */
 export async function buildKeyIndex(
   bytes: AsyncIterable<Uint8Array>,
-  { dialect, plan, signal }: { dialect: ContentDialect; plan: SubsetPlan; signal: AbortSignal },
-): Promise<KeyIndex> {
+  options: { dialect: ContentDialect; plan: SubsetPlan; parts?: IndexParts; signal: AbortSignal },
+): Promise<GatheredIndex> {
+  const { dialect, plan, parts = { keys: true, facts: true }, signal } = options;
   signal.throwIfAborted();
-  const thread = new IndexThread({ dialect, plan });
+  const thread = new IndexThread({ dialect, plan, parts });
   const giveUp = () => thread.fail(signal.reason);
   signal.addEventListener('abort', giveUp, { once: true });
   try {
@@ -32,27 +33,38 @@ export async function buildKeyIndex(
   }
 }
 
-/** Pieces that a thread may have before it has asked for more. */
-const AHEAD = 8;
+/** Pieces that a thread may have before it has read one, and the bytes of each: messages are dear, and memory that is new as well. */
+const AHEAD = 4;
+const PIECE = 512 << 10;
 /** That a thread may take to end by itself. */
 const PATIENCE_MILLISECONDS = 5000;
 const PROGRAM = new URL(`./key-index-worker${extname(import.meta.filename)}`, import.meta.url);
 
 async function feed(bytes: AsyncIterable<Uint8Array>, thread: IndexThread): Promise<void> {
-  for await (const piece of bytes) {
-    await thread.ready();
-    thread.send({ kind: 'piece', bytes: new Uint8Array(piece) });
+  let [piece, length] = [new Uint8Array(0), 0];
+  for await (const part of bytes) {
+    for (let from = 0; from < part.length; ) {
+      if (length === 0) piece = new Uint8Array(await thread.memory());
+      const taken = part.subarray(from, from + piece.length - length);
+      piece.set(taken, length);
+      length += taken.length;
+      from += taken.length;
+      if (length < piece.length) break;
+      thread.send({ kind: 'piece', memory: piece.buffer, length });
+      length = 0;
+    }
   }
+  if (length > 0) thread.send({ kind: 'piece', memory: piece.buffer, length });
   thread.send({ kind: 'end' });
 }
 
 class IndexThread {
-  readonly index: Promise<KeyIndex>;
+  readonly index: Promise<GatheredIndex>;
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
-  #settle: { resolve(index: KeyIndex): void; reject(error: unknown): void } | undefined;
+  #settle: { resolve(index: GatheredIndex): void; reject(error: unknown): void } | undefined;
   #failure: { error: unknown } | undefined;
-  #ahead = AHEAD;
+  readonly #free = Array.from({ length: AHEAD }, () => new ArrayBuffer(PIECE));
   #wake: (() => void) | undefined;
 
   constructor(start: IndexStart) {
@@ -71,18 +83,19 @@ class IndexThread {
   }
 
   send(message: IndexMessage): void {
-    const moved: Transferable[] = message.kind === 'piece' ? [message.bytes.buffer] : [];
-    this.#worker.postMessage(message, moved);
+    this.#worker.postMessage(message, message.kind === 'piece' ? [message.memory] : []);
   }
 
-  /** Resolves when the thread can take a piece. @throws why it cannot any more */
-  async ready(): Promise<void> {
-    while (this.#ahead === 0 && this.#failure === undefined)
+  /** Memory for the next piece, as soon as the thread has read an earlier one. @throws why it cannot any more */
+  async memory(): Promise<ArrayBuffer> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      const memory = this.#free.pop();
+      if (memory !== undefined) return memory;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-    if (this.#failure !== undefined) throw this.#failure.error;
-    this.#ahead--;
+    }
   }
 
   fail(error: unknown): void {
@@ -101,10 +114,10 @@ class IndexThread {
 
   #receive(answer: IndexAnswer): void {
     if (answer.kind === 'more') {
-      this.#ahead++;
+      this.#free.push(answer.memory);
       this.#wake?.();
     } else if (answer.kind === 'fault') {
       this.fail(errorOf(answer.fault));
-    } else this.#settle?.resolve(wholeKeyIndex(answer.index));
+    } else this.#settle?.resolve(wholeIndex(answer.index));
   }
 }

@@ -3,21 +3,21 @@ import { HoldfastError } from '../../core/errors.ts';
 import { tableContent } from '../content/table-contents.ts';
 import { KeyIndexBuilder } from './key-index-builder.ts';
 import type { IndexAnswer, IndexMessage, IndexStart } from './key-index-messages.ts';
-import { plainKeyIndex } from './plain-key-index.ts';
+import { plainIndex } from './plain-index.ts';
 import { faultOf } from './thread-fault.ts';
 
 if (parentPort === null) throw new Error('This is the program of a worker thread.');
 await serve(parentPort, workerData as IndexStart);
 
-async function serve(port: MessagePort, { dialect, plan }: IndexStart): Promise<void> {
+async function serve(port: MessagePort, { dialect, plan, parts }: IndexStart): Promise<void> {
   const answer = (message: IndexAnswer, moved: ArrayBuffer[] = []) => port.postMessage(message, moved);
   const giveUp = new AbortController();
   try {
-    const builder = new KeyIndexBuilder(plan);
+    const builder = new KeyIndexBuilder(plan, parts);
     const pieces = received(port, giveUp);
     const content = await tableContent(dialect);
     await content.scan(pieces, builder, giveUp.signal);
-    const { index, moved } = plainKeyIndex(builder.finish());
+    const { index, moved } = plainIndex(builder.finish());
     answer({ kind: 'index', index }, moved);
   } catch (error) {
     answer({ kind: 'fault', fault: faultOf(error) });
@@ -27,13 +27,13 @@ async function serve(port: MessagePort, { dialect, plan }: IndexStart): Promise<
 
 /** Listens from now on. */
 function received(port: MessagePort, giveUp: AbortController): AsyncGenerator<Uint8Array> {
-  const pieces: Uint8Array[] = [];
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
   let hasEnded = false;
   let wake: (() => void) | undefined;
   port.on('message', (message: IndexMessage) => {
     if (message.kind === 'end') hasEnded = true;
     else if (message.kind === 'give-up') giveUp.abort(givenUp());
-    else pieces.push(message.bytes);
+    else pieces.push(new Uint8Array(message.memory, 0, message.length));
     wake?.();
   });
   async function* all(): AsyncGenerator<Uint8Array> {
@@ -42,7 +42,8 @@ function received(port: MessagePort, giveUp: AbortController): AsyncGenerator<Ui
       const piece = pieces.shift();
       if (piece !== undefined) {
         yield piece;
-        port.postMessage({ kind: 'more' } satisfies IndexAnswer);
+        const memory = piece.buffer;
+        port.postMessage({ kind: 'more', memory } satisfies IndexAnswer, [memory]);
       } else if (hasEnded) return;
       else
         await new Promise<void>((resolve) => {

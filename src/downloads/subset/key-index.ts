@@ -1,19 +1,29 @@
 import type { MemberRun } from './member-runs.ts';
 import type { RowBits } from './row-bits.ts';
 
-/** Which rows there are and what they refer to, without the keys themselves. All by the indexes of a SubsetPlan. */
+/**
+ * Which rows there are and what they refer to, without the keys themselves. It hangs on the content and the edges alone, so that all variants
+ * with the same edges share one. All by the indexes of a SubsetPlan.
+ */
 export interface KeyIndex {
   tables: readonly (readonly MemberRun[])[];
   /** For each edge and each row of its table: the row that is referred to, `NO_REFERENCE` or `DANGLING`. */
   references: readonly Int32Array[];
-  /** For each table of which something is sampled: each row's place in the order of samples. */
-  places: readonly (Uint32Array | undefined)[];
-  roots: readonly RootIndex[];
 }
 
-export interface RootIndex {
+/** What the roots and limits of a plan go by, whatever its seed, shares and limits are. */
+export interface RowFacts {
+  /** For each table of which something is sampled: what of each row's key a sample goes by (`rowMark`). */
+  marks: readonly (Uint32Array | undefined)[];
+  roots: readonly RootFacts[];
+}
+
+export interface RootFacts {
   /** The rows that `where` means. */
   chosen?: RowBits;
   /** What `newest` goes by. */
   sorting?: Float64Array;
 }
+
+/** All that rows are chosen by. */
+export interface SubsetIndex extends KeyIndex, RowFacts {}

@@ -1,4 +1,5 @@
-import { IntegerKeys, type KeyList } from './key-list.ts';
+import { IntegerKeys } from './integer-keys.ts';
+import type { KeyList } from './key-list.ts';
 
 /** Reference to no row because it is NULL. */
 export const NO_REFERENCE = -1;

@@ -15,11 +15,16 @@ export class MemberRuns {
 
   /** The next row of the table belongs to this member. */
   add(member: string, ordinal: number): void {
+    this.addRows(member, ordinal, 1);
+  }
+
+  /** @param from ordinal of the first one among the rows of the member */
+  addRows(member: string, from: number, rows: number): void {
     if (this.#last?.member !== member) {
-      this.#last = { member, from: ordinal, first: this.#rows, rows: 0 };
+      this.#last = { member, from, first: this.#rows, rows: 0 };
       this.runs.push(this.#last);
     }
-    this.#last.rows++;
-    this.#rows++;
+    this.#last.rows += rows;
+    this.#rows += rows;
   }
 }

@@ -1,13 +1,15 @@
-import type { KeyIndex } from './key-index.ts';
+import type { SubsetIndex } from './key-index.ts';
 import { sampleBound } from './stable-sample.ts';
 import type { PlannedRoot } from './subset-plan.ts';
 
 /** The rows that a root chooses: its condition first, then the newest, then its share, then its limit. */
-export function seedRows(root: PlannedRoot, index: KeyIndex, number: number): number[] {
+export function seedRows(
+  root: PlannedRoot,
+  number: number,
+  { index, placeOf }: { index: SubsetIndex; placeOf: (row: number) => number },
+): number[] {
   const { chosen, sorting } = index.roots[number] ?? {};
-  const places = index.places[root.table];
   const rows = (index.tables[root.table] ?? []).reduce((sum, run) => sum + run.rows, 0);
-  const placeOf = (row: number): number => places?.[row] ?? row;
   const bound = root.sample === undefined ? Number.POSITIVE_INFINITY : sampleBound(root.sample);
   const meant = chosen ?? ordinals(rows);
   let found: number[] = [];
@@ -18,8 +20,16 @@ export function seedRows(root: PlannedRoot, index: KeyIndex, number: number): nu
     found = [...meant].sort((one, other) => compared(rankOf(other), rankOf(one)) || other - one);
     found = found.slice(0, root.newest.count).filter((row) => placeOf(row) < bound);
   }
-  if (root.limit === undefined || found.length <= root.limit) return found;
-  return found.sort((one, other) => placeOf(one) - placeOf(other) || one - other).slice(0, root.limit);
+  return root.limit === undefined || found.length <= root.limit ? found : lowest(found, root.limit, placeOf);
+}
+
+/** As many rows, those with the lowest places; of rows in the same place the first ones. */
+function lowest(rows: readonly number[], count: number, placeOf: (row: number) => number): number[] {
+  const places = Float64Array.from(rows, placeOf);
+  const bound = places.toSorted()[count] ?? Number.POSITIVE_INFINITY;
+  const below = rows.filter((_, at) => (places[at] ?? 0) < bound);
+  const same = rows.filter((_, at) => places[at] === bound).sort((one, other) => one - other);
+  return [...below, ...same.slice(0, count - below.length)];
 }
 
 function* ordinals(rows: number): Generator<number> {

@@ -41,8 +41,8 @@ export interface PlannedEdge {
   isCut: boolean;
 }
 
-/** How keys are compared: as integers, as text, as text of which blanks at the end do not count, or case and accents neither. */
-export type KeyKind = 'integer' | 'text' | 'padded' | 'folded';
+/** How keys are compared: as integers, as several integers, as text, as text of which blanks at the end do not count, or case and accents neither. */
+export type KeyKind = 'integer' | 'integers' | 'text' | 'padded' | 'folded';
 
 export interface PlannedRoot {
   table: number;

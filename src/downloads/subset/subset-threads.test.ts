@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { chooseInThread } from './choosing-thread.ts';
-import type { KeyIndex } from './key-index.ts';
+import type { GatheredIndex } from './key-index-builder.ts';
 import { buildKeyIndex } from './key-index-thread.ts';
 import { RowBits } from './row-bits.ts';
 import type { PlannedRoot, SubsetPlan } from './subset-plan.ts';
@@ -73,11 +73,9 @@ function planOf(names: readonly string[]): SubsetPlan {
   return { seed: 's', tables, edges: [], roots, follow: [], whole: [], dangling: 'fail', budget: {} };
 }
 
-function indexOf(rows: number, member = 't'): KeyIndex {
+function indexOf(rows: number, member = 't'): Required<GatheredIndex> {
   return {
-    tables: [[{ member, from: 0, first: 0, rows }]],
-    references: [],
-    places: [undefined],
-    roots: [{}],
+    keys: { tables: [[{ member, from: 0, first: 0, rows }]], references: [] },
+    facts: { marks: [undefined], roots: [{}] },
   };
 }

@@ -2,36 +2,43 @@ import type { VariantContent } from '../../core/ports/variant-maker.ts';
 import type { ContentDialect } from '../content/content-schema.ts';
 import type { RowSelection } from '../masking/row-selection.ts';
 import { chooseInThread } from '../subset/choosing-thread.ts';
-import { indexFingerprint } from '../subset/compile-subset.ts';
-import type { KeyIndex } from '../subset/key-index.ts';
-import { keyIndexBytes, readKeyIndex } from '../subset/key-index-file.ts';
+import { factsFingerprint, keysFingerprint } from '../subset/index-fingerprints.ts';
+import type { GatheredIndex } from '../subset/key-index-builder.ts';
+import { INDEX_VERSION, keyIndexBytes, readKeyIndex, readRowFacts, rowFactsBytes } from '../subset/key-index-file.ts';
 import { buildKeyIndex } from '../subset/key-index-thread.ts';
 import type { SubsetPlan } from '../subset/subset-plan.ts';
 import { withContent } from './content-reading.ts';
 import { keptFacts } from './kept-facts.ts';
 
-/** The rows of a reduced variant. Reads the content's keys, unless they were kept when somebody last read them. */
-export async function chosenRows(
-  content: VariantContent,
-  { dialect, plan, signal }: { dialect: ContentDialect; plan: SubsetPlan; signal: AbortSignal },
-): Promise<RowSelection> {
-  const index = await keyIndex(content, { dialect, plan, signal });
-  return chooseInThread(plan, index, signal);
+interface IndexOptions {
+  dialect: ContentDialect;
+  plan: SubsetPlan;
+  signal: AbortSignal;
 }
 
-/** Raise it where the layout of an index, or what it is made of, changes. */
-const VERSION = 1;
+/** The rows of a reduced variant. Reads the content's keys, unless they were kept when somebody last read them. */
+export async function chosenRows(content: VariantContent, options: IndexOptions): Promise<RowSelection> {
+  const index = await subsetIndex(content, options);
+  return chooseInThread(options.plan, index, options.signal);
+}
 
-export async function keyIndex(
-  content: VariantContent,
-  { dialect, plan, signal }: { dialect: ContentDialect; plan: SubsetPlan; signal: AbortSignal },
-): Promise<KeyIndex> {
-  const name = `keys-${VERSION}-${indexFingerprint(plan).slice(0, 32)}`;
-  const known = await keptFacts(content, name, signal, readKeyIndex);
-  if (known !== undefined) return known;
-  const index = await withContent(content, { schemaOnly: false, signal }, ({ material }) =>
-    buildKeyIndex(material.bytes(), { dialect, plan, signal }),
+/** What of the index was kept, and the rest of it in one pass over the content, which is then kept as well. */
+export async function subsetIndex(content: VariantContent, options: IndexOptions): Promise<Required<GatheredIndex>> {
+  const { plan, signal } = options;
+  const names = {
+    keys: `keys-${INDEX_VERSION}-${keysFingerprint(plan).slice(0, 32)}`,
+    facts: `rows-${INDEX_VERSION}-${factsFingerprint(plan).slice(0, 32)}`,
+  };
+  const facts = await keptFacts(content, names.facts, signal, readRowFacts);
+  const keys = await keptFacts(content, names.keys, signal, readKeyIndex);
+  if (keys !== undefined && facts !== undefined) return { keys, facts };
+  const parts = { keys: keys === undefined, facts: facts === undefined };
+  const read = await withContent(content, { schemaOnly: false, signal }, ({ material }) =>
+    buildKeyIndex(material.bytes(), { ...options, parts }),
   );
-  await content.sidecars?.write(name, keyIndexBytes(index), signal);
-  return index;
+  if (read.keys !== undefined) await content.sidecars?.write(names.keys, keyIndexBytes(read.keys), signal);
+  if (read.facts !== undefined) await content.sidecars?.write(names.facts, rowFactsBytes(read.facts), signal);
+  const whole = { keys: keys ?? read.keys, facts: facts ?? read.facts };
+  if (whole.keys === undefined || whole.facts === undefined) throw new Error('a part of the index was not made');
+  return { keys: whole.keys, facts: whole.facts };
 }

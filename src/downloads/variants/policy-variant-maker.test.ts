@@ -24,6 +24,8 @@ epoch: "1"
 variants:
   masked: { keep: full }
   small: { extends: masked, subset: { seed: dev, roots: [{ table: public.users, sample: 10% }] } }
+  other: { extends: masked, subset: { seed: qa, roots: [{ table: public.users, sample: 20%, limit: 300 }] } }
+  some: { extends: masked, subset: { seed: dev, roots: [{ table: public.users, where: "id = 7" }] } }
 tables:
   public.users: { columns: { id: keep, email: email, boss: keep } }
 `;
@@ -32,6 +34,8 @@ let folder: string;
 let maker: VariantMaker;
 /** Contents that were opened and not closed. */
 let open: Set<object>;
+/** Of whole contents. */
+let readings: number;
 /** By name. */
 let sidecars: Map<string, Buffer>;
 
@@ -44,6 +48,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 beforeEach(() => {
   open = new Set();
+  readings = 0;
   sidecars = new Map();
 });
 
@@ -79,9 +84,32 @@ for (const variant of ['masked', 'small'])
     assert.equal(open.size, 0);
   });
 
+test('keys that were read ahead serve every variant with the same edges, in one reading', async () => {
+  const { readAhead } = await maker.plan(content(), 'small', new AbortController().signal);
+  await readAhead(new AbortController().signal);
+  assert.equal(readings, 1);
+  const [small, other] = [await made('small', content()), await made('other', content())];
+  assert.equal(readings, 3);
+  assert.notEqual(small, other);
+  const kept = [...sidecars.keys()];
+  const some = await made('some', content());
+  assert.equal(some.match(/^\d+\t/gm)?.length, 2);
+  const added = [...sidecars.keys()].filter((name) => !kept.includes(name));
+  assert.deepEqual(
+    added.map((name) => name.split('-')[0]),
+    ['rows'],
+    'of another condition only that is read',
+  );
+  sidecars.clear();
+  assert.deepEqual(
+    [await made('small', content()), await made('other', content()), await made('some', content())],
+    [small, other, some],
+  );
+});
+
 test('facts that were kept and are damaged are made anew, and the variant is the same', async () => {
   const once = await made('small', content());
-  assert.deepEqual([...sidecars.keys()].map((name) => name.split('-')[0]).sort(), ['keys', 'schema']);
+  assert.deepEqual([...sidecars.keys()].map((name) => name.split('-')[0]).sort(), ['keys', 'rows', 'schema']);
   const before = new Map(sidecars);
   for (const damage of [
     (bytes: Buffer) => bytes.subarray(0, -1),
@@ -126,7 +154,7 @@ interface Faults {
 }
 
 function content({ abort, phase = 'first', breaks = false, faults = new Map() }: Faults = {}): VariantContent {
-  let readings = 0;
+  let begun = 0;
   const material = {
     format: 'sql',
     dialect: 'postgresql',
@@ -134,7 +162,8 @@ function content({ abort, phase = 'first', breaks = false, faults = new Map() }:
     fileExtension: '.sql',
   } as const;
   async function* bytes(): AsyncGenerator<Uint8Array> {
-    const isMeant = phase === 'first' || ++readings > 1;
+    const isMeant = phase === 'first' || ++begun > 1;
+    readings++;
     for (let at = 0; at < DUMP.length; at += 4096) {
       yield Buffer.from(DUMP.slice(at, at + 4096));
       if (at === 0 || !isMeant) continue;

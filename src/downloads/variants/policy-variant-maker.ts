@@ -11,6 +11,7 @@ import { policyHash } from '../policy/canonical-policy.ts';
 import type { MaskingPolicy, VariantPolicy } from '../policy/masking-policy.ts';
 import { PolicyFolder } from '../policy/policy-folder.ts';
 import { parsePredicate } from '../predicate/parse-predicate.ts';
+import { subsetIndex } from './chosen-rows.ts';
 import { type CompiledVariant, compileVariant, policyContent, requireCompiled } from './compile-variant.ts';
 import { type ContentShape, shapeOf } from './content-reading.ts';
 import { knownTransformers } from './known-transformers.ts';
@@ -78,6 +79,11 @@ class PolicyVariantMaker implements VariantMaker {
       fingerprint: variantFingerprint(policy, name, key),
       material: (signal) =>
         maskedMaterial({ content, shape, ...compiled, key, temporaryFolder, threads: THREADS, signal }),
+      readAhead: async (signal) => {
+        const { subset } = compiled;
+        if (subset === undefined || shape.kind !== 'tables') return;
+        await subsetIndex(content, { dialect: shape.dialect, plan: subset, signal });
+      },
     };
   }
 

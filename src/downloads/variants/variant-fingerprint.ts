@@ -4,7 +4,7 @@ import { policyHash } from '../policy/canonical-policy.ts';
 import type { MaskingPolicy } from '../policy/masking-policy.ts';
 
 /** Raise it where the same policy makes other bytes of the same content than before: another order, another quoting, other samples. */
-const CONTENT_VERSION = 1;
+const CONTENT_VERSION = 2;
 
 /**
  * Hex, SHA-256: equal where the same content becomes the same bytes. The key is in it by something that is derived from it, so that another key

@@ -14,7 +14,7 @@ import { countBits } from '../subset/row-bits.ts';
 import { chosenCounts, selectionOf } from '../subset/selection.ts';
 import type { SubsetPlan } from '../subset/subset-plan.ts';
 import type { TablePlan, VariantPlan } from '../variant-plan.ts';
-import { keyIndex } from './chosen-rows.ts';
+import { subsetIndex } from './chosen-rows.ts';
 import type { PolicyContent } from './compile-variant.ts';
 import { type ContentShape, withContent } from './content-reading.ts';
 import { previewedFiles } from './file-preview.ts';
@@ -72,7 +72,8 @@ async function previewedTables(
   let selection: RowSelection | undefined;
   const sizes = new Map<string, { rows: number; of: number }>();
   if (plan !== undefined) {
-    const index = await keyIndex(content, { dialect, plan, signal });
+    const { keys, facts } = await subsetIndex(content, { dialect, plan, signal });
+    const index = { ...keys, ...facts };
     const chosen = chooseRows(plan, index);
     selection = selectionOf(plan, index, chosen);
     for (const { table, ...size } of chosenCounts(plan, chosen)) sizes.set(table, size);

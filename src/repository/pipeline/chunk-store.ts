@@ -11,6 +11,7 @@ import { PACK_KIND, type PackKind } from '../pack-format.ts';
 import { PackWriter, type WrittenPack } from '../pack-writer.ts';
 import { CIPHER_NONE, cipherIdOf } from '../record-cipher.ts';
 import type { RepositorySettings } from '../settings.ts';
+import type { ZstdContexts } from '../zstd-contexts.ts';
 import { ChunkClaims } from './chunk-claims.ts';
 import type { SessionCounts } from './messages.ts';
 import { ShortLivedMemory } from './short-lived-memory.ts';
@@ -22,6 +23,7 @@ export interface ChunkStoreOptions {
   index: SharedIndex;
   claims: SharedArrayBuffer;
   encrypt: boolean;
+  contexts: ZstdContexts;
   onPack: (pack: WrittenPack) => void;
 }
 
@@ -133,7 +135,7 @@ export class ChunkStore implements ChunkSink {
     let writer = this.#writers.get(kind);
     if (writer === undefined) {
       if (this.#isGivenUp) throw new HoldfastError('cancelled', 'session-closed', 'The work was given up.');
-      const { storage, settings, keyring, encrypt, onPack } = this.#options;
+      const { storage, settings, keyring, encrypt, contexts, onPack } = this.#options;
       writer = new PackWriter(
         storage,
         keyring,
@@ -144,6 +146,7 @@ export class ChunkStore implements ChunkSink {
           packSize: kind === PACK_KIND.data ? settings.packs.data : settings.packs.metadata,
           frameTarget: settings.frameTarget,
           verify: settings.verifyBeforeCommit,
+          contexts,
         },
         onPack,
       );

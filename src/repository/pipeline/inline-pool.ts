@@ -1,5 +1,6 @@
 import type { Storage } from '../../core/ports/storage.ts';
 import type { RepositorySettings } from '../settings.ts';
+import { ZstdContexts } from '../zstd-contexts.ts';
 import type { OpenSession, SessionCounts } from './messages.ts';
 import type { ThreadMemory } from './range-source.ts';
 import { ReadBuffers } from './read-buffers.ts';
@@ -21,7 +22,12 @@ export class InlinePool implements TaskPool {
   constructor(storage: Storage, settings: RepositorySettings) {
     this.#storage = storage;
     this.#settings = settings;
-    this.#memory = { buffers: new ReadBuffers(storage), shortLived: new ShortLivedMemory() };
+    this.#memory = {
+      buffers: new ReadBuffers(storage),
+      shortLived: new ShortLivedMemory(),
+      reading: new ZstdContexts(),
+      writing: new ZstdContexts(),
+    };
   }
 
   openSession(open: OpenSession, callbacks: SessionCallbacks): PoolSession {

@@ -119,7 +119,7 @@ class PackScan {
       return;
     }
     if (record.readUInt32BE(0) !== FRAME_MAGIC) throw packDamaged(this.#key, 'a record does not begin where it should');
-    const { chunks, body } = opener.openFrame(record);
+    const { chunks, body } = opener.openFrame(record, this.#source.contexts);
     let at = 0;
     for (const { id, length } of chunks) {
       opener.verifyChunk(id, body.subarray(at, at + length));

@@ -7,6 +7,7 @@ import type { Keyring } from '../keyring.ts';
 import { chunkMissing } from '../missing-chunk.ts';
 import { packKey } from '../pack-format.ts';
 import { type OpenedFrame, PackOpener } from '../pack-reader.ts';
+import { ZstdContexts } from '../zstd-contexts.ts';
 import type { EngineRange, WantedChunk } from './engine-range.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import type { PlacesOf } from './session-callbacks.ts';
@@ -16,6 +17,10 @@ import { ShortLivedMemory } from './short-lived-memory.ts';
 export interface ThreadMemory {
   buffers: ReadBuffers;
   shortLived: ShortLivedMemory;
+  /** For what is read. */
+  reading: ZstdContexts;
+  /** For what is written and verified: that may come from the memory of what is read. */
+  writing: ZstdContexts;
 }
 
 /** Reads ranges of packs and opens, decodes and verifies what is wanted from them. */
@@ -25,6 +30,7 @@ export class RangeSource implements ChunkSource {
   readonly #placesOf: PlacesOf | undefined;
   readonly buffers: ReadBuffers;
   readonly memory: ShortLivedMemory;
+  readonly contexts: ZstdContexts;
   readonly #openers = new Map<string, PackOpener>();
 
   /**
@@ -35,14 +41,16 @@ export class RangeSource implements ChunkSource {
     this.#storage = storage;
     this.buffers = memory?.buffers ?? new ReadBuffers(storage);
     this.memory = memory?.shortLived ?? new ShortLivedMemory();
+    this.contexts = memory?.reading ?? new ZstdContexts();
     this.#keyring = keyring;
     this.#placesOf = placesOf;
   }
 
   async read(range: PlannedRange, take: (tag: number, bytes: Uint8Array) => void): Promise<void> {
-    await this.#frames(range as EngineRange, (_frame, chunks) => {
+    const visit: VisitFrame = (_frame, chunks) => {
       for (const { chunk, plain } of chunks) for (const tag of chunk.tags) take(tag, plain);
-    });
+    };
+    await this.#frames(range as EngineRange, visit, this.contexts);
   }
 
   /** The wanted chunks in memory that is the caller's: what came out of the decoder, uncopied, wherever it is worth keeping. */
@@ -62,14 +70,15 @@ export class RangeSource implements ChunkSource {
     return owned;
   }
 
-  async #frames(range: EngineRange, visit: VisitFrame): Promise<void> {
+  /** @param contexts for frames that are of use during the visit only */
+  async #frames(range: EngineRange, visit: VisitFrame, contexts?: ZstdContexts): Promise<void> {
     try {
-      await this.#read(range, visit);
+      await this.#read(range, visit, contexts);
     } catch (error) {
       // A collector rewrote the pack since the range was planned. Nothing was given yet: the pack was gone as a whole.
       if (!(error instanceof HoldfastError) || error.code !== 'object-missing' || this.#placesOf === undefined)
         throw error;
-      for (const moved of await this.#planAgain(range, this.#placesOf)) await this.#read(moved, visit);
+      for (const moved of await this.#planAgain(range, this.#placesOf)) await this.#read(moved, visit, contexts);
     }
   }
 
@@ -85,7 +94,7 @@ export class RangeSource implements ChunkSource {
     return planRanges(located, (number) => packs.get(number) as IndexedPack);
   }
 
-  async #read(range: EngineRange, visit: VisitFrame): Promise<void> {
+  async #read(range: EngineRange, visit: VisitFrame, contexts: ZstdContexts | undefined): Promise<void> {
     const { pack, offset, length } = range;
     return this.buffers.use(length, async (buffer) => {
       const bytes = await this.#storage.getRange(range.packKey, offset, length, buffer);
@@ -93,7 +102,7 @@ export class RangeSource implements ChunkSource {
       for (const wanted of byFrame(range.wanted)) {
         const [{ frameOffset, frameLength }] = wanted;
         const at = frameOffset - offset;
-        const frame = opener.openFrame(bytes.subarray(at, at + frameLength));
+        const frame = opener.openFrame(bytes.subarray(at, at + frameLength), contexts);
         const chunks = wanted.map((chunk) => {
           const plain = frame.body.subarray(chunk.bodyOffset, chunk.bodyOffset + chunk.length);
           opener.verifyChunk(chunk.id, plain);

@@ -61,6 +61,7 @@ export class WorkerSession implements TaskContext {
         keyring,
         index: open.index,
         ...open.writing,
+        contexts: environment.memory.writing,
         onPack: environment.onPack,
       });
   }

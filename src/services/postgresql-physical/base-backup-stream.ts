@@ -115,7 +115,7 @@ export class BaseBackupStream {
       const message = await this.#next();
       if (message?.kind === 'copy-end') return;
       if (message?.kind !== 'data') throw unexpected('the stream of archives ends early');
-      const kind = message.bytes[0];
+      const kind = message.continues ? undefined : message.bytes[0];
       if (kind === PROGRESS) continue;
       if (kind === NEW_ARCHIVE) yield { kind: 'archive', tablespace: archiveOf(message.bytes), bytes: this.#tagged() };
       else if (kind === MANIFEST) yield { kind: 'manifest', bytes: this.#tagged() };
@@ -124,13 +124,16 @@ export class BaseBackupStream {
   }
 
   async *#tagged(): AsyncGenerator<Buffer> {
+    let kind: number | undefined;
     for (;;) {
       const message = await this.#next();
-      if (message?.kind === 'data' && message.bytes[0] === DATA) yield message.bytes.subarray(1);
-      else if (message?.kind !== 'data' || message.bytes[0] !== PROGRESS) {
+      const continues = message?.kind === 'data' && message.continues;
+      if (message?.kind === 'data' && !continues) kind = message.bytes[0];
+      if (message?.kind !== 'data' || (kind !== DATA && kind !== PROGRESS)) {
         this.#reading.held = message ?? { kind: 'complete' };
         return;
       }
+      if (kind === DATA) yield continues ? message.bytes : message.bytes.subarray(1);
     }
   }
 

@@ -68,12 +68,9 @@ export class ReplicationSession {
   }
 
   /** Runs a command and gives what it answers as it comes. */
-  async *messages(command: string): AsyncGenerator<CommandMessage> {
-    try {
-      yield* this.#client.query(new StreamingCommand(command)).messages();
-    } catch (error) {
-      throw replicationFailure(error, this.#connection);
-    }
+  messages(command: string): AsyncGenerator<CommandMessage> {
+    const failureOf = (error: unknown) => replicationFailure(error, this.#connection);
+    return this.#client.query(new StreamingCommand(command, failureOf)).messages();
   }
 
   /** Gives the server a copy stream (UPLOAD_MANIFEST). */

@@ -1,4 +1,5 @@
 import type { Connection, Submittable } from 'pg';
+import { CopyDataTap } from './copy-data-tap.ts';
 
 /** What the server answers to a replication command, in the order of the protocol. */
 export type CommandMessage =
@@ -6,7 +7,8 @@ export type CommandMessage =
   | { kind: 'row'; values: readonly (string | null)[] }
   | { kind: 'complete' }
   | { kind: 'copy-begin' }
-  | { kind: 'data'; bytes: Buffer }
+  /** Of one message of a copy stream, or a piece of a long one; `continues`: of the same as the piece before. */
+  | { kind: 'data'; bytes: Buffer; continues: boolean }
   | { kind: 'copy-end' };
 
 /** Bytes that wait for their reader before the socket is paused, and until it goes on. */
@@ -20,18 +22,22 @@ const RESUME_AT = 128 * 1024;
 export class StreamingCommand implements Submittable {
   readonly #text: string;
   readonly #waiting: CommandMessage[] = [];
+  readonly #failureOf: (error: unknown) => Error;
   #connection: Connection | undefined;
+  #tap: CopyDataTap | undefined;
   #bytesWaiting = 0;
   #paused = false;
   #ended = false;
   #failure: Error | undefined;
   #wake: () => void = ignore;
 
-  constructor(text: string) {
+  /** @param failureOf what `messages` rejects with for an error of the server (`pg.DatabaseError`) or the connection */
+  constructor(text: string, failureOf: (error: unknown) => Error) {
     this.#text = text;
+    this.#failureOf = failureOf;
   }
 
-  /** Rejects with the server's error (`pg.DatabaseError`) or the connection's, after all that came before it. */
+  /** Rejects after all that came before the error. */
   async *messages(): AsyncGenerator<CommandMessage> {
     for (;;) {
       while (this.#waiting.length > 0) {
@@ -41,7 +47,7 @@ export class StreamingCommand implements Submittable {
           this.#taken(message);
         }
       }
-      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#failure !== undefined) throw this.#failureOf(this.#failure);
       if (this.#ended) return;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -53,6 +59,7 @@ export class StreamingCommand implements Submittable {
     this.#connection = connection;
     connection.on('copyOutResponse', this.#copyBegins);
     connection.on('copyDone', this.#copyEnds);
+    this.#tap = new CopyDataTap(connection.stream, this.#takeCopyData);
     connection.query(this.#text);
   }
 
@@ -66,16 +73,6 @@ export class StreamingCommand implements Submittable {
 
   handleCommandComplete(): void {
     this.#push({ kind: 'complete' });
-  }
-
-  handleCopyData({ chunk }: { chunk: Buffer }): void {
-    // The parser uses its buffer again.
-    const bytes = Buffer.from(chunk);
-    this.#bytesWaiting += bytes.length;
-    this.#push({ kind: 'data', bytes });
-    if (this.#paused || this.#bytesWaiting < PAUSE_AT) return;
-    this.#paused = true;
-    this.#connection?.stream.pause();
   }
 
   handleError(error: Error): void {
@@ -95,6 +92,13 @@ export class StreamingCommand implements Submittable {
     this.handleError(new Error('The server suspended a command of the simple query protocol.'));
   }
 
+  readonly #takeCopyData = (bytes: Buffer, continues: boolean): void => {
+    this.#bytesWaiting += bytes.length;
+    this.#push({ kind: 'data', bytes, continues });
+    if (this.#paused || this.#bytesWaiting < PAUSE_AT) return;
+    this.#paused = true;
+    this.#connection?.stream.pause();
+  };
   readonly #copyBegins = (): void => this.#push({ kind: 'copy-begin' });
   readonly #copyEnds = (): void => this.#push({ kind: 'copy-end' });
 
@@ -113,6 +117,7 @@ export class StreamingCommand implements Submittable {
 
   #finish(): void {
     this.#ended = true;
+    this.#tap?.remove();
     this.#connection?.off('copyOutResponse', this.#copyBegins);
     this.#connection?.off('copyDone', this.#copyEnds);
     this.#wake();

@@ -30,19 +30,32 @@ export async function* tarFiles(archive: AsyncIterable<Uint8Array>): AsyncGenera
         kind: kindOf(type, name),
         size,
         metadata: { mode: mode & 0o7777, uid, gid, modifiedAt: BigInt(mtime?.getTime() ?? 0) * 1_000_000n },
-        bytes: entry as AsyncIterable<unknown> as AsyncIterable<Uint8Array>,
+        bytes: bytesOf(entry as AsyncIterable<unknown> as AsyncIterable<Uint8Array>, fed),
       };
       // Folders and links have no bytes, but their streams must end all the same.
       entry.resume();
     }
     await fed;
   } catch (error) {
-    // What ended the reading of the archive is the cause, what the parser says follows from it.
     parser.destroy();
-    if (error instanceof HoldfastError) throw error;
-    const message = `An archive of the base backup is not readable (${messageOf(error)}). Nothing was backed up; try again.`;
-    throw new HoldfastError('damaged', 'postgresql-archive-damaged', message, { cause: error });
+    throw await causeOf(error, fed);
   }
+}
+
+async function* bytesOf(entry: AsyncIterable<Uint8Array>, fed: Promise<void>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* entry;
+  } catch (error) {
+    throw await causeOf(error, fed);
+  }
+}
+
+/** What ended the reading of the archive is the cause; what the parser says follows from it, and may only be that it is over. */
+async function causeOf(error: unknown, fed: Promise<void>): Promise<unknown> {
+  if (error instanceof HoldfastError) return error;
+  await fed;
+  const message = `An archive of the base backup is not readable (${messageOf(error)}). Nothing was backed up; try again.`;
+  return new HoldfastError('damaged', 'postgresql-archive-damaged', message, { cause: error });
 }
 
 /** Byte strings; the types of the package leave it out. */
@@ -51,6 +64,7 @@ const OPTIONS: object = { filenameEncoding: 'latin1' };
 async function feed(archive: AsyncIterable<Uint8Array>, parser: ReturnType<typeof extract>): Promise<void> {
   try {
     for await (const bytes of archive) {
+      if (parser.destroyed) return;
       if (parser.write(bytes)) continue;
       await new Promise<void>((resolve) => {
         const go = () => {

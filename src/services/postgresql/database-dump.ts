@@ -19,7 +19,7 @@ import {
 import { parseTableName, toolPattern, toolTablePattern } from './name-pattern.ts';
 import { Session } from './session.ts';
 import { toolFailure, toolMessages, unreadableMessage } from './tool-failure.ts';
-import { startTool } from './tool-process.ts';
+import { startTool, writingLongPieces } from './tool-process.ts';
 
 export interface DumpContext {
   configuration: PostgresqlConfiguration;
@@ -135,7 +135,8 @@ export async function* toolOutput(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const wait = `--lock-wait-timeout=${configuration.lockTimeoutSeconds * 1000}`;
-  const running = startTool(tools.program(tool), ['--no-password', wait, ...args], {
+  const dumping = await writingLongPieces(tools.program(tool), ['--no-password', wait, ...args]);
+  const running = startTool(dumping.program, dumping.args, {
     environment: connection.toolEnvironment(database),
     signal,
     name: tool,

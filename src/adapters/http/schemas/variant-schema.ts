@@ -37,7 +37,7 @@ export const variantOverviewSchema = z
       z.strictObject({
         name: z.string(),
         kind: z.enum(['masked', 'reduced']),
-        produce: z.enum(['ahead', 'on-demand']),
+        produce: z.enum(['ahead', 'keys-ahead', 'on-demand']),
         verifiesByLoading: z.boolean(),
         isKept: z.boolean().describe('False: it is made while it is downloaded.'),
         fault: z.string().optional(),

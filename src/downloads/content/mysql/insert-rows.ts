@@ -1,8 +1,11 @@
+import { ABSENT, type ByteValues, makeRoom, noValues } from '../../masking/byte-values.ts';
+import { copied } from '../../masking/copied-bytes.ts';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
 import type { TableMasker } from '../../masking/table-masker.ts';
-import { type DumpCharset, type LiteralColumn, literalOfText, textOfLiteral } from './literal.ts';
-import { nextRow, pastSpace, RowReader, UnreadableRow } from './row-reader.ts';
+import { InsertBlock, type InsertStatement } from './insert-block.ts';
+import { type DumpCharset, isPlainString, type LiteralColumn, literalOfText, textOfLiteral } from './literal.ts';
+import { UnreadableRow } from './row-reader.ts';
 
 /** What the format `mysql-insert` must know besides the columns. */
 export interface InsertRowsOptions {
@@ -20,130 +23,246 @@ export function createMysqlInsertRows({ columns, options }: RowSource, table: Ta
   return new MysqlInsertRows(columns.length, options as unknown as InsertRowsOptions, table);
 }
 
+/** A column of which something else may be written than what stood there. */
+interface WrittenColumn {
+  index: number;
+  /** Of it among the wanted ones. */
+  place: number;
+  isGenerated: boolean;
+  /** Where its values are masked at once. */
+  whole: WholeColumn | undefined;
+  /** What is written in its place, for each row; undefined where that is nothing else, or the output of `whole`. In Latin-1. */
+  literals: (string | undefined)[];
+}
+
+interface WholeColumn {
+  mask(values: ByteValues): ByteValues;
+  /** Of the block at hand, for each of its rows; `ABSENT` where the value stays. */
+  values: ByteValues;
+  outputs: ByteValues;
+}
+
 class MysqlInsertRows implements RowFormat {
   readonly #options: InsertRowsOptions;
+  /** Masks row by row what is not masked by whole columns. */
   readonly #table: TableMasker;
-  readonly #reader: RowReader;
-  readonly #generated: readonly boolean[];
-  /** Columns of which something else may be written than what stood there. */
-  readonly #written: readonly number[];
+  readonly #block: InsertBlock;
+  readonly #header: Buffer;
+  readonly #written: readonly WrittenColumn[];
+  /** The columns that the table needs, with their places among the wanted ones. */
+  readonly #needed: readonly { index: number; place: number }[];
   readonly #values: (string | null)[];
   readonly #before: (string | null)[];
   readonly #literals: string[];
+  /** Whether a row is given, and whether rules leave it as it is. */
+  #isKept = new Uint8Array(0);
+  #isExempt = new Uint8Array(0);
 
   constructor(columns: number, options: InsertRowsOptions, table: TableMasker) {
+    const { seeded, others } = table.split();
+    const generated = options.columns.flatMap(({ isGenerated }, index) => (isGenerated ? [index] : []));
+    const wanted = ascending([...others.needed, ...seeded.map(({ index }) => index), ...generated]);
+    // Of a dump in which nothing changes they stay, too.
+    const changes = table.changed.length > 0 || table.selects;
+    const wholeOf = new Map(seeded.map((column) => [column.index, column]));
     this.#options = options;
-    this.#table = table;
-    this.#generated = options.columns.map(({ isGenerated }) => isGenerated);
-    const generated = [...this.#generated.keys()].filter((column) => this.#generated[column]);
-    const written = table.changed.length === 0 && !table.selects ? [] : [...table.changed, ...generated];
-    this.#written = [...new Set(written)].sort((one, other) => one - other);
-    this.#reader = new RowReader(columns, [...table.needed, ...generated]);
+    this.#table = others;
+    this.#header = Buffer.from(options.header, 'latin1');
+    this.#block = new InsertBlock(this.#header, columns, wanted);
+    this.#needed = others.needed.map((index) => ({ index, place: wanted.indexOf(index) }));
+    this.#written = ascending([...table.changed, ...(changes ? generated : [])]).map((index) => {
+      const isGenerated = generated.includes(index);
+      const seededColumn = isGenerated ? undefined : wholeOf.get(index);
+      const whole = seededColumn && {
+        mask: (values: ByteValues) => seededColumn.mask(values),
+        values: noValues(),
+        outputs: noValues(),
+      };
+      return { index, place: wanted.indexOf(index), isGenerated, whole, literals: [] };
+    });
     this.#values = new Array(columns).fill(null);
     this.#before = new Array(columns).fill(null);
     this.#literals = new Array(columns).fill('');
   }
 
   mask(block: Buffer, firstOrdinal: number): MaskedBlock {
-    const text = block.toString('latin1');
-    const out: string[] = [];
-    let [rowsIn, rowsOut] = [0, 0];
-    try {
-      for (let at = 0; at < block.length; ) {
-        const statement = this.#statement(block, text, at, firstOrdinal + rowsIn, out, () => rowsIn++);
-        rowsOut += statement.rowsOut;
-        at = statement.next;
-      }
-    } catch (error) {
-      // The row that is at fault was counted.
-      if (error instanceof UnreadableRow) throw new RowFault(rowsIn - 1, error.message);
-      throw new RowFault(rowsIn - 1, undefined, error);
-    }
-    return { bytes: bytesOf(out), rowsIn, rowsOut };
+    this.#read(block);
+    for (const column of this.#written) column.literals = [];
+    const rowsOut = this.#maskRows(block, firstOrdinal);
+    for (const column of this.#written) if (column.whole !== undefined) this.#maskColumn(column, column.whole, block);
+    return { bytes: this.#given(block), rowsIn: this.#block.rows, rowsOut };
   }
 
-  /** Gives one statement and the space behind it; tells where the next begins. */
-  #statement(block: Buffer, text: string, from: number, firstOrdinal: number, out: string[], count: () => void) {
-    const { header } = this.#options;
-    if (!text.startsWith(header, from))
-      throw new UnreadableRow('its statement begins in another way than those before');
+  #read(block: Buffer): void {
+    try {
+      this.#block.read(block);
+    } catch (error) {
+      throw faultOf(this.#block.rows, error);
+    }
+    const { rows } = this.#block;
+    if (this.#isKept.length < rows) {
+      this.#isKept = new Uint8Array(rows);
+      this.#isExempt = new Uint8Array(rows);
+    }
+    this.#isExempt.fill(0, 0, rows);
+  }
+
+  /** How many rows are given. */
+  #maskRows(block: Buffer, firstOrdinal: number): number {
+    const { rows } = this.#block;
     let rowsOut = 0;
-    let ordinal = firstOrdinal;
+    for (let row = 0; row < rows; row++) {
+      try {
+        const isKept = this.#table.isKept(firstOrdinal + row);
+        this.#isKept[row] = isKept ? 1 : 0;
+        if (!isKept) continue;
+        rowsOut++;
+        if (this.#needed.length > 0) this.#maskRow(block, row, firstOrdinal + row);
+      } catch (error) {
+        throw faultOf(row, error);
+      }
+    }
+    return rowsOut;
+  }
+
+  #maskRow(block: Buffer, row: number, ordinal: number): void {
+    const { charset, columns } = this.#options;
+    for (const { index, place } of this.#needed) {
+      const literal = block.toString('latin1', this.#block.start(row, place), this.#block.end(row, place));
+      this.#literals[index] = literal;
+      const column = columnAt(columns, index);
+      // No rule reads what the server computes, and what a dump has of it is not given.
+      const value = column.isGenerated ? null : textOfLiteral(literal, column, charset);
+      this.#values[index] = this.#before[index] = value;
+    }
+    if (!this.#table.mask(this.#values, ordinal)) this.#isExempt[row] = 1;
+    for (const { index, isGenerated, whole, literals } of this.#written) {
+      const value = this.#values[index] ?? null;
+      if (whole !== undefined || isGenerated || value === this.#before[index]) continue;
+      literals[row] = literalOfText(value, this.#literals[index] ?? '', columnAt(columns, index), charset);
+    }
+  }
+
+  #maskColumn({ index, place, literals }: WrittenColumn, whole: WholeColumn, block: Buffer): void {
+    const { charset, columns } = this.#options;
+    const [{ rows }, { values }, column] = [this.#block, whole, columnAt(columns, index)];
+    makeRoom(values, rows);
+    // Values that are written otherwise than as plain strings, behind the block.
+    const decoded: Buffer[] = [block];
+    const others: { row: number; literal: string }[] = [];
+    let length = block.length;
+    for (let row = 0; row < rows; row++) {
+      let [start, end] = [this.#block.start(row, place), this.#block.end(row, place)];
+      if (this.#isKept[row] === 0 || this.#isExempt[row] === 1) start = end = ABSENT;
+      else if (isPlainString(block, start, end)) {
+        start++;
+        end--;
+      } else {
+        const literal = block.toString('latin1', start, end);
+        const text = textIn(row, () => textOfLiteral(literal, column, charset));
+        if (text === null) start = end = ABSENT;
+        else {
+          const bytes = Buffer.from(text);
+          decoded.push(bytes);
+          others.push({ row, literal });
+          start = length;
+          end = length += bytes.length;
+        }
+      }
+      values.starts[row] = start;
+      values.ends[row] = end;
+    }
+    values.bytes = decoded.length === 1 ? block : Buffer.concat(decoded, length);
+    whole.outputs = whole.mask(values);
+    const { bytes, starts, ends } = whole.outputs;
+    for (const { row, literal } of others)
+      literals[row] = literalOfText(bytes.toString('latin1', starts[row], ends[row]), literal, column, charset);
+  }
+
+  #given(block: Buffer): Uint8Array<ArrayBuffer> {
+    const bytes = Buffer.allocUnsafeSlow(block.length + this.#more());
+    let at = 0;
+    for (const statement of this.#block.statements) at = this.#giveStatement(statement, block, bytes, at);
+    return bytes.subarray(0, at);
+  }
+
+  /** Bytes that may be given more than the block has. */
+  #more(): number {
+    const { rows } = this.#block;
+    let more = 0;
+    for (const { isGenerated, whole, literals } of this.#written) {
+      if (isGenerated) more += rows * GENERATED.length;
+      if (whole !== undefined && rows > 0) more += whole.outputs.ends[rows - 1] as number;
+      for (const literal of literals) more += literal?.length ?? 0;
+    }
+    return more;
+  }
+
+  #giveStatement(
+    { from, firstRow, rows, end, next }: InsertStatement,
+    block: Buffer,
+    out: Buffer,
+    begin: number,
+  ): number {
+    const positions = this.#block;
+    let at = begin;
+    let given = 0;
     // What was not given yet begins here.
     let waiting = from;
-    let end = from + header.length;
-    for (let open = end; open >= 0; open = nextRow(block, end)) {
-      count();
-      const last = end;
-      end = this.#reader.row(block, open);
-      if (!this.#table.isKept(ordinal)) {
-        if (rowsOut > 0) out.push(text.slice(waiting, last));
-        waiting = end;
-      } else {
-        if (rowsOut === 0 && ordinal > firstOrdinal) {
-          out.push(header);
-          waiting = open;
-        }
-        if (this.#table.needed.length > 0) waiting = this.#row(text, ordinal, waiting, out);
-        rowsOut++;
+    for (let row = firstRow; row < firstRow + rows; row++) {
+      if (this.#isKept[row] === 0) {
+        if (given > 0) at = copied(block, waiting, positions.rowEnd(row - 1), out, at);
+        waiting = positions.rowEnd(row);
+        continue;
       }
-      ordinal++;
+      if (given === 0 && row > firstRow) {
+        at = copied(this.#header, 0, this.#header.length, out, at);
+        waiting = positions.rowStart(row);
+      }
+      given++;
+      for (const column of this.#written) {
+        const literal = column.isGenerated ? GENERATED : column.literals[row];
+        const [start, stop] = [positions.start(row, column.place), positions.end(row, column.place)];
+        if (literal !== undefined) {
+          at = copied(block, waiting, start, out, at);
+          at += out.write(literal, at, 'latin1');
+          waiting = stop;
+        } else if (column.whole !== undefined && column.whole.values.starts[row] !== ABSENT) {
+          const { bytes, starts, ends } = column.whole.outputs;
+          at = copied(block, waiting, start + 1, out, at);
+          at = copied(bytes, starts[row] as number, ends[row] as number, out, at);
+          waiting = stop - 1;
+        }
+      }
     }
-    const next = pastSpace(block, pastSpace(block, end) + 1);
-    if (rowsOut > 0) out.push(text.slice(waiting, next));
-    return { next, rowsOut };
-  }
-
-  /** Masks the row that was read; gives what stands before the last changed value, and tells where the rest begins. */
-  #row(text: string, ordinal: number, from: number, out: string[]): number {
-    const { needed } = this.#table;
-    const { starts, ends } = this.#reader;
-    const { charset, columns } = this.#options;
-    for (const column of needed) {
-      const literal = text.slice(starts[column], ends[column]).trim();
-      this.#literals[column] = literal;
-      // No rule reads what the server computes, and what a dump has of it is not given.
-      const value = this.#generated[column] ? null : textOfLiteral(literal, columnAt(columns, column), charset);
-      this.#values[column] = this.#before[column] = value;
-    }
-    this.#table.mask(this.#values, ordinal);
-    let waiting = from;
-    for (const column of this.#written) {
-      const literal = this.#generated[column] ? GENERATED : this.#literal(column);
-      if (literal === undefined) continue;
-      out.push(text.slice(waiting, pastSpaceIn(text, starts[column] ?? 0)), literal);
-      waiting = ends[column] ?? waiting;
-    }
-    return waiting;
-  }
-
-  /** What stands for a value after a rule; undefined where the rule left it as it was. */
-  #literal(column: number): string | undefined {
-    const value = this.#values[column] ?? null;
-    if (value === this.#before[column]) return undefined;
-    const { columns, charset } = this.#options;
-    return literalOfText(value, this.#literals[column] ?? '', columnAt(columns, column), charset);
+    if (given === 0) return at;
+    // The last row may have been left out: then all before it was given.
+    return copied(block, Math.max(waiting, this.#isKept[firstRow + rows - 1] === 0 ? end : 0), next, out, at);
   }
 }
 
 /** The server computes it again. */
 const GENERATED = 'DEFAULT';
 
-function pastSpaceIn(text: string, from: number): number {
-  let at = from;
-  while (text.charCodeAt(at) <= 0x20) at++;
-  return at;
+function textIn(row: number, text: () => string | null): string | null {
+  try {
+    return text();
+  } catch (error) {
+    throw faultOf(row, error);
+  }
+}
+
+function faultOf(row: number, error: unknown): RowFault {
+  if (error instanceof UnreadableRow) return new RowFault(row, error.message);
+  return error instanceof RowFault ? new RowFault(row, error.what, error.cause) : new RowFault(row, undefined, error);
+}
+
+function ascending(indexes: Iterable<number>): number[] {
+  return [...new Set(indexes)].sort((one, other) => one - other);
 }
 
 function columnAt(columns: readonly LiteralColumn[], at: number): LiteralColumn {
   const column = columns[at];
   if (column === undefined) throw new Error('a column of which nothing is known');
   return column;
-}
-
-function bytesOf(parts: readonly string[]): Uint8Array<ArrayBuffer> {
-  const text = parts.join('');
-  const bytes = new Uint8Array(text.length);
-  Buffer.from(bytes.buffer).write(text, 'latin1');
-  return bytes;
 }

@@ -62,6 +62,16 @@ export function textOfLiteral(literal: string, column: LiteralColumn, charset: D
   return textOfWord(literal, column, charset);
 }
 
+/** Whether it is a string in single quotes, of ASCII that stands for itself. */
+export function isPlainString(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start < 2 || bytes[start] !== BYTE.quote || bytes[end - 1] !== BYTE.quote) return false;
+  for (let at = start + 1; at < end - 1; at++) {
+    const byte = bytes[at] as number;
+    if (byte === BYTE.backslash || byte === BYTE.quote || byte > 127) return false;
+  }
+  return true;
+}
+
 function textOfWord(literal: string, column: LiteralColumn, charset: DumpCharset): string | null {
   const word = literal.length > 5 ? '' : literal.toUpperCase();
   if (word === 'NULL') return null;

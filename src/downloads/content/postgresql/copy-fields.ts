@@ -86,7 +86,7 @@ function indexOrEnd(text: string, character: string, from: number): number {
 }
 
 /** A value's own tabs and line ends are escaped; where raw ones stand behind a backslash PostgreSQL reads them as a part of the value, and pg_dump does not write that. */
-function checkEscapes(text: string): void {
+export function checkEscapes(text: string): void {
   const [escaped] = /(?<!\\)(?:\\\\)*\\[\t\n\r]/.exec(text.includes('\\\t') || text.includes('\\\n') ? text : '') ?? [];
   if (escaped !== undefined)
     throw new RowFault(

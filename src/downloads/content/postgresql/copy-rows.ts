@@ -1,72 +1,209 @@
 import { isAscii, isUtf8 } from 'node:buffer';
+import { ABSENT, type ByteValues, makeRoom, noValues } from '../../masking/byte-values.ts';
+import { copied } from '../../masking/copied-bytes.ts';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
 import type { TableMasker } from '../../masking/table-masker.ts';
-import { CopyFields } from './copy-fields.ts';
-import { copyField } from './copy-text.ts';
+import { checkEscapes } from './copy-fields.ts';
+import { CopyLines } from './copy-lines.ts';
+import { characters, copyField, copyValue } from './copy-text.ts';
 
 /** Rows as COPY writes them in its text format, a line each. What is not changed keeps its bytes. */
 export function createCopyRows({ columns }: RowSource, table: TableMasker): RowFormat {
   return new CopyRows(columns.length, table);
 }
 
+/** A column whose values of a block are masked at once. */
+interface WholeColumn {
+  index: number;
+  mask(values: ByteValues): ByteValues;
+  /** Of the block at hand, for each row that is given; `ABSENT` where the field stays. */
+  values: ByteValues;
+  outputs: ByteValues;
+}
+
 class CopyRows implements RowFormat {
+  /** Masks row by row what is not masked by whole columns. */
   readonly #table: TableMasker;
-  readonly #fields: CopyFields;
+  readonly #lines: CopyLines;
+  readonly #whole: readonly WholeColumn[];
+  /** Indexes of all columns that may change, in ascending order; and for each the whole column, or the position among those of the table. */
+  readonly #changed: readonly { index: number; whole: WholeColumn | undefined; position: number }[];
   readonly #values: (string | null)[];
-  /** Of the needed columns. */
-  readonly #before: (string | null)[] = [];
-  /** Positions of the changed columns among the needed ones. */
-  readonly #changed: readonly number[];
+  /** Of the row at hand, by the index of the column. */
+  readonly #before: (string | null)[];
+  /** What the table's changed columns become, for each row that is given: in Latin-1; undefined where the field stays. */
+  #fields: (string | undefined)[] = [];
+  /** The rows that are given; of them those that rules leave as they are. */
+  #rows = new Int32Array(0);
+  #exempt = new Uint8Array(0);
+  #count = 0;
 
   constructor(columns: number, table: TableMasker) {
-    this.#table = table;
-    this.#fields = new CopyFields(columns, table.needed);
+    const { seeded, others } = table.split();
+    this.#table = others;
+    this.#lines = new CopyLines(columns);
+    this.#whole = seeded.map((column) => ({
+      index: column.index,
+      mask: (values) => column.mask(values),
+      values: noValues(),
+      outputs: noValues(),
+    }));
+    this.#changed = [
+      ...this.#whole.map((whole) => ({ index: whole.index, whole, position: -1 })),
+      ...others.changed.map((index, position) => ({ index, whole: undefined, position })),
+    ].sort((one, other) => one.index - other.index);
     this.#values = new Array<string | null>(columns).fill(null);
-    this.#changed = table.changed.map((column) => table.needed.indexOf(column));
+    this.#before = new Array<string | null>(columns).fill(null);
   }
 
   mask(block: Buffer, firstOrdinal: number): MaskedBlock {
     if (!isUtf8(block)) throw new RowFault(0, 'it, or a row soon after it, is not in UTF-8');
     // One character for each byte, so that positions are the same in both.
     const text = block.toString('latin1');
-    const { needed, selects } = this.#table;
-    const { starts, ends } = this.#fields;
-    const values = this.#values;
-    const before = this.#before;
-    let [out, written, rowsIn, rowsOut] = ['', 0, 0, 0];
+    checkEscapes(text);
+    this.#lines.read(block, text);
+    this.#choose(firstOrdinal);
+    this.#maskRows(text, isAscii(block), firstOrdinal);
+    for (const column of this.#whole) this.#maskColumn(column, block, text);
+    return { bytes: this.#written(block), rowsIn: this.#lines.rows, rowsOut: this.#count };
+  }
+
+  #choose(firstOrdinal: number): void {
+    const { rows } = this.#lines;
+    if (this.#rows.length < rows) {
+      this.#rows = new Int32Array(rows);
+      this.#exempt = new Uint8Array(rows);
+    }
+    this.#count = 0;
+    for (let row = 0; row < rows; row++)
+      if (!this.#table.selects || this.#isKept(row, firstOrdinal)) this.#rows[this.#count++] = row;
+    this.#exempt.fill(0, 0, this.#count);
+  }
+
+  #isKept(row: number, firstOrdinal: number): boolean {
     try {
-      this.#fields.begin(text, isAscii(block));
-      for (let from = 0; from < text.length; rowsIn++) {
-        if (selects && !this.#table.isKept(firstOrdinal + rowsIn)) {
-          if (written < from) out += text.slice(written, from);
-          written = from = this.#fields.past(from, rowsIn);
-          continue;
+      return this.#table.isKept(firstOrdinal + row);
+    } catch (error) {
+      throw faultOf(row, error);
+    }
+  }
+
+  #maskRows(text: string, isAsciiText: boolean, firstOrdinal: number): void {
+    const { needed, changed } = this.#table;
+    this.#fields = [];
+    if (needed.length === 0) return;
+    const [lines, values, before, fields] = [this.#lines, this.#values, this.#before, this.#fields];
+    lines.rewind();
+    let row = 0;
+    try {
+      for (let place = 0; place < this.#count; place++) {
+        row = this.#rows[place] as number;
+        for (const column of needed) {
+          const start = lines.start(row, column);
+          const end = lines.end(row, column);
+          const field = text.slice(start, end);
+          const value = lines.hasBackslash(start, end) ? copyValue(field) : isAsciiText ? field : characters(field);
+          before[column] = values[column] = value;
         }
-        const next = this.#fields.next(from, rowsIn);
-        for (let index = 0; index < needed.length; index++)
-          before[index] = values[needed[index] as number] = this.#fields.value(index);
-        this.#table.mask(values, firstOrdinal + rowsIn);
-        for (const index of this.#changed) {
-          const value = values[needed[index] as number] as string | null;
-          if (value === before[index]) continue;
-          out += text.slice(written, starts[index]) + copyField(value);
-          written = ends[index] as number;
+        if (!this.#table.mask(values, firstOrdinal + row)) this.#exempt[place] = 1;
+        for (const column of changed) {
+          const value = values[column] as string | null;
+          fields.push(value === before[column] ? undefined : copyField(value));
         }
-        rowsOut++;
-        from = next;
       }
     } catch (error) {
-      throw error instanceof RowFault
-        ? new RowFault(rowsIn, error.what, error.cause)
-        : new RowFault(rowsIn, undefined, error);
+      throw faultOf(row, error);
     }
-    return { bytes: latin1(out + text.slice(written)), rowsIn, rowsOut };
+  }
+
+  #maskColumn(column: WholeColumn, block: Buffer, text: string): void {
+    const [lines, { values, index }] = [this.#lines, column];
+    makeRoom(values, this.#count);
+    // Values that are written otherwise than they are, behind the block.
+    const decoded: Buffer[] = [block];
+    let length = block.length;
+    lines.rewind();
+    for (let place = 0; place < this.#count; place++) {
+      const row = this.#rows[place] as number;
+      let [start, end] = [lines.start(row, index), lines.end(row, index)];
+      if (this.#exempt[place] === 1) start = end = ABSENT;
+      else if (lines.hasBackslash(start, end)) {
+        const value = copyValue(text.slice(start, end));
+        if (value === null) start = end = ABSENT;
+        else {
+          const bytes = Buffer.from(value);
+          decoded.push(bytes);
+          start = length;
+          end = length += bytes.length;
+        }
+      }
+      values.starts[place] = start;
+      values.ends[place] = end;
+    }
+    values.bytes = decoded.length === 1 ? block : Buffer.concat(decoded, length);
+    column.outputs = column.mask(values);
+  }
+
+  #written(block: Buffer): Uint8Array<ArrayBuffer> {
+    const lines = this.#lines;
+    const bytes = Buffer.allocUnsafeSlow(this.#length());
+    let [at, from, next] = [0, 0, 0];
+    const copy = (to: number) => {
+      at = copied(block, from, to, bytes, at);
+    };
+    for (let place = 0; place < this.#count; place++) {
+      const row = this.#rows[place] as number;
+      if (row !== next) {
+        copy(next === 0 ? 0 : lines.past(next - 1));
+        from = lines.start(row, 0);
+      }
+      next = row + 1;
+      for (const { index, whole, position } of this.#changed) {
+        const field = whole === undefined ? this.#fieldOf(place, position) : undefined;
+        if (whole === undefined ? field === undefined : whole.values.starts[place] === ABSENT) continue;
+        copy(lines.start(row, index));
+        from = lines.end(row, index);
+        if (field !== undefined) at += bytes.write(field, at, 'latin1');
+        else if (whole !== undefined) {
+          const { outputs } = whole;
+          at = copied(outputs.bytes, outputs.starts[place] as number, outputs.ends[place] as number, bytes, at);
+        }
+      }
+    }
+    copy(next === 0 ? 0 : lines.past(next - 1));
+    return bytes;
+  }
+
+  /** Of what is given. */
+  #length(): number {
+    const [lines, { changed }] = [this.#lines, this.#table];
+    let length = 0;
+    for (let place = 0; place < this.#count; place++) {
+      const row = this.#rows[place] as number;
+      length += lines.past(row) - lines.start(row, 0);
+      for (let position = 0; position < changed.length; position++) {
+        const field = this.#fieldOf(place, position);
+        const column = changed[position] as number;
+        if (field !== undefined) length += field.length - (lines.end(row, column) - lines.start(row, column));
+      }
+    }
+    for (const { index, values, outputs } of this.#whole)
+      for (let place = 0; place < this.#count; place++) {
+        const row = this.#rows[place] as number;
+        if (values.starts[place] === ABSENT) continue;
+        const written = (outputs.ends[place] as number) - (outputs.starts[place] as number);
+        length += written - (lines.end(row, index) - lines.start(row, index));
+      }
+    return length;
+  }
+
+  #fieldOf(place: number, position: number): string | undefined {
+    return this.#fields[place * this.#table.changed.length + position];
   }
 }
 
-function latin1(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = Buffer.allocUnsafeSlow(text.length);
-  bytes.write(text, 'latin1');
-  return bytes;
+/** Says which row it was that cannot be masked. */
+function faultOf(row: number, error: unknown): RowFault {
+  return error instanceof RowFault ? new RowFault(row, error.what, error.cause) : new RowFault(row, undefined, error);
 }

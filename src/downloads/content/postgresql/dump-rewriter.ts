@@ -3,6 +3,7 @@ import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
 import { hasComment, tokensOf } from '../../sql/sql-tokens.ts';
+import type { ChosenRows } from './chosen-rows.ts';
 import { Definition, decoded, stringOf } from './definition.ts';
 import { DroppedTables } from './dropped-tables.ts';
 import { knownComments } from './gap-comments.ts';
@@ -20,6 +21,8 @@ type Part = Uint8Array | RowBlockPart;
 interface CopyRows extends RowsFate {
   source?: RowSource;
   blocks?: RowBlocks;
+  /** Instead of blocks, where rows are selected. */
+  chosen?: ChosenRows;
 }
 
 const END_OF_ROWS = Buffer.from('\\.\n');
@@ -144,6 +147,12 @@ export class DumpRewriter {
     if (fate.kind === 'skip') return;
     checkColumns(fate.plan, definition, columns);
     if (generatedAmong(columns, definition).length > 0) throw computed(name);
+    const chosen = this.#planned.chosen(name);
+    if (chosen !== undefined) {
+      const source = this.#planned.source({ table: name, columns, format: 'postgresql-chosen-copy' });
+      this.#copy = { ...fate, source, chosen };
+      return;
+    }
     // Of rows that no rule changes, the canary looks at the first ones.
     if (fate.kind === 'mask' || this.#planned.isLooking)
       this.#copy = {
@@ -157,7 +166,10 @@ export class DumpRewriter {
     const copy = this.#copy;
     if (copy === undefined) return;
     if (copy.kind === 'pass' && copy.counts.rowsIn > 0) yield* this.#unwatched(copy);
-    if (copy.blocks !== undefined) for (const block of copy.blocks.push(bytes)) yield this.#copyBlock(copy, block);
+    if (copy.chosen !== undefined)
+      for (const block of copy.chosen.push(bytes)) yield this.#block(copy, block.bytes, () => block.span);
+    else if (copy.blocks !== undefined)
+      for (const block of copy.blocks.push(bytes)) yield this.#block(copy, block, () => countLineEnds(block));
     else {
       this.#planned.count(copy, countLineEnds(bytes));
       if (copy.kind === 'pass') yield bytes;
@@ -177,15 +189,16 @@ export class DumpRewriter {
     const copy = this.#copy;
     this.#copy = undefined;
     const rest = copy?.blocks?.rest();
-    if (copy !== undefined && rest !== undefined) yield this.#copyBlock(copy, rest);
+    if (copy !== undefined && rest !== undefined) yield this.#block(copy, rest, () => countLineEnds(rest));
+    const chosen = copy?.chosen?.rest();
+    if (copy !== undefined && chosen !== undefined) yield this.#block(copy, chosen.bytes, () => chosen.span);
     // The lexer may have given a part of the line as rows.
     if (copy?.kind === 'pass' && copy.blocks === undefined) yield bytes;
     else if (copy?.plan.fate !== 'drop') yield END_OF_ROWS;
   }
 
-  #copyBlock({ source, plan: { table } }: CopyRows, bytes: Uint8Array<ArrayBuffer>): RowBlockPart {
-    const rows = source ?? { table, columns: [], format: 'postgresql-copy' };
-    return this.#planned.block(rows, bytes, () => countLineEnds(bytes));
+  #block({ source, plan: { table } }: CopyRows, bytes: Uint8Array<ArrayBuffer>, count: () => number): RowBlockPart {
+    return this.#planned.block(source ?? { table, columns: [], format: 'postgresql-copy' }, bytes, count);
   }
 
   /** Strings are read as the standard has it, and values as UTF-8. */

@@ -1,23 +1,21 @@
-import { isAscii } from 'node:buffer';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
 import type { RowScan } from '../table-content.ts';
-import { CopyFields } from './copy-fields.ts';
 import { characters } from './copy-text.ts';
 import { decoded } from './definition.ts';
+import { FoundFields } from './found-fields.ts';
 import { insertHead } from './insert-head.ts';
 import { InsertValues } from './insert-values.ts';
-import { countLineEnds, RowBlocks } from './row-blocks.ts';
+import { countLineEnds } from './row-blocks.ts';
 import { defaultColumns } from './row-columns.ts';
 import { SchemaReader } from './schema-reader.ts';
 import { variantFailed } from './unreadable.ts';
+import { WholeRows } from './whole-rows.ts';
 
 interface ScannedCopy {
   table: string;
-  blocks: RowBlocks;
-  fields: CopyFields;
-  /** For each wanted column in the order that was asked for, its position among the fields. */
-  positions: readonly number[];
+  whole: WholeRows;
+  fields: FoundFields;
   values: (string | null)[];
 }
 
@@ -67,37 +65,34 @@ export class DumpScanner {
       this.#counted = table;
       return;
     }
-    const ascending = [...new Set(wanted)].sort((one, other) => one - other);
-    const positions = wanted.map((column) => ascending.indexOf(column));
-    const fields = new CopyFields(columns.length, ascending);
-    this.#copy = { table, blocks: new RowBlocks(table), fields, positions, values: wanted.map(() => null) };
+    const fields = new FoundFields(columns.length, wanted);
+    this.#copy = { table, whole: new WholeRows(table), fields, values: wanted.map(() => null) };
   }
 
   #copied(bytes: Buffer): void {
     if (this.#copy === undefined) {
       const table = this.#counted ?? '';
       this.#rows.set(table, (this.#rows.get(table) ?? 0) + countLineEnds(bytes));
-    } else for (const block of this.#copy.blocks.push(bytes)) this.#block(this.#copy, block);
+    } else for (const rows of this.#copy.whole.push(bytes)) this.#wholeRows(this.#copy, rows);
   }
 
   #copyEnds(): void {
-    const rest = this.#copy?.blocks.rest();
-    if (this.#copy !== undefined && rest !== undefined) this.#block(this.#copy, rest);
     this.#copy = undefined;
     this.#counted = undefined;
   }
 
-  #block({ table, fields, positions, values }: ScannedCopy, block: Uint8Array<ArrayBuffer>): void {
-    const text = Buffer.from(block.buffer, block.byteOffset, block.length).toString('latin1');
+  #wholeRows({ table, fields, values }: ScannedCopy, rows: Buffer): void {
     let ordinal = this.#rows.get(table) ?? 0;
-    const ascending: (string | null)[] = [];
+    const scan = this.#scan;
     this.#orFault(table, ordinal, () => {
-      fields.begin(text, isAscii(block));
-      for (let from = 0; from < block.length; ordinal++) {
-        from = fields.next(from, 0);
-        for (let index = 0; index < fields.starts.length; index++) ascending[index] = fields.value(index);
-        for (const [index, position] of positions.entries()) values[index] = ascending[position] ?? null;
-        this.#scan.row(table, ordinal, values);
+      const length = fields.begin(rows);
+      for (let from = 0; from < length; ordinal++) {
+        from = fields.next(from);
+        if (scan.fields !== undefined) scan.fields(table, ordinal, fields);
+        else {
+          for (let index = 0; index < values.length; index++) values[index] = fields.value(index);
+          scan.row(table, ordinal, values);
+        }
       }
     });
     this.#rows.set(table, ordinal);

@@ -2,6 +2,7 @@ import { countsOf, type RowBlockPart } from '../../masking/masking-pool.ts';
 import type { MaskingRun, TableCounts } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import { KEEP, type TablePlan } from '../../variant-plan.ts';
+import { ChosenRows } from './chosen-rows.ts';
 import { variantFailed } from './unreadable.ts';
 
 /** What becomes of the rows of a table. */
@@ -55,6 +56,13 @@ export class PlannedRows {
     counts.rowsIn += rows;
     if (kind === 'pass') counts.rowsOut += rows;
     return this.#nextOrdinal(table, rows);
+  }
+
+  /** What takes the selected rows out of those of a COPY that begins; undefined where nobody selected rows. */
+  chosen(table: string): ChosenRows | undefined {
+    const { tables } = this.#run.selection ?? { tables: {} };
+    const selected = Object.hasOwn(tables, table) ? tables[table] : undefined;
+    return selected && new ChosenRows(table, selected, this.#ordinals.get(table) ?? 0);
   }
 
   /** Rows to be masked, which are counted when they are. @param count is asked only where it matters which rows they are */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { base32, Pseudonyms } from '../pseudonym.ts';
+import { seededFunction } from '../seeded-function.ts';
+import type { SeededOutput } from '../seeded-output.ts';
 import type { Transformer } from '../transformer.ts';
-import { codeFacts, TOKEN_LENGTH } from './codes.ts';
+import { codeFacts, codeOutput, TOKEN_LENGTH } from './codes.ts';
 import { TEXT } from './families.ts';
 
 const HOST = z
@@ -23,12 +24,13 @@ export const email: Transformer<EmailOptions> = {
   options: z.strictObject({ domain: NOBODY, length: TOKEN_LENGTH }),
   shorthand: 'domain',
   facts: ({ domain, length }) => ({ ...codeFacts(length * 5), accepts: TEXT, maxLength: length + 1 + domain.length }),
-  create: ({ domain, length }, { key }) => {
-    const pseudonyms = new Pseudonyms(key);
-    const end = `@${domain}`;
-    return (value) => (value === '' ? '' : base32(pseudonyms.of(value)).slice(0, length) + end);
-  },
+  create: (options, { key }) => seededFunction(emailOutput(options), key),
+  seeded: emailOutput,
 };
+
+function emailOutput({ domain, length }: EmailOptions): SeededOutput {
+  return codeOutput({ length, suffix: `@${domain}` });
+}
 
 interface UsernameOptions extends Record<string, unknown> {
   prefix: string;
@@ -41,10 +43,8 @@ export const username: Transformer<UsernameOptions> = {
   options: z.strictObject({ prefix: z.string().max(32).default('user_'), length: TOKEN_LENGTH }),
   shorthand: 'length',
   facts: ({ prefix, length }) => ({ ...codeFacts(length * 5), accepts: TEXT, maxLength: [...prefix].length + length }),
-  create: ({ prefix, length }, { key }) => {
-    const pseudonyms = new Pseudonyms(key);
-    return (value) => (value === '' ? '' : prefix + base32(pseudonyms.of(value)).slice(0, length));
-  },
+  create: (options, { key }) => seededFunction(codeOutput(options), key),
+  seeded: codeOutput,
 };
 
 interface UrlOptions extends Record<string, unknown> {
@@ -57,9 +57,10 @@ export const url: Transformer<UrlOptions> = {
   options: z.strictObject({ host: NOBODY }),
   shorthand: 'host',
   facts: ({ host }) => ({ ...codeFacts(128), accepts: TEXT, maxLength: 'https://'.length + host.length + 1 + 26 }),
-  create: ({ host }, { key }) => {
-    const pseudonyms = new Pseudonyms(key);
-    const start = `https://${host}/`;
-    return (value) => (value === '' ? '' : start + base32(pseudonyms.of(value)));
-  },
+  create: (options, { key }) => seededFunction(urlOutput(options), key),
+  seeded: urlOutput,
 };
+
+function urlOutput({ host }: UrlOptions): SeededOutput {
+  return codeOutput({ prefix: `https://${host}/` });
+}

@@ -1,60 +1,58 @@
 import { z } from 'zod';
 import { ClassPermutation } from '../format-preserving/class-permutation.ts';
 import type { Transformer } from '../transformer.ts';
-import { FORMAT_FACTS, formatKey, KEEP_FIRST } from './formats.ts';
+import { FORMAT_FACTS, formatKey, KEEP_FIRST, type KeepOptions } from './formats.ts';
 
-interface CardOptions extends Record<string, unknown> {
-  keep: number;
-}
-
-export const card: Transformer<CardOptions> = {
-  name: 'card',
-  description:
-    'A card number of the same form, valid by Luhn where the original is (format-preserving encryption); `keep`: first digits that stay (1: the brand).',
-  options: z.strictObject({ keep: z.int().min(0).max(8).default(1) }),
-  shorthand: 'keep',
-  facts: () => FORMAT_FACTS,
-  create: ({ keep }, { key }) => {
-    const permutation = new ClassPermutation(formatKey(key));
-    return (value) => {
-      if (value === '') return '';
-      if (value.length > 64 || !/^[\d *•-]*$/u.test(value)) throw new RangeError('A card number was expected.');
-      if (/[*•]/u.test(value)) return permutation.of(value, keep);
-      return withCheckDigit(value, (body) => permutation.of(body, keep), LUHN);
-    };
+export const card = permuting(
+  'card',
+  'A card number of the same form, valid by Luhn where the original is (format-preserving encryption); `keep`: first digits that stay (1: the brand).',
+  z.int().min(0).max(8).default(1),
+  (value, permuted) => {
+    if (value.length > LONGEST || !/^[\d *•-]*$/u.test(value)) throw new RangeError('A card number was expected.');
+    return /[*•]/u.test(value) ? permuted(value) : withCheckDigit(value, permuted, LUHN);
   },
-};
+);
 
-interface IbanOptions extends Record<string, unknown> {
-  keep: number;
-}
-
-export const iban: Transformer<IbanOptions> = {
-  name: 'iban',
-  description:
-    'An IBAN of the same country and form, with right check digits where the original has them; `keep`: letters and digits behind them that stay (the bank).',
-  options: z.strictObject({ keep: z.int().min(0).max(12).default(0) }),
-  shorthand: 'keep',
-  facts: () => FORMAT_FACTS,
-  create: ({ keep }, { key }) => {
-    const permutation = new ClassPermutation(formatKey(key));
-    return (value) => {
-      if (value === '') return '';
-      if (value.length > 64) throw new RangeError('An IBAN was expected.');
-      const found = /^([A-Za-z]{2})(\d\d)([A-Za-z0-9 ]{8,60})$/.exec(value);
-      if (found === null) throw new RangeError('An IBAN was expected.');
-      const [, country = '', check = '', account = ''] = found;
-      const masked = permutation.of(account, keep);
-      const off = Number(check) - ibanCheck(country, account);
-      return country + twoDigits(ibanCheck(country, masked) + off) + masked;
-    };
+export const iban = permuting(
+  'iban',
+  'An IBAN of the same country and form, with right check digits where the original has them; `keep`: letters and digits behind them that stay (the bank).',
+  z.int().min(0).max(12).default(0),
+  (value, permuted) => {
+    const found = value.length > LONGEST ? null : /^([A-Za-z]{2})(\d\d)([A-Za-z0-9 ]{8,60})$/.exec(value);
+    if (found === null) throw new RangeError('An IBAN was expected.');
+    const [, country = '', check = '', account = ''] = found;
+    const masked = permuted(account);
+    const off = Number(check) - ibanCheck(country, account);
+    return country + twoDigits(ibanCheck(country, masked) + off) + masked;
   },
-};
+);
+
+const LONGEST = 64;
+
+/** A number some of whose first digits may be kept. @param mask gives what stands in the place of a value that is not empty */
+function permuting(
+  name: string,
+  description: string,
+  keep: z.ZodType<number>,
+  mask: (value: string, permuted: (text: string) => string) => string,
+): Transformer<KeepOptions> {
+  return {
+    name,
+    description,
+    options: z.strictObject({ keep }),
+    shorthand: 'keep',
+    facts: () => FORMAT_FACTS,
+    create: (options, { key }) => {
+      const permutation = new ClassPermutation(formatKey(key));
+      const permuted = (text: string) => permutation.of(text, options.keep);
+      return (value) => (value === '' ? '' : mask(value, permuted));
+    },
+  };
+}
 
 const CHECKS = ['none', 'luhn', 'mod97', 'mod23'] as const;
 
-interface NationalIdOptions extends Record<string, unknown> {
-  keep: number;
+interface NationalIdOptions extends KeepOptions {
   check: (typeof CHECKS)[number];
 }
 

@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { BASE32_LENGTH, base32, Pseudonyms } from '../pseudonym.ts';
-import type { Transformer } from '../transformer.ts';
+import { BASE32_LENGTH, HEX_LENGTH, writeBase32, writeHex } from '../pseudonym.ts';
+import { seededFunction } from '../seeded-function.ts';
+import { isPlain, type SeededOutput, writeBytes } from '../seeded-output.ts';
+import type { Transformer, ValueFunction } from '../transformer.ts';
 import { bytesOf } from './byte-text.ts';
 import { TEXT } from './families.ts';
 
 /** From so many bits no two of a billion values come to the same: less than once in 2^40 productions. */
 const INJECTIVE_BITS = 100;
-const HEX_LENGTH = 32;
 
 interface HashOptions extends Record<string, unknown> {
   length: number;
@@ -24,14 +25,11 @@ export const hash: Transformer<HashOptions> = {
     maxLength: family === 'bytes' ? Math.floor(length / 2) : length,
   }),
   create: ({ length }, { key, column }) => {
-    const pseudonyms = new Pseudonyms(key);
-    const isBytes = column.family === 'bytes';
-    const digits = isBytes ? length - (length % 2) : length;
-    return (value) => {
-      if (value === '' || value === NO_BYTES) return value;
-      return (isBytes ? NO_BYTES : '') + pseudonyms.hex(value).slice(0, digits);
-    };
+    if (column.family !== 'bytes') return seededFunction(hexOutput(length), key);
+    const hexOf = seededFunction(hexOutput(length - (length % 2)), key);
+    return (value, row) => (value === '' || value === NO_BYTES ? value : NO_BYTES + hexOf(value, row));
   },
+  seeded: ({ length }, { family }) => (family === 'bytes' ? undefined : hexOutput(length)),
 };
 
 interface TokenOptions extends Record<string, unknown> {
@@ -51,10 +49,8 @@ export const token: Transformer<TokenOptions> = {
     accepts: TEXT,
     maxLength: [...prefix].length + length,
   }),
-  create: ({ prefix, length }, { key }) => {
-    const pseudonyms = new Pseudonyms(key);
-    return (value) => (value === '' ? '' : prefix + base32(pseudonyms.of(value)).slice(0, length));
-  },
+  create: (options, { key }) => seededFunction(codeOutput(options), key),
+  seeded: codeOutput,
 };
 
 export const uuid: Transformer<Record<string, never>> = {
@@ -67,16 +63,20 @@ export const uuid: Transformer<Record<string, never>> = {
     maxLength: family === 'bytes' ? 16 : 36,
   }),
   create: (_options, { key, column }) => {
-    const pseudonyms = new Pseudonyms(key);
-    if (column.family !== 'bytes') return (value) => (value === '' ? '' : uuidOf(pseudonyms.hex(value)));
-    return (value) => {
-      const hex = bytesOf(value)?.toString('hex');
-      if (hex?.length !== 32) throw new RangeError('The 16 bytes of a UUID were expected.');
-      // What stands as text in another column has the same pseudonym there.
-      return NO_BYTES + uuidOf(pseudonyms.hex(hyphenated(hex))).replaceAll('-', '');
-    };
+    const uuidOf = seededFunction(UUID_OUTPUT, key);
+    return column.family === 'bytes' ? inBytes(uuidOf) : uuidOf;
   },
+  seeded: (_options, { family }) => (family === 'bytes' ? undefined : UUID_OUTPUT),
 };
+
+/** What stands as text in another column has the same pseudonym there. */
+function inBytes(uuidOf: ValueFunction): ValueFunction {
+  return (value, row) => {
+    const hex = bytesOf(value)?.toString('hex');
+    if (hex?.length !== 32) throw new RangeError('The 16 bytes of a UUID were expected.');
+    return NO_BYTES + uuidOf(hyphenated(hex), row)?.replaceAll('-', '');
+  };
+}
 
 /** What holds of an output with so many bits of a keyed hash. */
 export function codeFacts(bits: number): { isInjective: boolean; mayGiveNull: false; isTraceable: boolean } {
@@ -89,7 +89,61 @@ function hyphenated(hex: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
-function uuidOf(hex: string): string {
-  const variant = '89ab'[Number.parseInt(hex.charAt(16), 16) & 3];
-  return hyphenated(`${hex.slice(0, 12)}4${hex.slice(13, 16)}${variant}${hex.slice(17)}`);
+/** Nothing in the place of nothing, otherwise a keyed hash in base 32 between what is the same for all. */
+export function codeOutput({ prefix = '', length = BASE32_LENGTH, suffix = '' }: CodeForm): SeededOutput {
+  const [before, behind] = [Buffer.from(prefix), Buffer.from(suffix)];
+  const room = before.length + BASE32_LENGTH + behind.length;
+  return {
+    isPlain: isPlain(prefix + suffix),
+    room: () => room,
+    write: ({ start, end, pseudonyms, seed }, out, at) => {
+      if (start === end) return at;
+      const code = writeBytes(before, out, at);
+      return writeBytes(behind, out, writeBase32(pseudonyms, seed, out, code, length));
+    },
+  };
 }
+
+interface CodeForm {
+  prefix?: string;
+  /** Characters of the hash. */
+  length?: number;
+  suffix?: string;
+}
+
+function hexOutput(length: number): SeededOutput {
+  return {
+    isPlain: true,
+    room: () => HEX_LENGTH,
+    write: ({ start, end, pseudonyms, seed }, out, at) =>
+      start === end ? at : writeHex(pseudonyms, seed, out, at, length),
+  };
+}
+
+const HYPHEN = 0x2d;
+const VERSION = 0x34;
+/** Of the figure that says so, two bits are the pseudonym's. */
+const VARIANTS = Buffer.from('89ab');
+
+/** RFC 9562, version 4. */
+const UUID_OUTPUT: SeededOutput = {
+  isPlain: true,
+  room: () => 4 + HEX_LENGTH,
+  write: ({ start, end, pseudonyms, seed }, out, at) => {
+    if (start === end) return at;
+    writeHex(pseudonyms, seed, out, at + 4, HEX_LENGTH);
+    // Each part moves to the left as far as hyphens do not stand before it.
+    for (let part = 0, from = 4, to = 0; part < PARTS.length; part++) {
+      const length = PARTS[part] as number;
+      for (let figure = 0; figure < length; figure++) out[at + to + figure] = out[at + from + figure] as number;
+      from += length;
+      to += length;
+      if (part + 1 < PARTS.length) out[at + to++] = HYPHEN;
+    }
+    out[at + 14] = VERSION;
+    out[at + 19] = VARIANTS[((pseudonyms[seed + 8] as number) >> 4) & 3] as number;
+    return at + 36;
+  },
+};
+
+const PARTS: readonly number[] = [8, 4, 4, 4, 12];

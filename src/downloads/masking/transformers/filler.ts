@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Draws } from '../draws.ts';
-import { Pseudonyms } from '../pseudonym.ts';
+import { seededFunction } from '../seeded-function.ts';
+import type { SeededOutput } from '../seeded-output.ts';
 import type { Transformer } from '../transformer.ts';
 import { LATIN_WORDS } from '../words/latin-words.ts';
 import { bytesOf } from './byte-text.ts';
@@ -19,23 +20,41 @@ export const lorem: Transformer<Record<string, never>> = {
     maxLength: 'same',
     isTraceable: false,
   }),
-  create: (_options, { key }) => {
-    const pseudonyms = new Pseudonyms(key);
-    const draws = new Draws(pseudonyms.of('words of lorem'));
-    const words = Array.from({ length: TEXT_WORDS }, () => LATIN_WORDS[draws.below(LATIN_WORDS.length)] ?? '');
-    const text = `${words.join(' ')} `;
-    const starts = words.map((_, index) => words.slice(0, index).join(' ').length + (index === 0 ? 0 : 1));
-    return (value) => {
-      if (value === '') return '';
-      const length = charactersOf(value);
-      const start = starts[new Draws(pseudonyms.of(value)).below(TEXT_WORDS)] ?? 0;
-      const turned =
-        text.slice(start, start + length) +
-        text.repeat(Math.ceil(length / text.length)).slice(0, Math.max(0, length - (text.length - start)));
-      return turned.endsWith(' ') ? `${turned.slice(0, -1)}.` : turned;
-    };
-  },
+  create: (_options, { key }) => seededFunction(loremOutput(), key),
+  seeded: loremOutput,
 };
+
+/** One text for all; a value begins at the word that its pseudonym says. */
+function loremOutput(): SeededOutput {
+  const draws = new Draws(LOREM_SEED);
+  const words = Array.from({ length: TEXT_WORDS }, () => LATIN_WORDS[draws.below(LATIN_WORDS.length)] ?? '');
+  const text = Buffer.from(`${words.join(' ')} `);
+  let start = 0;
+  const starts = words.map((word) => {
+    const begin = start;
+    start += word.length + 1;
+    return begin;
+  });
+  return {
+    isPlain: true,
+    room: (length) => length,
+    write: (value, out, at) => {
+      const length = countCharacters(value.bytes, value.start, value.end);
+      if (length === 0) return at;
+      let from = starts[new Draws(value.pseudonyms, value.seed).below(TEXT_WORDS)] ?? 0;
+      for (let place = at; place < at + length; place++) {
+        out[place] = text[from] as number;
+        from = from + 1 === text.length ? 0 : from + 1;
+      }
+      if (out[at + length - 1] === SPACE) out[at + length - 1] = FULL_STOP;
+      return at + length;
+    },
+  };
+}
+
+const LOREM_SEED = Buffer.from('words of lorem..');
+const SPACE = 0x20;
+const FULL_STOP = 0x2e;
 
 interface RedactOptions extends Record<string, unknown> {
   text: string;
@@ -92,4 +111,12 @@ export function charactersOf(text: string): number {
     if ((text.charCodeAt(at) & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00) pairs++;
   }
   return text.length - pairs;
+}
+
+/** The same of a text in UTF-8. */
+export function countCharacters(bytes: Uint8Array, start: number, end: number): number {
+  let characters = 0;
+  // Bytes 10xxxxxx go on with a character.
+  for (let at = start; at < end; at++) if (((bytes[at] as number) & 0xc0) !== 0x80) characters++;
+  return characters;
 }

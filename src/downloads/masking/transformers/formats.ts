@@ -4,7 +4,7 @@ import type { Transformer, TransformerFacts } from '../transformer.ts';
 import { purposeKey } from '../variant-keys.ts';
 import { TEXT } from './families.ts';
 
-interface KeepOptions extends Record<string, unknown> {
+export interface KeepOptions extends Record<string, unknown> {
   keep: number;
 }
 

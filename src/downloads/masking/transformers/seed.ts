@@ -11,8 +11,11 @@ export const BY = z
     'Another column of the row, whose original value decides instead of the value itself: a key of the row, say.',
   );
 
-/** The pseudonym that decides, 16 bytes as characters: of the column `by`, or of the value where there is none or it is NULL. */
-export function seedOf(by: string | undefined, context: TransformerContext): (value: string, row: RowValues) => string {
+/** The pseudonym that decides, until the next is asked for: of the column `by`, or of the value where there is none or it is NULL. */
+export function seedOf(
+  by: string | undefined,
+  context: TransformerContext,
+): (value: string, row: RowValues) => Uint8Array {
   const pseudonyms = new Pseudonyms(context.key);
   if (by === undefined) return (value) => pseudonyms.of(value);
   const index = context.indexOf(by);

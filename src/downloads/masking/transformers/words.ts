@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { Draws } from '../draws.ts';
-import { Pseudonyms } from '../pseudonym.ts';
 import { remembered } from '../remembered.ts';
+import { seededFunction } from '../seeded-function.ts';
+import type { SeededOutput, SeededValue } from '../seeded-output.ts';
 import type { ColumnFacts, Transformer } from '../transformer.ts';
 import { CITIES } from '../words/cities.ts';
 import { COUNTRIES } from '../words/countries.ts';
@@ -10,55 +11,78 @@ import { FIRST_NAMES } from '../words/first-names.ts';
 import { LAST_NAMES } from '../words/last-names.ts';
 import { STREETS } from '../words/streets.ts';
 import { USER_AGENTS } from '../words/user-agents.ts';
+import { WordList } from '../words/word-list.ts';
 import { TEXT } from './families.ts';
+import { countCharacters } from './filler.ts';
 
 type NoOptions = Record<string, never>;
 
 const COMPANY_FORMS = ['Group', 'Inc', 'LLC', 'Ltd', 'GmbH', 'and Sons', 'Partners', 'Holding'];
-const HOUSE_NUMBERS = 200;
+const HOUSE_NUMBERS = Array.from({ length: 200 }, (_, index) => String(index + 1));
 
-export const name = fromLists('name', 'A first and a last name, out of 2048 and 4096.', 25, (draws) => {
-  return `${word(FIRST_NAMES, draws)} ${word(LAST_NAMES, draws)}`;
+export const name = fromLists('name', 'A first and a last name, out of 2048 and 4096.', 25, () => {
+  const [first, last] = [words(FIRST_NAMES), words(LAST_NAMES)];
+  return (draws, out, at) => last(draws, out, writeCode(SPACE, out, first(draws, out, at)));
 });
 
-export const firstName = fromLists('first_name', 'One of 2048 first names.', 12, (draws) => word(FIRST_NAMES, draws));
+export const firstName = fromLists('first_name', 'One of 2048 first names.', 12, () => words(FIRST_NAMES));
 
-export const lastName = fromLists('last_name', 'One of 4096 last names.', 12, (draws) => word(LAST_NAMES, draws));
+export const lastName = fromLists('last_name', 'One of 4096 last names.', 12, () => words(LAST_NAMES));
 
-export const company = fromLists('company', 'A last name and what companies call themselves.', 21, (draws) => {
-  return `${word(LAST_NAMES, draws)} ${word(COMPANY_FORMS, draws)}`;
+export const company = fromLists('company', 'A last name and what companies call themselves.', 21, () => {
+  const [last, form] = [words(LAST_NAMES), words(COMPANY_FORMS)];
+  return (draws, out, at) => form(draws, out, writeCode(SPACE, out, last(draws, out, at)));
 });
 
-export const street = fromLists('street', 'A house number up to 200 and one of 671 streets.', 28, (draws) => {
-  return `${draws.below(HOUSE_NUMBERS) + 1} ${word(STREETS, draws)}`;
+export const street = fromLists('street', 'A house number up to 200 and one of 671 streets.', 28, () => {
+  const [number, street] = [words(HOUSE_NUMBERS), words(STREETS)];
+  return (draws, out, at) => street(draws, out, writeCode(SPACE, out, number(draws, out, at)));
 });
 
-export const city = fromLists('city', 'One of 925 towns.', 23, (draws) => word(CITIES, draws));
+export const city = fromLists('city', 'One of 925 towns.', 23, () => words(CITIES));
 
-export const userAgent = fromLists('user_agent', 'What one of 64 browsers calls itself.', 137, (draws) => {
-  return word(USER_AGENTS, draws);
-});
+export const userAgent = fromLists('user_agent', 'What one of 64 browsers calls itself.', 137, () =>
+  words(USER_AGENTS),
+);
 
 export const country = fromLists(
   'country',
   'A country: two letters (ISO 3166-1) in place of two, three in place of three, otherwise its name in English.',
   // What a column of codes holds is short.
   ({ maxLength = 24 }) => (maxLength <= 3 ? Math.max(2, maxLength) : 24),
-  (draws, value) => {
-    if (value.length > 3) return word(COUNTRIES, draws);
-    const codes = word(COUNTRY_CODES, draws);
-    const code = value.length === 3 ? codes.slice(3) : codes.slice(0, 2);
-    return value === value.toLowerCase() ? code.toLowerCase() : code;
+  () => {
+    const [twoLetters, threeLetters] = [
+      words(COUNTRY_CODES.map((codes) => codes.slice(0, 2))),
+      words(COUNTRY_CODES.map((codes) => codes.slice(3))),
+    ];
+    const countries = words(COUNTRIES);
+    return (draws, out, at, { bytes, start, end }) => {
+      const characters = countCharacters(bytes, start, end);
+      if (characters > 3) return countries(draws, out, at);
+      const written = (characters === 3 ? threeLetters : twoLetters)(draws, out, at);
+      if (!hasCapital(bytes, start, end))
+        for (let place = at; place < written; place++) out[place] = (out[place] as number) | SMALL;
+      return written;
+    };
   },
 );
+
+/** Writes what the draws say, from `at` on; the position after it. */
+type DrawnWriter = (draws: Draws, out: Uint8Array, at: number, value: SeededValue) => number;
 
 /** Of lists of words: many values come to the same, so none of these is for a column that must be unique. */
 function fromLists(
   transformer: string,
   description: string,
   maxLength: number | ((column: ColumnFacts) => number),
-  draw: (draws: Draws, value: string) => string,
+  makeWriter: () => DrawnWriter,
 ): Transformer<NoOptions> {
+  let output: SeededOutput | undefined;
+  const seeded = () => {
+    // Lists of bytes are made where they are used.
+    output ??= drawnOutput(makeWriter());
+    return output;
+  };
   return {
     name: transformer,
     description,
@@ -70,19 +94,48 @@ function fromLists(
       maxLength: typeof maxLength === 'number' ? maxLength : maxLength(column),
       isTraceable: false,
     }),
-    create: (_options, { key }) => {
-      const pseudonyms = new Pseudonyms(key);
-      return remembered((value) => {
-        if (value === '') return '';
-        const draws = new Draws(pseudonyms.of(value));
-        const drawn = draw(draws, value);
-        // By chance the same: the next is most likely another one.
-        return drawn === value ? draw(draws, value) : drawn;
-      });
+    create: (_options, { key }) => remembered(seededFunction(seeded(), key)),
+    seeded,
+  };
+}
+
+function drawnOutput(write: DrawnWriter): SeededOutput {
+  return {
+    isPlain: true,
+    room: () => LONGEST,
+    write: (value, out, at) => {
+      if (value.start === value.end) return at;
+      const draws = new Draws(value.pseudonyms, value.seed);
+      const end = write(draws, out, at, value);
+      // By chance the same: the next is most likely another one.
+      return isSame(value, out, at, end) ? write(draws, out, at, value) : end;
     },
   };
 }
 
-function word(words: readonly string[], draws: Draws): string {
-  return words[draws.below(words.length)] ?? '';
+function words(list: readonly string[]): (draws: Draws, out: Uint8Array, at: number) => number {
+  const bytes = new WordList(list);
+  return (draws, out, at) => bytes.write(draws.below(bytes.count), out, at);
 }
+
+function isSame({ bytes, start, end }: SeededValue, out: Uint8Array, from: number, to: number): boolean {
+  if (end - start !== to - from) return false;
+  for (let at = start, place = from; at < end; at++, place++) if (bytes[at] !== out[place]) return false;
+  return true;
+}
+
+function hasCapital(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if ((bytes[at] as number) >= 0x41 && (bytes[at] as number) <= 0x5a) return true;
+  return false;
+}
+
+function writeCode(code: number, out: Uint8Array, at: number): number {
+  out[at] = code;
+  return at + 1;
+}
+
+const SPACE = 0x20;
+/** What a small letter of ASCII has more than its capital. */
+const SMALL = 0x20;
+/** Bytes of the longest that comes of a list, and more. */
+const LONGEST = 160;

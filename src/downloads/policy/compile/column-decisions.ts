@@ -1,4 +1,5 @@
 import type { ColumnSchema, TableSchema } from '../../content/content-schema.ts';
+import { columnFacts } from '../../masking/column-facts.ts';
 import type { ColumnFacts } from '../../masking/transformer.ts';
 import { KEEP } from '../../variant-plan.ts';
 import { canonicalJson } from '../canonical-policy.ts';
@@ -126,14 +127,7 @@ export function isSameRule(one: ColumnDecision, other: ColumnDecision): boolean 
   return canonicalJson(one.compiled.rule) === canonicalJson(other.compiled.rule);
 }
 
-function factsOf(column: ColumnSchema, origin: ColumnSchema): ColumnFacts {
-  const { family, type, maxLength } = origin;
-  const { isNullable, allowedValues } = column;
-  return {
-    family,
-    type,
-    isNullable,
-    ...(maxLength === undefined ? {} : { maxLength }),
-    ...(allowedValues === undefined ? {} : { allowedValues }),
-  };
+/** Families and lengths are those of where a foreign key leads. */
+function factsOf({ isNullable, allowedValues }: ColumnSchema, { family, type, maxLength }: ColumnSchema): ColumnFacts {
+  return columnFacts({ family, type, isNullable, maxLength, allowedValues });
 }

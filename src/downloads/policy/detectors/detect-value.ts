@@ -18,6 +18,7 @@ export function detectWithin(text: string): DataKind | undefined {
   const value = text.slice(0, LONGEST);
   if (PRIVATE_KEY.test(value)) return DATA_KINDS.privateKey;
   for (const word of value.split(/[\s,;<>()"'[\]{}|]+/)) {
+    if (word.length < SHORTEST_WORD) continue;
     const found = wordKind(word.replace(/[.:!?]+$/, ''));
     if (found !== undefined) return found;
   }
@@ -25,6 +26,7 @@ export function detectWithin(text: string): DataKind | undefined {
 }
 
 const LONGEST = 4096;
+const SHORTEST_WORD = 6;
 
 const PRIVATE_KEY = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY/;
 /** What providers put before their keys, so that they are found when they leak. */
@@ -58,7 +60,7 @@ const WHOLE: readonly (readonly [DataKind, Test])[] = [
 ];
 
 function wordKind(word: string): DataKind | undefined {
-  if (word.length < 6) return undefined;
+  if (word.length < SHORTEST_WORD) return undefined;
   if (isEmail(word)) return DATA_KINDS.email;
   if (isJsonWebToken(word)) return DATA_KINDS.jsonWebToken;
   if (API_KEY.test(word)) return DATA_KINDS.secret;
@@ -94,7 +96,7 @@ const CARD_BEGINNING = /^(4|5[1-5]|2[2-7]|3[47]|6(011|5)|35|30[0-5]|3[68])/;
 
 /** 13 to 19 digits, maybe in groups, that begin as cards do and have Luhn's check digit (ISO/IEC 7812-1). */
 function isCard(value: string): boolean {
-  if (value.length > 25 || !/^\d[\d -]*\d$/.test(value)) return false;
+  if (value.length < 13 || value.length > 25 || !/^\d[\d -]*\d$/.test(value)) return false;
   const digits = value.replace(/\D/g, '');
   if (digits.length < 13 || digits.length > 19 || !CARD_BEGINNING.test(digits)) return false;
   return isLuhn(digits);
@@ -102,14 +104,16 @@ function isCard(value: string): boolean {
 
 /** ISO 13616: two letters, two check digits (mod 97, ISO 7064), up to 30 letters and digits. */
 function isIban(value: string): boolean {
-  if (value.length > 42) return false;
+  // Most values do not even begin as one.
+  if (value.length > 42 || !/^ *[A-Za-z] *[A-Za-z] *\d/.test(value)) return false;
   const text = value.replaceAll(' ', '').toUpperCase();
   return /^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$/.test(text) && isIbanChecked(text);
 }
 
 function isAddress(value: string): boolean {
+  if (value.length <= 6 || !/^[\da-fA-F:][\da-fA-F]*[.:]/.test(value)) return false;
   const [address = '', bits] = value.split('/');
-  return isIP(address) !== 0 && (bits === undefined || /^\d{1,3}$/.test(bits)) && value.length > 6;
+  return isIP(address) !== 0 && (bits === undefined || /^\d{1,3}$/.test(bits));
 }
 
 function isJsonWebToken(value: string): boolean {
@@ -118,6 +122,7 @@ function isJsonWebToken(value: string): boolean {
 
 /** A day from 1900 to 2015 alone, without a time: what else lies so far back is seldom written as a day. */
 function isBirthDate(value: string): boolean {
+  if (value.length !== 10) return false;
   const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(value) ?? [];
   return (
     year !== undefined && +year >= 1900 && +year <= 2015 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= 31

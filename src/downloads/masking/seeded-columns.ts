@@ -1,0 +1,46 @@
+import { type ColumnPlan, KEEP, type TablePlan } from '../variant-plan.ts';
+import { columnFacts } from './column-facts.ts';
+import { transformerOf } from './inner-rules.ts';
+import { SeededColumn } from './seeded-column.ts';
+import { domainKey } from './variant-keys.ts';
+
+/**
+ * Those columns of a table whose rules can be applied to many values at a time, with the same outputs as `RowMasker` gives: pseudonyms decide all, nothing else reads
+ * what comes out, and nothing must be held against the column that is not sure before.
+ * @param columns names of the columns that the rows have, in their order
+ * @param key of the variant: `MaskingRun.key`
+ * @param excluded indexes of columns that must be left out
+ */
+export function seededColumns(
+  plan: TablePlan,
+  columns: readonly string[],
+  key: Uint8Array,
+  excluded: ReadonlySet<number>,
+): SeededColumn[] {
+  const planned = new Map(plan.columns.map((column) => [column.column, column]));
+  const readAsMasked = new Set(
+    plan.columns.flatMap((column) =>
+      column.rule.transformer === KEEP
+        ? []
+        : (transformerOf(column.rule).facts(column.rule.options, columnFacts(column)).reads?.masked ?? []),
+    ),
+  );
+  return columns.flatMap((name, index) => {
+    const column = planned.get(name);
+    if (column === undefined || excluded.has(index) || readAsMasked.has(name)) return [];
+    const seeded = seededColumn(column, index, key);
+    return seeded === undefined ? [] : [seeded];
+  });
+}
+
+function seededColumn(column: ColumnPlan, index: number, key: Uint8Array): SeededColumn | undefined {
+  const { rule, maxLength, allowedValues } = column;
+  if (rule.transformer === KEEP || allowedValues !== undefined) return undefined;
+  const transformer = transformerOf(rule);
+  const facts = columnFacts(column);
+  const output = transformer.seeded?.(rule.options, facts);
+  if (output?.isPlain !== true) return undefined;
+  const longest = transformer.facts(rule.options, facts).maxLength;
+  const fits = maxLength === undefined || longest === 'same' || (longest !== undefined && longest <= maxLength);
+  return fits ? new SeededColumn(index, output, domainKey(key, rule.domain), rule.normalise) : undefined;
+}

@@ -1,0 +1,30 @@
+/** What stands in the place of values whose pseudonyms decide it: it can be made of many values at once, without a string of any. */
+export interface SeededOutput {
+  /** True where only printable ASCII is written, without quotes and backslashes: it then stands in every notation as it is. */
+  readonly isPlain: boolean;
+  /** Bytes that `write` may touch, at most, for a value of so many bytes. */
+  room(length: number): number;
+  /** Writes it, in UTF-8, to `out` from `at` on; the position after it. */
+  write(value: SeededValue, out: Uint8Array, at: number): number;
+}
+
+/** A value, as UTF-8, and its pseudonym. The same object is used again for the next one. */
+export interface SeededValue {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+  /** Holds the pseudonym from `seed` on. */
+  pseudonyms: Uint8Array;
+  seed: number;
+}
+
+/** Writes bytes that are the same for all values. */
+export function writeBytes(bytes: Uint8Array, out: Uint8Array, at: number): number {
+  for (let index = 0; index < bytes.length; index++) out[at + index] = bytes[index] as number;
+  return at + bytes.length;
+}
+
+/** Whether a text stands in every notation as it is. */
+export function isPlain(text: string): boolean {
+  return /^[ !#-&(-[\]-~]*$/.test(text);
+}

@@ -1,0 +1,95 @@
+import type { RowFields } from '../content/table-content.ts';
+import type { KeyList } from './key-list.ts';
+import { mixed } from './mixed.ts';
+
+const BITS = 16;
+const BLOCK = 1 << BITS;
+/** Stands for NULL among 32-bit integers; the number itself is kept as a wider one. */
+const NULL_INTEGER = -(2 ** 31);
+const LARGEST_INTEGER = 2 ** 31 - 1;
+
+/** Integers as numbers; those beyond 2^53, and whatever else stands in a column of SQLite, as text beside them. */
+export class IntegerKeys implements KeyList {
+  length = 0;
+  readonly #blocks: (Int32Array | Float64Array)[] = [];
+  readonly #texts = new Map<number, string>();
+  /** The last block. */
+  #block: Int32Array | Float64Array = new Int32Array(0);
+
+  push(key: string | null): void {
+    if (key === null) {
+      const at = this.#next();
+      this.#block[at % BLOCK] = this.#block instanceof Int32Array ? NULL_INTEGER : Number.NaN;
+      return;
+    }
+    const value = Number(key);
+    if (Number.isSafeInteger(value) && key !== '') {
+      this.pushNumber(value);
+      return;
+    }
+    const at = this.#next();
+    this.#texts.set(at, key);
+    this.#wide()[at % BLOCK] = Number.POSITIVE_INFINITY;
+  }
+
+  pushNumber(value: number): void {
+    const at = this.#next();
+    const isWide = this.#block instanceof Int32Array && (value <= NULL_INTEGER || value > LARGEST_INTEGER);
+    const block = isWide ? this.#wide() : this.#block;
+    block[at % BLOCK] = value;
+  }
+
+  pushField(fields: RowFields, index: number): void {
+    const value = fields.integer(index);
+    if (value === undefined) this.push(fields.value(index));
+    else this.pushNumber(value);
+  }
+
+  isNull(at: number): boolean {
+    return Number.isNaN(this.valueAt(at));
+  }
+
+  /** NaN: NULL; infinity: kept as text. */
+  valueAt(at: number): number {
+    const block = this.#blocks[at >>> BITS];
+    const value = block?.[at % BLOCK] ?? Number.NaN;
+    return value === NULL_INTEGER && block instanceof Int32Array ? Number.NaN : value;
+  }
+
+  hashOf(at: number): number {
+    const value = this.valueAt(at);
+    return mixed(
+      Number.isFinite(value) ? (value | 0) ^ Math.floor(value / 2 ** 32) : textHash(this.#texts.get(at) ?? ''),
+    );
+  }
+
+  equals(at: number, other: KeyList, otherAt: number): boolean {
+    if (!(other instanceof IntegerKeys)) return false;
+    const value = this.valueAt(at);
+    if (value !== other.valueAt(otherAt)) return false;
+    return Number.isFinite(value) || this.#texts.get(at) === other.#texts.get(otherAt);
+  }
+
+  #next(): number {
+    const at = this.length++;
+    if (at % BLOCK === 0) {
+      this.#block = new Int32Array(BLOCK);
+      this.#blocks.push(this.#block);
+    }
+    return at;
+  }
+
+  #wide(): Float64Array {
+    if (this.#block instanceof Float64Array) return this.#block;
+    const wide = Float64Array.from(this.#block, (value) => (value === NULL_INTEGER ? Number.NaN : value));
+    this.#blocks[this.#blocks.length - 1] = wide;
+    this.#block = wide;
+    return wide;
+  }
+}
+
+function textHash(text: string): number {
+  let hashed = 0;
+  for (let at = 0; at < text.length; at++) hashed = Math.imul(hashed, 31) + text.charCodeAt(at);
+  return hashed;
+}
