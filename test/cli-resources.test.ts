@@ -49,7 +49,10 @@ test('a resource is added, backed up, changed and removed, and a running service
 
   const list = (await holdfast.run(['resource', 'list'])).stdout;
   assert.match(list, /^Id +Service +Newest backup .*\ndocs +files +\d{4}-/);
-  assert.match((await holdfast.run(['resource', 'show', 'docs'])).stdout, new RegExp(`^docs\n[^]*${backup.id} of`));
+  assert.match(
+    (await holdfast.run(['resource', 'show', 'docs'])).stdout,
+    new RegExp(`^docs\n[\\s\\S]*${backup.id} of`),
+  );
   const refused = await holdfast.problem(['resource', 'remove', 'docs'], 1);
   assert.equal(refused.code, 'resource-has-backups');
   assert.match(refused.message, /--cascade/);

@@ -25,6 +25,7 @@ export const COMMANDS: readonly CommandSummary[] = [
   { name: 'find', summary: 'find files in backups', load: () => import('./commands/find.ts') },
   { name: 'pull', summary: "download a developer's copy from a service", load: () => import('./commands/pull.ts') },
   { name: 'variant', summary: 'keep masked and reduced copies', load: () => import('./commands/variant.ts') },
+  { name: 'retention', summary: 'say how long backups are kept', load: () => import('./commands/retention.ts') },
   { name: 'policy', summary: 'write and check masking policies', load: () => import('./commands/policy.ts') },
   { name: 'verify', summary: 'check that backups can be restored', load: () => import('./commands/verify.ts') },
   { name: 'drill', summary: 'prove by a restore that backups restore', load: () => import('./commands/drill.ts') },

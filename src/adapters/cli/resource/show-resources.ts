@@ -5,8 +5,7 @@ import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { formatTime, localTimeZone } from '../formatting.ts';
 import { scheduledWork } from '../schedule-words.ts';
-
-const PAGE = 500;
+import { allResources } from './all-resources.ts';
 
 interface ListedResource extends Resource {
   newestBackup?: { id: string; createdAt: string };
@@ -62,15 +61,6 @@ export async function showResource(session: CommandSession, id: string): Promise
     const configuration = JSON.stringify(resource.configuration, undefined, 2).split('\n');
     return [printable(resource.id), ...lines, 'Configuration', ...configuration.map((line) => `  ${printable(line)}`)];
   });
-}
-
-async function* allResources(application: Application): AsyncIterable<Resource> {
-  let cursor: string | undefined;
-  do {
-    const page = await application.resources.list({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
-    yield* page.items;
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
 }
 
 async function newestBackup(application: Application, resourceId: string): Promise<Backup | undefined> {
