@@ -135,13 +135,20 @@ export function requireCron(cron: string, timeZone: string, now: Date): void {
     cause = error;
   }
   if (next !== undefined) return;
-  const reason = cause === undefined ? 'It is never due.' : `${messageOf(cause).replace(/\.+$/, '')}.`;
+  const reason = cause === undefined ? 'It is never due.' : `${plainReason(cause)}.`;
   throw new HoldfastError(
     'invalid',
     'cron-invalid',
-    `"${cron}" is no usable cron expression. ${reason} Use five fields (minute, hour, day, month, weekday) such as "30 2 * * *", six with seconds first, or "@daily".`,
+    `The cron expression "${cron}" cannot be used. ${reason} Use five fields (minute, hour, day, month, weekday) such as "30 2 * * *", six with seconds first, or "@daily".`,
     { cause, details: { field: 'cron' } },
   );
+}
+
+/** Without the name of the parser's class before it, and the full stop behind it. */
+function plainReason(cause: unknown): string {
+  return messageOf(cause)
+    .replace(/^\w+: /, '')
+    .replace(/\.+$/, '');
 }
 
 function cannotBeScheduled(resourceId: string, service: string): HoldfastError {

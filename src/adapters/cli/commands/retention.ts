@@ -6,6 +6,7 @@ import type { Resource } from '../../../core/resource.ts';
 import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { usageError } from '../exit-codes.ts';
+import { openAndMakeRepository } from '../first-repository.ts';
 import { gathered } from '../option-values.ts';
 import { allResources } from '../resource/all-resources.ts';
 import { besideConfiguration } from '../resource/kept-resource.ts';
@@ -95,8 +96,8 @@ async function setPolicy(session: CommandSession, id: string, options: SetOption
   const given = rulesFrom(options);
   if (Object.keys(given).length === 0 && !SETTINGS.some((setting) => options[setting] !== undefined))
     throw usageError('settings-missing', 'Say what it keeps, for instance --keep-daily 7, or what to change.');
-  const application = await session.application();
   const { resource: resourceIds, dryRun } = options;
+  const application = await (dryRun === true ? session.application() : openAndMakeRepository(session));
   session.deed = { action: 'policy.put', subject: id, details: { rules: given, resources: resourceIds, dryRun } };
   const before = (await application.policies.list()).find((policy) => policy.id === id);
   if (before === undefined && Object.keys(given).length === 0)

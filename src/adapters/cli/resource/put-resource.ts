@@ -6,6 +6,7 @@ import type { ResourceTest } from '../../../core/resource-test.ts';
 import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { usageError } from '../exit-codes.ts';
+import { openAndMakeRepository } from '../first-repository.ts';
 import { configurationOf, type SettingOptions } from '../setting-options.ts';
 import { checkLines } from './check-lines.ts';
 import { besideConfiguration, existingResource } from './kept-resource.ts';
@@ -27,7 +28,7 @@ export interface AddOptions extends PutOptions {
 export async function addResource(session: CommandSession, id: string, options: AddOptions): Promise<void> {
   requireUsableId(id, 'resource');
   const configuration = await configurationOf(options);
-  const application = await session.application();
+  const application = await openAndMakeRepository(session);
   session.deed = { action: 'resource.put', subject: id, details: { service: options.service } };
   const before = await existingResource(application, id);
   if (before !== undefined && options.replace !== true) throw resourceExists(before);

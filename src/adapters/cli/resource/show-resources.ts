@@ -4,7 +4,7 @@ import type { Resource } from '../../../core/resource.ts';
 import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { formatTime, localTimeZone } from '../formatting.ts';
-import { scheduledWork } from '../schedule-words.ts';
+import { scheduledWork } from '../schedule/schedule-words.ts';
 import { allResources } from './all-resources.ts';
 
 interface ListedResource extends Resource {
