@@ -54,6 +54,7 @@ test('a schedule is added, changed part by part, and run at once, as a backup an
     added.stdout,
     /^Added nightly: full backup of docs, 30 2 \* \* \* \(Europe\/Berlin\)\.\nNext run: \S+ (09|10):30:00 \(Asia\/Tokyo\)\.\n$/,
   );
+  assert.match(added.stderr, /The service does not run/);
   assert.match(
     (await holdfast.run(['schedule', 'list'], '', zone)).stdout,
     /Next run \(Asia\/Tokyo\)[\s\S]* (09|10):30:00/,
@@ -65,9 +66,10 @@ test('a schedule is added, changed part by part, and run at once, as a backup an
     [changed?.type, changed?.cron, changed?.timeZone, changed?.enabled, changed?.nextRunAt],
     ['incremental', '30 2 * * *', 'Europe/Berlin', false, undefined],
   );
-  assert.match((await holdfast.run(['schedule', 'show', 'nightly'])).stdout, /^Next run +none, it is disabled$/m);
   const { backup } = await holdfast.json(['schedule', 'run-now', 'nightly']);
   assert.equal(backup.resourceId, 'docs');
+  const resting = await holdfast.run(['schedule', 'show', 'nightly']);
+  assert.match(resting.stdout, /^Next run +none, it is disabled\nLast run +\S+ \S+, completed$/m);
 
   await holdfast.json(['schedule', 'set', 'nightly', '--kind', 'drill', '--enable']);
   const [drills] = await schedulesOf(holdfast);
@@ -89,15 +91,13 @@ test('what cannot be a schedule is refused with a reason, and changes none', asy
   const attempts: [readonly string[], number, string][] = [
     [add('nightly', '@hourly'), 1, 'schedule-exists'],
     [add('bad', '61 2 * * *'), 1, 'cron-invalid'],
-    [add('mars', '@daily', '--time-zone', 'Mars/Olympus'), 1, 'time-zone-unknown'],
     [add('typo', '@daily', '--resource', 'doks'), 1, 'resource-not-found'],
     [add('pushed', '@daily', '--resource', 'posted'), 1, 'resource-is-posted'],
     [add('mixed', '@daily', '--which', 'random'), 1, 'schedule-fields-mixed'],
     [add('claims', '@daily', '--kind', 'drill', '--assertions', '{'), 2, 'usage-assertions-invalid'],
     [['schedule', 'set', 'nightly'], 2, 'usage-settings-missing'],
-    [['schedule', 'set', 'nightly', '--cron', 'soon'], 1, 'cron-invalid'],
+    [['schedule', 'set', 'nightly', '--time-zone', 'Mars/Olympus'], 1, 'time-zone-unknown'],
     [['schedule', 'set', 'nightly', '--enable', '--disable'], 2, 'usage-conflicting-option'],
-    [['schedule', 'set', 'nightlie', '--disable'], 1, 'schedule-not-found'],
     [['schedule', 'remove', 'nightlie'], 1, 'schedule-not-found'],
     [['schedule', 'run-now', 'nightlie'], 1, 'schedule-not-found'],
     [['schedule', 'list', '--resource', 'doks'], 1, 'resource-not-found'],

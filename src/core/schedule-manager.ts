@@ -4,6 +4,7 @@ import type { BackupType } from './backup.ts';
 import { HoldfastError, messageOf } from './errors.ts';
 import { requireUsableId } from './identifier.ts';
 import type { ManagerContext } from './manager-context.ts';
+import type { Operation } from './operation.ts';
 import type { Service } from './ports/service.ts';
 import { requireResource } from './required-rows.ts';
 import { requireTimeZone } from './retention.ts';
@@ -76,6 +77,10 @@ export class CatalogueScheduleManager implements ScheduleManager {
     await this.get(id);
     await this.#context.catalogue.schedules.delete(id);
     this.#onChange();
+  }
+
+  async recordRun(id: string, { id: lastOperationId, createdAt }: Operation): Promise<void> {
+    await this.#context.catalogue.schedules.recordRun(id, { lastRunAt: createdAt, lastOperationId });
   }
 
   /** Worked out when asked for, so that it is never out of date. */

@@ -149,9 +149,8 @@ export class Scheduler {
       }
       const managers = { backups: this.#backups, drills: this.#drills };
       const operation = await startScheduledWork(managers, schedule, `schedule:${id}`);
-      const latest = await catalogue.schedules.get(id);
-      if (latest === undefined) return;
-      await catalogue.schedules.put({ ...latest, lastRunAt: clock.now().toISOString(), lastOperationId: operation.id });
+      const lastRunAt = clock.now().toISOString();
+      await catalogue.schedules.recordRun(id, { lastRunAt, lastOperationId: operation.id });
     } catch (error) {
       const kind = schedule?.kind ?? 'backup';
       logger.error({ err: error, scheduleId: id }, `a scheduled ${kind} could not be started`);

@@ -6,6 +6,7 @@ import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { usageError } from '../exit-codes.ts';
 import { parseAssertions } from '../option-values.ts';
+import { noteMissingService } from '../schedule/missing-service.ts';
 import { nextRunWords, scheduledWork } from '../schedule/schedule-words.ts';
 
 interface ChangeOptions {
@@ -112,7 +113,7 @@ async function addSchedule(session: CommandSession, id: string, options: AddOpti
     ...(timeZone === undefined ? {} : { timeZone }),
     enabled: options.disabled !== true,
   });
-  tellChange(session, 'Added', schedule);
+  await tellChange(session, 'Added', schedule);
 }
 
 async function setSchedule(session: CommandSession, id: string, options: SetOptions): Promise<void> {
@@ -132,7 +133,7 @@ async function setSchedule(session: CommandSession, id: string, options: SetOpti
     timeZone: timeZone ?? before.timeZone,
     enabled: enable === true || (disable !== true && before.enabled),
   });
-  tellChange(session, 'Changed', schedule);
+  await tellChange(session, 'Changed', schedule);
 }
 
 async function removeSchedule(session: CommandSession, id: string): Promise<void> {
@@ -163,14 +164,15 @@ function keptWork({ kind = 'backup', type, which, assertions }: Schedule, wanted
   };
 }
 
-function tellChange(session: CommandSession, done: string, schedule: Schedule): void {
+async function tellChange(session: CommandSession, done: string, schedule: Schedule): Promise<void> {
   const { id, resourceId, cron, timeZone, nextRunAt } = schedule;
   session.output.result({ schedule }, () => [
     printable(`${done} ${id}: ${scheduledWork(schedule)} of ${resourceId}, ${cron} (${timeZone}).`),
     `Next run: ${nextRunWords(schedule)}.`,
   ]);
-  if (nextRunAt !== undefined)
-    session.output.note(`The running service starts it; "holdfast schedule run-now ${id}" does it at once.`);
+  if (nextRunAt === undefined) return;
+  await noteMissingService(session);
+  session.output.note(`"holdfast schedule run-now ${id}" does it at once.`);
 }
 
 function scheduleExists(schedule: Schedule): HoldfastError {

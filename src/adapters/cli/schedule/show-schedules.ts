@@ -5,6 +5,7 @@ import type { Schedule } from '../../../core/schedule.ts';
 import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { formatTime, localTimeZone } from '../formatting.ts';
+import { noteMissingService } from './missing-service.ts';
 import { nextRunWords, scheduledWork } from './schedule-words.ts';
 
 interface ListedSchedule extends Schedule {
@@ -40,6 +41,7 @@ export async function listSchedules(session: CommandSession, resourceId: string 
     schedules,
     'No schedules. "holdfast schedule add ID --resource ID --cron \'30 2 * * *\'" makes one.',
   );
+  if (schedules.some(({ enabled }) => enabled)) await noteMissingService(session);
 }
 
 export async function showSchedule(session: CommandSession, id: string): Promise<void> {
