@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { checkLines } from '../resource/check-lines.ts';
-import { type AddOptions, addResource, setResource } from '../resource/put-resource.ts';
+import type { AddOptions } from '../resource/put-resource.ts';
 import { listResources, showResource } from '../resource/show-resources.ts';
 import { addSettingOptions, addUnsetOption } from '../setting-options.ts';
 
@@ -27,13 +27,19 @@ export function define(command: Command, session: CommandSession): void {
     .option('--type <label>', "what it is called in lists (default: the service's name)")
     .option('--replace', 'give one that exists a new configuration; its backups, schedules and retention stay')
     .addHelpText('after', ADD_HELP)
-    .action((id: string, options: AddOptions) => addResource(session, id, options));
+    .action(async (id: string, options: AddOptions) => {
+      const { addResource } = await import('../resource/put-resource.ts');
+      return addResource(session, id, options);
+    });
   addPutOptions(
     addUnsetOption(addSettingOptions(named('set', 'Change settings of a resource; all others stay as they are.'))),
   )
     .option('--no-retention', 'no retention policy any more')
     .addHelpText('after', '\nExample:\n  holdfast resource set shop-pg --set connection.port=5433 --retention standard')
-    .action((id: string, options: AddOptions) => setResource(session, id, options));
+    .action(async (id: string, options: AddOptions) => {
+      const { setResource } = await import('../resource/put-resource.ts');
+      return setResource(session, id, options);
+    });
   named('test', 'Say what a backup of a resource would find, what is missing and how to get it.')
     .addHelpText('after', '\nChanges nothing. Exit code 1 if a check fails; warnings leave it 0.')
     .action((id: string) => testResource(session, id));
