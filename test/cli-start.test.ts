@@ -30,7 +30,12 @@ test('what only tells about commands, or asks another service, loads no package 
     const { stdout } = await run.catch((error: { stdout: string }) => error);
     return /PACKAGES (.*)$/.exec(stdout)?.[1]?.split(' ') ?? [];
   };
-  for (const words of [['--help'], ['--version'], ['policy', '--help'], ['policy', 'check', '--help']])
+  const telling = [
+    ['--help'],
+    ['--version'],
+    ...['policy', 'schedule', 'retention', 'resource'].map((name) => [name, '--help']),
+  ];
+  for (const words of [...telling, ['policy', 'check', '--help']])
     assert.deepEqual(await packagesOf(...words), ['commander'], words.join(' '));
   const pull = await packagesOf('pull', 'shop', '--server', 'http://127.0.0.1:1', '--output', 'shop.sql');
   assert.ok(pull.includes('commander'));

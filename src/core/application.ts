@@ -259,6 +259,8 @@ export interface ScheduleManager {
     enabled?: boolean;
   }): Promise<Schedule>;
   delete(id: string): Promise<void>;
+  /** Says that an operation, which has ended, did what a schedule is for. */
+  recordRun(id: string, operation: Operation): Promise<void>;
 }
 
 export interface RepositoryOverview extends RepositoryStatistics {

@@ -20,7 +20,7 @@ export class CataloguePolicyManager implements PolicyManager {
   async get(id: string): Promise<Policy> {
     const policy = await this.#context.catalogue.policies.get(id);
     if (policy !== undefined) return policy;
-    const message = `There is no policy "${id}". List them with GET /policies.`;
+    const message = `There is no policy "${id}". List them with GET /policies or "holdfast retention list".`;
     throw new HoldfastError('not-found', 'policy-not-found', message, { details: { policyId: id } });
   }
 
@@ -73,7 +73,7 @@ export class CataloguePolicyManager implements PolicyManager {
     const policy = resource.policyId === undefined ? undefined : await this.get(resource.policyId);
     const wanted = rules ?? policy?.rules;
     if (wanted === undefined) {
-      const message = `"${resourceId}" has no policy. Give it one with PUT /resources/${resourceId}, or say which rules to apply.`;
+      const message = `"${resourceId}" has no policy. Give it one with PUT /resources/${resourceId} or "holdfast resource set ${resourceId} --retention ID", or say which rules to apply.`;
       throw new HoldfastError('invalid', 'policy-missing', message, { details: { resourceId } });
     }
     requireUsableRules(wanted);

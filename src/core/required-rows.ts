@@ -15,6 +15,6 @@ export async function requireBackup(context: ManagerContext, id: string): Promis
 export async function requireResource(context: ManagerContext, id: string): Promise<Resource> {
   const resource = await context.catalogue.resources.get(id);
   if (resource !== undefined) return resource;
-  const message = `There is no resource "${id}". Set it up with PUT /resources/${id}, or post data to it with POST /backups.`;
+  const message = `There is no resource "${id}". Set it up with PUT /resources/${id} or "holdfast resource add", or post data to it with POST /backups.`;
   throw new HoldfastError('not-found', 'resource-not-found', message, { details: { resourceId: id } });
 }

@@ -122,7 +122,7 @@ export class CatalogueResourceManager implements ResourceManager {
 
   async #requirePolicy(id: string): Promise<void> {
     if ((await this.#context.catalogue.policies.get(id)) !== undefined) return;
-    const message = `There is no policy "${id}". Make it first with POST /policies.`;
+    const message = `There is no policy "${id}". Make it first with POST /policies or "holdfast retention set".`;
     throw new HoldfastError('not-found', 'policy-not-found', message, { details: { policyId: id } });
   }
 
@@ -142,7 +142,7 @@ function hasBackups(resource: Resource, count: number): HoldfastError {
   return new HoldfastError(
     'conflict',
     'resource-has-backups',
-    `"${resource.id}" has ${count} ${count === 1 ? 'backup' : 'backups'}. Delete ${count === 1 ? 'it' : 'them'} first, or all together with ?cascade=true.`,
+    `The resource "${resource.id}" has ${count} ${count === 1 ? 'backup' : 'backups'}. Delete ${count === 1 ? 'it' : 'them'} first, or all together with cascade (?cascade=true, --cascade).`,
     { details: { resourceId: resource.id, backups: count } },
   );
 }

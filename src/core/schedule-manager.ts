@@ -4,6 +4,7 @@ import type { BackupType } from './backup.ts';
 import { HoldfastError, messageOf } from './errors.ts';
 import { requireUsableId } from './identifier.ts';
 import type { ManagerContext } from './manager-context.ts';
+import type { Operation } from './operation.ts';
 import type { Service } from './ports/service.ts';
 import { requireResource } from './required-rows.ts';
 import { requireTimeZone } from './retention.ts';
@@ -25,7 +26,7 @@ export class CatalogueScheduleManager implements ScheduleManager {
   async get(id: string): Promise<Schedule> {
     const schedule = await this.#context.catalogue.schedules.get(id);
     if (schedule !== undefined) return this.#withNextRun(schedule);
-    const message = `There is no schedule "${id}". List them with GET /schedules.`;
+    const message = `There is no schedule "${id}". List them with GET /schedules or "holdfast schedule list".`;
     throw new HoldfastError('not-found', 'schedule-not-found', message, { details: { scheduleId: id } });
   }
 
@@ -76,6 +77,10 @@ export class CatalogueScheduleManager implements ScheduleManager {
     await this.get(id);
     await this.#context.catalogue.schedules.delete(id);
     this.#onChange();
+  }
+
+  async recordRun(id: string, { id: lastOperationId, createdAt }: Operation): Promise<void> {
+    await this.#context.catalogue.schedules.recordRun(id, { lastRunAt: createdAt, lastOperationId });
   }
 
   /** Worked out when asked for, so that it is never out of date. */
@@ -135,13 +140,20 @@ export function requireCron(cron: string, timeZone: string, now: Date): void {
     cause = error;
   }
   if (next !== undefined) return;
-  const reason = cause === undefined ? 'It is never due.' : `${messageOf(cause).replace(/\.+$/, '')}.`;
+  const reason = cause === undefined ? 'It is never due.' : `${plainReason(cause)}.`;
   throw new HoldfastError(
     'invalid',
     'cron-invalid',
-    `"${cron}" is no usable cron expression. ${reason} Use five fields (minute, hour, day, month, weekday) such as "30 2 * * *", six with seconds first, or "@daily".`,
+    `The cron expression "${cron}" cannot be used. ${reason} Use five fields (minute, hour, day, month, weekday) such as "30 2 * * *", six with seconds first, or "@daily".`,
     { cause, details: { field: 'cron' } },
   );
+}
+
+/** Without the name of the parser's class before it, and the full stop behind it. */
+function plainReason(cause: unknown): string {
+  return messageOf(cause)
+    .replace(/^\w+: /, '')
+    .replace(/\.+$/, '');
 }
 
 function cannotBeScheduled(resourceId: string, service: string): HoldfastError {

@@ -5,13 +5,13 @@ import type { DrillManager } from './drill-request.ts';
 import { messageOf } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import { missedSchedules } from './missed-schedules.ts';
-import type { Operation } from './operation.ts';
 import { hasEnded } from './operation-manager.ts';
 import type { Schedule } from './schedule.ts';
+import { startScheduledWork } from './scheduled-work.ts';
 import type { VariantManager } from './variant.ts';
 
 /** How often the catalogue is asked for schedules that other processes changed. */
-const RELOAD_MILLISECONDS = 30_000;
+const RELOAD_MILLISECONDS = 5_000;
 /** The first cleanup waits until the service has started and answered its first callers. */
 const FIRST_CLEANUP_MILLISECONDS = 15_000;
 
@@ -56,7 +56,6 @@ export class Scheduler {
   async start(): Promise<void> {
     this.#started = true;
     await this.reload();
-    void this.#makeUp();
     this.#reload = setInterval(() => void this.reload(), RELOAD_MILLISECONDS).unref();
     const { cleanup, prune, scrub, copy, copies } = this.#context.configuration;
     if (copy.enabled && copies.length > 0)
@@ -102,28 +101,32 @@ export class Scheduler {
         job.stop();
         this.#jobs.delete(id);
       }
-      for (const schedule of wanted.values()) if (!this.#jobs.has(schedule.id)) this.#begin(schedule);
+      const unknown = [...wanted.values()].filter(({ id }) => !this.#jobs.has(id));
+      void this.#makeUp(unknown.filter((schedule) => this.#begin(schedule)));
     } catch (error) {
       this.#context.logger.error({ err: error }, 'schedules could not be read; those known run on');
     }
   }
 
-  #begin(schedule: Schedule): void {
+  /** @returns whether it can run */
+  #begin(schedule: Schedule): boolean {
     try {
       const job = new Cron(schedule.cron, { timezone: schedule.timeZone, unref: true }, () => this.#fire(schedule.id));
       this.#jobs.set(schedule.id, { signature: signatureOf(schedule), job });
+      return true;
     } catch (error) {
       this.#context.logger.error({ err: error, scheduleId: schedule.id }, 'a schedule cannot run');
+      return false;
     }
   }
 
-  /** What was due while nobody served happens now, once. */
-  async #makeUp(): Promise<void> {
-    const { catalogue, clock, logger } = this.#context;
+  /** What was due while nobody served, or before this process saw that it was changed, happens now, once. */
+  async #makeUp(begun: readonly Schedule[]): Promise<void> {
+    const { clock, logger } = this.#context;
     try {
-      for (const { id, lastRunAt } of missedSchedules(await catalogue.schedules.list(), clock.now())) {
+      for (const { id, lastRunAt } of missedSchedules(begun, clock.now())) {
         if (!this.#started) return;
-        logger.warn({ scheduleId: id, lastRunAt }, 'a schedule was due while the service did not run: it runs now');
+        logger.warn({ scheduleId: id, lastRunAt }, 'a schedule was due before this service knew of it: it runs now');
         await this.#fire(id);
       }
     } catch (error) {
@@ -144,9 +147,10 @@ export class Scheduler {
         );
         return;
       }
-      const operation = await this.#startWork(schedule);
-      const latest = (await catalogue.schedules.get(id)) ?? schedule;
-      await catalogue.schedules.put({ ...latest, lastRunAt: clock.now().toISOString(), lastOperationId: operation.id });
+      const managers = { backups: this.#backups, drills: this.#drills };
+      const operation = await startScheduledWork(managers, schedule, `schedule:${id}`);
+      const lastRunAt = clock.now().toISOString();
+      await catalogue.schedules.recordRun(id, { lastRunAt, lastOperationId: operation.id });
     } catch (error) {
       const kind = schedule?.kind ?? 'backup';
       logger.error({ err: error, scheduleId: id }, `a scheduled ${kind} could not be started`);
@@ -157,12 +161,6 @@ export class Scheduler {
         details: { scheduleId: id },
       });
     }
-  }
-
-  #startWork({ id, resourceId, kind, type = 'full', which = 'newest', assertions = [] }: Schedule): Promise<Operation> {
-    const createdBy = `schedule:${id}`;
-    if (kind === 'drill') return this.#drills.start({ resourceId, which, assertions, createdBy });
-    return this.#backups.start({ resourceId, type, createdBy });
   }
 
   async #stillRuns(schedule: Schedule): Promise<boolean> {

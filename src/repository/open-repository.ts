@@ -165,7 +165,7 @@ async function readConfig(storage: Storage): Promise<Buffer> {
       throw new HoldfastError(
         'no-repository',
         'repository-missing',
-        `There is no repository at ${storage.location}. Check the path, or make one with \`holdfast serve\` or the first \`holdfast backup\`.`,
+        `There is no repository at ${storage.location}. Check the path, or make one with \`holdfast serve\`, or the first \`holdfast resource add\` or \`holdfast backup\`.`,
         { cause: error },
       );
     }

@@ -7,6 +7,7 @@ import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts'
 import type { Resource } from '../../core/resource.ts';
 import type { CommandOutput } from './command-output.ts';
 import { usageError } from './exit-codes.ts';
+import { besideConfiguration, existingResource } from './resource/kept-resource.ts';
 
 /** What `holdfast backup PATH...` wants to be read; the configuration of a resource of the `files` service. */
 export interface FilesSelection {
@@ -54,15 +55,7 @@ export async function ensureFilesResource(
   // A mistyped path must not stay behind as a resource that nobody can back up.
   await Promise.all(selection.paths.map(requireThere));
   if (existing !== undefined) output.note(`The resource "${id}" now has the paths and excludes of this command.`);
-  const kept = existing === undefined ? {} : { type: existing.type, policyId: existing.policyId };
-  return application.resources.put({
-    id,
-    service: 'files',
-    configuration,
-    ...(kept.type === undefined ? {} : { type: kept.type }),
-    ...(kept.policyId === undefined ? {} : { policyId: kept.policyId }),
-    ...(existing?.metadata === undefined ? {} : { metadata: existing.metadata }),
-  });
+  return application.resources.put({ ...besideConfiguration(existing, 'files'), id, service: 'files', configuration });
 }
 
 /** `files-HOST-srv-shop` for `/srv/shop`, of the characters that resource ids may have, at most 200. */
@@ -74,15 +67,6 @@ export function derivedResourceId(paths: readonly string[], host: string): strin
 }
 
 const LONGEST_ID = 200;
-
-async function existingResource(application: Application, id: string): Promise<Resource | undefined> {
-  try {
-    return await application.resources.get(id);
-  } catch (error) {
-    if (error instanceof HoldfastError && error.kind === 'not-found') return undefined;
-    throw error;
-  }
-}
 
 /** Where the paths are the same, they stay as the service has put them in order. */
 function configurationFrom(selection: FilesSelection, existing: Resource | undefined): Record<string, unknown> {

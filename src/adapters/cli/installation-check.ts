@@ -65,7 +65,8 @@ async function dataFolder({ dataFolder: path }: Configuration): Promise<Finding>
     return { check, state: 'ok', message: `${path} belongs to this user alone` };
   } catch (error) {
     if (systemErrorCode(error) !== 'ENOENT') return { check, state: 'fail', message: messageOf(error) };
-    const advice = '"holdfast serve" or the first "holdfast backup" makes it; or name the right one with --data.';
+    const advice =
+      '"holdfast serve", or the first "holdfast resource add" or "holdfast backup", makes it; or name the right one with --data.';
     return { check, state: 'warn', message: `${path} does not exist yet`, advice };
   }
 }

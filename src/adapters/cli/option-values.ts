@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { usageError } from './exit-codes.ts';
 
 /** Reads an option that is a whole number of at least `smallest`. */
 export function wholeNumber(smallest: number): (text: string) => number {
@@ -19,4 +20,18 @@ export function gatheredTags(text: string, earlier: Readonly<Record<string, stri
   const separator = text.indexOf('=');
   if (separator < 1) throw new InvalidArgumentError('Write it as name=value.');
   return { ...earlier, [text.slice(0, separator)]: text.slice(separator + 1) };
+}
+
+/** Reads `--assertions`; each assertion is looked at by the service that it is for. */
+export function parseAssertions(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (Array.isArray(value)) return value;
+  } catch {
+    // The same answer as below.
+  }
+  throw usageError(
+    'assertions-invalid',
+    '--assertions must be a JSON array, for example \'[{"sql": "SELECT 1", "equals": 1}]\'.',
+  );
 }

@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import type { Composition } from '../../core/composition.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { buildProgram } from './build-program.ts';
@@ -34,10 +34,15 @@ export async function runCommandLine(words: readonly string[], composition: Comp
 
 async function run(words: readonly string[], session: CommandSession): Promise<void> {
   const program = await buildProgram(session, wantedAmong(words));
-  program.configureOutput({ writeErr: () => undefined });
-  for (const command of program.commands) command.configureOutput({ writeErr: () => undefined });
+  silence(program);
   if (words.length === 0) program.outputHelp();
   else await program.parseAsync(words, { from: 'user' });
+}
+
+/** What commander would say of a wrong command line is said once, by `failed`. */
+function silence(command: Command): void {
+  command.configureOutput({ writeErr: () => undefined });
+  for (const each of command.commands) silence(each);
 }
 
 /** A command is loaded if its name is among the words; that loads one too many at times and never one too few. */

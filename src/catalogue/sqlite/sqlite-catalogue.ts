@@ -4,7 +4,6 @@ import { Kysely, SqliteDialect } from 'kysely';
 import type { ApiToken, LocalUser } from '../../core/access.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { Catalogue } from '../../core/ports/catalogue.ts';
-import type { Schedule } from '../../core/schedule.ts';
 import type { VariantBlock } from '../../core/variant.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { CatalogueSchema, Exclusively } from '../schema.ts';
@@ -16,6 +15,7 @@ import { createDrillTable } from '../tables/drill-table.ts';
 import { createIdempotencyTable } from '../tables/idempotency-table.ts';
 import { createOperationTable } from '../tables/operation-table.ts';
 import { createResourceTable } from '../tables/resource-table.ts';
+import { createScheduleTable } from '../tables/schedule-table.ts';
 import { catalogueFault } from './catalogue-fault.ts';
 import { createExclusively, patiently } from './exclusively.ts';
 import { NodeSqliteDatabase } from './node-sqlite-database.ts';
@@ -57,7 +57,7 @@ function tablesOf(database: Kysely<CatalogueSchema>, exclusively: Exclusively): 
     backups: createBackupTable(database, exclusively),
     operations: createOperationTable(database, exclusively),
     policies: createDocumentTable<Policy>(database, 'policies'),
-    schedules: createDocumentTable<Schedule>(database, 'schedules'),
+    schedules: createScheduleTable(database, exclusively),
     tokens: createDocumentTable<ApiToken>(database, 'tokens'),
     users: createDocumentTable<LocalUser>(database, 'users'),
     variantBlocks: createDocumentTable<VariantBlock>(database, 'variant-blocks'),

@@ -16,7 +16,7 @@ export interface Catalogue {
   readonly backups: BackupTable;
   readonly operations: OperationTable;
   readonly policies: DocumentTable<Policy>;
-  readonly schedules: DocumentTable<Schedule>;
+  readonly schedules: ScheduleTable;
   readonly tokens: DocumentTable<ApiToken>;
   readonly users: DocumentTable<LocalUser>;
   readonly drills: DrillTable;
@@ -45,6 +45,14 @@ export interface DocumentTable<Item extends { id: string }> {
   put(item: Item): Promise<void>;
   /** @returns false if it was not there */
   delete(id: string): Promise<boolean>;
+}
+
+export interface ScheduleTable extends DocumentTable<Schedule> {
+  /**
+   * Says what a schedule started last. Atomic, so that a change or a removal at the same moment stays; without effect on one that
+   * is gone, or that has started something later.
+   */
+  recordRun(id: string, run: { lastRunAt: string; lastOperationId: string }): Promise<void>;
 }
 
 export interface ResourceTable extends Omit<DocumentTable<Resource>, 'isEmpty'> {

@@ -1,15 +1,12 @@
-import { readdir } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import { type Command, Option } from 'commander';
 import type { Application } from '../../../core/application.ts';
 import type { Backup, BackupMetadata, BackupType } from '../../../core/backup.ts';
-import type { Configuration } from '../../../core/configuration.ts';
-import { HoldfastError, systemErrorCode } from '../../../core/errors.ts';
+import { followBackup, tellBackup } from '../backup-outcome.ts';
 import type { CommandSession } from '../command-session.ts';
-import { ExitCode, usageError } from '../exit-codes.ts';
+import { usageError } from '../exit-codes.ts';
 import { ensureFilesResource, type FilesSelection, filesSelection } from '../files-resource.ts';
-import { followOperation } from '../follow-operation.ts';
-import { count, formatBytes, formatDuration } from '../formatting.ts';
+import { openAndMakeRepository } from '../first-repository.ts';
 import { gathered, gatheredTags, wholeNumber } from '../option-values.ts';
 import { startProgress } from '../progress-display.ts';
 
@@ -68,12 +65,7 @@ async function backUp(session: CommandSession, paths: readonly string[], options
     ? await backUpStream(session, application, options)
     : await backUpFiles(session, application, selection, options);
   session.deed = { action: 'backup.create', subject: backup.id, details: { resourceId: backup.resourceId } };
-  for (const warning of backup.warnings) session.output.warn(warning);
-  if (backup.warningCount > backup.warnings.length) {
-    session.output.warn(`${backup.warningCount - backup.warnings.length} more warnings are not listed.`);
-  }
-  if (isPartial(backup)) session.exitCode = ExitCode.partial;
-  session.output.result({ backup }, () => summaryLines(backup));
+  tellBackup(session, backup);
 }
 
 function checkUse(paths: readonly string[], options: BackupOptions, isStream: boolean): void {
@@ -89,30 +81,6 @@ function checkUse(paths: readonly string[], options: BackupOptions, isStream: bo
   } else if (paths.length === 0 && options.resource === undefined) {
     throw usageError('paths-missing', 'Say what to back up: PATH..., --stdin, or --resource ID of one that exists.');
   }
-}
-
-/**
- * The first backup on a machine makes repository and key file, as the first start of the service does. Later a missing
- * repository is an error: it may lie on a disk that is not mounted, and a new one would hide that.
- */
-async function openAndMakeRepository(session: CommandSession, configuration: Configuration): Promise<Application> {
-  return session.application(configuration, {
-    initialise: await isNewDataFolder(configuration.dataFolder),
-    onKeyFileMade: (path) => {
-      session.output.warn(
-        `A new key file was made: ${path}. Copy it to another machine or a password manager now: ` +
-          'without it nothing restores.',
-      );
-    },
-  });
-}
-
-async function isNewDataFolder(folder: string): Promise<boolean> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (systemErrorCode(error) === 'ENOENT') return [];
-    throw error;
-  });
-  return names.length === 0;
 }
 
 async function backUpFiles(
@@ -132,10 +100,7 @@ async function backUpFiles(
     encrypt: options.encrypt,
     createdBy: session.actor,
   });
-  const ended = await followOperation(application, operation, session);
-  const backupId = ended.backupId ?? ended.result?.backupId;
-  if (typeof backupId === 'string') return application.backups.get(backupId);
-  throw new HoldfastError('internal', 'backup-unnamed', `Operation ${ended.id} ended without naming its backup.`);
+  return followBackup(application, operation, session);
 }
 
 async function backUpStream(
@@ -187,24 +152,4 @@ function metadataFrom(options: BackupOptions): Partial<BackupMetadata> {
     ...(options.tag === undefined ? {} : { tags: options.tag }),
     ...(options.retentionDays === undefined ? {} : { retentionDays: options.retentionDays }),
   };
-}
-
-/** True where something could not be read. That another type was made than asked for warns once too and is no loss. */
-function isPartial(backup: Backup): boolean {
-  return backup.warningCount > (backup.requestedType === undefined ? 0 : 1);
-}
-
-function summaryLines(backup: Backup): string[] {
-  const { statistics } = backup;
-  const lines = [`${backup.id}  ${backup.type} backup of ${backup.resourceId}`];
-  if (statistics.files) {
-    const { total, new: fresh, changed, unmodified } = statistics.files;
-    lines.push(`  ${count(total, 'file')}: ${fresh} new, ${changed} changed, ${unmodified} unmodified`);
-  }
-  const rate = statistics.readBytes / Math.max(0.001, statistics.durationMilliseconds / 1000);
-  lines.push(
-    `  ${formatBytes(backup.size)} in all; ${formatBytes(statistics.newBytes)} new, ${formatBytes(statistics.storedBytes)} stored`,
-    `  in ${formatDuration(statistics.durationMilliseconds)}, ${formatBytes(Math.round(rate))}/s read`,
-  );
-  return lines;
 }

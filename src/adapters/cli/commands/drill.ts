@@ -1,15 +1,14 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import type { Drill, DrillCheck, DrillVerdict } from '../../../core/drill.ts';
+import type { Drill, DrillVerdict } from '../../../core/drill.ts';
 import { evidenceHash } from '../../../core/drill-evidence.ts';
 import { drillReport } from '../../../reports/drill-report.ts';
-import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
-import { ExitCode, usageError } from '../exit-codes.ts';
-import { endOfOperation, failureOf } from '../follow-operation.ts';
-import { count, formatBytes, formatDuration, formatTime, localTimeZone } from '../formatting.ts';
-import { wholeNumber } from '../option-values.ts';
+import { drillLines, followDrill, tellDrill } from '../drill-outcome.ts';
+import { usageError } from '../exit-codes.ts';
+import { formatDuration, formatTime, localTimeZone } from '../formatting.ts';
+import { parseAssertions, wholeNumber } from '../option-values.ts';
 
 interface RunOptions {
   backup?: string;
@@ -22,12 +21,6 @@ interface ListOptions {
   outcome?: DrillVerdict;
   limit: number;
 }
-
-const VERDICTS: Record<DrillVerdict, string> = {
-  passed: 'PASSED',
-  failed: 'FAILED',
-  impossible: 'COULD NOT BE DONE',
-};
 
 export function define(command: Command, session: CommandSession): void {
   command
@@ -42,7 +35,7 @@ export function define(command: Command, session: CommandSession): void {
     .command('list')
     .description('List drills, newest first.')
     .option('--resource <id>', 'of this resource')
-    .addOption(new Option('--outcome <outcome>', 'that ended so').choices(Object.keys(VERDICTS)))
+    .addOption(new Option('--outcome <outcome>', 'that ended so').choices(['passed', 'failed', 'impossible']))
     .option('--limit <number>', 'at most so many', wholeNumber(1), 50)
     .action((options: ListOptions) => listDrills(session, options));
   command
@@ -66,26 +59,7 @@ async function runDrill(session: CommandSession, resourceId: string, options: Ru
     assertions,
     createdBy: session.actor,
   });
-  const operation = await endOfOperation(application, started, session);
-  const drillId = operation.result?.drillId;
-  if (typeof drillId !== 'string') throw failureOf(operation, session);
-  const drill = await application.drills.get(drillId);
-  if (drill.outcome !== 'passed')
-    session.exitCode = drill.outcome === 'failed' ? ExitCode.damageFound : ExitCode.failure;
-  session.output.result({ drill }, () => drillLines(drill));
-}
-
-function parseAssertions(text: string): unknown[] {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (Array.isArray(value)) return value;
-  } catch {
-    // The same answer as below.
-  }
-  throw usageError(
-    'assertions-invalid',
-    '--assertions must be a JSON array, for example \'[{"sql": "SELECT 1", "equals": 1}]\'.',
-  );
+  tellDrill(session, await followDrill(application, started, session));
 }
 
 async function listDrills(session: CommandSession, { resource, outcome, limit }: ListOptions): Promise<void> {
@@ -142,32 +116,4 @@ async function writeWhole(file: string, text: string): Promise<void> {
     await rm(unfinished, { force: true });
     throw error;
   }
-}
-
-function drillLines(drill: Drill): string[] {
-  const { backup, recoveryTimeMilliseconds: time, restoredBytes, error } = drill;
-  const restored = restoredBytes === undefined ? '' : `, ${formatBytes(restoredBytes)}`;
-  return [
-    `${VERDICTS[drill.outcome]}: ${printable(drill.resourceId)}, ${backup.id} of ${formatTime(backup.createdAt)}${restored}.`,
-    ...(error === undefined ? [] : [`  ${printable(error.message)} [${error.code}]`]),
-    ...drill.checks.flatMap(checkLines),
-    ...(time === undefined ? [] : [`Recovery time ${formatDuration(time)}: until the data could be used.`]),
-    recoveryPointLine(drill),
-    `Evidence ${drill.id}, ${count(drill.checks.length, 'check')}; "holdfast drill show ${drill.id} --html FILE" makes a page of it.`,
-  ];
-}
-
-function recoveryPointLine({ recoveryPoint: { log, ageMilliseconds } }: Drill): string {
-  const age = `Recovery point ${formatDuration(ageMilliseconds)}: the age of the `;
-  if (log === undefined) return `${age}newest backup.`;
-  return `${age}last change. The log was replayed to ${printable(log.position)}, ${formatTime(log.at)}.`;
-}
-
-const MARKS: Record<DrillCheck['outcome'], string> = { passed: 'ok    ', failed: 'FAILED', 'not-applicable': 'n/a   ' };
-
-function checkLines(check: DrillCheck): string[] {
-  const subject = check.subject === undefined ? '' : ` (${printable(check.subject)})`;
-  const lines = [`  ${MARKS[check.outcome]}  ${printable(check.description)}${subject}`];
-  if (check.outcome === 'passed') return lines;
-  return [...lines, `          expected ${printable(check.expected)}; found ${printable(check.found)}`];
 }

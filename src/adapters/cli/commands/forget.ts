@@ -6,39 +6,20 @@ import type { RetentionRules } from '../../../core/policy.ts';
 import { allBackups, chooseBackup } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { usageError } from '../exit-codes.ts';
-import { count } from '../formatting.ts';
-import { gathered, wholeNumber } from '../option-values.ts';
-import { backupColumns } from './list.ts';
+import { gathered } from '../option-values.ts';
+import { tellDecisions } from '../retention-decisions.ts';
+import { addRuleOptions, type RuleOptions, rulesFrom } from '../rule-options.ts';
 
-interface ForgetOptions {
-  keepLast?: number;
-  keepHourly?: number;
-  keepDaily?: number;
-  keepWeekly?: number;
-  keepMonthly?: number;
-  keepYearly?: number;
-  keepWithinDays?: number;
-  keepTag?: string[];
+interface ForgetOptions extends RuleOptions {
   policy?: string;
   resource?: string[];
   dryRun?: boolean;
   cascade?: boolean;
 }
 
-const AMOUNT = wholeNumber(1);
-
 export function define(command: Command, session: CommandSession): void {
-  command
-    .argument('[backup...]', 'ids of the backups to forget')
-    .option('--keep-last <number>', 'keep the newest so many of each resource', AMOUNT)
-    .option('--keep-hourly <number>', 'keep the newest of each of so many hours', AMOUNT)
-    .option('--keep-daily <number>', '… days', AMOUNT)
-    .option('--keep-weekly <number>', '… weeks', AMOUNT)
-    .option('--keep-monthly <number>', '… months', AMOUNT)
-    .option('--keep-yearly <number>', '… years', AMOUNT)
-    .option('--keep-within-days <days>', 'keep everything younger', AMOUNT)
-    .option('--keep-tag <name[=value]>', 'keep what has this tag; may be repeated', gathered)
-    .option('--policy <id>', 'use the rules of this policy')
+  addRuleOptions(command.argument('[backup...]', 'ids of the backups to forget'))
+    .option('--policy <id>', 'use the rules of this retention policy')
     .option('--resource <id>', 'with rules: only backups of this resource; may be repeated', gathered)
     .option('--cascade', 'forget backups that build on these as well')
     .option('--dry-run', 'only tell what would be forgotten')
@@ -92,60 +73,21 @@ async function forgetByRules(
   options: ForgetOptions,
 ): Promise<void> {
   session.deed = { action: 'retention.apply', details: { rules, resources: options.resource, dryRun: options.dryRun } };
-  const plans: (RetentionPlan & { resourceId: string })[] = [];
+  const plans: RetentionPlan[] = [];
   for (const resourceId of options.resource ?? (await resourcesWithBackups(application))) {
     session.signal.throwIfAborted();
     const plan = options.dryRun
-      ? await application.policies.preview(resourceId, rules)
+      ? await application.policies.preview(resourceId, rules, await timeZoneOf(application, resourceId))
       : await application.policies.apply(resourceId, session.actor, rules);
-    plans.push({ resourceId, ...plan });
+    plans.push(plan);
   }
-  const forgotten = plans.flatMap(({ forget }) => forget);
-  const kept = plans.flatMap(({ keep }) => keep);
-  session.output.table(
-    {
-      dryRun: options.dryRun === true,
-      forgotten: forgotten.map(({ id }) => id),
-      kept: kept.map(({ backup, reasons }) => ({ id: backup.id, reasons })),
-    },
-    [
-      { heading: 'Decision', value: ({ reasons }) => (reasons === undefined ? 'forget' : 'keep') },
-      ...backupColumns().map((column) => ({ ...column, value: ({ backup }: Decision) => column.value(backup) })),
-      { heading: 'Because', value: ({ reasons }) => (reasons ?? []).join(', ') },
-    ],
-    decisions(plans),
-    'There is nothing to decide: no backups.',
-  );
-  const verb = options.dryRun ? 'would be forgotten' : 'forgotten';
-  session.output.note(`${count(forgotten.length, 'backup')} ${verb}, ${kept.length} kept.`);
+  tellDecisions(session, plans, options.dryRun === true);
 }
 
-interface Decision {
-  backup: Backup;
-  reasons: readonly string[] | undefined;
-}
-
-function decisions(plans: readonly RetentionPlan[]): Decision[] {
-  return plans.flatMap(({ keep, forget }) =>
-    [...keep, ...forget.map((backup) => ({ backup, reasons: undefined }))].sort((left, right) =>
-      left.backup.createdAt < right.backup.createdAt ? 1 : -1,
-    ),
-  );
-}
-
-function rulesFrom(options: ForgetOptions): RetentionRules {
-  const { keepLast, keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithinDays, keepTag } = options;
-  const rules = {
-    keepLast,
-    keepHourly,
-    keepDaily,
-    keepWeekly,
-    keepMonthly,
-    keepYearly,
-    keepWithinDays,
-    keepTags: keepTag,
-  };
-  return Object.fromEntries(Object.entries(rules).filter(([, value]) => value !== undefined));
+/** As `apply` reads the calendar. */
+async function timeZoneOf(application: Application, resourceId: string): Promise<string | undefined> {
+  const { policyId } = await application.resources.get(resourceId);
+  return policyId === undefined ? undefined : (await application.policies.get(policyId)).timeZone;
 }
 
 async function chosenRules(

@@ -1,0 +1,14 @@
+import type { BackupManager } from './application.ts';
+import type { DrillManager } from './drill-request.ts';
+import type { Operation } from './operation.ts';
+import type { Schedule } from './schedule.ts';
+
+/** Starts what a schedule is for, whether it is due or not. @param createdBy who starts it */
+export function startScheduledWork(
+  { backups, drills }: { backups: Pick<BackupManager, 'start'>; drills: Pick<DrillManager, 'start'> },
+  { resourceId, kind, type = 'full', which = 'newest', assertions = [] }: Schedule,
+  createdBy: string,
+): Promise<Operation> {
+  if (kind === 'drill') return drills.start({ resourceId, which, assertions, createdBy });
+  return backups.start({ resourceId, type, createdBy });
+}
