@@ -196,8 +196,8 @@ export class DigitMasker implements VariantMaker {
       readAhead: async (signal) => {
         await content.sidecars?.write('keys-1', bytesOf(`keys read ahead of ${content.snapshotId}`), signal);
       },
-      material: async (signal) => {
-        const opened = await content.open({ schemaOnly: false, signal });
+      material: async (signal, parts) => {
+        const opened = await content.open({ schemaOnly: false, signal, ...(parts === undefined ? {} : { parts }) });
         this.open++;
         let isOpen = true;
         const { length: _length, sha256: _sha256, ...facts } = opened.material;

@@ -25,7 +25,7 @@ import { listSnapshots } from './snapshot-list.ts';
 import {
   defaultVariants,
   permissionsWithReason,
-  requireWhole,
+  requireChoosable,
   variantNeeded,
   variantNotAvailable,
 } from './variant-choice.ts';
@@ -166,7 +166,7 @@ export class CatalogueDownloadManager implements DownloadManager {
   #download({ snapshot, permissions }: Chosen, request: DownloadRequest, made: DeclaredVariant | undefined): Download {
     const { tables, paths, database, mode = 'create', principal } = request;
     const variant = made === undefined ? {} : { variant: usableVariant(made, snapshot) };
-    if (made !== undefined) requireWhole(made.name, snapshot, { tables, paths });
+    if (made !== undefined) requireChoosable(made, snapshot, request);
     const offered = made === undefined ? snapshot : { ...snapshot, formats: variantFormats(snapshot) };
     const format = chosenFormat(offered, request.format);
     const isSealed = format === 'sql' && request.seal !== 'none';

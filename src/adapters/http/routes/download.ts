@@ -54,13 +54,15 @@ const query = z.strictObject({
     .transform((text) => text.split(',').filter((name) => name !== ''))
     .refine((names) => names.length > 0 && names.length <= MOST_PARTS, `must be 1 to ${MOST_PARTS} names`)
     .optional()
-    .describe('Only these tables, as `table` or `schema.table`, separated by commas.'),
+    .describe(
+      'Only these tables, as `table` or `schema.table`, separated by commas: of raw and masked downloads of PostgreSQL as SQL. Reduced copies are given whole.',
+    ),
   database: line(200).optional().describe('Which one, of a backup that holds several databases.'),
   path: z
     .union([line(4096), z.array(line(4096)).min(1).max(MOST_PARTS)])
     .transform((paths) => [paths].flat())
     .optional()
-    .describe('Only what is at or below it, of a tree of files; repeatable.'),
+    .describe('Only what is at or below it, of a tree of files; repeatable. Of masked copies as `tar`.'),
 });
 
 type Query = z.infer<typeof query>;
