@@ -166,8 +166,11 @@ export class DownloadOpener {
     return async (error) => {
       const told = withoutValues(error, signal);
       // What is of the moment its caller is told, and nobody else: the next one may have more luck.
-      if (isToBeTold(told, signal) && isLasting(told) && isOfVariant(told))
+      if (isToBeTold(told, signal) && isLasting(told) && isOfVariant(told)) {
         await this.#variants.outcomes.failed(subject, told);
+        // By parts more rows are looked at than when the whole was made.
+        if (told.code === LEAK_CODE) await this.#variants.withdraw(subject);
+      }
       return toldToReaders(told, { ...subject, formats: wanted.snapshot.formats });
     };
   }
