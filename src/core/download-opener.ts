@@ -29,6 +29,8 @@ export interface DownloadOrder {
   isSealed: boolean;
   /** Absent: the data as it was backed up. */
   variant?: DeclaredVariant & { fingerprint: string };
+  /** Whose variant is to be made meanwhile: what is given is that of an older one, as it is kept. */
+  newer?: FoundSnapshot;
   /** How long a kept variant may be waited for that has to be made first. */
   waitMilliseconds: number;
   /** Who asks. */
@@ -101,10 +103,12 @@ export class DownloadOpener {
 
   async #kept(
     wanted: VariantOrder,
-    { waitMilliseconds, caller }: DownloadOrder,
+    { waitMilliseconds, caller, newer }: DownloadOrder,
     signal: AbortSignal,
   ): Promise<Content> {
-    const waiting = { milliseconds: waitMilliseconds, createdBy: caller, signal };
+    if (newer !== undefined) await this.#variants.beginQuietly({ ...wanted, snapshot: newer }, caller);
+    // An older one that went meanwhile is not made again.
+    const waiting = { milliseconds: newer === undefined ? waitMilliseconds : 0, createdBy: caller, signal };
     const store = new VariantStore(this.#context, wanted.snapshot.resourceId);
     for (let isSecond = false; ; isSecond = true) {
       const kept = await this.#variants.obtain(wanted, waiting);

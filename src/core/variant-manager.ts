@@ -95,6 +95,19 @@ export class CatalogueVariantManager implements VariantManager {
     throw notMade(order, operation);
   }
 
+  /** Begins to make one that nobody waits for now. Where that cannot be begun, whoever asks next is told. */
+  async beginQuietly(order: VariantOrder, createdBy: string): Promise<void> {
+    try {
+      await this.#begin(order, createdBy, { most: MOST_ASKED_FOR });
+    } catch (err) {
+      const { resourceId, id: snapshotId } = order.snapshot;
+      this.#context.logger.warn(
+        { err, resourceId, snapshotId, variant: order.declared.name },
+        'a variant is not begun',
+      );
+    }
+  }
+
   /** Removes what is kept of it; what is known to be wrong with it stays known. */
   async withdraw({ resourceId, snapshotId, variant: name }: Omit<VariantSubject, 'fingerprint'>): Promise<void> {
     const store = new VariantStore(this.#context, resourceId);
