@@ -157,6 +157,27 @@ describe('some tables of a masked variant of a PostgreSQL backup', { skip: SKIP_
     }
   });
 
+  it('that inherit, are partitions by themselves, compute columns or lose their rows load alone, with the values of the whole', async () => {
+    await rig.server.sql('postgres', 'CREATE DATABASE odd');
+    await rig.server.sql('odd', ODD);
+    const of = backup;
+    backup = await rig.backUp({ databases: ['odd'] });
+    try {
+      await policy(ODD_POLICY);
+      const whole = await loaded(await sql({}));
+      for (const table of ['child', 'part_1', '"A.b"', 'empty']) {
+        const script = await sql({ tables: [table === '"A.b"' ? 'app."A.b"' : table] });
+        assert.doesNotMatch(script, /corp\.example/);
+        const name = table === '"A.b"' ? 'app."A.b"' : table;
+        const rows = `SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM ${name} t`;
+        const part = await loaded(script);
+        assert.equal(await rig.server.sql(part, rows), await rig.server.sql(whole, rows), table);
+      }
+    } finally {
+      backup = of;
+    }
+  });
+
   it('are not given of variants that are whole or nothing: reduced ones, and those that are loaded first', async () => {
     for (const [variant, why] of [
       ['reduced', /rows were chosen to fit together.*Leave `tables` away/],
@@ -170,3 +191,30 @@ describe('some tables of a masked variant of a PostgreSQL backup', { skip: SKIP_
     assert.deepEqual(kept, [], 'a part is kept as if it were the variant');
   });
 });
+
+const ODD = `
+CREATE SCHEMA app;
+CREATE TABLE parent (id int, email text);
+CREATE TABLE child (note text) INHERITS (parent);
+INSERT INTO parent SELECT g, 'parent' || g || '@corp.example' FROM generate_series(1, 20) g;
+INSERT INTO child SELECT g, 'child' || g || '@corp.example', 'note' FROM generate_series(1, 20) g;
+CREATE TABLE parted (id int, email text) PARTITION BY RANGE (id);
+CREATE TABLE part_1 PARTITION OF parted FOR VALUES FROM (0) TO (100);
+INSERT INTO parted SELECT g, 'parted' || g || '@corp.example' FROM generate_series(1, 20) g;
+CREATE TABLE app."A.b" (id int, email text, up text GENERATED ALWAYS AS (upper(email)) STORED);
+INSERT INTO app."A.b" SELECT g, 'odd' || g || '@corp.example' FROM generate_series(1, 20) g;
+CREATE TABLE empty (id serial, email text DEFAULT 'none');
+INSERT INTO empty (email) VALUES ('gone@corp.example');
+CREATE VIEW everybody AS SELECT email FROM parent UNION SELECT email FROM app."A.b";
+`;
+
+const ODD_POLICY = `
+variants:
+  masked: { keep: full }
+tables:
+  public.parent: { columns: { id: keep, email: email } }
+  public.child: { columns: { id: keep, email: email, note: keep } }
+  public.parted: { columns: { id: keep, email: email } }
+  app."A.b": { columns: { id: keep, email: email, up: generated } }
+  public.empty: structure
+`;
