@@ -35,9 +35,9 @@ export class PolicyVariants {
     return rm(this.folder, { recursive: true, force: true });
   }
 
-  /** The policy of the resource `shop`; `text` is what comes after its head. */
-  async policy(text: string): Promise<void> {
-    const head = 'version: 1\nresource: shop\nkey: env:KEY\nepoch: "1"\n';
+  /** The policy of a resource; `text` is what comes after its head. */
+  async policy(text: string, resource = 'shop'): Promise<void> {
+    const head = `version: 1\nresource: ${resource}\nkey: env:KEY\nepoch: "1"\n`;
     await writeFile(path.join(this.folder, 'shop.yaml'), `${head}${text}`);
   }
 

@@ -25,13 +25,15 @@ export class PostgresqlRig {
     this.folder = folder;
   }
 
-  static async create(): Promise<PostgresqlRig> {
+  static async create(
+    parts: NonNullable<Parameters<typeof openManagedApplication>[1]>['parts'] = {},
+  ): Promise<PostgresqlRig> {
     const server = await PostgresqlServer.start();
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-rig-'));
     await mkdir(path.join(folder, 'tmp'));
     process.env.TMPDIR = path.join(folder, 'tmp');
     const service = createPostgresqlService((reference) => resolveSecret(reference, process.env));
-    return new PostgresqlRig(server, await openManagedApplication(folder, { services: [service] }), folder);
+    return new PostgresqlRig(server, await openManagedApplication(folder, { services: [service], parts }), folder);
   }
 
   /** Makes a resource and begins its backup. */

@@ -120,6 +120,26 @@ describe('a reduced variant', () => {
     await until(async () => (await rig.get(`/download/shop?backup=${ids[4]}`)).status === 200);
   });
 
+  it('of which parts are given while they are downloaded is withdrawn where originals are found in one', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', ROWS);
+    rig.maker.declare('shop', { masked: { produce: 'ahead' }, small: REDUCED });
+    rig.maker.partsAreWhole = true;
+    const kept = async () => (await rig.catalogue.backups.allOf('shop~variants')).length;
+    assert.equal((await rig.get('/download/shop?tables=people')).text, masked(ROWS));
+    assert.equal(await kept(), 0);
+    await rig.get('/download/shop');
+    assert.equal(await kept(), 1);
+    const reduced = await rig.get('/download/shop?tables=people&variant=small');
+    assert.deepEqual([reduced.status, reduced.code], [400, 'download-choice-invalid']);
+    rig.maker.failure = new HoldfastError('damaged', 'variant-leaks', 'Originals of people.phone are in it.');
+    await assert.rejects(rig.get('/download/shop?tables=people'));
+    rig.maker.failure = undefined;
+    for (const asked of ['', '?tables=people'])
+      assert.equal((await rig.get(`/download/shop${asked}`)).code, 'variant-blocked');
+    assert.equal(await kept(), 0);
+  });
+
   it('can be made ahead by an operator, and again after it could not be made', async (t) => {
     const rig = await startVariants(t);
     const { id } = await rig.upload('shop', ROWS);

@@ -149,6 +149,8 @@ export class DigitMasker implements VariantMaker {
   /** Whether productions read and write a sidecar. */
   hasSidecar = false;
   readonly sidecars: string[] = [];
+  /** Who asks for parts gets the whole, also of contents that have none. */
+  partsAreWhole = false;
   /** Contents that were opened and not closed. */
   open = 0;
   #held: Promise<void> = Promise.resolve();
@@ -196,8 +198,11 @@ export class DigitMasker implements VariantMaker {
       readAhead: async (signal) => {
         await content.sidecars?.write('keys-1', bytesOf(`keys read ahead of ${content.snapshotId}`), signal);
       },
-      material: async (signal) => {
-        const opened = await content.open({ schemaOnly: false, signal });
+      material: async (signal, parts) => {
+        const opened = await content.open({
+          ...{ schemaOnly: false, signal },
+          ...(parts === undefined || this.partsAreWhole ? {} : { parts }),
+        });
         this.open++;
         let isOpen = true;
         const { length: _length, sha256: _sha256, ...facts } = opened.material;

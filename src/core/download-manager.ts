@@ -22,14 +22,16 @@ import type { Page } from './ports/catalogue.ts';
 import type { DownloadFormat } from './ports/service-download.ts';
 import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { listSnapshots } from './snapshot-list.ts';
+import { olderReady } from './stale-variant.ts';
+import { isKept } from './variant.ts';
 import {
   defaultVariants,
   permissionsWithReason,
-  requireWhole,
+  requireChoosable,
   variantNeeded,
   variantNotAvailable,
 } from './variant-choice.ts';
-import { chosenFormat, variantFormats } from './variant-formats.ts';
+import { chosenFormat, variantFormat, variantFormats } from './variant-formats.ts';
 import type { CatalogueVariantManager } from './variant-manager.ts';
 import { toldToReaders, withFingerprint } from './variant-outcomes.ts';
 
@@ -63,6 +65,8 @@ export class CatalogueDownloadManager implements DownloadManager {
   async find(request: DownloadRequest, signal: AbortSignal): Promise<Download> {
     if (request.at !== undefined && request.snapshotId !== undefined)
       throw choiceInvalid('`at` and `backup` both say which one. Give one of them.', 'at');
+    if (request.stale !== undefined && request.snapshotId !== undefined)
+      throw choiceInvalid('`backup` asks for the very one, and `stale=ok` for another one. Give one of them.', 'stale');
     const completeBy = momentOfChoice(request.at ?? 'latest', this.#context.clock.now());
     const resourceId = request.resourceId ?? (await this.#onlyResource(request.principal));
     const permissions = permissionsFor(request.principal, resourceId, this.#context.clock.now());
@@ -74,7 +78,26 @@ export class CatalogueDownloadManager implements DownloadManager {
     if (variant !== RAW_VARIANT && made === undefined)
       throw variantNotAvailable(chosen.snapshot, declared, permissions);
     const usable = permissionsWithReason(chosen.permissions, variant, request.reason, chosen.snapshot);
-    return this.#download({ ...chosen, permissions: usable }, request, made);
+    const download = this.#download({ ...chosen, permissions: usable }, request, made);
+    const allowing = permissions.filter((permission) => allowsVariant(permission, variant));
+    return (await this.#older(chosen.snapshot, { request, made, allowing, completeBy }, signal)) ?? download;
+  }
+
+  /** Of a variant that is not made yet: that of an older snapshot, where the caller takes that and may have it. */
+  async #older(
+    newer: FoundSnapshot,
+    { request, made, allowing, completeBy }: WantedOlder,
+    signal: AbortSignal,
+  ): Promise<Download | undefined> {
+    const { stale, tables, paths, database, reason } = request;
+    if (stale === undefined || made === undefined || !isKept(made) || tables !== undefined || paths !== undefined)
+      return undefined;
+    const format = variantFormat(newer, request.format);
+    const declared = usableVariant(made, newer);
+    const order = { snapshot: newer, declared, format, ...(database === undefined ? {} : { database }) };
+    const permissions = allowing.filter(({ reasonFor }) => reason !== undefined || !reasonFor.includes(made.name));
+    const found = await olderReady(this.#context, this.#variants.outcomes, { order, permissions, completeBy }, signal);
+    return found === undefined ? undefined : this.#download(found, { ...request, format }, made, newer);
   }
 
   list(request: SnapshotListRequest, signal: AbortSignal): Promise<Page<ListedSnapshot>> {
@@ -163,10 +186,15 @@ export class CatalogueDownloadManager implements DownloadManager {
     return snapshotNotFound(service.downloads?.formats ?? service.externalSnapshots?.formats(resource).formats ?? []);
   }
 
-  #download({ snapshot, permissions }: Chosen, request: DownloadRequest, made: DeclaredVariant | undefined): Download {
+  #download(
+    { snapshot, permissions }: Chosen,
+    request: DownloadRequest,
+    made: DeclaredVariant | undefined,
+    newer?: FoundSnapshot,
+  ): Download {
     const { tables, paths, database, mode = 'create', principal } = request;
     const variant = made === undefined ? {} : { variant: usableVariant(made, snapshot) };
-    if (made !== undefined) requireWhole(made.name, snapshot, { tables, paths });
+    if (made !== undefined) requireChoosable(made, snapshot, request);
     const offered = made === undefined ? snapshot : { ...snapshot, formats: variantFormats(snapshot) };
     const format = chosenFormat(offered, request.format);
     const isSealed = format === 'sql' && request.seal !== 'none';
@@ -179,16 +207,21 @@ export class CatalogueDownloadManager implements DownloadManager {
     };
     const { waitMilliseconds = WAIT_MILLISECONDS } = request;
     const order = { snapshot, choice, mode, isSealed, waitMilliseconds, caller: principal.name, ...variant };
+    const instead = newer === undefined ? {} : { newer };
     return {
       snapshot,
       variant: made?.name ?? RAW_VARIANT,
+      ...(newer === undefined ? {} : { newerId: newer.id }),
       format,
       mode,
       isSealed,
       fingerprint: this.#opener.fingerprint(order),
       enter: () => this.#places.enter(permissions),
       open: (signal, options) =>
-        this.#opener.open(options?.withoutMaking === true ? { ...order, waitMilliseconds: 0 } : order, signal),
+        this.#opener.open(
+          options?.withoutMaking === true ? { ...order, waitMilliseconds: 0 } : { ...order, ...instead },
+          signal,
+        ),
     };
   }
 }
@@ -197,6 +230,14 @@ interface Choice {
   resourceId: string;
   snapshotId?: string;
   permissions: readonly Permission[];
+  completeBy: string | undefined;
+}
+
+interface WantedOlder {
+  request: DownloadRequest;
+  made: DeclaredVariant | undefined;
+  /** Permissions for the variant, whatever snapshots they reach. */
+  allowing: readonly Permission[];
   completeBy: string | undefined;
 }
 

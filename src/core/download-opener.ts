@@ -6,11 +6,18 @@ import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { DownloadChoice, DownloadMaterial } from './ports/service-download.ts';
 import type { SealOptions, SqlSealer } from './ports/sql-sealer.ts';
-import type { DeclaredVariant } from './ports/variant-maker.ts';
+import type { DeclaredVariant, VariantProduction, WantedParts } from './ports/variant-maker.ts';
 import { resumedPieces } from './resumed-pieces.ts';
 import { isKept } from './variant.ts';
 import type { CatalogueVariantManager } from './variant-manager.ts';
-import { isLasting, isToBeTold, LEAK_CODE, toldToReaders, withoutValues } from './variant-outcomes.ts';
+import {
+  isLasting,
+  isToBeTold,
+  LEAK_CODE,
+  toldToReaders,
+  type VariantSubject,
+  withoutValues,
+} from './variant-outcomes.ts';
 import { planVariant, type VariantOrder } from './variant-production.ts';
 import { VariantStore } from './variant-store.ts';
 
@@ -22,6 +29,8 @@ export interface DownloadOrder {
   isSealed: boolean;
   /** Absent: the data as it was backed up. */
   variant?: DeclaredVariant & { fingerprint: string };
+  /** Whose variant is to be made meanwhile: what is given is that of an older one, as it is kept. */
+  newer?: FoundSnapshot;
   /** How long a kept variant may be waited for that has to be made first. */
   waitMilliseconds: number;
   /** Who asks. */
@@ -72,9 +81,14 @@ export class DownloadOpener {
   async #content(order: DownloadOrder, signal: AbortSignal): Promise<Content> {
     const { snapshot, choice, variant } = order;
     if (variant === undefined) return this.#materials.open(snapshot, choice, signal);
-    const { format, database } = choice;
+    const { format, database, tables, paths } = choice;
     const wanted = { snapshot, declared: variant, format, ...(database === undefined ? {} : { database }) };
-    const content = await (isKept(variant) ? this.#kept(wanted, order, signal) : this.#streamed(wanted, signal));
+    const parts =
+      tables === undefined && paths === undefined ? undefined : { ...(tables && { tables }), ...(paths && { paths }) };
+    // What is kept is whole.
+    const content = await (isKept(variant) && parts === undefined
+      ? this.#kept(wanted, order, signal)
+      : this.#streamed(wanted, parts, signal));
     return this.#closedWith(content, signal);
   }
 
@@ -89,10 +103,12 @@ export class DownloadOpener {
 
   async #kept(
     wanted: VariantOrder,
-    { waitMilliseconds, caller }: DownloadOrder,
+    { waitMilliseconds, caller, newer }: DownloadOrder,
     signal: AbortSignal,
   ): Promise<Content> {
-    const waiting = { milliseconds: waitMilliseconds, createdBy: caller, signal };
+    if (newer !== undefined) await this.#variants.beginQuietly({ ...wanted, snapshot: newer }, caller);
+    // An older one that went meanwhile is not made again.
+    const waiting = { milliseconds: newer === undefined ? waitMilliseconds : 0, createdBy: caller, signal };
     const store = new VariantStore(this.#context, wanted.snapshot.resourceId);
     for (let isSecond = false; ; isSecond = true) {
       const kept = await this.#variants.obtain(wanted, waiting);
@@ -107,27 +123,23 @@ export class DownloadOpener {
     }
   }
 
-  /** Masked on its way. Where it leaks, nobody gets it any more before somebody looked at it. */
-  async #streamed(wanted: VariantOrder, signal: AbortSignal): Promise<Content> {
-    const { snapshot, declared } = wanted;
-    const subject = {
-      ...{ resourceId: snapshot.resourceId, snapshotId: snapshot.id },
-      ...{ variant: declared.name, fingerprint: declared.fingerprint },
-    };
-    const block = await this.#variants.outcomes.blockOf(subject);
-    if (block?.code === LEAK_CODE) await this.#variants.requireUnblocked(wanted);
-    const failed = async (error: unknown): Promise<unknown> => {
-      const told = withoutValues(error, signal);
-      // What is of the moment its caller is told, and nobody else: the next one may have more luck.
-      if (isToBeTold(told, signal) && isLasting(told)) await this.#variants.outcomes.failed(subject, told);
-      return toldToReaders(told, { ...subject, formats: snapshot.formats });
-    };
+  /**
+   * Masked on its way, all of it or parts. Where it leaks, nobody gets it any more before somebody looked at it. What parts fail with says nothing of the whole
+   * unless originals came out, and that they ended well does not either.
+   */
+  async #streamed(wanted: VariantOrder, parts: WantedParts | undefined, signal: AbortSignal): Promise<Content> {
+    const { outcomes } = this.#variants;
+    const subject = subjectOf(wanted);
+    const block = await outcomes.blockOf(subject);
+    if (block?.code === LEAK_CODE || isKept(wanted.declared)) await this.#variants.requireUnblocked(wanted);
+    const isWhole = parts === undefined;
+    const failed = this.#failing(wanted, signal, (error) => isWhole || error.code === LEAK_CODE);
     const ended = async (): Promise<void> => {
-      if (block !== undefined) await this.#variants.outcomes.mended(subject);
+      if (block !== undefined && isWhole) await outcomes.mended(subject);
     };
+    const production = await this.#planned(wanted, signal);
     try {
-      const production = await planVariant(this.#context, this.#materials, wanted, signal);
-      const { material, close } = await production.material(signal);
+      const { material, close } = await production.material(signal, parts);
       const { policyHash, epoch } = production;
       return {
         material: { ...material, bytes: watched(material, { ended, failed }) },
@@ -137,6 +149,34 @@ export class DownloadOpener {
     } catch (error) {
       throw await failed(error);
     }
+  }
+
+  /** Against the whole content, whatever is wanted of it. */
+  async #planned(wanted: VariantOrder, signal: AbortSignal): Promise<VariantProduction> {
+    try {
+      return await planVariant(this.#context, this.#materials, wanted, signal);
+    } catch (error) {
+      throw await this.#failing(wanted, signal, () => true)(error);
+    }
+  }
+
+  /** Remembers what a production fails with, where that is the variant's own; gives what its caller is told. */
+  #failing(
+    wanted: VariantOrder,
+    signal: AbortSignal,
+    isOfVariant: (error: HoldfastError) => boolean,
+  ): (error: unknown) => Promise<unknown> {
+    const subject = subjectOf(wanted);
+    return async (error) => {
+      const told = withoutValues(error, signal);
+      // What is of the moment its caller is told, and nobody else: the next one may have more luck.
+      if (isToBeTold(told, signal) && isLasting(told) && isOfVariant(told)) {
+        await this.#variants.outcomes.failed(subject, told);
+        // By parts more rows are looked at than when the whole was made.
+        if (told.code === LEAK_CODE) await this.#variants.withdraw(subject);
+      }
+      return toldToReaders(told, { ...subject, formats: wanted.snapshot.formats });
+    };
   }
 
   #sealed({ snapshot, mode, variant }: DownloadOrder, material: DownloadMaterial, close: Close): OpenDownload {
@@ -155,6 +195,11 @@ export class DownloadOpener {
 }
 
 type Close = () => Promise<void>;
+
+function subjectOf({ snapshot, declared }: VariantOrder): VariantSubject {
+  const { resourceId, id: snapshotId } = snapshot;
+  return { resourceId, snapshotId, variant: declared.name, fingerprint: declared.fingerprint };
+}
 
 function isLost(error: unknown): boolean {
   return error instanceof HoldfastError && (error.kind === 'damaged' || error.code === 'snapshot-missing');

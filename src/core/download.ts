@@ -35,6 +35,8 @@ export interface DownloadRequest extends Partial<DownloadChoice> {
   reason?: string;
   /** How long to wait for a variant that has to be made first; default: half a minute. */
   waitMilliseconds?: number;
+  /** Of a variant that is not made yet: the newest older one that is there will do, while it is made. */
+  stale?: 'ok';
   /** `latest`, a time or date by RFC 3339, or how long ago: `-7d`. */
   at?: string;
   /** A backup's id, or that of another tool's snapshot. */
@@ -69,6 +71,8 @@ export interface Download {
   variant: string;
   format: DownloadFormat;
   mode: DownloadMode;
+  /** Of the snapshot that was asked for, whose variant is not made yet: this one is of an older snapshot. */
+  newerId?: string;
   /** Whether whoever gets a part of it notices by the content alone. */
   isSealed: boolean;
   /** Hex. The same for the same choice of the same snapshot by the same version of Holdfast. */

@@ -1,7 +1,7 @@
 import { RAW_VARIANT, type Snapshot } from './download.ts';
 import { allowsVariant, type Permission } from './download-permissions.ts';
 import { HoldfastError } from './errors.ts';
-import type { DeclaredVariant } from './ports/variant-maker.ts';
+import type { DeclaredVariant, WantedParts } from './ports/variant-maker.ts';
 import { variantFormats } from './variant-formats.ts';
 
 /**
@@ -81,14 +81,23 @@ export function permissionsWithReason(
   throw new HoldfastError('denied', 'reason-needed', message, { details: { variant, formats } });
 }
 
-/** Which parts of it may be chosen: a policy holds for the whole. @throws HoldfastError `download-choice-invalid` (invalid) */
-export function requireWhole(variant: string, snapshot: Snapshot, choice: { tables?: unknown; paths?: unknown }): void {
-  for (const [name, parameter] of [
-    ['tables', 'tables'],
-    ['paths', 'path'],
-  ] as const) {
-    if (choice[name] === undefined) continue;
-    const message = `The variant "${variant}" is given whole: its policy says which tables and files are in it. Leave \`${parameter}\` away.`;
+/**
+ * Parts are chosen of what is masked while it is downloaded.
+ * @throws HoldfastError `download-choice-invalid` (invalid): rows that were chosen to fit together, or were loaded as a whole, are given as a whole
+ */
+export function requireChoosable(
+  { name, kind, verifiesByLoading }: DeclaredVariant,
+  snapshot: Snapshot,
+  { tables, paths }: WantedParts,
+): void {
+  if (kind === 'masked' && !verifiesByLoading) return;
+  const why =
+    kind === 'reduced'
+      ? 'it is a reduced copy, whose rows were chosen to fit together'
+      : 'its policy wants that very copy to be loaded before anybody gets it (verify: load)';
+  for (const [parameter, value] of Object.entries({ tables, path: paths })) {
+    if (value === undefined) continue;
+    const message = `The variant "${name}" is given whole: ${why}. Leave \`${parameter}\` away, or ask for a masked variant with all rows.`;
     const details = { field: parameter, formats: variantFormats(snapshot) };
     throw new HoldfastError('invalid', 'download-choice-invalid', message, { details });
   }

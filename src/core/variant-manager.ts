@@ -19,7 +19,7 @@ import {
 import { VariantBuilder, type VariantInput } from './variant-builder.ts';
 import { variantContents } from './variant-contents.ts';
 import { variantFormat } from './variant-formats.ts';
-import { blockedError, VariantOutcomes, withFingerprint } from './variant-outcomes.ts';
+import { blockedError, VariantOutcomes, type VariantSubject, withFingerprint } from './variant-outcomes.ts';
 import type { VariantOrder } from './variant-production.ts';
 import { VariantStore } from './variant-store.ts';
 
@@ -93,6 +93,28 @@ export class CatalogueVariantManager implements VariantManager {
     if (made !== undefined) return made;
     await this.requireUnblocked(order);
     throw notMade(order, operation);
+  }
+
+  /** Begins to make one that nobody waits for now. Where that cannot be begun, whoever asks next is told. */
+  async beginQuietly(order: VariantOrder, createdBy: string): Promise<void> {
+    try {
+      await this.#begin(order, createdBy, { most: MOST_ASKED_FOR });
+    } catch (err) {
+      const { resourceId, id: snapshotId } = order.snapshot;
+      this.#context.logger.warn(
+        { err, resourceId, snapshotId, variant: order.declared.name },
+        'a variant is not begun',
+      );
+    }
+  }
+
+  /** Removes what is kept of it; what is known to be wrong with it stays known. */
+  async withdraw({ resourceId, snapshotId, variant: name }: Omit<VariantSubject, 'fingerprint'>): Promise<void> {
+    const store = new VariantStore(this.#context, resourceId);
+    const kept = (await store.rows()).filter(
+      ({ variant }) => variant?.sourceId === snapshotId && variant.name === name,
+    );
+    await store.forget(kept, 'originals were found in it');
   }
 
   /** @throws HoldfastError `variant-blocked` (unsupported) where it is known that it cannot be made */

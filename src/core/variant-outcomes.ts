@@ -26,9 +26,10 @@ const POLICY_CODES: ReadonlySet<string> = new Set([
   'secret-in-configuration',
 ]);
 
-/** Failures that are of the moment and say nothing of the variant. */
+/** Failures that are of the moment, or of what somebody asked for, and say nothing of the variant. */
 const PASSING_CODES: ReadonlySet<string> = new Set([
   ...POLICY_CODES,
+  'download-choice-invalid',
   'variant-source-gone',
   'variant-changed',
   'variant-verifier-missing',

@@ -50,7 +50,8 @@ export function variantContent(
   return {
     ...{ resourceId, snapshotId, format },
     ...(format !== 'sql' || dialect === undefined ? {} : { dialect }),
-    open: ({ schemaOnly, signal }) => materials.open(snapshot, schemaOnly ? { ...choice, schemaOnly } : choice, signal),
+    open: ({ schemaOnly, signal, parts }) =>
+      materials.open(snapshot, { ...choice, ...parts, ...(schemaOnly ? { schemaOnly } : {}) }, signal),
     sidecars: new VariantStore(context, resourceId).sidecarsOf({ sourceId: snapshotId, ...choice }),
   };
 }

@@ -5,7 +5,7 @@ type Headers = Record<string, string | undefined>;
 
 /** Headers of each answer that is about a download, with content or without. */
 export function downloadHeaders(download: Download): Record<string, string> {
-  const { snapshot, variant, isSealed } = download;
+  const { snapshot, variant, isSealed, newerId } = download;
   return {
     ...(isDated(download) ? { 'last-modified': new Date(snapshot.completedAt).toUTCString() } : {}),
     'cache-control': 'private, no-store',
@@ -15,6 +15,7 @@ export function downloadHeaders(download: Download): Record<string, string> {
     'x-snapshot-resource': snapshot.resourceId,
     'x-snapshot-variant': variant,
     'x-snapshot-created': snapshot.createdAt,
+    ...(newerId === undefined ? {} : { 'x-snapshot-newer': newerId }),
     ...(isSealed ? { 'x-snapshot-mode': download.mode } : {}),
   };
 }

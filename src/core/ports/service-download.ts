@@ -15,7 +15,7 @@ export interface DownloadChoice {
   paths?: readonly string[];
   /** Which database, where a backup holds several. */
   database?: string;
-  /** Only definitions and no rows, where the service can give that without reading all; others give all. SQL alone. */
+  /** Only definitions and no rows, or names of files and no contents, where the service can give that without reading all; others give all. SQL and tar alone. */
   schemaOnly?: boolean;
 }
 

@@ -1,5 +1,5 @@
 import type { VariantReport } from '../stored-variant.ts';
-import type { DownloadFormat, DownloadMaterial, SqlDialect } from './service-download.ts';
+import type { DownloadChoice, DownloadFormat, DownloadMaterial, SqlDialect } from './service-download.ts';
 
 /** Makes masked and reduced copies of content by the policies of whoever runs the service. Knows policies and keys; nothing of grants, catalogues and stores. */
 export interface VariantMaker {
@@ -36,10 +36,13 @@ export interface VariantContent {
   format: DownloadFormat;
   dialect?: SqlDialect;
   /** May be called several times, one after the other or at once: a plan reads the schema, a reduced variant reads the keys first. */
-  open(options: { schemaOnly: boolean; signal: AbortSignal }): Promise<OpenVariantContent>;
+  open(options: { schemaOnly: boolean; signal: AbortSignal; parts?: WantedParts }): Promise<OpenVariantContent>;
   /** Small facts of this content that were kept, encrypted, with an earlier production: the schema, the index of keys. Absent: nowhere to keep them. */
   sidecars?: VariantSidecars;
 }
+
+/** Which tables or paths alone, as `DownloadChoice` says. */
+export type WantedParts = Pick<DownloadChoice, 'tables' | 'paths'>;
 
 export interface OpenVariantContent {
   material: DownloadMaterial;
@@ -64,8 +67,10 @@ export interface VariantProduction {
   /**
    * The variant's content, of the same format as the source's. Its bytes end without an error only if every check passed: counts, canary, the source's own end.
    * A canary that was hit throws `variant-leaks` (damaged).
+   * @param parts of a variant with all rows: only these of it, with the values that they have in the whole one. What the plan is held against is the whole content all the same
+   * @throws HoldfastError `download-choice-invalid` (invalid) where the variant has no such parts, or they cannot be had alone
    */
-  material(signal: AbortSignal): Promise<OpenVariantContent & { report(): VariantReport }>;
+  material(signal: AbortSignal, parts?: WantedParts): Promise<OpenVariantContent & { report(): VariantReport }>;
   /** Reads what a reduced variant needs to know of the whole content, and keeps it as sidecars, so that `material` reads the content once. */
   readAhead(signal: AbortSignal): Promise<void>;
 }

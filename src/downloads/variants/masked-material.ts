@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { OpenVariantContent, VariantContent, VariantReport } from '../../core/ports/variant-maker.ts';
+import type { OpenVariantContent, VariantContent, VariantReport, WantedParts } from '../../core/ports/variant-maker.ts';
 import { CanaryWatch } from '../canary/canary-watch.ts';
 import { maskDocument } from '../content/document/mask-document.ts';
 import { maskFiles } from '../content/files/mask-files.ts';
@@ -22,14 +22,16 @@ export interface MaskedMaterialOptions {
   threads: number;
   temporaryFolder: string;
   signal: AbortSignal;
+  /** Of the content, as its source names them; see `partOfMaterial`. */
+  parts?: WantedParts;
 }
 
 /** A variant's content. It ends well only where every check found nothing: then, and not before, it has a report. */
 export async function maskedMaterial(
   options: MaskedMaterialOptions,
 ): Promise<OpenVariantContent & { report(): VariantReport }> {
-  const { content, signal } = options;
-  const opened = await content.open({ schemaOnly: false, signal });
+  const { content, signal, parts } = options;
+  const opened = await content.open({ schemaOnly: false, signal, ...(parts === undefined ? {} : { parts }) });
   let report: VariantReport | undefined;
   const { format, dialect, mediaType, fileExtension } = opened.material;
   return {
@@ -65,7 +67,7 @@ async function masking(options: MaskedMaterialOptions, canary: CanaryWatch): Pro
 async function* rewritten(
   bytes: AsyncIterable<Uint8Array>,
   run: MaskingRun,
-  { content, shape, temporaryFolder }: MaskedMaterialOptions,
+  { content, shape, temporaryFolder, parts }: MaskedMaterialOptions,
 ): AsyncGenerator<Uint8Array> {
   switch (shape.kind) {
     case 'tables':
@@ -75,7 +77,7 @@ async function* rewritten(
       yield* maskDocument(bytes, run);
       break;
     case 'files':
-      yield* maskFiles(bytes, content.format, run, { temporaryFolder });
+      yield* maskFiles(bytes, content.format, run, { temporaryFolder, isPart: parts !== undefined });
       break;
   }
 }

@@ -17,6 +17,7 @@ import { type ContentShape, shapeOf } from './content-reading.ts';
 import { knownTransformers } from './known-transformers.ts';
 import { maskedMaterial } from './masked-material.ts';
 import { maskingKey } from './masking-key.ts';
+import { partOfMaterial } from './part-of-material.ts';
 import { variantFingerprint } from './variant-fingerprint.ts';
 
 interface PolicyVariantMakerOptions {
@@ -77,8 +78,10 @@ class PolicyVariantMaker implements VariantMaker {
       policyHash: policyHash(policy),
       epoch: policy.epoch,
       fingerprint: variantFingerprint(policy, name, key),
-      material: (signal) =>
-        maskedMaterial({ content, shape, ...compiled, key, temporaryFolder, threads: THREADS, signal }),
+      material: async (signal, parts) => {
+        const making = { content, shape, ...compiled, key, temporaryFolder, threads: THREADS, signal };
+        return parts === undefined ? maskedMaterial(making) : partOfMaterial(making, parts);
+      },
       readAhead: async (signal) => {
         const { subset } = compiled;
         if (subset === undefined || shape.kind !== 'tables') return;

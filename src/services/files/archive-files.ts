@@ -27,6 +27,8 @@ export interface ArchivedTree {
   leavesHolesOut: boolean;
   /** Whether further names of a file are links to the first one, instead of files of their own. */
   linksNames: boolean;
+  /** Regular files are empty. */
+  namesOnly?: boolean;
   signal: AbortSignal;
 }
 
@@ -47,7 +49,8 @@ export async function* archiveFiles(tree: ArchivedTree): AsyncGenerator<ArchiveF
   let bytes = 0;
   let previous: TreeEntry | undefined;
   let notFolder: TreeEntry | undefined;
-  for await (const entry of tree.reader.entries(tree.paths === undefined ? {} : { paths: tree.paths })) {
+  for await (const listed of tree.reader.entries(tree.paths === undefined ? {} : { paths: tree.paths })) {
+    const entry = tree.namesOnly === true && listed.type === 'file' ? { ...listed, ...EMPTY } : listed;
     tree.signal.throwIfAborted();
     const isInOrder = previous === undefined || comparePaths(previous.path, entry.path) < 0;
     // What is below a link would be written wherever that points to. A folder comes right before what is in it.
@@ -72,6 +75,8 @@ export async function* archiveFiles(tree: ArchivedTree): AsyncGenerator<ArchiveF
   }
   yield* withBytes(batch, tree);
 }
+
+const EMPTY = { size: 0, content: { inline: new Uint8Array() } };
 
 async function toFile(
   entry: TreeEntry,

@@ -30,7 +30,8 @@ export async function downloadFiles({ chain, choice, signal, warn }: DownloadCon
   signal.throwIfAborted();
   if (choice.format === 'bytes') return oneFile(reader, found, signal);
   const isZip = choice.format === 'zip';
-  const tree = { reader, strip, paths, leavesHolesOut: !isZip, linksNames: !isZip, signal };
+  const namesOnly = choice.schemaOnly === true;
+  const tree = { reader, strip, paths, leavesHolesOut: !isZip, linksNames: !isZip, namesOnly, signal };
   return {
     format: isZip ? 'zip' : 'tar',
     mediaType: isZip ? 'application/zip' : 'application/x-tar',

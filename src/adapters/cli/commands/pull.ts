@@ -27,6 +27,7 @@ interface PullOptions extends CredentialOptions {
   mode?: string;
   variant?: string;
   reason?: string;
+  staleOk?: boolean;
 }
 
 export function define(command: Command, session: CommandSession): void {
@@ -57,6 +58,7 @@ export function define(command: Command, session: CommandSession): void {
       ]),
     )
     .option('--variant <name>', 'which masked or reduced copy; "raw", the data itself, is given only so')
+    .option('--stale-ok', 'of a copy that is not made yet: the newest older one that is, at once')
     .option('--reason <text>', 'what for, where your grant asks for it; the audit log of the service keeps it')
     .addHelpText('after', HELP_AFTER)
     .action((resource: string | undefined, options: PullOptions) => pull(session, resource, options));
@@ -114,6 +116,7 @@ function queryOf(options: PullOptions): URLSearchParams {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries({ variant, reason, at, backup, format, mode, seal, tables, database }))
     if (value !== undefined) query.set(name, name === 'at' ? value.replace(/^(?=\d+[mhdw]$)/, '-') : value);
+  if (options.staleOk === true) query.set('stale', 'ok');
   for (const each of paths) query.append('path', each);
   return query;
 }
@@ -177,9 +180,13 @@ function report(display: ProgressDisplay, doneBytes: number, { length }: Content
   display.report({ percent, doneBytes, ...(length === undefined ? {} : { totalBytes: length }) });
 }
 
-function summary({ resourceId, createdAt, snapshotId }: ContentFacts, bytes: number, hasDigest: boolean): string {
+function summary(
+  { resourceId, createdAt, snapshotId, newerId }: ContentFacts,
+  bytes: number,
+  hasDigest: boolean,
+): string {
   const verified = hasDigest ? ', SHA-256 as announced' : '';
-  return `${resourceId} of ${createdAt} (${snapshotId}), ${formatBytes(bytes)}${verified}`;
+  return `${resourceId} of ${createdAt} (${snapshotId}), ${formatBytes(bytes)}${verified}${newerId === undefined ? '' : `; the copy of the newer ${newerId} is not made yet`}`;
 }
 
 async function list(session: CommandSession, server: SnapshotServer, resource: string | undefined): Promise<void> {

@@ -22,6 +22,8 @@ export interface ContentFacts {
   snapshotId: string;
   resourceId: string;
   createdAt: string;
+  /** A newer one, whose copy is not made yet. */
+  newerId?: string;
 }
 
 export interface Content extends ContentFacts {
@@ -154,6 +156,7 @@ function factsOf({ status, headers }: Response, url: URL): ContentFacts {
     snapshotId: header('x-snapshot-id') ?? '',
     resourceId: header('x-snapshot-resource') ?? '',
     createdAt: header('x-snapshot-created') ?? '',
+    ...(header('x-snapshot-newer') === undefined ? {} : { newerId: header('x-snapshot-newer') ?? '' }),
   };
 }
 

@@ -54,13 +54,21 @@ const query = z.strictObject({
     .transform((text) => text.split(',').filter((name) => name !== ''))
     .refine((names) => names.length > 0 && names.length <= MOST_PARTS, `must be 1 to ${MOST_PARTS} names`)
     .optional()
-    .describe('Only these tables, as `table` or `schema.table`, separated by commas.'),
+    .describe(
+      'Only these tables, as `table` or `schema.table`, separated by commas: of raw and masked downloads of PostgreSQL as SQL. Reduced copies are given whole.',
+    ),
+  stale: z
+    .enum(['ok'])
+    .optional()
+    .describe(
+      '`ok`: where a reduced copy of the newest backup is not made yet, that of the newest older one whose copy is ready will do, and the other is made meanwhile. The header `X-Snapshot-Newer` then names the backup that was passed over; `X-Snapshot-Id` and `X-Snapshot-Created` are of the one that is given. Not together with `backup`.',
+    ),
   database: line(200).optional().describe('Which one, of a backup that holds several databases.'),
   path: z
     .union([line(4096), z.array(line(4096)).min(1).max(MOST_PARTS)])
     .transform((paths) => [paths].flat())
     .optional()
-    .describe('Only what is at or below it, of a tree of files; repeatable.'),
+    .describe('Only what is at or below it, of a tree of files; repeatable. Of masked copies as `tar`.'),
 });
 
 type Query = z.infer<typeof query>;
@@ -150,7 +158,7 @@ export function downloadRoutes(server: HttpServer, context: HttpContext): void {
 function downloadRequest(request: FastifyRequest<{ Querystring: Query }>, resourceId?: string): DownloadRequest {
   const { principal, query: asked } = request;
   const reason = reasonOf(request);
-  const { variant, at, backup, format, mode, seal, tables, database, path } = asked;
+  const { variant, at, backup, format, mode, seal, tables, stale, database, path } = asked;
   return {
     principal,
     ...(resourceId === undefined ? {} : { resourceId }),
@@ -162,6 +170,7 @@ function downloadRequest(request: FastifyRequest<{ Querystring: Query }>, resour
     ...(mode === undefined ? {} : { mode }),
     ...(seal === undefined ? {} : { seal }),
     ...(tables === undefined ? {} : { tables }),
+    ...(stale === undefined ? {} : { stale }),
     ...(database === undefined ? {} : { database }),
     ...(path === undefined ? {} : { paths: path }),
   };
@@ -193,7 +202,8 @@ function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, ' ').slice(0, LONGEST_REASON);
 }
 
-function factsOfDownload({ snapshot, variant, format, isSealed, mode }: Download): Record<string, unknown> {
+function factsOfDownload({ snapshot, variant, format, isSealed, mode, newerId }: Download): Record<string, unknown> {
   const { id: snapshotId, resourceId } = snapshot;
-  return { resource: resourceId, backup: snapshotId, variant, format, ...(isSealed ? { mode } : {}) };
+  const passedOver = newerId === undefined ? {} : { insteadOf: newerId };
+  return { resource: resourceId, backup: snapshotId, variant, format, ...(isSealed ? { mode } : {}), ...passedOver };
 }

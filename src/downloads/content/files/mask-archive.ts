@@ -1,3 +1,4 @@
+import { choiceInvalid } from '../../../core/download-choice.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { FilePlan } from '../../variant-plan.ts';
@@ -29,6 +30,30 @@ export function maskArchive(
   options: ArchiveOptions,
 ): AsyncGenerator<Uint8Array> {
   return joinedPieces(maskedEntries(bytes, run, options));
+}
+
+/**
+ * Which of these paths the variant of an archive has something at or below. Reads names, and holds them all against the plans as `maskArchive` does: what was
+ * renamed and so is meant by another pattern is found, wherever it is.
+ * @throws HoldfastError as `maskArchive` does for names; `download-choice-invalid` (invalid) where a file has several names of which the first is masked and
+ * another one kept: in the whole archive that is a link to what is masked, and alone it would be the file as it was
+ */
+export async function pathsGiven(
+  bytes: AsyncIterable<Uint8Array>,
+  run: MaskingRun,
+  paths: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const plans = new MetPlans(filePlans(run));
+  const found = new Set<string>();
+  for await (const entry of tarEntries(bytes, run.signal)) {
+    const { plan } = decided(entry, plans);
+    if (plan === undefined) continue;
+    const name = shownPath(entry.name);
+    if (entry.linkTo !== undefined) demandSameAlone(name, plan, shownPath(entry.linkTo), plans);
+    for (const path of paths) if (name === path || name.startsWith(`${path}/`)) found.add(path);
+  }
+  plans.demandAllMet();
+  return found;
 }
 
 const ZEROS = new Uint8Array(2 * BLOCK);
@@ -112,6 +137,13 @@ function decided(entry: TarEntry, plans: MetPlans): Decision {
   if (plan.fate === 'keep' || entry.kind !== 'file') return { fate: 'keep', plan };
   if (isSparse(entry.headers)) throw fileFailed(path, 'has holes, which a file that is to be masked must not have.');
   return { fate: 'mask', plan };
+}
+
+function demandSameAlone(path: string, plan: FilePlan, target: string, plans: MetPlans): void {
+  const targetPlan = plans.of(target);
+  if (targetPlan === plan || targetPlan?.fate === 'keep') return;
+  const named = `${JSON.stringify(path)} and ${JSON.stringify(target)} are names of one file by different rules`;
+  throw choiceInvalid(`Paths of this variant cannot be chosen: ${named}. Leave \`path\` away.`);
 }
 
 /** A further name of a file gives what its first name does: not what is left out, and not unmasked what is to be masked here. */
