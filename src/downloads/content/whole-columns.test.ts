@@ -171,6 +171,20 @@ describe('columns that are masked as a whole', () => {
     );
   });
 
+  it('are given whole where a town or a street has an apostrophe, in the INSERTs of MySQL', () => {
+    const plan = planOf(
+      ['hash', 'hash', 'city', 'street'].map((rule) => RULES.findIndex(([name]) => name === rule)),
+      false,
+    );
+    const header = 'INSERT INTO `t` VALUES ';
+    const rows = Array.from({ length: 800 }, (_, at) => `('${at}','b','town ${at}','street ${at}')`);
+    const columns = plan.columns.map(() => ({ isBinary: false, isNumber: false, isGenerated: false }));
+    const formats = formatsOf(plan, createMysqlInsertRows, { header, charset: 'utf8', columns });
+    const block = Buffer.from(`${header}${rows.join(',')};\n`);
+    assert.match(Buffer.from(formats.whole.format.mask(block, 0).bytes).toString(), /\\'/);
+    requireSame(formats, block);
+  });
+
   for (const [transformer, maxLength, value] of [
     ['lorem', 3, 'İab'],
     ['country', 2, 'İa'],
