@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { createCanaryMemory } from '../canary/canary-filter.ts';
 import { WatchingProbe } from '../canary/watching-probe.ts';
+import type { RowFault } from '../masking/row-fault.ts';
 import type { RowFormat, RowSource } from '../masking/row-format.ts';
 import { RowMasker } from '../masking/row-masker.ts';
 import { seededColumns } from '../masking/seeded-columns.ts';
@@ -169,6 +170,33 @@ describe('columns that are masked as a whole', () => {
       { numRuns: 300 },
     );
   });
+
+  it('are given whole where a town or a street has an apostrophe, in the INSERTs of MySQL', () => {
+    const plan = planOf(
+      ['hash', 'hash', 'city', 'street'].map((rule) => RULES.findIndex(([name]) => name === rule)),
+      false,
+    );
+    const header = 'INSERT INTO `t` VALUES ';
+    const rows = Array.from({ length: 800 }, (_, at) => `('${at}','b','town ${at}','street ${at}')`);
+    const columns = plan.columns.map(() => ({ isBinary: false, isNumber: false, isGenerated: false }));
+    const formats = formatsOf(plan, createMysqlInsertRows, { header, charset: 'utf8', columns });
+    const block = Buffer.from(`${header}${rows.join(',')};\n`);
+    assert.match(Buffer.from(formats.whole.format.mask(block, 0).bytes).toString(), /\\'/);
+    requireSame(formats, block);
+  });
+
+  for (const [transformer, maxLength, value] of [
+    ['lorem', 3, 'İab'],
+    ['country', 2, 'İa'],
+    ['country', 3, 'İab'],
+  ] as const)
+    it(`never become longer than their column by ${transformer} of values that small letters make longer than ${maxLength}`, () => {
+      const plan = planOf([0, 0, RULES.findIndex(([name]) => name === transformer)], true);
+      plan.columns = plan.columns.map((column) => ({ ...column, maxLength: column.column === 'c2' ? maxLength : 32 }));
+      const { whole } = formatsOf(plan, createCopyRows, {});
+      const tooLong = (error: RowFault) => /longer than the column can hold/.test(`${error.cause}`);
+      assert.throws(() => whole.format.mask(Buffer.from(`a\tb\t${value}\n`), 0), tooLong);
+    });
 });
 
 function requireSame({ whole, single }: ReturnType<typeof formatsOf>, block: Buffer): void {

@@ -112,9 +112,10 @@ export class WatchedSeededColumn {
     const outputs = this.#column.mask(originals);
     if (!this.#isWatched) return outputs;
     const { bytes, starts, ends, count } = outputs;
+    // Not as Latin-1, although outputs are ASCII: an original that stands there all the same would not be known again.
     for (let index = 0; index < count; index++)
       if (originals.starts[index] !== ABSENT)
-        this.#probe.output(bytes.toString('latin1', starts[index], ends[index]), this.index);
+        this.#probe.output(bytes.toString('utf8', starts[index], ends[index]), this.index);
     return outputs;
   }
 }

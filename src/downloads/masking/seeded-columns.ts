@@ -1,7 +1,8 @@
-import { type ColumnPlan, KEEP, type TablePlan } from '../variant-plan.ts';
+import { type ColumnPlan, KEEP, type Rule, type TablePlan } from '../variant-plan.ts';
 import { columnFacts } from './column-facts.ts';
 import { transformerOf } from './inner-rules.ts';
 import { SeededColumn } from './seeded-column.ts';
+import type { ColumnFacts } from './transformer.ts';
 import { domainKey } from './variant-keys.ts';
 
 /**
@@ -40,7 +41,14 @@ function seededColumn(column: ColumnPlan, index: number, key: Uint8Array): Seede
   const facts = columnFacts(column);
   const output = transformer.seeded?.(rule.options, facts);
   if (output?.isPlain !== true) return undefined;
-  const longest = transformer.facts(rule.options, facts).maxLength;
-  const fits = maxLength === undefined || longest === 'same' || (longest !== undefined && longest <= maxLength);
+  const fits = maxLength === undefined || isNeverLonger(maxLength, rule, facts);
   return fits ? new SeededColumn(index, output, domainKey(key, rule.domain), rule.normalise) : undefined;
+}
+
+/** Whether no output can have more characters. A normalised value may have more than the column holds ("İ" in small letters has two): what goes by its length is then not sure. */
+function isNeverLonger(maxLength: number, rule: Rule, facts: ColumnFacts): boolean {
+  const { maxLength: _, ...ofAnyLength } = facts;
+  const isNormalised = rule.normalise.length > 0;
+  const longest = transformerOf(rule).facts(rule.options, isNormalised ? ofAnyLength : facts).maxLength;
+  return longest === 'same' ? !isNormalised : longest !== undefined && longest <= maxLength;
 }

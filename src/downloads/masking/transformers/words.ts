@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Draws } from '../draws.ts';
 import { remembered } from '../remembered.ts';
 import { seededFunction } from '../seeded-function.ts';
-import type { SeededOutput, SeededValue } from '../seeded-output.ts';
+import { isPlain, type SeededOutput, type SeededValue } from '../seeded-output.ts';
 import type { ColumnFacts, Transformer } from '../transformer.ts';
 import { CITIES } from '../words/cities.ts';
 import { COUNTRIES } from '../words/countries.ts';
@@ -20,29 +20,42 @@ type NoOptions = Record<string, never>;
 const COMPANY_FORMS = ['Group', 'Inc', 'LLC', 'Ltd', 'GmbH', 'and Sons', 'Partners', 'Holding'];
 const HOUSE_NUMBERS = Array.from({ length: 200 }, (_, index) => String(index + 1));
 
-export const name = fromLists('name', 'A first and a last name, out of 2048 and 4096.', 25, () => {
-  const [first, last] = [words(FIRST_NAMES), words(LAST_NAMES)];
-  return (draws, out, at) => last(draws, out, writeCode(SPACE, out, first(draws, out, at)));
-});
+export const name = fromLists(
+  'name',
+  'A first and a last name, out of 2048 and 4096.',
+  25,
+  () => [FIRST_NAMES, LAST_NAMES],
+  inTurn,
+);
 
-export const firstName = fromLists('first_name', 'One of 2048 first names.', 12, () => words(FIRST_NAMES));
+export const firstName = fromLists('first_name', 'One of 2048 first names.', 12, () => [FIRST_NAMES], inTurn);
 
-export const lastName = fromLists('last_name', 'One of 4096 last names.', 12, () => words(LAST_NAMES));
+export const lastName = fromLists('last_name', 'One of 4096 last names.', 12, () => [LAST_NAMES], inTurn);
 
-export const company = fromLists('company', 'A last name and what companies call themselves.', 21, () => {
-  const [last, form] = [words(LAST_NAMES), words(COMPANY_FORMS)];
-  return (draws, out, at) => form(draws, out, writeCode(SPACE, out, last(draws, out, at)));
-});
+export const company = fromLists(
+  'company',
+  'A last name and what companies call themselves.',
+  21,
+  () => [LAST_NAMES, COMPANY_FORMS],
+  inTurn,
+);
 
-export const street = fromLists('street', 'A house number up to 200 and one of 671 streets.', 28, () => {
-  const [number, street] = [words(HOUSE_NUMBERS), words(STREETS)];
-  return (draws, out, at) => street(draws, out, writeCode(SPACE, out, number(draws, out, at)));
-});
+export const street = fromLists(
+  'street',
+  'A house number up to 200 and one of 671 streets.',
+  28,
+  () => [HOUSE_NUMBERS, STREETS],
+  inTurn,
+);
 
-export const city = fromLists('city', 'One of 925 towns.', 23, () => words(CITIES));
+export const city = fromLists('city', 'One of 925 towns.', 23, () => [CITIES], inTurn);
 
-export const userAgent = fromLists('user_agent', 'What one of 64 browsers calls itself.', 137, () =>
-  words(USER_AGENTS),
+export const userAgent = fromLists(
+  'user_agent',
+  'What one of 64 browsers calls itself.',
+  137,
+  () => [USER_AGENTS],
+  inTurn,
 );
 
 export const country = fromLists(
@@ -50,12 +63,9 @@ export const country = fromLists(
   'A country: two letters (ISO 3166-1) in place of two, three in place of three, otherwise its name in English.',
   // What a column of codes holds is short.
   ({ maxLength = 24 }) => (maxLength <= 3 ? Math.max(2, maxLength) : 24),
-  () => {
-    const [twoLetters, threeLetters] = [
-      words(COUNTRY_CODES.map((codes) => codes.slice(0, 2))),
-      words(COUNTRY_CODES.map((codes) => codes.slice(3))),
-    ];
-    const countries = words(COUNTRIES);
+  () => [COUNTRY_CODES.map((codes) => codes.slice(0, 2)), COUNTRY_CODES.map((codes) => codes.slice(3)), COUNTRIES],
+  (lists) => {
+    const [twoLetters, threeLetters, countries] = lists as [WordWriter, WordWriter, WordWriter];
     return (draws, out, at, { bytes, start, end }) => {
       const characters = countCharacters(bytes, start, end);
       if (characters > 3) return countries(draws, out, at);
@@ -69,18 +79,30 @@ export const country = fromLists(
 
 /** Writes what the draws say, from `at` on; the position after it. */
 type DrawnWriter = (draws: Draws, out: Uint8Array, at: number, value: SeededValue) => number;
+/** Writes a word of one list. */
+type WordWriter = (draws: Draws, out: Uint8Array, at: number) => number;
+
+/** A word of each list, with spaces between them. */
+function inTurn([first, ...others]: readonly WordWriter[]): DrawnWriter {
+  return (draws, out, at) => {
+    let end = first === undefined ? at : first(draws, out, at);
+    for (const other of others) end = other(draws, out, writeCode(SPACE, out, end));
+    return end;
+  };
+}
 
 /** Of lists of words: many values come to the same, so none of these is for a column that must be unique. */
 function fromLists(
   transformer: string,
   description: string,
   maxLength: number | ((column: ColumnFacts) => number),
-  makeWriter: () => DrawnWriter,
+  lists: () => readonly (readonly string[])[],
+  makeWriter: (lists: readonly WordWriter[]) => DrawnWriter,
 ): Transformer<NoOptions> {
   let output: SeededOutput | undefined;
   const seeded = () => {
     // Lists of bytes are made where they are used.
-    output ??= drawnOutput(makeWriter());
+    output ??= drawnOutput(lists(), makeWriter);
     return output;
   };
   return {
@@ -99,9 +121,14 @@ function fromLists(
   };
 }
 
-function drawnOutput(write: DrawnWriter): SeededOutput {
+function drawnOutput(
+  lists: readonly (readonly string[])[],
+  makeWriter: (lists: readonly WordWriter[]) => DrawnWriter,
+): SeededOutput {
+  const write = makeWriter(lists.map(words));
   return {
-    isPlain: true,
+    // Some towns and streets have an apostrophe, which ends a string of SQL.
+    isPlain: lists.every((list) => list.every(isPlain)),
     room: () => LONGEST,
     write: (value, out, at) => {
       if (value.start === value.end) return at;
@@ -113,7 +140,7 @@ function drawnOutput(write: DrawnWriter): SeededOutput {
   };
 }
 
-function words(list: readonly string[]): (draws: Draws, out: Uint8Array, at: number) => number {
+function words(list: readonly string[]): WordWriter {
   const bytes = new WordList(list);
   return (draws, out, at) => bytes.write(draws.below(bytes.count), out, at);
 }
