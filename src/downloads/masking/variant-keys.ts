@@ -4,7 +4,7 @@ import { hkdfSync } from 'node:crypto';
  * What the outputs of the transformers are for a key and a value. Any change of an output (a word list, an encoding, an order of draws) is another
  * version: it is part of a variant's fingerprint, so that nobody mixes the pseudonyms of two.
  */
-export const MASKING_VERSION = 1;
+export const MASKING_VERSION = 2;
 
 export const KEY_BYTES = 32;
 
