@@ -166,8 +166,8 @@ export class CatalogueDownloadManager implements DownloadManager {
   #download({ snapshot, permissions }: Chosen, request: DownloadRequest, made: DeclaredVariant | undefined): Download {
     const { tables, paths, database, mode = 'create', principal } = request;
     const variant = made === undefined ? {} : { variant: usableVariant(made, snapshot) };
-    if (made !== undefined) requireWhole(made.name, snapshot, { tables, paths });
-    const offered = made === undefined ? snapshot : { ...snapshot, formats: variantFormats(snapshot) };
+    if (made !== undefined) requireWhole(made, snapshot, { tables, paths });
+    const offered = made === undefined ? snapshot : { ...snapshot, formats: variantFormats(snapshot, made) };
     const format = chosenFormat(offered, request.format);
     const isSealed = format === 'sql' && request.seal !== 'none';
     requireFittingMode(snapshot, mode, isSealed);

@@ -82,14 +82,18 @@ export function permissionsWithReason(
 }
 
 /** Which parts of it may be chosen: a policy holds for the whole. @throws HoldfastError `download-choice-invalid` (invalid) */
-export function requireWhole(variant: string, snapshot: Snapshot, choice: { tables?: unknown; paths?: unknown }): void {
+export function requireWhole(
+  made: DeclaredVariant,
+  snapshot: Snapshot,
+  choice: { tables?: unknown; paths?: unknown },
+): void {
   for (const [name, parameter] of [
     ['tables', 'tables'],
     ['paths', 'path'],
   ] as const) {
     if (choice[name] === undefined) continue;
-    const message = `The variant "${variant}" is given whole: its policy says which tables and files are in it. Leave \`${parameter}\` away.`;
-    const details = { field: parameter, formats: variantFormats(snapshot) };
+    const message = `The variant "${made.name}" is given whole: its policy says which tables and files are in it. Leave \`${parameter}\` away.`;
+    const details = { field: parameter, formats: variantFormats(snapshot, made) };
     throw new HoldfastError('invalid', 'download-choice-invalid', message, { details });
   }
 }
