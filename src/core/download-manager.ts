@@ -13,7 +13,13 @@ import {
 } from './download.ts';
 import { momentOfChoice } from './download-moment.ts';
 import { DownloadOpener } from './download-opener.ts';
-import { allowsSnapshot, allowsVariant, type Permission, permissionsFor } from './download-permissions.ts';
+import {
+  allowsSnapshot,
+  allowsVariant,
+  type Permission,
+  permissionsFor,
+  permissionsReaching,
+} from './download-permissions.ts';
 import { DownloadPlaces } from './download-places.ts';
 import { DownloadableSnapshots, type FoundSnapshot } from './downloadable-snapshots.ts';
 import { HoldfastError } from './errors.ts';
@@ -22,6 +28,7 @@ import type { Page } from './ports/catalogue.ts';
 import type { DownloadFormat } from './ports/service-download.ts';
 import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { listSnapshots } from './snapshot-list.ts';
+import { unnamedResource } from './unnamed-resource.ts';
 import {
   defaultVariants,
   permissionsWithReason,
@@ -33,8 +40,6 @@ import { chosenFormat, variantFormats } from './variant-formats.ts';
 import type { CatalogueVariantManager } from './variant-manager.ts';
 import { toldToReaders, withFingerprint } from './variant-outcomes.ts';
 
-/** Names that an answer lists at most. */
-const NAMED = 20;
 /** For a variant that has to be made first, where the caller does not say how long. */
 const WAIT_MILLISECONDS = 30_000;
 
@@ -64,7 +69,7 @@ export class CatalogueDownloadManager implements DownloadManager {
     if (request.at !== undefined && request.snapshotId !== undefined)
       throw choiceInvalid('`at` and `backup` both say which one. Give one of them.', 'at');
     const completeBy = momentOfChoice(request.at ?? 'latest', this.#context.clock.now());
-    const resourceId = request.resourceId ?? (await this.#onlyResource(request.principal));
+    const resourceId = request.resourceId ?? (await this.#resourceOf(request.principal, signal));
     const permissions = permissionsFor(request.principal, resourceId, this.#context.clock.now());
     if (permissions.length === 0) throw notFound();
     const declared = await this.#variants.declared(resourceId);
@@ -115,22 +120,10 @@ export class CatalogueDownloadManager implements DownloadManager {
     throw variantNeeded(snapshot, permissions);
   }
 
-  async #onlyResource(principal: Principal): Promise<string> {
-    const now = this.#context.clock.now();
-    const mayHave = (id: string) => permissionsFor(principal, id, now).length > 0;
-    const { defaultResource } = this.#context.configuration.downloads ?? DEFAULT_DOWNLOADS;
-    if (defaultResource !== undefined && mayHave(defaultResource)) return defaultResource;
-    const ids: string[] = [];
-    for await (const { id } of this.#snapshots.resources()) {
-      if (mayHave(id)) ids.push(id);
-      if (ids.length > NAMED) break;
-    }
-    const [only] = ids;
-    if (only === undefined) throw notFound();
-    if (ids.length === 1) return only;
-    const named = `${ids.slice(0, NAMED).join(', ')}${ids.length > NAMED ? ' …' : ''}`;
-    const message = `You may have several resources: ${named}. Name one: /download/${only}`;
-    throw new HoldfastError('invalid', 'resource-needed', message, { details: { resources: ids.slice(0, NAMED) } });
+  async #resourceOf(principal: Principal, signal: AbortSignal): Promise<string> {
+    const id = await unnamedResource(this.#snapshots, this.#context, principal, signal);
+    if (id === undefined) throw notFound();
+    return id;
   }
 
   async #choose(wanted: Choice, signal: AbortSignal): Promise<Chosen> {
@@ -212,14 +205,6 @@ function usableVariant(made: DeclaredVariant, { resourceId, formats }: Snapshot)
   } catch (error) {
     throw toldToReaders(error, { resourceId, variant: made.name, formats });
   }
-}
-
-function permissionsReaching(
-  permissions: readonly Permission[],
-  snapshot: Snapshot,
-  newest: Snapshot | undefined,
-): readonly Permission[] {
-  return permissions.filter((permission) => allowsSnapshot(permission, snapshot, snapshot.id === newest?.id));
 }
 
 function requireFittingMode({ formats }: Snapshot, mode: DownloadMode, isSealed: boolean): void {
