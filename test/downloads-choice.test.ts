@@ -122,7 +122,7 @@ describe('who may download', () => {
       bodies.add(text.replaceAll(name, 'NAME').replace(/"requestId":"[^"]*"/, ''));
     }
     assert.equal(bodies.size, 1);
-    assert.equal((await asked(rig, '/snapshots?resource=secret')).text, '[]');
+    assert.equal((await asked(rig, '/snapshots?resource=secret')).text, '[]\n');
     assert.equal((await asked(rig, '/download/shop')).status, 200);
   });
 
