@@ -258,3 +258,29 @@ describe('closing', () => {
     await assert.rejects(serve(memoryApplication().application, configuration, LOGGER), { code: 'address-in-use' });
   });
 });
+
+describe('JSON', () => {
+  it('ends with a line break, which is counted', async (t) => {
+    const { url } = await served(t, memoryApplication());
+    const posted = () =>
+      fetch(`${url}/resources`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': 'once' },
+        body: JSON.stringify({ id: 'shop', type: 'database', service: 'stream' }),
+      });
+    const answers = [
+      ...[await posted(), await posted()],
+      ...(await Promise.all(
+        ['/health', '/openapi.json', '/resources/shop', '/backups/nope', '/nope'].map((route) => fetch(url + route)),
+      )),
+    ];
+    for (const answer of answers) {
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      assert.match(bytes.toString(), /[^\n]\n$/, answer.url);
+      assert.equal(answer.headers.get('content-length'), `${bytes.length}`, answer.url);
+    }
+    const head = await fetch(`${url}/resources/shop`, { method: 'HEAD' });
+    const whole = await fetch(`${url}/resources/shop`);
+    assert.equal(head.headers.get('content-length'), whole.headers.get('content-length'));
+  });
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -40,4 +41,24 @@ test('what only tells about commands, or asks another service, loads no package 
   const pull = await packagesOf('pull', 'shop', '--server', 'http://127.0.0.1:1', '--output', 'shop.sql');
   assert.ok(pull.includes('commander'));
   for (const heavy of ['zod', 'yaml', 'fastify', 'pino', 'kysely']) assert.ok(!pull.includes(heavy), heavy);
+});
+
+test('the service says at once that a folder cannot be made', { skip: !existsSync('/proc/self') }, async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-start-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const failureOf = (...words: string[]) =>
+    promisify(execFile)(process.execPath, [MAIN, 'serve', '--port', '0', ...words], {
+      cwd: folder,
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+    }).then(
+      () => assert.fail('it started'),
+      ({ code, stderr }: { code: number; stderr: string }) => ({ code, stderr }),
+    );
+  const data = await failureOf('--data', '/proc/nope');
+  assert.equal(data.code, 1);
+  assert.match(data.stderr, /The data folder \/proc\/nope cannot be made or written to/);
+  const repository = await failureOf('--data', folder, '--repository', '/proc/nope');
+  assert.equal(repository.code, 1);
+  assert.match(repository.stderr, /\/proc\/nope.* cannot be made/);
 });

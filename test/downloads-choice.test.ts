@@ -66,6 +66,13 @@ describe('which backup a download is', () => {
     const several = await asked(rig, '/download');
     assert.deepEqual([several.status, several.code], [400, 'resource-needed']);
     assert.match(several.text, /blog, shop/);
+    const damaged = await rig.upload('attic', 'damaged');
+    await rig.catalogue.backups.put({ ...damaged, status: 'damaged' });
+    assert.match((await asked(rig, '/download')).text, /resources: blog, shop\. Name one: \/download\/blog/);
+    rig.principals.set('fred', { ...developer(), resources: ['blog', 'attic'] });
+    assert.match((await asked(rig, '/download')).text, /only blog has a backup/);
+    rig.principals.set('fred', { ...developer(), resources: ['attic', 'attic-2'] });
+    assert.equal((await asked(rig, '/download')).code, 'snapshot-not-found');
     rig.principals.set('fred', { ...developer(), resources: ['blog'] });
     assert.equal((await asked(rig, '/download')).text, 'of the blog');
 
@@ -115,7 +122,7 @@ describe('who may download', () => {
       bodies.add(text.replaceAll(name, 'NAME').replace(/"requestId":"[^"]*"/, ''));
     }
     assert.equal(bodies.size, 1);
-    assert.equal((await asked(rig, '/snapshots?resource=secret')).text, '[]');
+    assert.equal((await asked(rig, '/snapshots?resource=secret')).text, '[]\n');
     assert.equal((await asked(rig, '/download/shop')).status, 200);
   });
 

@@ -124,7 +124,14 @@ describe('a download', { timeout: 600_000 }, () => {
       'chained',
     );
     assert.equal(second.type, 'incremental');
-    await assertRanges(document, [first, second], 'json', Buffer.from(`{"a":[1,"ü"],"filler":"${filler}"}`));
+    const text = Buffer.from(`{"a":[1,"ü"],"filler":"${filler}"}`);
+    await assertRanges(document, [first, second], 'json', text);
+    const request = { principal: { name: 'test', role: 'admin' as const }, resourceId: 'chained', limit: 10 };
+    const { items } = await managed.application.downloads.list(request, new AbortController().signal);
+    assert.deepEqual(
+      items.map(({ size }) => size),
+      [text.length, first.size],
+    );
   });
 
   test('of a SQLite database is a file that SQLite opens', async () => {

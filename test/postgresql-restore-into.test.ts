@@ -70,6 +70,19 @@ describe('a restore of PostgreSQL into another resource', { skip: SKIP_REASON, t
     assert.equal(await rig.server.sql('postgres', `SELECT count(*) FROM pg_database WHERE datname = 'staging'`), '0');
   });
 
+  test('is refused, dry as well, where it would have to make a database that its role may not make', async () => {
+    const backup = await rig.backUp({ databases: ['shop'] });
+    await second.sql('postgres', `CREATE ROLE modest LOGIN PASSWORD '${second.password}'`);
+    const { resources } = rig.managed.application;
+    const connection = { ...second.connection(), user: 'modest' };
+    await resources.put({ id: 'modest', service: 'postgresql', configuration: { connection, databases: ['modest'] } });
+    for (const options of [{ dryRun: true }, {}])
+      failed(await restore(backup.id, 'modest', options), 'postgresql-create-denied', /ALTER ROLE "?modest"? CREATEDB/);
+    await second.sql('postgres', 'CREATE DATABASE modest OWNER modest');
+    assert.deepEqual(planOf(await restore(backup.id, 'modest', { dryRun: true })).created.count, 2);
+    completed(await restore(backup.id, 'modest', { owners: false }));
+  });
+
   test('keeps the names where all databases are its own, and refuses where it is not clear which goes where', async () => {
     const backup = await rig.backUp({ databases: ['shop', 'wiki'] });
     const plan = planOf(await restore(backup.id, 'whole', { dryRun: true, databases: ['wiki'] }));

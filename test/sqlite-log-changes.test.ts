@@ -3,6 +3,7 @@ import { readdir, readFile, rename, stat, symlink } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { replaceTarget } from '../src/services/sqlite/target-replacement.ts';
 import { runElsewhere, SqliteLogRig } from './sqlite-log-rig.ts';
 import { crashInTransaction, FILLER, makeDatabase, query } from './sqlite-rig.ts';
 
@@ -227,6 +228,11 @@ describe('the log of a SQLite database', () => {
     await sleep(10);
     makeDatabase(file, 'DELETE FROM notes');
     await rig.reached(Date.now());
+    if (process.platform === 'linux')
+      assert.throws(() => replaceTarget({ kind: 'replace', restored: 'none', target: file, overwrite: true }), {
+        code: 'restore-target-in-use',
+        message: /open by Holdfast itself \(process \d+\).*Restore by the API/,
+      });
     const inPlace = { inPlace: true, conflict: 'overwrite' };
     const { result } = await rig.restoreTo(good, { ...inPlace, dryRun: true });
     assert.equal(Number(result?.logPieces) > 0, true);

@@ -87,7 +87,7 @@ describe('a masked variant', () => {
     assert.match(refused.text, /original values/);
     assert.equal(await states(rig), 'masked:blocked raw:on-demand');
     const removed = await rig.get(`/resources/shop/snapshots/${id}/variants/masked`, {}, 'DELETE');
-    assert.equal(removed.text, '{"deleted":[]}');
+    assert.equal(removed.text, '{"deleted":[]}\n');
     assert.equal((await rig.get('/download/shop')).status, 200);
     assert.match((await rig.get('/metrics')).text, /^holdfast_variants_total\{outcome="leaked"\} 1$/m);
   });

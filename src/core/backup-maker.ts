@@ -188,6 +188,7 @@ function describe(context: ManagerContext, ingredients: Ingredients): Backup {
     warningCount: warnings.count,
     statistics: {
       sourceBytes: made.sourceBytes,
+      ...(made.contentBytes === undefined ? {} : { contentBytes: made.contentBytes }),
       readBytes: made.readBytes,
       newBytes: counts.newBytes,
       storedBytes: counts.storedBytes,

@@ -21,6 +21,8 @@ export type ContentKind = 'document' | 'stream' | 'tree';
 export interface BackupStatistics {
   /** Bytes of the source, whether they had to be read or not. */
   sourceBytes: number;
+  /** Bytes of the whole content, where `size` is that of a delta; absent in backups of earlier versions. */
+  contentBytes?: number;
   /** Bytes that were really read and hashed. */
   readBytes: number;
   /** Plain bytes that no earlier backup had. */

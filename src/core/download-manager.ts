@@ -13,7 +13,13 @@ import {
 } from './download.ts';
 import { momentOfChoice } from './download-moment.ts';
 import { DownloadOpener } from './download-opener.ts';
-import { allowsSnapshot, allowsVariant, type Permission, permissionsFor } from './download-permissions.ts';
+import {
+  allowsSnapshot,
+  allowsVariant,
+  type Permission,
+  permissionsFor,
+  permissionsReaching,
+} from './download-permissions.ts';
 import { DownloadPlaces } from './download-places.ts';
 import { DownloadableSnapshots, type FoundSnapshot } from './downloadable-snapshots.ts';
 import { HoldfastError } from './errors.ts';
@@ -23,6 +29,7 @@ import type { DownloadFormat } from './ports/service-download.ts';
 import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { listSnapshots } from './snapshot-list.ts';
 import { olderReady } from './stale-variant.ts';
+import { unnamedResource } from './unnamed-resource.ts';
 import { isKept } from './variant.ts';
 import {
   defaultVariants,
@@ -35,8 +42,6 @@ import { chosenFormat, variantFormat, variantFormats } from './variant-formats.t
 import type { CatalogueVariantManager } from './variant-manager.ts';
 import { toldToReaders, withFingerprint } from './variant-outcomes.ts';
 
-/** Names that an answer lists at most. */
-const NAMED = 20;
 /** For a variant that has to be made first, where the caller does not say how long. */
 const WAIT_MILLISECONDS = 30_000;
 
@@ -68,7 +73,7 @@ export class CatalogueDownloadManager implements DownloadManager {
     if (request.stale !== undefined && request.snapshotId !== undefined)
       throw choiceInvalid('`backup` asks for the very one, and `stale=ok` for another one. Give one of them.', 'stale');
     const completeBy = momentOfChoice(request.at ?? 'latest', this.#context.clock.now());
-    const resourceId = request.resourceId ?? (await this.#onlyResource(request.principal));
+    const resourceId = request.resourceId ?? (await this.#resourceOf(request.principal, signal));
     const permissions = permissionsFor(request.principal, resourceId, this.#context.clock.now());
     if (permissions.length === 0) throw notFound();
     const declared = await this.#variants.declared(resourceId);
@@ -92,7 +97,7 @@ export class CatalogueDownloadManager implements DownloadManager {
     const { stale, tables, paths, database, reason } = request;
     if (stale === undefined || made === undefined || !isKept(made) || tables !== undefined || paths !== undefined)
       return undefined;
-    const format = variantFormat(newer, request.format);
+    const format = variantFormat(newer, made, request.format);
     const declared = usableVariant(made, newer);
     const order = { snapshot: newer, declared, format, ...(database === undefined ? {} : { database }) };
     const permissions = allowing.filter(({ reasonFor }) => reason !== undefined || !reasonFor.includes(made.name));
@@ -138,22 +143,10 @@ export class CatalogueDownloadManager implements DownloadManager {
     throw variantNeeded(snapshot, permissions);
   }
 
-  async #onlyResource(principal: Principal): Promise<string> {
-    const now = this.#context.clock.now();
-    const mayHave = (id: string) => permissionsFor(principal, id, now).length > 0;
-    const { defaultResource } = this.#context.configuration.downloads ?? DEFAULT_DOWNLOADS;
-    if (defaultResource !== undefined && mayHave(defaultResource)) return defaultResource;
-    const ids: string[] = [];
-    for await (const { id } of this.#snapshots.resources()) {
-      if (mayHave(id)) ids.push(id);
-      if (ids.length > NAMED) break;
-    }
-    const [only] = ids;
-    if (only === undefined) throw notFound();
-    if (ids.length === 1) return only;
-    const named = `${ids.slice(0, NAMED).join(', ')}${ids.length > NAMED ? ' …' : ''}`;
-    const message = `You may have several resources: ${named}. Name one: /download/${only}`;
-    throw new HoldfastError('invalid', 'resource-needed', message, { details: { resources: ids.slice(0, NAMED) } });
+  async #resourceOf(principal: Principal, signal: AbortSignal): Promise<string> {
+    const id = await unnamedResource(this.#snapshots, this.#context, principal, signal);
+    if (id === undefined) throw notFound();
+    return id;
   }
 
   async #choose(wanted: Choice, signal: AbortSignal): Promise<Chosen> {
@@ -195,7 +188,7 @@ export class CatalogueDownloadManager implements DownloadManager {
     const { tables, paths, database, mode = 'create', principal } = request;
     const variant = made === undefined ? {} : { variant: usableVariant(made, snapshot) };
     if (made !== undefined) requireChoosable(made, snapshot, request);
-    const offered = made === undefined ? snapshot : { ...snapshot, formats: variantFormats(snapshot) };
+    const offered = made === undefined ? snapshot : { ...snapshot, formats: variantFormats(snapshot, made) };
     const format = chosenFormat(offered, request.format);
     const isSealed = format === 'sql' && request.seal !== 'none';
     requireFittingMode(snapshot, mode, isSealed);
@@ -253,14 +246,6 @@ function usableVariant(made: DeclaredVariant, { resourceId, formats }: Snapshot)
   } catch (error) {
     throw toldToReaders(error, { resourceId, variant: made.name, formats });
   }
-}
-
-function permissionsReaching(
-  permissions: readonly Permission[],
-  snapshot: Snapshot,
-  newest: Snapshot | undefined,
-): readonly Permission[] {
-  return permissions.filter((permission) => allowsSnapshot(permission, snapshot, snapshot.id === newest?.id));
 }
 
 function requireFittingMode({ formats }: Snapshot, mode: DownloadMode, isSealed: boolean): void {

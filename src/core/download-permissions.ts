@@ -48,6 +48,15 @@ export function allowsSnapshot(
   return (isNewest || !latestOnly) && (notBefore === undefined || createdAt >= notBefore);
 }
 
+/** The permissions that reach a snapshot of a resource, of which `newest` is the newest one. */
+export function permissionsReaching(
+  permissions: readonly Permission[],
+  snapshot: { id: string; createdAt: string },
+  newest: { id: string } | undefined,
+): readonly Permission[] {
+  return permissions.filter((permission) => allowsSnapshot(permission, snapshot, snapshot.id === newest?.id));
+}
+
 function permissionOf(grant: Grant, caller: string, now: Date): Permission {
   const { variants, latestOnly = false, maxAgeDays, reasonFor = [], limits = {} } = grant;
   const notBefore = maxAgeDays === undefined ? undefined : new Date(now.getTime() - maxAgeDays * DAY).toISOString();

@@ -95,14 +95,15 @@ export class DownloadableSnapshots {
   }
 
   async #ofBackup(backup: Backup): Promise<FoundSnapshot | undefined> {
-    const { id, resourceId, resourceType, createdAt, completedAt, size, service } = backup;
+    const { id, resourceId, resourceType, createdAt, completedAt, service, statistics } = backup;
+    // A delta's own size says nothing of the document.
+    const size = backup.chainLength > 0 ? statistics.contentBytes : backup.size;
     const its = this.#context.services.find(service);
     const downloads = its?.downloadsOf?.(backup) ?? its?.downloads;
     if (downloads === undefined || !(await this.#isWhole(backup))) return undefined;
     return {
       ...{ id, resourceId, resourceType, origin: 'repository', createdAt, completedAt },
-      // A delta's size says nothing of the document.
-      ...(backup.chainLength > 0 ? {} : { size }),
+      ...(size === undefined ? {} : { size }),
       ...downloads,
       backup,
     };

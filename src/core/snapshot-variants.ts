@@ -48,7 +48,7 @@ export class SnapshotVariants {
     const { id: snapshotId, resourceId } = snapshot;
     if (fault !== undefined || fingerprint === undefined)
       return { name, state: 'blocked', reason: policyFaultOf(resourceId) };
-    const [format] = variantFormats(snapshot);
+    const [format] = variantFormats(snapshot, declared);
     if (format === undefined) return { name, state: 'blocked', reason: 'Such a backup cannot be masked.' };
     const kept = known.kept.find(
       ({ variant }) =>

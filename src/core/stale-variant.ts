@@ -37,7 +37,7 @@ export async function olderReady(
   for await (const older of new DownloadableSnapshots(context).newestFirst(filter, signal)) {
     if (!sources.delete(older.id)) continue;
     const reaching = permissions.filter((permission) => allowsSnapshot(permission, older, false));
-    const isOffered = variantFormats(older).includes(format);
+    const isOffered = variantFormats(older, declared).includes(format);
     if (reaching.length > 0 && isOffered && !(await isBlocked(older.id)))
       return { snapshot: older, permissions: reaching };
     if (sources.size === 0) break;

@@ -85,11 +85,8 @@ export function permissionsWithReason(
  * Parts are chosen of what is masked while it is downloaded.
  * @throws HoldfastError `download-choice-invalid` (invalid): rows that were chosen to fit together, or were loaded as a whole, are given as a whole
  */
-export function requireChoosable(
-  { name, kind, verifiesByLoading }: DeclaredVariant,
-  snapshot: Snapshot,
-  { tables, paths }: WantedParts,
-): void {
+export function requireChoosable(made: DeclaredVariant, snapshot: Snapshot, { tables, paths }: WantedParts): void {
+  const { name, kind, verifiesByLoading } = made;
   if (kind === 'masked' && !verifiesByLoading) return;
   const why =
     kind === 'reduced'
@@ -98,7 +95,7 @@ export function requireChoosable(
   for (const [parameter, value] of Object.entries({ tables, path: paths })) {
     if (value === undefined) continue;
     const message = `The variant "${name}" is given whole: ${why}. Leave \`${parameter}\` away, or ask for a masked variant with all rows.`;
-    const details = { field: parameter, formats: variantFormats(snapshot) };
+    const details = { field: parameter, formats: variantFormats(snapshot, made) };
     throw new HoldfastError('invalid', 'download-choice-invalid', message, { details });
   }
 }

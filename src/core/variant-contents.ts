@@ -1,3 +1,4 @@
+import { declaredVariants } from './declared-variants.ts';
 import { DownloadMaterials } from './download-materials.ts';
 import { DownloadableSnapshots, type FoundSnapshot } from './downloadable-snapshots.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -14,12 +15,15 @@ export async function* variantContents(
 ): AsyncGenerator<VariantContent> {
   const materials = new DownloadMaterials(context);
   const { database } = request;
+  const isOfTables = (await declaredVariants(context, request.resourceId)).some((each) => each.isOfTables === true);
+  const declared = isOfTables ? { isOfTables } : {};
   let wanted = request.format;
   for await (const snapshot of chosenSnapshots(context, request, signal)) {
     // Only of the first it is a fault that it cannot be had as that.
-    if (wanted !== undefined && wanted !== request.format && !variantFormats(snapshot).includes(wanted)) continue;
-    wanted ??= variantFormat(snapshot, undefined);
-    const format = variantFormat(snapshot, wanted);
+    if (wanted !== undefined && wanted !== request.format && !variantFormats(snapshot, declared).includes(wanted))
+      continue;
+    wanted ??= variantFormat(snapshot, declared, undefined);
+    const format = variantFormat(snapshot, declared, wanted);
     const order = { snapshot, format, ...(database === undefined ? {} : { database }) };
     yield withoutTrace(variantContent(context, materials, order));
   }

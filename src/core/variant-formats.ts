@@ -1,15 +1,30 @@
 import type { Snapshot } from './download.ts';
 import type { DownloadFormat } from './download-format.ts';
 import { HoldfastError } from './errors.ts';
+import type { DeclaredVariant } from './ports/variant-maker.ts';
 
-/** What a masked or reduced copy can be: PostgreSQL's archive is a program's to read, and nothing masks it. */
-export function variantFormats({ formats }: Pick<Snapshot, 'formats'>): readonly DownloadFormat[] {
-  return formats.filter((format) => format !== 'custom');
+type OfTables = Pick<DeclaredVariant, 'isOfTables'>;
+
+/**
+ * What a masked or reduced copy can be, the default one first: PostgreSQL's archive is a program's to read, and nothing masks it. Of plain
+ * bytes that may be a dump, a policy of tables masks the dump.
+ */
+export function variantFormats(
+  { formats }: Pick<Snapshot, 'formats'>,
+  { isOfTables }: OfTables,
+): readonly DownloadFormat[] {
+  const offered = formats.filter((format) => format !== 'custom');
+  if (isOfTables !== true || offered[0] !== 'bytes' || !offered.includes('sql')) return offered;
+  return ['sql', ...offered.filter((format) => format !== 'sql')];
 }
 
 /** @throws HoldfastError `format-not-offered` (unsupported) */
-export function variantFormat(snapshot: Snapshot, wanted: DownloadFormat | undefined): DownloadFormat {
-  const formats = variantFormats(snapshot);
+export function variantFormat(
+  snapshot: Snapshot,
+  declared: OfTables,
+  wanted: DownloadFormat | undefined,
+): DownloadFormat {
+  const formats = variantFormats(snapshot, declared);
   return chosenFormat({ resourceId: snapshot.resourceId, formats }, wanted);
 }
 

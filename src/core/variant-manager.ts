@@ -62,7 +62,7 @@ export class CatalogueVariantManager implements VariantManager {
     const declared = withFingerprint(found, resourceId);
     if (!isKept(declared)) throw notKept(declared);
     const snapshot = await this.#snapshot(request, signal);
-    const format = variantFormat(snapshot, request.format);
+    const format = variantFormat(snapshot, declared, request.format);
     const order = {
       ...{ snapshot, declared, format },
       ...(database === undefined ? {} : { database }),
@@ -204,7 +204,7 @@ export class CatalogueVariantManager implements VariantManager {
     const { resourceId, id: snapshotId } = snapshot;
     for (const each of (await this.declared(resourceId)).filter(isWanted)) {
       const declared = withFingerprint(each, resourceId);
-      const order = { snapshot, declared, format: variantFormat(snapshot, undefined) };
+      const order = { snapshot, declared, format: variantFormat(snapshot, declared, undefined) };
       const { name: variant, fingerprint } = declared;
       const isBlocked = (await this.outcomes.blockOf({ resourceId, snapshotId, variant, fingerprint })) !== undefined;
       if (isBlocked || (await this.#find(order)) !== undefined) continue;

@@ -40,6 +40,7 @@ const backupSchema = z.object({
   warningCount: z.number(),
   statistics: z.object({
     sourceBytes: z.number(),
+    contentBytes: z.number().optional(),
     readBytes: z.number(),
     newBytes: z.number(),
     storedBytes: z.number(),

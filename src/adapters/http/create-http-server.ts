@@ -19,6 +19,7 @@ import { HttpMetrics } from './http-metrics.ts';
 import type { HttpServer } from './http-server.ts';
 import { honourIdempotencyKeys } from './idempotency.ts';
 import { readJsonBodies } from './json-body.ts';
+import { endJsonWithLine } from './json-line-end.ts';
 import { sendProblem } from './problem.ts';
 import { limitRequestRate } from './request-rate.ts';
 import { validateByZod } from './request-validation.ts';
@@ -147,6 +148,7 @@ function addDoor(
   honourIdempotencyKeys(server, application);
   keepAuditTrail(server, application);
   metrics.observeRequests(server);
+  endJsonWithLine(server);
   readJsonBodies(server);
 }
 

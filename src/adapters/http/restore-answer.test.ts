@@ -22,7 +22,7 @@ describe('restoreAnswer', () => {
   it('puts the document into the answer as it is, numbers that no double holds included', () => {
     const text = restoreAnswer(OPERATION, Buffer.from('{"big":12345678901234567890,"__proto__":1}')).toString();
     assert.match(text, /^\{"operation":\{"id":"restore-1","backupId":"backup-1","targetResourceId":/);
-    assert.ok(text.endsWith(',"data":{"big":12345678901234567890,"__proto__":1}}'));
+    assert.ok(text.endsWith(',"data":{"big":12345678901234567890,"__proto__":1}}\n'));
     assert.doesNotThrow(() => JSON.parse(text));
   });
 

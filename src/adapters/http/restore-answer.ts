@@ -29,8 +29,8 @@ export function restoreOperationAnswer(operation: RestoreOperation) {
  */
 export function restoreAnswer(operation: RestoreOperation, data: Uint8Array | undefined): Buffer {
   const head = JSON.stringify({ operation: restoreOperationAnswer(operation) });
-  if (data === undefined) return Buffer.from(head);
+  if (data === undefined) return Buffer.from(`${head}\n`);
   return Buffer.concat([Buffer.from(`${head.slice(0, -1)},"data":`), data, CLOSING_BRACE]);
 }
 
-const CLOSING_BRACE = Buffer.from('}');
+const CLOSING_BRACE = Buffer.from('}\n');

@@ -79,6 +79,7 @@ const DENIED_SYSTEM_CODES = new Set([
   'EACCES',
   'EPERM',
   'EROFS',
+  'ENOENT',
   'ENOTDIR',
   'EISDIR',
   'EEXIST',

@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 import type { ResourceTurns } from '../../core/ports/resource-turns.ts';
+import { makeFolders } from '../../process/make-folders.ts';
 import { isDenied } from './catalogue-fault.ts';
 import { tryFileLock } from './file-lock.ts';
 
@@ -26,7 +26,7 @@ export function createResourceTurns(dataFolder: string): ResourceTurns {
 
 function tryTurn(folder: string, resourceId: string): (() => void) | undefined {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolders(folder, { mode: 0o700 });
     return tryFileLock(path.join(folder, `${resourceId}.lock`), 0);
   } catch (error) {
     if (!isDenied(error)) throw error;

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
+import { makeFolders } from '../../process/make-folders.ts';
 import { isDenied, SQLITE_NOTADB, sqliteResultCode } from './catalogue-fault.ts';
 import { tryFileLock } from './file-lock.ts';
 
@@ -15,7 +16,7 @@ const WAIT_MILLISECONDS = 300;
  */
 export async function acquireServiceLock(dataFolder: string): Promise<{ release(): Promise<void> }> {
   try {
-    mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+    makeFolders(dataFolder, { mode: 0o700 });
     const end = tryFileLock(lockFile(dataFolder), WAIT_MILLISECONDS);
     if (end === undefined) throw inUse(dataFolder);
     writeFileSync(holderFile(dataFolder), `${process.pid}\n`, { mode: 0o600 });

@@ -1,10 +1,11 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { ApiToken, LocalUser } from '../../core/access.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { Catalogue } from '../../core/ports/catalogue.ts';
 import type { VariantBlock } from '../../core/variant.ts';
+import { makeFolders } from '../../process/make-folders.ts';
 import { migrate } from '../migrations/migrate.ts';
 import type { CatalogueSchema, Exclusively } from '../schema.ts';
 import { createAuditTable } from '../tables/audit-table.ts';
@@ -30,7 +31,7 @@ import { NodeSqliteDatabase } from './node-sqlite-database.ts';
 export async function openSqliteCatalogue(options: { file: string }): Promise<Catalogue> {
   const { file } = options;
   try {
-    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    makeFolders(path.dirname(file), { mode: 0o700 });
     // Made here so that only its owner can read it; SQLite gives its companions the same permissions.
     closeSync(openSync(file, 'a', 0o600));
     const sqlite = new NodeSqliteDatabase(file);

@@ -96,6 +96,8 @@ export interface ServiceBackup {
   checksum: string;
   /** True where the stored content is a delta that needs its chain to restore. */
   isDelta: boolean;
+  /** Of the whole content, where `isDelta`. */
+  contentBytes?: number;
   readBytes: number;
   sourceBytes: number;
   files?: BackupStatistics['files'];

@@ -21,6 +21,8 @@ export interface DeclaredVariant {
   produce: 'ahead' | 'keys-ahead' | 'on-demand';
   /** Loaded into a throw-away server before it is given to anybody. */
   verifiesByLoading: boolean;
+  /** Its policy speaks of tables alone: what can be had as plain bytes or as SQL is SQL to it. */
+  isOfTables?: true;
   /** Hex: two that are equal make the same of the same content. Covers the policy, the variant and the epoch of its key; undefined where the policy cannot be read. */
   fingerprint?: string;
   /** Why none of it can be made, in a sentence for whoever runs the service and nobody else: it may name files, and where keys are. */

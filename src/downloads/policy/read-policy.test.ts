@@ -185,7 +185,7 @@ test('YAML that is not what it seems to be is refused', () => {
     [`a: ${'['.repeat(20_000)}`, /nested too deep/],
     [`a: ${'{a: '.repeat(60)}1${'}'.repeat(60)}`, /nested too deep/],
     [`# ${'x'.repeat(1_048_576)}`, /longer than/],
-    ['', /must be/],
+    ['', /must not be empty/],
     ['files: { b: keep, "1": keep }\n', /ascending/],
   ] as const)
     assert.match(faultsOf(text).join('\n'), fault, text.slice(0, 60));

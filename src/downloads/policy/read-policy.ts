@@ -109,9 +109,25 @@ function isInside(issue: Issue): boolean {
 function sentenceOf(message: string): string {
   const kinds = /^Invalid input: expected (.*), received (.*)$/.exec(message);
   if (kinds?.[2] === 'undefined') return 'is missing';
-  if (kinds !== null) return `must be of the kind ${kinds[1]}, and is ${kinds[2]}`;
+  if (kinds?.[2] === 'null') return 'must not be empty';
+  if (kinds !== null) return `must be ${kindOf(kinds[1])}, and is ${kindOf(kinds[2])}`;
   return message.replace(/^Invalid (?:input: expected|option: expected)/, 'must be');
 }
+
+/** A kind of values as YAML's writers know it. */
+function kindOf(kind = ''): string {
+  return KINDS.get(kind) ?? `of the kind ${kind}`;
+}
+
+const KINDS = new Map([
+  ['record', 'entries by name'],
+  ['object', 'entries by name'],
+  ['array', 'a list'],
+  ['string', 'text'],
+  ['number', 'a number'],
+  ['int', 'a whole number'],
+  ['boolean', 'true or false'],
+]);
 
 /** Read before anything else is known to be right, so that a broken policy stops only the resources that it is for. */
 function resourceOf(value: unknown): string | undefined {

@@ -96,7 +96,13 @@ class PolicyVariantMaker implements VariantMaker {
 
   async #declaredOf(resourceId: string, policy: MaskingPolicy, variant: VariantPolicy): Promise<DeclaredVariant> {
     const { name, kind, produce, verifiesByLoading } = variant;
-    const declared = { name, kind, produce, verifiesByLoading };
+    const declared = {
+      name,
+      kind,
+      produce,
+      verifiesByLoading,
+      ...(isOfTables(policy) ? { isOfTables: true as const } : {}),
+    };
     try {
       const key = await this.#keyOf(resourceId, policy, name);
       return { ...declared, fingerprint: variantFingerprint(policy, name, key) };
@@ -134,6 +140,10 @@ const THREADS = Math.max(1, Math.min(4, availableParallelism() - 1));
 function inOrder({ variants, defaultVariant }: MaskingPolicy): VariantPolicy[] {
   const all = [...variants.values()];
   return [...all.filter(({ name }) => name === defaultVariant), ...all.filter(({ name }) => name !== defaultVariant)];
+}
+
+function isOfTables({ tables, tablePatterns, document, files }: MaskingPolicy): boolean {
+  return tables.size + tablePatterns.size > 0 && document === undefined && files.length === 0;
 }
 
 export function unknownVariant(resourceId: string, name: string): HoldfastError {

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import { makeFolders } from '../../process/make-folders.ts';
 import { syncFolder } from '../../process/sync-folder.ts';
 
 const COMMENT =
@@ -21,7 +22,7 @@ export async function createKeyFile(file: string): Promise<void> {
   const text = `${COMMENT}\n${PREFIX}:${secret.toString('base64url')}:${checksumOf(secret)}\n`;
   const draft = `${file}.${randomBytes(6).toString('hex')}.new`;
   try {
-    const firstMade = await mkdir(folder, { recursive: true, mode: 0o700 });
+    const firstMade = makeFolders(folder, { mode: 0o700 });
     try {
       await writeNew(draft, text);
       await linkNew(draft, file, text);
@@ -83,6 +84,7 @@ function creationFault(cause: unknown, file: string): unknown {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
+    case 'ENOENT':
     case 'ENOTDIR':
       return new HoldfastError(
         'denied',

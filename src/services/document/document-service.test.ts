@@ -36,6 +36,7 @@ describe('the document service', () => {
     assert.equal(made.isDelta, true);
     assert.equal(made.checksum, checksum(current));
     assert.equal(made.size, stored.length);
+    assert.equal(made.contentBytes, Buffer.byteLength(current));
     assert.deepEqual(JSON.parse(stored), {
       changes: [{ key: 'settings', oldValue: { theme: 'dark' }, newValue: { theme: 'light' } }],
       additions: [{ key: 'users[1]', value: { id: 2, name: 'Bob' } }],

@@ -100,6 +100,7 @@ class DocumentService implements Service {
       size: stored.byteLength,
       checksum: prepared.checksum,
       isDelta: prepared.delta !== undefined,
+      ...(prepared.delta === undefined ? {} : { contentBytes: prepared.canonical.byteLength }),
       readBytes: inputBytes,
       sourceBytes: inputBytes,
       serviceData: serviceDataOf(prepared, context.chain),

@@ -1,7 +1,8 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
 import type { ByteString } from '../../core/tree-entry.ts';
+import { makeFolders } from '../../process/make-folders.ts';
 import { printable } from './byte-path.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import { type RestoreTarget, statusAt } from './restore-target.ts';
@@ -53,10 +54,10 @@ export async function checkTarget(
 
 export async function makeTarget(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolders(folder, { mode: 0o777 });
   } catch (error) {
     const code = systemErrorCode(error);
-    // ENOENT: a link to nowhere is there already.
+    // ENOENT: nothing can be made there, as in /proc.
     throw code === 'EEXIST' || code === 'ENOTDIR' || code === 'ENOENT' ? notAFolder(folder, error) : error;
   }
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { LogFileRequest } from '../../core/ports/log-files.ts';
 import type { LogReading } from '../../core/ports/resource-log.ts';
+import { makeFolders } from '../../process/make-folders.ts';
 import { syncFolder } from '../../process/sync-folder.ts';
 import {
   bytesOf,
@@ -91,7 +92,7 @@ async function fetchAlong(log: LogReading, stored: WalLog, request: LogFileReque
   }
   await forgetOthers(folder, new Set(wanted.map(({ name }) => name)));
   if (wanted.length === 0) return;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  makeFolders(folder, { mode: 0o700 });
   const there = new Set(await readdir(folder));
   // What fails here is told when the server asks for that file.
   await Promise.allSettled(

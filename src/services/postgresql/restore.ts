@@ -20,6 +20,7 @@ import {
   dropDatabase,
   dropWorkingDatabase,
   renameDatabase,
+  requireCreateRight,
   workingName,
 } from './target-database.ts';
 
@@ -115,6 +116,8 @@ async function planAll(
   }
   for (const { action, target } of plans)
     if (action === 'replace' && target === connection.database) throw replacesOwn(target);
+  const made = plans.filter(({ action }) => action === 'create' || action === 'replace').map(({ target }) => target);
+  if (made.length > 0) await requireCreateRight(maintenance, made);
   return plans;
 }
 

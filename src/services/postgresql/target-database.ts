@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { messageOf } from '../../core/errors.ts';
+import { HoldfastError, messageOf } from '../../core/errors.ts';
 import type { StoredDatabase } from './contents.ts';
 import { readServerVersion } from './database-facts.ts';
 import type { RestoreOptions } from './restore-options.ts';
@@ -12,6 +12,17 @@ import { quoted, quotedLiteral, type Session } from './session.ts';
 
 export function workingName(): string {
   return `holdfast_restore_${randomBytes(6).toString('hex')}`;
+}
+
+/** @throws HoldfastError `postgresql-create-denied` (denied) where the session's role may not make databases */
+export async function requireCreateRight(session: Session, names: readonly string[]): Promise<void> {
+  const { role, allowed } = await session.row<{ role: string; allowed: boolean }>(
+    'SELECT rolname AS role, rolcreatedb OR rolsuper AS allowed FROM pg_roles WHERE rolname = current_user',
+  );
+  if (allowed) return;
+  const named = names.map((name) => `"${name}"`).join(', ');
+  const message = `The role "${role}" may not create databases, and this restore would have to make ${named}. Nothing was changed. Have a superuser say \`ALTER ROLE ${quoted(role)} CREATEDB\`, restore with another \`connection\`, or into an empty database that is there, by \`targetDatabase\`.`;
+  throw new HoldfastError('denied', 'postgresql-create-denied', message, { details: { role, databases: names } });
 }
 
 /** Made of template0, as only that may have another encoding or locale than the cluster's. */

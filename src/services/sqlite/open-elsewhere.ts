@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 
 /**
  * Ids of other processes that have one of some files open, as far as the system tells (Linux; of other users' processes only to
@@ -18,6 +18,19 @@ export function openedElsewhere(files: readonly string[]): number[] {
     )
     .map(Number);
 }
+
+/** Whether a process is one by which Holdfast opens databases: `DatabaseProcess`, of this service or of another on this machine. */
+export function isDatabaseProcess(pid: number): boolean {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return words.some((word) => word.endsWith(DATABASE_WORKER));
+  } catch {
+    // Gone meanwhile.
+    return false;
+  }
+}
+
+const DATABASE_WORKER = '/services/sqlite/database-worker.ts';
 
 function identityOf(file: string): string | undefined {
   try {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import type { ReplaceJob, Replacement, TargetState } from './database-job.ts';
-import { openedElsewhere } from './open-elsewhere.ts';
+import { isDatabaseProcess, openedElsewhere } from './open-elsewhere.ts';
 import { resultCode } from './sqlite-fault.ts';
 
 const JOURNALS = ['-wal', '-journal', '-shm'];
@@ -144,11 +144,22 @@ export function fileExists(target: string): HoldfastError {
 }
 
 export function targetInUse(target: string, processes: readonly number[]): HoldfastError {
+  if (processes.length > 0 && processes.every(isDatabaseProcess)) return targetFollowed(target, processes);
   const who = processes.length === 0 ? 'by another process' : `by process ${processes.join(', ')}`;
   return new HoldfastError(
     'locked',
     'restore-target-in-use',
     `${target} is open ${who}, which would go on with the database that it has. Nothing was changed; stop it and restore again, or restore to another path.`,
+    { details: { path: target, processes } },
+  );
+}
+
+/** Whoever ended that process would have it started again. */
+function targetFollowed(target: string, processes: readonly number[]): HoldfastError {
+  return new HoldfastError(
+    'locked',
+    'restore-target-in-use',
+    `${target} is open by Holdfast itself (process ${processes.join(', ')}): the service keeps its log, or it is being backed up. Nothing was changed. Restore by the API of the service (POST /restore), which lets go of the database for that; while a backup runs, try again when it is done; or restore to another path.`,
     { details: { path: target, processes } },
   );
 }

@@ -1,7 +1,7 @@
 import { closeSync, fsync, openSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { makeStorageFolders } from './storage-folders.ts';
 
 /**
  * Makes folders and changes in folders durable. On POSIX a new name survives power loss only once the folder that holds it
@@ -25,10 +25,10 @@ export class DurableFolders {
     this.#syncFolder = syncFolder;
   }
 
-  /** Makes `folder` and its missing parents exist durably. */
+  /** Makes `folder` and its missing parents exist durably. @throws HoldfastError `storage-denied` (denied) */
   async ensure(folder: string): Promise<void> {
     if (this.#known.has(folder)) return;
-    const firstMade = await mkdir(folder, { recursive: true, mode: 0o700 });
+    const firstMade = makeStorageFolders(folder);
     const outermost = Math.min(firstMade?.length ?? Number.POSITIVE_INFINITY, this.#root.length + 1);
     await this.#makeLast(folder, outermost);
   }

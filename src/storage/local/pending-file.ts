@@ -1,10 +1,11 @@
-import { closeSync, constants, fchmodSync, fsync, mkdirSync, openSync, unlinkSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fsync, openSync, unlinkSync, write, writeSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { PendingObject } from '../../core/ports/storage.ts';
 import { isPageAligned, PAGE } from '../../process/page-aligned-memory.ts';
 import { storageFault } from './storage-fault.ts';
+import { makeStorageFolders } from './storage-folders.ts';
 
 export interface PendingFilePlace {
   makePath: () => string;
@@ -113,8 +114,8 @@ export class PendingFile implements PendingObject {
       throw new HoldfastError('internal', 'pending-object-closed', 'This object was finished or given up already.');
     if (this.#file === undefined) {
       const file = this.#place.makePath();
+      makeStorageFolders(path.dirname(file));
       try {
-        mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
         this.#file = { path: file, descriptor: openSync(file, 'wx', 0o600), direct: undefined };
         this.#file.direct = openDirect(file, constants.O_WRONLY);
       } catch (error) {

@@ -56,7 +56,7 @@ export function backupColumns(): Column<Backup>[] {
     { heading: `Created (${localTimeZone()})`, value: (backup) => formatTime(backup.createdAt) },
     { heading: 'Resource', value: (backup) => backup.resourceId },
     { heading: 'Type', value: (backup) => backup.type },
-    { heading: 'Size', value: (backup) => formatBytes(backup.size), align: 'right' },
+    { heading: 'Size', value: ({ size, statistics }) => formatBytes(statistics.contentBytes ?? size), align: 'right' },
     { heading: 'Stored', value: (backup) => formatBytes(backup.statistics.storedBytes), align: 'right' },
     { heading: 'Tags', value: (backup) => tagsText(backup) },
     { heading: 'Notes', value: (backup) => notesOn(backup).join(', ') },

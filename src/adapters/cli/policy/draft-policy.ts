@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolders } from '../../../process/make-folders.ts';
 import type { CommandSession } from '../command-session.ts';
 import { usageError } from '../exit-codes.ts';
 import { writeContent } from '../write-content.ts';
@@ -32,7 +32,7 @@ export async function draftPolicy(session: CommandSession, resourceId: string, o
   const bytes = Buffer.from(text);
   const file = path.resolve(output);
   // The first policy of all is written into a folder that is not there yet.
-  await mkdir(path.dirname(file), { recursive: true });
+  makeFolders(path.dirname(file), { mode: 0o777 });
   await writeContent(once(bytes), file, bytes.length, session, force ? 'overwrite' : 'fail', '--force');
   session.output.result({ snapshotId, file }, () => [
     `Wrote ${file}, by ${snapshotId}. Read each line: what is marked "review" nothing was found in.`,

@@ -62,6 +62,7 @@ export const backupChange = z
 
 const statistics = z.object({
   sourceBytes: z.number(),
+  contentBytes: z.number().optional().describe('Of the whole content, where `size` is that of a delta.'),
   readBytes: z.number(),
   newBytes: z.number(),
   storedBytes: z.number(),

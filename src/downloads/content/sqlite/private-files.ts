@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolders } from '../../../process/make-folders.ts';
 
 /** A folder that is nobody else's (0700), with files that are as private (0600). */
 export interface PrivateFiles {
@@ -17,7 +18,7 @@ export async function writePrivately(
   temporaryFolder: string,
   signal: AbortSignal,
 ): Promise<PrivateFiles> {
-  await mkdir(temporaryFolder, { recursive: true, mode: 0o700 });
+  makeFolders(temporaryFolder, { mode: 0o700 });
   const folder = await mkdtemp(path.join(temporaryFolder, 'variant-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   const source = path.join(folder, 'source.sqlite');

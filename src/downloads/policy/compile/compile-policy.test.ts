@@ -83,6 +83,23 @@ test('what the policy names and the content does not have is a problem that gues
   assert.match(problems[3]?.suggestion ?? '', /renamed to `email`/);
 });
 
+test('a table that the content does not have is meant by its name in some schema, or is told which there are', () => {
+  const { problems } = compiled('tables: { users: structure, invoices: structure, public.orders: drop }', shop);
+  const told = problems.filter(({ code }) => code === 'table-matches-nothing').map(({ suggestion }) => suggestion);
+  assert.match(told[0] ?? '', /did you mean `public\.users`\?/);
+  assert.match(told[1] ?? '', /Tables that the policy does not name: public\.users\.$/);
+});
+
+test('an option that a rule does not have is told with those that there are', () => {
+  const messageOf = (rule: string) =>
+    compiled(`tables: { t: { columns: { c: ${rule} } } }`, schemaOf(table('t', { c: {} }))).problems[0]?.message ?? '';
+  assert.match(messageOf('{ email: { domian: x } }'), /cannot take: `domian` is no option of it; there are: .*domain/);
+  assert.match(
+    messageOf('{ lookup: { fil: x } }'),
+    /`file`: expected string \(it is missing\)\. .*`fil` is no option of it/,
+  );
+});
+
 test('the fate of tables may be given by patterns; the one with the most letters counts, and a name beats them all', () => {
   const logs = schemaOf(table('log_a', { x: {} }), table('log_big_b', { x: {} }), table('log_c', { x: {} }));
   const { plan } = compiled('tables: { log_*: structure, log_big_*: drop, log_c: { columns: { x: keep } } }', logs);

@@ -1,10 +1,12 @@
 import type { z } from 'zod';
 import { messageOf } from '../../../core/errors.ts';
+import { plainIssue } from '../../../core/plain-issue.ts';
 import type { TypeFamily } from '../../content/content-schema.ts';
 import type { ColumnFacts, NestedRule, Transformer, TransformerFacts } from '../../masking/transformer.ts';
 import { KEEP, type Rule } from '../../variant-plan.ts';
 import type { RulePolicy, TransformerRule } from '../masking-policy.ts';
 import { readRule } from '../read-rule.ts';
+import { knownKeysAt } from '../schema-keys.ts';
 import type { Compilation } from './compilation.ts';
 import type { PolicyProblem, PolicyProblemCode } from './policy-problem.ts';
 
@@ -156,18 +158,29 @@ function optionsOf({ options, shorthand }: Transformer, written: unknown): Recor
   if (shorthand !== undefined && written !== undefined) {
     const short = options.safeParse({ [shorthand]: written });
     if (short.success) return short.data;
-    if (!isObject) throw new Error(wordsOf(short.error));
+    if (!isObject) throw new Error(wordsOf(short.error, options));
   }
   if (!isObject && written !== undefined) throw new Error('options are written by name.');
-  throw new Error(parsed.success ? 'options are written by name.' : wordsOf(parsed.error));
+  throw new Error(parsed.success ? 'options are written by name.' : wordsOf(parsed.error, options));
 }
 
-function wordsOf(error: z.ZodError): string {
+function wordsOf(error: z.ZodError, options: z.ZodType): string {
   return error.issues
     .slice(0, 5)
-    .map(({ path, message }) => (path.length === 0 ? message : `\`${path.join('.')}\`: ${message}`))
+    .map((issue) => {
+      const { path, message } = issue;
+      if (issue.code === 'unrecognized_keys') return unknownOptions([...path], issue.keys, options);
+      return path.length === 0 ? message : `\`${path.join('.')}\`: ${plainIssue(message)}`;
+    })
     .map((words) => (words.endsWith('.') ? words : `${words}.`))
     .join(' ');
+}
+
+function unknownOptions(path: readonly PropertyKey[], keys: readonly string[], options: z.ZodType): string {
+  const known = knownKeysAt(options, path);
+  const written = keys.slice(0, 5).map((key) => `\`${[...path, key.slice(0, 100)].join('.')}\``);
+  const offered = known.length === 0 ? '' : `; there are: ${known.join(', ')}`;
+  return `${written.join(', ')} ${keys.length === 1 ? 'is no option' : 'are no options'} of it${offered}.`;
 }
 
 /** @throws Error that says what is wrong with the rule within the options */

@@ -103,14 +103,14 @@ function nameAbsentTables(view: SchemaView, { policy, problems, hints }: Compila
   const unnamed = names.filter((name) => !policy.tables.has(name));
   for (const name of policy.tables.keys()) {
     if (view.table(name) !== undefined) continue;
-    const near = hints.nearest(name, unnamed);
+    const near = ofAnySchema(name, unnamed) ?? hints.nearest(name, unnamed);
     problems.push({
       code: 'table-matches-nothing',
       table: name,
       message: `The policy names the table ${name}, which the content does not have.`,
       suggestion:
         near === undefined
-          ? 'Take it out of `tables`.'
+          ? `Take it out of \`tables\`${orNameOneOf(unnamed)}.`
           : `Was it renamed, or did you mean \`${near}\`? Else take it out.`,
     });
   }
@@ -120,7 +120,21 @@ function nameAbsentTables(view: SchemaView, { policy, problems, hints }: Compila
       code: 'table-matches-nothing',
       table: pattern,
       message: `No table of the content fits the pattern \`${pattern}\`.`,
-      suggestion: 'Take the pattern out of `tables`, or correct it.',
+      suggestion: `Take the pattern out of \`tables\`, or correct it${orNameOneOf(unnamed)}.`,
     });
   }
 }
+
+/** A table that is named without its schema. */
+function ofAnySchema(name: string, known: readonly string[]): string | undefined {
+  const [only, ...others] = known.filter((each) => each.endsWith(`.${name}`));
+  return others.length === 0 ? only : undefined;
+}
+
+function orNameOneOf(unnamed: readonly string[]): string {
+  if (unnamed.length === 0) return '';
+  const more = unnamed.length > TABLES_TOLD ? ` and ${unnamed.length - TABLES_TOLD} more` : '';
+  return `. Tables that the policy does not name: ${unnamed.slice(0, TABLES_TOLD).join(', ')}${more}`;
+}
+
+const TABLES_TOLD = 10;
