@@ -159,9 +159,10 @@ export class Scheduler {
     }
   }
 
-  #startWork({ id, resourceId, kind, type = 'full', which = 'newest', assertions = [] }: Schedule): Promise<Operation> {
+  #startWork({ id, resourceId, kind, type = 'full', which, moment, assertions = [] }: Schedule): Promise<Operation> {
     const createdBy = `schedule:${id}`;
-    if (kind === 'drill') return this.#drills.start({ resourceId, which, assertions, createdBy });
+    const choice = { ...(which === undefined ? {} : { which }), ...(moment === undefined ? {} : { moment }) };
+    if (kind === 'drill') return this.#drills.start({ resourceId, ...choice, assertions, createdBy });
     return this.#backups.start({ resourceId, type, createdBy });
   }
 

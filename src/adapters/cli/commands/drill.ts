@@ -5,6 +5,7 @@ import type { Drill, DrillCheck, DrillVerdict } from '../../../core/drill.ts';
 import { evidenceHash } from '../../../core/drill-evidence.ts';
 import { drillReport } from '../../../reports/drill-report.ts';
 import { printable } from '../../../reports/table.ts';
+import { typedMoment } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode, usageError } from '../exit-codes.ts';
 import { endOfOperation, failureOf } from '../follow-operation.ts';
@@ -14,6 +15,7 @@ import { wholeNumber } from '../option-values.ts';
 interface RunOptions {
   backup?: string;
   random?: boolean;
+  moment?: string;
   assertions?: string;
 }
 
@@ -36,6 +38,10 @@ export function define(command: Command, session: CommandSession): void {
     .argument('<resource>', 'whose backup is restored: the newest one, unless said otherwise')
     .option('--backup <id>', 'this backup')
     .option('--random', 'any completed backup')
+    .option(
+      '--moment <moment>',
+      'where a log is kept: replay it to this time, or to a "random" moment that it covers, instead of its end',
+    )
     .option('--assertions <json>', "what must hold of the restored data, beside the resource's own assertions")
     .action((resourceId: string, options: RunOptions) => runDrill(session, resourceId, options));
   command
@@ -55,14 +61,21 @@ export function define(command: Command, session: CommandSession): void {
 
 async function runDrill(session: CommandSession, resourceId: string, options: RunOptions): Promise<void> {
   const { backup: backupId, random } = options;
+  const moment = options.moment === undefined ? undefined : typedDrillMoment(options.moment);
   if (backupId !== undefined && random === true)
     throw usageError('backup-and-random', '--backup and --random exclude each other.');
   const assertions = options.assertions === undefined ? [] : parseAssertions(options.assertions);
   const application = await session.application();
-  session.deed = { action: 'drill.create', subject: resourceId, details: { random: random === true, backupId } };
+  session.deed = {
+    action: 'drill.create',
+    subject: resourceId,
+    details: { random: random === true, backupId, moment },
+  };
   const started = await application.drills.start({
     resourceId,
-    ...(backupId === undefined ? { which: random === true ? 'random' : 'newest' } : { backupId }),
+    ...(random === true ? { which: 'random' } : {}),
+    ...(backupId === undefined ? {} : { backupId }),
+    ...(moment === undefined ? {} : { moment }),
     assertions,
     createdBy: session.actor,
   });
@@ -73,6 +86,10 @@ async function runDrill(session: CommandSession, resourceId: string, options: Ru
   if (drill.outcome !== 'passed')
     session.exitCode = drill.outcome === 'failed' ? ExitCode.damageFound : ExitCode.failure;
   session.output.result({ drill }, () => drillLines(drill));
+}
+
+function typedDrillMoment(text: string): string {
+  return text === 'newest' || text === 'random' ? text : typedMoment(text, '--moment');
 }
 
 function parseAssertions(text: string): unknown[] {
@@ -152,9 +169,19 @@ function drillLines(drill: Drill): string[] {
     ...(error === undefined ? [] : [`  ${printable(error.message)} [${error.code}]`]),
     ...drill.checks.flatMap(checkLines),
     ...(time === undefined ? [] : [`Recovery time ${formatDuration(time)}: until the data could be used.`]),
+    ...momentLines(drill),
     recoveryPointLine(drill),
     `Evidence ${drill.id}, ${count(drill.checks.length, 'check')}; "holdfast drill show ${drill.id} --html FILE" makes a page of it.`,
   ];
+}
+
+function momentLines({ moment }: Drill): string[] {
+  if (moment === undefined) return [];
+  const { which, at, reached } = moment;
+  const asked = which === 'random' ? `${at}, chosen at random` : at;
+  const end =
+    reached === undefined ? '' : ` The log was replayed to ${printable(reached.position)}, ${formatTime(reached.at)}.`;
+  return [`Restored as it was at ${printable(asked)}.${end}`];
 }
 
 function recoveryPointLine({ recoveryPoint: { log, ageMilliseconds } }: Drill): string {
