@@ -40,6 +40,11 @@ for (const [version, programs, skip] of [
       await pushUpTo(segment);
       commits.push({ at, segment });
     };
+    const plannedRestore = async (timestamp: string) => {
+      const options = { target: path.join(rig.folder, 'restored'), dryRun: true };
+      const request = { resourceId: 'cluster', timestamp, createdBy: 'test', options };
+      return rig.ended((await rig.managed.application.restores.restorePointInTime(request)).operation);
+    };
     before(async () => {
       process.env.PATH = `${programs}:${usual}`;
       server = await ClusterServer.create(programs, {
@@ -99,6 +104,9 @@ for (const [version, programs, skip] of [
       const { drill } = await rig.drill('cluster', { moment, assertions: [count(8)] });
       assert.equal(drill.outcome, 'passed', JSON.stringify([drill.error, drill.checks]));
       assert.match(check(drill, 'replayed')?.description ?? '', /no transaction ended after/);
+      const warned = /has no transaction that ended after .* restore then with `recoverTo: "latest"`/;
+      assert.match((await plannedRestore(moment)).warnings.join(), warned);
+      assert.doesNotMatch((await plannedRestore(commits[1]?.at ?? '')).warnings.join(), warned);
     });
 
     test('bring back a moment that nobody chose', async () => {

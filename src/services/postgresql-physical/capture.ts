@@ -10,7 +10,7 @@ import { CaptureReports } from './capture-reports.ts';
 import { createSlot, dropSlot, type ReplicationSlot, readServerFacts, readSlot } from './capture-slot.ts';
 import { type CaptureStart, continuationOf, requireSameCluster, startOfTimeline, timelineAt } from './capture-start.ts';
 import { streamTimeline } from './capture-stream.ts';
-import { momentsOfLog } from './drill-moment.ts';
+import { momentsOfLog } from './log-moments.ts';
 import { newFilePiece, readWalLog, supersededPieces, type WalLog } from './wal-pieces.ts';
 import {
   formatLsn,
