@@ -64,6 +64,12 @@ describe('drills over HTTP', () => {
     const assertions = [{ jsonPath: '$[', equals: 1 }];
     assert.deepEqual(await codes('/resources/shop/drills', { assertions }), [400, 'assertions-invalid']);
     assert.equal((await call('POST', '/resources/shop/drills', { backupId: 'a', which: 'newest' })).status, 400);
+    assert.equal((await codes('/resources/shop/drills', { moment: 'random' }))[1], 'drill-moment-not-offered');
+    assert.equal(
+      (await codes('/resources/shop/drills', { moment: 'random', which: 'newest' }))[1],
+      'drill-choice-mixed',
+    );
+    assert.equal((await call('POST', '/resources/shop/drills', { moment: 'yesterday' })).status, 400);
     assert.equal((await call('GET', '/drills/drill-x')).body.code, 'drill-not-found');
   });
 
@@ -101,6 +107,10 @@ describe('drills over HTTP', () => {
     assert.deepEqual([status, body.kind, body.which, body.type], [200, 'drill', 'random', undefined]);
     const mixed = await call('PUT', '/schedules/mixed', { ...schedule, type: 'full' });
     assert.deepEqual([mixed.status, mixed.body.code], [400, 'schedule-fields-mixed']);
+    const both = await call('PUT', '/schedules/both', { ...schedule, moment: 'random' });
+    assert.equal(both.body.code, 'drill-choice-mixed');
+    const ofBackups = await call('PUT', '/schedules/mixed', { resourceId: 'shop', cron: '@daily', moment: 'random' });
+    assert.deepEqual([ofBackups.status, ofBackups.body.code], [400, 'schedule-fields-mixed']);
     const invalid = await call('PUT', '/schedules/invalid', { ...schedule, assertions: [{ sql: 'SELECT 1' }] });
     assert.equal(invalid.body.code, 'assertions-invalid');
   });

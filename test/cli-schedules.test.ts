@@ -74,6 +74,8 @@ test('a schedule is added, changed part by part, and run at once, as a backup an
   await holdfast.json(['schedule', 'set', 'nightly', '--kind', 'drill', '--enable']);
   const [drills] = await schedulesOf(holdfast);
   assert.deepEqual([drills?.kind, drills?.which, drills?.type, drills?.enabled], ['drill', 'newest', undefined, true]);
+  const refused = await holdfast.problem(['schedule', 'set', 'nightly', '--moment', 'random'], 1);
+  assert.match(refused.message, /log/);
   const proven = await holdfast.run(['schedule', 'run-now', 'nightly']);
   assert.equal(proven.code, 0, proven.stderr);
   assert.match(proven.stdout, new RegExp(`^PASSED: docs, ${backup.id}`));

@@ -65,6 +65,8 @@ describe('drills of a running service and of the command line', () => {
     assert.equal((await run('drill', 'run', 'shop', '--backup', 'x', '--random')).code, 2);
     assert.equal((await run('drill', 'run', 'shop', '--assertions', '{}')).code, 2);
     assert.equal((await run('drill', 'run', 'nobody')).code, 1);
+    assert.equal((await run('drill', 'run', 'shop', '--moment', 'sometime')).code, 2);
+    assert.equal((await run('drill', 'run', 'shop', '--moment', 'random')).code, 1);
     assert.deepEqual(await folders(), []);
   });
 

@@ -75,6 +75,13 @@ describe('the check of a log in a drill', () => {
     assert.equal((await judge(1, 1)).outcome, 'not-applicable');
   });
 
+  test('fails where the log was kept before the backup, and what follows it right away is missing', async () => {
+    for (const number of [1, 2, 4]) await store(number);
+    const { outcome, found } = await judge(3, 3);
+    assert.equal(outcome, 'failed');
+    assert.match(found, /^The WAL from 0\/301000 to 0\/400000, right after this backup, is not in the log/);
+  });
+
   test('finds what holds the bytes of pieces that are replaced while it reads', async () => {
     const partial = [await store(2, 0, 5000), await store(2, 5000, 9000)];
     let lists = 0;

@@ -105,13 +105,16 @@ describe('the recovery of a restored cluster', { skip: SKIP_REASON, timeout: 1_2
 
   test('asks this Holdfast for WAL where the resource has a log, and follows a point in time exactly', async () => {
     const reader = await rig.managed.repository.openSnapshot(backup.id);
+    const moment = rows[7]!.time;
     try {
       const log = {
-        pieces: async () => [{ id: 'any' } as LogPiece],
-        open: () => assert.fail('a restore reads no log'),
-        read: () => assert.fail('a restore reads no log'),
+        // One that holds no WAL: of that, a restore looks only whether there is any behind the moment.
+        pieces: async () => [
+          { id: 'any', facts: { kind: 'file', name: '1.history' }, completedAt: moment } as unknown as LogPiece,
+        ],
+        open: () => assert.fail('this restore reads no log'),
+        read: () => assert.fail('this restore reads no log'),
       };
-      const moment = rows[7]!.time;
       const context = { backup, chain: [{ backup, reader }], options: { target: rig.place('asked') }, log, moment };
       const silent = { report: () => undefined, warn: () => undefined, signal: new AbortController().signal };
       const { report } = await rig.service.restore({ ...context, ...silent });

@@ -255,6 +255,7 @@ export interface ScheduleManager {
     kind?: 'backup' | 'drill';
     type?: BackupType;
     which?: 'newest' | 'random';
+    moment?: 'newest' | 'random';
     assertions?: readonly unknown[];
     enabled?: boolean;
   }): Promise<Schedule>;

@@ -2,8 +2,9 @@ import { randomInt } from 'node:crypto';
 
 import { CatalogueAuditLog } from './audit-log.ts';
 import type { Backup } from './backup.ts';
-import type { Assertion, Drill, DrillChoice, DrillStanding } from './drill.ts';
+import type { Assertion, Drill, DrillChoice, DrillMoment, DrillStanding } from './drill.ts';
 import { evidenceHash } from './drill-evidence.ts';
+import { chooseMoment } from './drill-moment.ts';
 import type { DrillManager, DrillRequest } from './drill-request.ts';
 import { DrillRun } from './drill-run.ts';
 import { HoldfastError, isTransient, messageOf } from './errors.ts';
@@ -20,6 +21,7 @@ import { drillOf, parseAssertions } from './service-registry.ts';
 /** What a drill operation's row says that it is to do. */
 interface DrillInput {
   which: DrillChoice;
+  moment?: DrillMoment;
   assertions: readonly Assertion[];
 }
 
@@ -39,13 +41,12 @@ export class CatalogueDrillManager implements DrillManager {
   }
 
   async start(request: DrillRequest): Promise<Operation> {
-    const backup = await this.#choose(request);
+    const { backup, ...choice } = await this.#choose(request);
     const resource = await this.#context.catalogue.resources.get(request.resourceId);
     const service = this.#context.services.get(backup.service);
     drillOf(service);
     const assertions = parseAssertions(service, [...(resource?.assertions ?? []), ...(request.assertions ?? [])]);
-    const which: DrillChoice = request.backupId === undefined ? (request.which ?? 'newest') : 'chosen';
-    const input: DrillInput = { which, assertions };
+    const input: DrillInput = { ...choice, assertions };
     const operation = queuedOperation(this.#context, {
       kind: 'drill',
       input: { ...input },
@@ -91,8 +92,7 @@ export class CatalogueDrillManager implements DrillManager {
     try {
       await this.removeLeftovers();
       const backup = await requireBackup(this.#context, operation.backupId ?? '');
-      const { which, assertions } = operation.input as unknown as DrillInput;
-      const order = { operation, backup, which, assertions, environment: this.#environment };
+      const order = { operation, backup, ...inputOf(operation), environment: this.#environment };
       const mayTryAgain = operation.attempts < MOST_ATTEMPTS;
       const drill = await new DrillRun(this.#context, this.#folders, order).perform(work, mayTryAgain);
       await this.#keep(drill);
@@ -141,13 +141,23 @@ export class CatalogueDrillManager implements DrillManager {
     });
   }
 
-  /** @throws HoldfastError `backup-not-found`, `drill-without-backup` (not-found) */
-  async #choose({ resourceId, backupId, which }: DrillRequest): Promise<Backup> {
-    if (backupId !== undefined) {
-      const backup = await requireBackup(this.#context, backupId);
-      if (backup.resourceId !== resourceId) throw ofOtherResource(backup, resourceId);
-      return backup;
-    }
+  async #choose(request: DrillRequest): Promise<Omit<DrillInput, 'assertions'> & { backup: Backup }> {
+    const { resourceId, backupId, which = 'newest' } = request;
+    const named = backupId === undefined ? undefined : await this.#named(backupId, resourceId);
+    const chosen = await chooseMoment(this.#context, request, named);
+    if (named !== undefined) return { backup: named, ...chosen, which: 'chosen' };
+    if (chosen !== undefined) return { ...chosen, which: 'moment' };
+    return { backup: await this.#completed(resourceId, which), which };
+  }
+
+  async #named(backupId: string, resourceId: string): Promise<Backup> {
+    const backup = await requireBackup(this.#context, backupId);
+    if (backup.resourceId !== resourceId) throw ofOtherResource(backup, resourceId);
+    return backup;
+  }
+
+  /** @throws HoldfastError `drill-without-backup` (not-found) */
+  async #completed(resourceId: string, which: 'newest' | 'random'): Promise<Backup> {
     const { backups } = this.#context.catalogue;
     if (which !== 'random') {
       const newest = await backups.latest(resourceId);
@@ -159,6 +169,11 @@ export class CatalogueDrillManager implements DrillManager {
     if (chosen === undefined) throw nothingToDrill(resourceId);
     return chosen;
   }
+}
+
+function inputOf({ input }: Operation): DrillInput {
+  const { which, moment, assertions } = input as unknown as DrillInput;
+  return { which, assertions, ...(moment === undefined ? {} : { moment }) };
 }
 
 function outcomeOf(drill: Drill): OperationOutcome {

@@ -8,6 +8,11 @@ export interface DrillRequest {
   backupId?: string;
   /** Default: the newest completed one. */
   which?: 'newest' | 'random';
+  /**
+   * What the log is replayed to, of resources that have one: its end (`newest`, the default), or the state at an RFC 3339 time or at a `random` moment
+   * that it covers, from the newest backup that was complete by then. Not together with `which`.
+   */
+  moment?: string;
   /** Beside those of the resource. */
   assertions?: readonly unknown[];
   createdBy: string;
@@ -18,7 +23,8 @@ export interface DrillManager {
   /**
    * Starts a drill as an operation, which fails where the drill does not pass.
    * @throws HoldfastError `drill-without-backup`, `backup-not-found` (not-found), `backup-of-other-resource` (conflict),
-   * `assertions-invalid` (invalid), `drill-not-offered` (unsupported)
+   * `assertions-invalid`, `drill-choice-mixed`, `timestamp-invalid` (invalid), `drill-not-offered`, `drill-moment-not-offered` (unsupported),
+   * `moment-not-in-log` (not-found)
    */
   start(request: DrillRequest): Promise<Operation>;
   /** @throws HoldfastError `drill-not-found` (not-found) */

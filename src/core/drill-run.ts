@@ -1,5 +1,14 @@
 import type { Backup } from './backup.ts';
-import type { Assertion, Drill, DrillChoice, DrillFault, DrillVerdict, LogPoint, RecoveryPoint } from './drill.ts';
+import type {
+  Assertion,
+  Drill,
+  DrillChoice,
+  DrillFault,
+  DrillMoment,
+  DrillVerdict,
+  LogPoint,
+  RecoveryPoint,
+} from './drill.ts';
 import { DrillChecks } from './drill-checks.ts';
 import { HoldfastError, isTransient, messageOf, systemErrorCode } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -16,6 +25,8 @@ export interface DrillOrder {
   operation: Operation;
   backup: Backup;
   which: DrillChoice;
+  /** Absent: the end of the log. */
+  moment?: DrillMoment;
   assertions: readonly Assertion[];
   /** Facts of this process, for the evidence. */
   environment: Readonly<Record<string, string>>;
@@ -69,7 +80,7 @@ export class DrillRun {
   }
 
   async #drill(folder: DrillFolder, { signal, report, warn }: OperationWorkContext): Promise<void> {
-    const { backup, assertions } = this.#order;
+    const { backup, assertions, moment } = this.#order;
     const { catalogue, repositories, services } = this.#context;
     const service = services.get(backup.service);
     const drill = drillOf(service);
@@ -82,6 +93,7 @@ export class DrillRun {
         chain: chain.links,
         ...(resource === undefined ? {} : { resource }),
         ...(service.log === undefined ? {} : { log: new ResourceLogStore(this.#context, backup.resourceId) }),
+        ...(moment === undefined ? {} : { moment: moment.at }),
         assertions,
         folder: folder.path,
         checks: this.#checks,
@@ -115,7 +127,8 @@ export class DrillRun {
   }
 
   #evidence(failure: unknown, newest: Backup): Drill {
-    const { operation, backup, which, assertions, environment } = this.#order;
+    const { operation, backup, which, moment, assertions, environment } = this.#order;
+    const reached = this.#reached === undefined ? {} : { reached: this.#reached };
     const judgement = this.#judge(failure);
     return {
       id: this.#context.nextId('drill'),
@@ -124,6 +137,7 @@ export class DrillRun {
       service: backup.service,
       operationId: operation.id,
       which,
+      ...(moment === undefined ? {} : { moment: { ...moment, ...reached } }),
       backup: {
         id: backup.id,
         type: backup.type,
@@ -155,7 +169,8 @@ export class DrillRun {
   }
 
   #recoveryPoint({ id: backupId, createdAt }: Backup): RecoveryPoint {
-    const log = this.#reached;
+    // An earlier moment says nothing of the newest one.
+    const log = this.#order.moment === undefined ? this.#reached : undefined;
     const newest = Math.max(...[createdAt, log?.at ?? createdAt].map(Date.parse));
     const ageMilliseconds = Math.max(0, Date.parse(this.#createdAt) - newest);
     return { backupId, createdAt, ...(log === undefined ? {} : { log }), ageMilliseconds };

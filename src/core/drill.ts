@@ -34,8 +34,8 @@ export interface DrillCheck {
 /** What a user says of the restored data, in the words of the service. */
 export type Assertion = Readonly<Record<string, unknown>>;
 
-/** Which backup is restored: the newest completed one, any completed one, or one that was named. */
-export type DrillChoice = 'newest' | 'random' | 'chosen';
+/** Which backup is restored: the newest completed one, any completed one, one that was named, or the newest complete by a moment. */
+export type DrillChoice = 'newest' | 'random' | 'chosen' | 'moment';
 
 /** The evidence of a restore drill, as it is kept. `id` is `drill-` and a ULID. Sizes in bytes. */
 export interface Drill {
@@ -45,6 +45,11 @@ export interface Drill {
   service: string;
   operationId: string;
   which: DrillChoice;
+  /** Absent: the end of the log, or of the backup where none leads on from it. */
+  moment?: DrillMoment & {
+    /** How far the log was replayed for it: `at` is its last change by then. Absent where it did not come to that, or the backup is all there was. */
+    reached?: LogPoint;
+  };
   backup: {
     id: string;
     type: BackupType;
@@ -76,11 +81,18 @@ export interface Drill {
   completedAt: string;
 }
 
+/** A moment in a resource's log to which a drill restores. */
+export interface DrillMoment {
+  which: 'random' | 'chosen';
+  /** RFC 3339 */
+  at: string;
+}
+
 export interface RecoveryPoint {
   /** The newest backup when the drill began, and when it was made. */
   backupId: string;
   createdAt: string;
-  /** The end of the resource's log, where the drill brought what it restored up to there. */
+  /** The end of the resource's log, where the drill brought what it restored up to there, and not to an earlier moment. */
   log?: LogPoint;
   /** How old the newer of both was when the drill began: all that was lost is younger. */
   ageMilliseconds: number;

@@ -1,6 +1,6 @@
-import type { Backup } from './backup.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { ServiceLog } from './ports/resource-log.ts';
+import { recordedData } from './recorded-data.ts';
 import type { Resource } from './resource.ts';
 import { ResourceLogStore } from './resource-log-store.ts';
 
@@ -20,17 +20,10 @@ export async function expireLog(context: ManagerContext, resource: Resource, log
   const bound = oldest?.createdAt ?? new Date(clock.now().getTime() - configuration.trashDays * DAY).toISOString();
   const candidates = pieces.filter((piece) => piece.completedAt < bound);
   if (candidates.length === 0) return [];
-  const recorded = oldest === undefined ? undefined : await recordOf(context, oldest);
+  // Where it cannot be read, nothing is forgotten: what it needs cannot be told.
+  const recorded = oldest === undefined ? undefined : await recordedData(context, oldest);
   const expired = candidates.filter((piece) => !(log.outlivesBackups?.(piece, recorded) ?? false));
   const reason = oldest === undefined ? 'no backup is there to build on' : 'older than the oldest backup';
   await store.forget(expired, { trashDays: configuration.trashDays, reason });
   return expired.map(({ id }) => id);
-}
-
-/** Where it cannot be read, nothing is forgotten: what it needs cannot be told. */
-async function recordOf(context: ManagerContext, backup: Backup): Promise<Readonly<Record<string, unknown>>> {
-  const reader = await context.repositories.get(backup.repositoryId).openSnapshot(backup.id);
-  const { serviceData } = reader.record;
-  await reader.close();
-  return serviceData;
 }

@@ -1,6 +1,7 @@
 import { Cron } from 'croner';
 import type { ScheduleManager } from './application.ts';
 import type { BackupType } from './backup.ts';
+import { requireMoments } from './drill-moment.ts';
 import { HoldfastError, messageOf } from './errors.ts';
 import { requireUsableId } from './identifier.ts';
 import type { ManagerContext } from './manager-context.ts';
@@ -43,6 +44,7 @@ export class CatalogueScheduleManager implements ScheduleManager {
     kind?: 'backup' | 'drill';
     type?: BackupType;
     which?: 'newest' | 'random';
+    moment?: 'newest' | 'random';
     assertions?: readonly unknown[];
     enabled?: boolean;
   }): Promise<Schedule> {
@@ -95,15 +97,16 @@ interface ScheduledWork {
   resourceId: string;
   type?: BackupType;
   which?: 'newest' | 'random';
+  moment?: 'newest' | 'random';
   assertions?: readonly unknown[];
 }
 
 function backupFields(
   service: Service,
-  { resourceId, type = 'full', which, assertions }: ScheduledWork,
+  { resourceId, type = 'full', which, moment, assertions }: ScheduledWork,
 ): Pick<Schedule, 'type'> {
-  if (which !== undefined || assertions !== undefined)
-    throw mixed('`which` and `assertions` are of schedules of drills');
+  if (which !== undefined || moment !== undefined || assertions !== undefined)
+    throw mixed('`which`, `moment` and `assertions` are of schedules of drills');
   if (service.source === 'posted') throw cannotBeScheduled(resourceId, service.name);
   requireBackupType(service, type);
   return { type };
@@ -111,12 +114,15 @@ function backupFields(
 
 function drillFields(
   service: Service,
-  { type, which = 'newest', assertions = [] }: ScheduledWork,
-): Pick<Schedule, 'kind' | 'which' | 'assertions'> {
+  { type, which, moment, assertions = [] }: ScheduledWork,
+): Pick<Schedule, 'kind' | 'which' | 'moment' | 'assertions'> {
   if (type !== undefined) throw mixed('`type` is of schedules of backups');
   drillOf(service);
   const parsed = parseAssertions(service, assertions);
-  return { kind: 'drill', which, ...(parsed.length === 0 ? {} : { assertions: parsed }) };
+  const isOfMoment = moment !== undefined && moment !== 'newest';
+  if (isOfMoment) requireMoments(service, which);
+  const choice = isOfMoment ? { moment } : { which: which ?? 'newest' };
+  return { kind: 'drill', ...choice, ...(parsed.length === 0 ? {} : { assertions: parsed }) };
 }
 
 function mixed(what: string): HoldfastError {

@@ -15,6 +15,8 @@ export interface Schedule {
   type?: BackupType;
   /** Of drills: which backup is restored. */
   which?: 'newest' | 'random';
+  /** Of drills of resources with a log: what that is replayed to, its end or another moment each time. */
+  moment?: 'newest' | 'random';
   /** Of drills: what must hold of the restored data, beside what the resource says. */
   assertions?: readonly Assertion[];
   enabled: boolean;

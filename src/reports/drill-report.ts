@@ -94,11 +94,12 @@ function figures({ recoveryTimeMilliseconds, recoveryPoint, restoredBytes }: Dri
 
 type Fact = readonly [name: string, value: string];
 
-function whatFacts({ resourceId, resourceType, service, backup, which, restoredBytes: _bytes }: Drill): Fact[] {
+function whatFacts({ resourceId, resourceType, service, backup, which, moment, restoredBytes: _bytes }: Drill): Fact[] {
   const chosen = {
     newest: 'the newest one',
     random: 'chosen at random',
     chosen: 'chosen by whoever started the drill',
+    moment: 'the newest one that was complete by the moment',
   };
   return [
     [
@@ -106,12 +107,21 @@ function whatFacts({ resourceId, resourceType, service, backup, which, restoredB
       resourceType === service ? `${resourceId} (${service})` : `${resourceId} (${resourceType}, ${service})`,
     ],
     ['Backup', `${backup.id}, ${chosen[which]}`],
+    ...momentFacts(moment),
     ['Made', `${formatMoment(backup.createdAt)}, ${backup.type}`],
     ['Size', formatExactBytes(backup.size)],
     ['Checksum', backup.checksum],
     ['Repository', backup.repositoryId],
     ['Snapshots needed', String(backup.chainLength)],
   ];
+}
+
+function momentFacts(moment: Drill['moment']): Fact[] {
+  if (moment === undefined) return [];
+  const { which, at, reached } = moment;
+  const asked: Fact = ['Moment', which === 'random' ? `${at}, chosen at random` : at];
+  if (reached === undefined) return [asked];
+  return [asked, ['Log replayed to', `${reached.position}, the last change of ${formatMoment(reached.at)}`]];
 }
 
 function howFacts({ createdBy, createdAt, completedAt, operationId, recoveryPoint, environment }: Drill): Fact[] {

@@ -34,9 +34,19 @@ export function drillLines(drill: Drill): string[] {
     ...(error === undefined ? [] : [`  ${printable(error.message)} [${error.code}]`]),
     ...drill.checks.flatMap(checkLines),
     ...(time === undefined ? [] : [`Recovery time ${formatDuration(time)}: until the data could be used.`]),
+    ...momentLines(drill),
     recoveryPointLine(drill),
     `Evidence ${drill.id}, ${count(drill.checks.length, 'check')}; "holdfast drill show ${drill.id} --html FILE" makes a page of it.`,
   ];
+}
+
+function momentLines({ moment }: Drill): string[] {
+  if (moment === undefined) return [];
+  const { which, at, reached } = moment;
+  const asked = which === 'random' ? `${at}, chosen at random` : at;
+  const end =
+    reached === undefined ? '' : ` The log was replayed to ${printable(reached.position)}, ${formatTime(reached.at)}.`;
+  return [`Restored as it was at ${printable(asked)}.${end}`];
 }
 
 function recoveryPointLine({ recoveryPoint: { log, ageMilliseconds } }: Drill): string {

@@ -1,3 +1,4 @@
+import type { Backup } from '../backup.ts';
 import type { Resource } from '../resource.ts';
 import type { SnapshotReader, SnapshotWriter, StoredStream } from './repository.ts';
 
@@ -23,6 +24,24 @@ export interface ServiceLog {
    * @param oldest what the service recorded (`serviceData`) with that backup; absent where there is none
    */
   outlivesBackups?(piece: LogPiece, oldest?: Readonly<Record<string, unknown>>): boolean;
+  /**
+   * The moments that a backup and the log are to bring back, oldest first, going by when the log was kept: whether all of that is still there is
+   * for restore drills to find. Absent: its drills know no moments.
+   */
+  moments?(question: MomentQuestion): readonly MomentWindow[] | Promise<readonly MomentWindow[]>;
+}
+
+export interface MomentQuestion {
+  backup: Backup;
+  /** What the service recorded (`serviceData`) with it. */
+  recorded: Readonly<Record<string, unknown>>;
+  pieces: readonly LogPiece[];
+}
+
+/** RFC 3339, both ends included. */
+export interface MomentWindow {
+  from: string;
+  to: string;
 }
 
 export interface CaptureContext {

@@ -14,6 +14,8 @@ export interface DrillContext {
   resource?: Resource;
   /** The resource's log, where its service has logs. */
   log?: LogReading;
+  /** RFC 3339: what the log is to be replayed to, instead of its end. Only of services whose logs tell `moments`. */
+  moment?: string;
   /** The user's assertions, as `parseAssertions` gave them. */
   assertions: readonly Assertion[];
   /** Absolute path of a private, empty folder, removed when the drill ends, whatever way. Processes must have gone by then. */

@@ -10,6 +10,7 @@ import { CaptureReports } from './capture-reports.ts';
 import { createSlot, dropSlot, type ReplicationSlot, readServerFacts, readSlot } from './capture-slot.ts';
 import { type CaptureStart, continuationOf, requireSameCluster, startOfTimeline, timelineAt } from './capture-start.ts';
 import { streamTimeline } from './capture-stream.ts';
+import { momentsOfLog } from './log-moments.ts';
 import { newFilePiece, readWalLog, supersededPieces, type WalLog } from './wal-pieces.ts';
 import {
   formatLsn,
@@ -37,6 +38,7 @@ export function createPostgresqlLog(resolveSecret: ResolveSecret): ServiceLog {
       // By another name it may still be the same server, whose slot is in use then.
       if (now === undefined || slotOf(now) !== slotOf(resource)) await dropReplicationSlot(resource, resolveSecret);
     },
+    moments: momentsOfLog,
     // A history is some lines, and every backup of its timeline and of later ones needs it. A backup that begins in the middle of
     // a segment needs its beginning too.
     outlivesBackups: ({ facts, to }, oldest) =>

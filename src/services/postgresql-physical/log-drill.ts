@@ -7,19 +7,28 @@ import { requireSegmentHeader, SEGMENT_HEADER_BYTES } from './wal-page.ts';
 import { readWalLog, type WalLog, type WalPiece } from './wal-pieces.ts';
 import { formatLsn, parseLsn, startOfSegment } from './wal-position.ts';
 
-/** Where the log of a cluster goes on after a backup. @returns in words, why it does not */
+/**
+ * Where the log of a cluster goes on after a backup.
+ * @returns in words, why it does not; `lost` where it did once: it was kept before, and nobody told of a gap
+ */
 export function logAfter(
   { segments }: WalLog,
   { timeline, startLsn, stopLsn, walSegmentBytes }: RecordedCluster,
-): { first: WalPiece } | { absent: string } {
+): { first: WalPiece } | { absent: string } | { lost: string } {
   const start = startOfSegment(parseLsn(startLsn), walSegmentBytes);
   const own = segments.filter((piece) => piece.timeline === timeline && piece.end > start);
   // The backup itself holds what a log lacks that was begun while it was made.
   const first = own[0];
   if (first === undefined || !own.some(({ end }) => end > parseLsn(stopLsn)))
     return { absent: `No WAL is kept after this backup (${stopLsn})` };
-  if (first.start > parseLsn(stopLsn))
+  if (first.start > parseLsn(stopLsn)) {
+    const isBegunBefore = segments.some((piece) => piece.timeline === timeline && piece.end <= start);
+    if (isBegunBefore && first.gapFrom === undefined)
+      return {
+        lost: `The WAL from ${stopLsn} to ${formatLsn(first.start)}, right after this backup, is not in the log`,
+      };
     return { absent: `The log begins at ${formatLsn(first.start)}, after this backup` };
+  }
   return { first };
 }
 
@@ -75,6 +84,7 @@ class LogCheck {
     const { timeline } = cluster;
     const after = logAfter(this.#stored, cluster);
     if ('absent' in after) return { outcome: 'not-applicable', found: after.absent };
+    if ('lost' in after) return { outcome: 'failed', found: after.lost };
     try {
       await this.#follow(after.first.segment);
       for (const later of new Set(segments.map((piece) => piece.timeline).filter((each) => each > timeline))) {

@@ -10,8 +10,10 @@ import type { PrivateServer } from '../postgresql/private-server.ts';
 import { Session } from '../postgresql/session.ts';
 import { parsePhysicalConfiguration } from './configuration.ts';
 import { logAfter } from './log-drill.ts';
+import { isPassed, nothingLeadsTo } from './log-moments.ts';
 import type { RecordedCluster } from './recorded-cluster.ts';
-import { cutWarning, tablespaceInBackup, WalFeed } from './wal-feed.ts';
+import { microsecondsOf } from './recovery-settings.ts';
+import { cutWarning, tablespaceBeforeMoment, tablespaceInBackup, WalFeed } from './wal-feed.ts';
 import { readWalLog } from './wal-pieces.ts';
 import { formatLsn, kindOfWalFile, type Lsn, parseLsn, segmentStart, startOfSegment } from './wal-position.ts';
 import { tablespaceOf, WalRecords } from './wal-records.ts';
@@ -28,31 +30,43 @@ export interface LogToReplay {
   log: LogReading;
   /** What it takes on the disk, about. */
   roomBytes: number;
+  /** Where the log goes on beyond the moment to which it is to be replayed: the time at which the server must stop. RFC 3339. */
+  until?: string;
 }
 
-/** The log that leads on from a backup. @returns undefined where there is none: the backup can be restored to its own end only */
+/**
+ * The log that leads on from a backup.
+ * @returns undefined where there is none: the backup can be restored to its own end only
+ * @throws HoldfastError `wal-gap` (damaged), `moment-not-in-log` (not-found) where there is none, and a moment was asked for
+ */
 export async function logToReplay(
-  { log }: Pick<DrillContext, 'log'>,
+  { log, moment, backup, signal }: Pick<DrillContext, 'log' | 'moment' | 'backup' | 'signal'>,
   cluster: RecordedCluster,
 ): Promise<LogToReplay | undefined> {
   if (log === undefined) return undefined;
   const stored = readWalLog(await log.pieces());
-  if (!('first' in logAfter(stored, cluster))) return undefined;
+  const after = logAfter(stored, cluster);
+  if (!('first' in after)) {
+    if (moment === undefined) return undefined;
+    throw nothingLeadsTo(moment, backup.id, after);
+  }
   const from = parseLsn(cluster.startLsn);
   let bytes = 0;
   for (const { start, end } of stored.segments) if (end > from) bytes += Number(end - start);
-  return { log, roomBytes: Math.min(bytes, MOST_WAL_BYTES) };
+  const isUntil = moment !== undefined && (await isPassed(log, moment, signal));
+  return { log, roomBytes: Math.min(bytes, MOST_WAL_BYTES), ...(isUntil ? { until: moment } : {}) };
 }
 
 export function feedFor(
-  { folder, signal, report }: DrillContext,
+  { folder, signal, report, moment }: DrillContext,
   cluster: RecordedCluster,
-  { log, server }: { log: LogReading; server: PrivateServer },
+  { log, until, server }: Pick<LogToReplay, 'log' | 'until'> & { server: PrivateServer },
 ): Promise<WalFeed> {
   return WalFeed.make({
     ...{ log, signal, account: server.account, folder: path.join(folder, 'wal') },
     consistentFrom: parseLsn(cluster.stopLsn),
     onSegment: (current) => report({ percent: 60, phase: 'replaying the log', current }),
+    ...(moment === undefined ? {} : { until: microsecondsOf(moment), stopsByItself: until !== undefined }),
   });
 }
 
@@ -94,7 +108,7 @@ export async function startAndReplay(context: DrillContext, recovery: Recovery):
     {
       name: 'starts',
       kind: 'integrity',
-      description: `The server starts, ${feed === undefined ? 'recovers to the end of the backup' : 'replays the WAL that is kept'} and takes connections`,
+      description: `The server starts, ${feed === undefined ? 'recovers to the end of the backup' : 'replays the WAL that is kept'}${context.moment === undefined ? '' : ` up to ${context.moment}`} and takes connections`,
       expected: 'running',
     },
     async () => {
@@ -108,17 +122,27 @@ export async function startAndReplay(context: DrillContext, recovery: Recovery):
   }
   const { replayedTo, lastTransactionAt, databases } = started;
   context.dataReady({ position: formatLsn(replayedTo), at: lastTransactionAt ?? recovery.cluster.stoppedAt });
-  if (feed.cutAt !== undefined) context.warn(cutWarning(feed.cutAt));
+  const { position, tablespace } = feed.cutAt ?? {};
+  if (position !== undefined && tablespace !== undefined) {
+    if (context.moment !== undefined) throw tablespaceBeforeMoment(tablespace, context.moment);
+    context.warn(cutWarning({ position, tablespace }));
+  }
   await context.checks.make(
     {
       name: 'replayed',
       kind: 'content',
-      description: 'The server replayed every record of the WAL that is kept',
+      description: `The server replayed every record of the WAL that is kept${beforeMoment(context.moment, feed)}`,
       expected: `up to ${formatLsn(feed.end ?? 0n)}`,
     },
-    () => judgeReplay(feed, started as Started),
+    () => judgeReplay(feed, started as Started, context.moment),
   );
   return databases;
+}
+
+function beforeMoment(moment: string | undefined, { isPassed: goesOn }: WalFeed): string {
+  if (moment === undefined) return '';
+  if (goesOn) return `, up to the first transaction that ended after ${moment}, and nothing of that`;
+  return `, in which no transaction ended after ${moment}`;
 }
 
 /** A cluster that takes connections. */
@@ -130,11 +154,19 @@ export interface Started {
   lastTransactionAt: string | undefined;
 }
 
-function judgeReplay(feed: WalFeed, { replayedTo, lastTransactionAt }: Started): DrillFinding {
+function judgeReplay(
+  feed: WalFeed,
+  { replayedTo, lastTransactionAt }: Started,
+  moment: string | undefined,
+): DrillFinding {
   const last = lastTransactionAt === undefined ? 'no transaction' : `the last transaction of ${lastTransactionAt}`;
   const found = `up to ${formatLsn(replayedTo)}, ${last}`;
   const isWhole = feed.end !== undefined && replayedTo >= feed.end;
-  return { outcome: isWhole ? 'passed' : 'failed', found };
+  const isTooFar =
+    moment !== undefined &&
+    (replayedTo !== feed.end ||
+      (lastTransactionAt !== undefined && microsecondsOf(lastTransactionAt) > microsecondsOf(moment)));
+  return { outcome: isWhole && !isTooFar ? 'passed' : 'failed', found };
 }
 
 /**
@@ -144,7 +176,7 @@ function judgeReplay(feed: WalFeed, { replayedTo, lastTransactionAt }: Started):
  * this machine that lacks something
  */
 export async function startCluster(
-  context: Pick<DrillContext, 'resource' | 'signal'>,
+  context: Pick<DrillContext, 'resource' | 'signal' | 'moment'>,
   { server, dataFolder, cluster, feed }: Recovery,
 ): Promise<Started> {
   await server
@@ -159,7 +191,7 @@ export async function startCluster(
       },
       ...(feed === undefined ? {} : { attend: (channel) => feed.attend(channel), lastSign: () => feed.lastAsked }),
     })
-    .catch((error: unknown) => notStarted(error, feed));
+    .catch((error: unknown) => notStarted(error, { feed, moment: context.moment }));
   const session = await Session.open(server.connection, MAINTENANCE, context.signal);
   try {
     const { name, position, at } = await session.row<{ name: string; position: string | null; at: string | null }>(
@@ -177,11 +209,15 @@ export async function startCluster(
 }
 
 /** A cluster that does not start is worth nothing, unless it is this machine that lacks something. */
-function notStarted(error: unknown, feed: WalFeed | undefined): never {
-  const { failure } = feed ?? {};
+function notStarted(
+  error: unknown,
+  { feed, moment }: { feed: WalFeed | undefined; moment: string | undefined },
+): never {
+  const { failure, cutAt } = feed ?? {};
   if (failure instanceof HoldfastError && failure.code === 'wal-gap')
     throw new HoldfastError('damaged', 'wal-gap', failure.message, { cause: failure });
   if (failure !== undefined) throw failure;
+  if (cutAt?.tablespace !== undefined && moment !== undefined) throw tablespaceBeforeMoment(cutAt.tablespace, moment);
   if (!(error instanceof HoldfastError) || error.code !== 'postgresql-private-server-failed') throw error;
   if (OF_THIS_MACHINE.test(error.message)) throw error;
   throw new HoldfastError('damaged', 'postgresql-cluster-not-started', error.message, { cause: error });

@@ -39,14 +39,14 @@ export function planRecovery(
 function isTooEarly(target: RecoveryTarget, inclusive: boolean, { stoppedAt, stopLsn }: RecordedCluster): boolean {
   if (typeof target === 'string') return false;
   if ('time' in target) {
-    const [wanted, stopped] = [microseconds(target.time), microseconds(stoppedAt)];
+    const [wanted, stopped] = [microsecondsOf(target.time), microsecondsOf(stoppedAt)];
     return inclusive ? wanted < stopped : wanted <= stopped;
   }
   return 'lsn' in target && parseLsn(target.lsn) < parseLsn(stopLsn);
 }
 
 /** Since 1970; dates themselves have milliseconds only. */
-function microseconds(time: string): bigint {
+export function microsecondsOf(time: string): bigint {
   const [, date = '', clock = '', , seconds = '', fraction = '', zone = ''] =
     /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:(\d\d))?(?:[.,](\d+))?(Z|[+-]\d\d(?::?\d\d)?)$/i.exec(time) ?? [];
   const hours = zone.slice(0, 3);

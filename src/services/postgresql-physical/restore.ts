@@ -1,11 +1,14 @@
 import { closeSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { HoldfastError } from '../../core/errors.ts';
+import { HoldfastError, messageOf } from '../../core/errors.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
+import type { LogPiece, LogReading } from '../../core/ports/resource-log.ts';
 import type { RestoreContext, ServiceRestore } from '../../core/ports/service.ts';
 import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
 import type { Content } from '../../core/tree-entry.ts';
+import { saysDamaged } from '../../core/validator.ts';
 import { ClusterWriting } from './cluster-writing.ts';
+import { isPassed } from './log-moments.ts';
 import { type RecordedCluster, recordedCluster } from './recorded-cluster.ts';
 import { planRecovery, type RecoveryPlan, recoverySettings, withSettings } from './recovery-settings.ts';
 import { parseRestoreOptions, type RestoreOptions } from './restore-options.ts';
@@ -63,7 +66,7 @@ async function recoveryFor(
   cluster: RecordedCluster,
   walGet: WalGetCommand,
 ): Promise<RecoveryPlan & { asksHoldfast: boolean }> {
-  const { backup, log, moment, warn } = context;
+  const { backup, log, moment, signal, warn } = context;
   const pieces = options.restoreCommand === undefined ? ((await log?.pieces()) ?? []) : [];
   const asking = pieces.length === 0 ? undefined : restoreCommand(walGet(backup.resourceId));
   const command = options.restoreCommand ?? asking;
@@ -76,13 +79,30 @@ async function recoveryFor(
   }
   const asksHoldfast = asking !== undefined;
   const recovery = { ...planRecovery(options, command, cluster, backup.id), asksHoldfast };
-  const storedAt = pieces.reduce((latest, { completedAt }) => Math.max(latest, Date.parse(completedAt)), 0);
-  if (storedAt > 0 && typeof recovery.target === 'object' && 'time' in recovery.target)
-    if (Date.parse(recovery.target.time) > storedAt)
-      warn(
-        `The log was stored last at ${new Date(storedAt).toISOString()}, before the moment asked for. Where no transaction after that moment comes, the server ends with "recovery ended before configured recovery target was reached": restore then with \`recoverTo: "latest"\`.`,
-      );
+  const { target } = recovery;
+  if (log !== undefined && pieces.length > 0 && typeof target === 'object' && 'time' in target)
+    await warnUnlessPassed({ log, signal, warn }, target.time, pieces);
   return recovery;
+}
+
+/** A server that is to stop at a time takes WAL in which no transaction ended later for incomplete. */
+async function warnUnlessPassed(
+  { log, signal, warn }: Pick<RestoreContext, 'signal' | 'warn'> & { log: LogReading },
+  time: string,
+  pieces: readonly LogPiece[],
+): Promise<void> {
+  try {
+    if (await isPassed(log, time, signal)) return;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!saysDamaged(error)) throw error;
+    warn(`The log is damaged, so whether the server can stop at ${time} is not known: ${messageOf(error)}`);
+    return;
+  }
+  const storedAt = pieces.reduce((latest, { completedAt }) => Math.max(latest, Date.parse(completedAt)), 0);
+  warn(
+    `The log, stored last at ${new Date(storedAt).toISOString()}, has no transaction that ended after ${time}. Where none comes, the server ends with "recovery ended before configured recovery target was reached": restore then with \`recoverTo: "latest"\`.`,
+  );
 }
 
 async function writeCluster(job: RestoreJob): Promise<{ files: number; bytes: number }> {

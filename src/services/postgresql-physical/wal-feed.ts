@@ -10,7 +10,7 @@ import { restoreCommand } from './wal-get-command.ts';
 import { requireSegmentHeader, SEGMENT_HEADER_BYTES } from './wal-page.ts';
 import { readWalLog, type WalLog } from './wal-pieces.ts';
 import { formatLsn, kindOfWalFile, type Lsn } from './wal-position.ts';
-import { tablespaceOf, type WalRecord, WalRecords } from './wal-records.ts';
+import { tablespaceOf, transactionEndOf, type WalRecord, WalRecords } from './wal-records.ts';
 
 /** The server's descriptor that its commands inherit: the way to this process. */
 const DESCRIPTOR = 4;
@@ -40,6 +40,10 @@ export interface WalFeedOptions {
   consistentFrom: Lsn;
   signal: AbortSignal;
   onSegment(name: string): void;
+  /** The log is to be replayed up to the first transaction that ended later. Microseconds since 1970. */
+  until?: bigint;
+  /** Whether the server knows `until` and stops by itself; otherwise the log is given as if it ended there. */
+  stopsByItself?: boolean;
 }
 
 /**
@@ -52,7 +56,9 @@ export class WalFeed {
   /** Why a file could not be given. */
   failure: unknown;
   /** Where and why the log was given as if it ended there. */
-  cutAt: { position: Lsn; tablespace: string } | undefined;
+  cutAt: { position: Lsn; tablespace?: string } | undefined;
+  /** Whether a transaction was given that ended after the moment at which the server is to stop. */
+  isPassed = false;
   /** When the server asked last; see `performance.now`. */
   lastAsked = performance.now();
   readonly #options: WalFeedOptions;
@@ -81,7 +87,7 @@ export class WalFeed {
     return restoreCommand(['sh', path.join(this.#options.folder, 'get')]);
   }
 
-  /** The end of the last whole record that was given. */
+  /** The end of the last whole record that was given, and that is to be replayed. */
   get end(): Lsn | undefined {
     return this.#end;
   }
@@ -186,8 +192,14 @@ export class WalFeed {
   }
 
   #look(record: WalRecord): void {
+    if (this.cutAt !== undefined || this.isPassed) return;
+    const { until, stopsByItself } = this.#options;
+    if (until !== undefined && (transactionEndOf(record) ?? 0n) > until) {
+      this.isPassed = true;
+      if (stopsByItself !== true) this.cutAt = { position: record.start };
+      return;
+    }
     const tablespace = tablespaceOf(record);
-    if (this.cutAt !== undefined) return;
     if (tablespace === undefined) {
       this.#end = record.end;
       return;
@@ -203,7 +215,13 @@ export function tablespaceInBackup(tablespace: string): HoldfastError {
   return new HoldfastError('unsupported', 'tablespace-made-during-backup', message, { details: { tablespace } });
 }
 
+/** A moment that lies behind that cannot be had from this backup, and an earlier one would not be what was asked for. */
+export function tablespaceBeforeMoment(tablespace: string, moment: string): HoldfastError {
+  const message = `The tablespace ${tablespace} was made between this backup and ${moment}, and to replay that would use the very folder, which a server of this machine may use. Drill a moment before it, or one after the next backup.`;
+  return new HoldfastError('unsupported', 'tablespace-made-before-moment', message, { details: { tablespace } });
+}
+
 /** What a drill says of a log that it did not replay to its end. */
-export function cutWarning({ position, tablespace }: NonNullable<WalFeed['cutAt']>): string {
+export function cutWarning({ position, tablespace }: { position: Lsn; tablespace: string }): string {
   return `The log was replayed to ${formatLsn(position)}, where the tablespace ${tablespace} was made: a throw-away server must not touch that folder. Make a new backup, whose drills replay what follows.`;
 }

@@ -1,3 +1,4 @@
+import { endianness } from 'node:os';
 import { readSegmentHeader } from './wal-page.ts';
 import type { Lsn } from './wal-position.ts';
 
@@ -168,15 +169,37 @@ const PART = { topLevelTransaction: 252, origin: 253, longData: 254, shortData: 
  */
 export function tablespaceOf({ manager, info, head }: WalRecord): string | undefined {
   if (manager !== TABLESPACE_MANAGER || (info & 0xf0) !== CREATE) return undefined;
+  const path = dataOf(head).subarray(4);
+  const end = path.indexOf(0);
+  return path.subarray(0, end < 0 ? path.length : end).toString();
+}
+
+const TRANSACTION_MANAGER = 1;
+/** What a record of a transaction does (`xact.h`): commit, abort, and the same of one that was prepared. */
+const ENDS: ReadonlySet<number> = new Set([0x00, 0x20, 0x30, 0x40]);
+const WHAT_IT_DOES = 0x70;
+/** From 1970, when our times begin, to 2000, when PostgreSQL's do; microseconds. */
+const EPOCH = 946_684_800_000_000n;
+
+/**
+ * When a transaction ended, by the clock of its server, where a record is the end of one: what servers compare with the time that they are to
+ * recover to. In the byte order of this machine: a server here can replay no other.
+ * @returns microseconds since 1970; undefined for other records
+ */
+export function transactionEndOf({ manager, info, head }: WalRecord): bigint | undefined {
+  if (manager !== TRANSACTION_MANAGER || !ENDS.has(info & WHAT_IT_DOES)) return undefined;
+  const data = dataOf(head);
+  if (data.length < 8) return undefined;
+  return EPOCH + (endianness() === 'LE' ? data.readBigInt64LE(0) : data.readBigInt64BE(0));
+}
+
+/** What a resource manager wrote into a record that changes no pages by itself. */
+function dataOf(head: Buffer): Buffer {
   for (let at = RECORD_HEADER_BYTES; at < head.length; ) {
     const part = head[at];
     if (part === PART.origin) at += 3;
     else if (part === PART.topLevelTransaction) at += 5;
-    else {
-      const path = head.subarray(at + (part === PART.shortData ? 2 : 5) + 4);
-      const end = path.indexOf(0);
-      return path.subarray(0, end < 0 ? path.length : end).toString();
-    }
+    else return head.subarray(at + (part === PART.shortData ? 2 : 5));
   }
-  return '';
+  return Buffer.alloc(0);
 }

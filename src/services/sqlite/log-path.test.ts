@@ -108,3 +108,11 @@ test('pieces are merged by minutes, later by hours, and never across a whole cop
     ['5-6', '6-7'],
   ]);
 });
+
+test('a moment behind a lost piece is never answered with an older backup', () => {
+  const pieces = [whole(1), piece(1, 2), piece(6, 9)];
+  const of = (at: number) => ({ createdAt: second(at - 1), snapshotAt: second(at) });
+  const ask = (backup: number) => findPath({ pieces, backup: of(backup), moment: second(7.5), through: '' });
+  assert.throws(() => ask(3), { code: 'moment-not-in-log' });
+  assert.deepEqual(ask(7), { pieces: [], next: pieces[2] });
+});

@@ -38,7 +38,10 @@ export function findPath(question: PathQuestion): LogPath {
   const target = run.findLast(({ at }) => at <= moment);
   const next = run.find(({ to }) => to > (target?.to ?? -1));
   const hasNext = next === undefined ? {} : { next };
-  if (backup.snapshotAt <= moment && backup.snapshotAt > (target?.at ?? '')) return { pieces: [], ...hasNext };
+  // Where the piece before the first one is lost, an older backup is not in the state that this one leads from.
+  const isInRun = target !== undefined || (windows[place]?.begin ?? '') <= backup.createdAt;
+  if (isInRun && backup.snapshotAt <= moment && backup.snapshotAt > (target?.at ?? ''))
+    return { pieces: [], ...hasNext };
   if (target === undefined) throw notInLog(moment, windows);
   const whole = run.findLast(({ kind, to }) => kind === 'whole' && to <= target.to);
   const isFromBackup =

@@ -7,6 +7,7 @@ import type { DrillContext, DrillFinding } from '../../core/ports/service-drill.
 import { saysDamaged } from '../../core/validator.ts';
 import { followedThrough } from './followed-databases.ts';
 import { type DatabasePiece, databasePiece } from './log-facts.ts';
+import { lostBefore } from './log-moments.ts';
 import { findPath } from './log-path.ts';
 import { LogSource } from './log-source.ts';
 import type { RecordedDatabase } from './recorded-database.ts';
@@ -16,8 +17,8 @@ const ATTEMPTS = 5;
 const MOST_GAPS = 50;
 const PERCENT = 40;
 
-/** The newest state that the log of a database holds, in which it goes beyond a backup. */
-export interface NewestState {
+/** The state that a drill puts together from the log of a database: the newest one, or that of a moment. */
+export interface DrilledState {
   log: LogReading;
   pieces: readonly DatabasePiece[];
   target: DatabasePiece;
@@ -25,14 +26,29 @@ export interface NewestState {
   size: number;
   /** RFC 3339; nothing that was committed by then is missing, as far as this process knows. */
   through: string;
+  /** In words. */
+  name: string;
 }
 
-/** @returns undefined where no log is kept, or none that holds anything newer than the backup */
-export async function newestState(
-  { log, backup, signal }: DrillContext,
-  { snapshotAt = backup.completedAt }: RecordedDatabase,
-): Promise<NewestState | undefined> {
+/**
+ * @returns undefined where no log is kept, or none that holds anything newer than the backup by then
+ * @throws HoldfastError `log-piece-missing` (damaged), `moment-not-in-log` (not-found)
+ */
+export async function drilledState(
+  context: DrillContext,
+  recorded: RecordedDatabase,
+): Promise<DrilledState | undefined> {
+  const { log, moment } = context;
   if (log === undefined) return undefined;
+  const asked = moment === undefined ? undefined : new Date(moment).toISOString();
+  return asked === undefined ? newestState(context, log, recorded) : stateAt(context, log, { recorded, moment: asked });
+}
+
+async function newestState(
+  { backup, signal }: DrillContext,
+  log: LogReading,
+  { snapshotAt = backup.completedAt }: RecordedDatabase,
+): Promise<DrilledState | undefined> {
   const pieces = (await log.pieces()).map(databasePiece);
   const target = pieces.reduce<DatabasePiece | undefined>(
     (newest, piece) => (newest === undefined || piece.to > newest.to ? piece : newest),
@@ -41,22 +57,47 @@ export async function newestState(
   if (target === undefined || target.at <= snapshotAt) return undefined;
   const followed = await followedThrough(backup.resourceId, target.at, signal);
   const through = [followed, target.at].toSorted().at(-1) ?? target.at;
-  return { log, pieces, target, size: target.pageSize * target.databaseSizeInPages, through };
+  const name = `the newest state of the log, ${target.at}`;
+  return { log, pieces, target, size: sizeOf(target), through, name };
 }
 
+async function stateAt(
+  { backup, signal }: DrillContext,
+  log: LogReading,
+  { recorded, moment }: { recorded: RecordedDatabase; moment: string },
+): Promise<DrilledState | undefined> {
+  const through = await followedThrough(backup.resourceId, moment, signal);
+  const pieces = (await log.pieces()).map(databasePiece);
+  const { createdAt, completedAt } = backup;
+  const question = { pieces, backup: { createdAt, snapshotAt: recorded.snapshotAt ?? completedAt }, moment, through };
+  try {
+    const { target } = findPath(question);
+    if (target === undefined) return undefined;
+    const name = `the state of the log at ${moment}, ${target.at}`;
+    return { log, pieces, target, size: sizeOf(target), through: target.at, name };
+  } catch (error) {
+    const lost = lostBefore(moment, pieces);
+    if (!(error instanceof HoldfastError) || error.code !== 'moment-not-in-log' || lost === undefined) throw error;
+    const message = `The piece of the log that leads from state ${lost} is not there, and ${moment} lies behind it. ${error.message}`;
+    throw new HoldfastError('damaged', 'log-piece-missing', message, { cause: error, details: { moment } });
+  }
+}
+
+const sizeOf = ({ pageSize, databaseSizeInPages }: DatabasePiece): number => pageSize * databaseSizeInPages;
+
 /**
- * Puts the newest state together in the drill's folder, from a whole copy and the log, and compares the sum over all pages with the one that
- * was computed when the database was in that state; then reads what else there is of the log since the backup.
+ * Puts a state together in the drill's folder, from a whole copy and the log, and compares the sum over all pages with the one that
+ * was computed when the database was in that state; then, where it is the newest, reads what else there is of the log since the backup.
  * @returns the file; undefined where it failed because of what is stored, which the check says
  */
-export async function rebuildNewest(
+export async function rebuild(
   context: DrillContext,
   recorded: RecordedDatabase,
-  newest: NewestState,
+  drilled: DrilledState,
 ): Promise<string | undefined> {
-  const { checks, folder } = context;
-  const { target, through } = newest;
-  const file = path.join(folder, 'newest.sqlite');
+  const { checks, folder, moment } = context;
+  const { target, through } = drilled;
+  const file = path.join(folder, 'state.sqlite');
   const state = `state ${target.to} of ${target.at}`;
   try {
     await checks.make(
@@ -68,7 +109,7 @@ export async function rebuildNewest(
         expected: `${state}, sum ${target.state}`,
       },
       async () => {
-        const pieces = await write(context, recorded, { newest, file });
+        const pieces = await write(context, recorded, { drilled, file });
         context.dataReady({ position: String(target.to), at: through } satisfies LogPoint);
         return { outcome: 'passed', found: `${state}, sum ${target.state}, by ${pieces} pieces of the log` };
       },
@@ -79,7 +120,8 @@ export async function rebuildNewest(
     await rm(file, { force: true });
     return undefined;
   }
-  await readRest(context, newest);
+  // What lies beyond a moment has nothing to do with it, and what leads to it was read.
+  if (moment === undefined) await readRest(context, drilled);
   return file;
 }
 
@@ -87,15 +129,15 @@ export async function rebuildNewest(
 async function write(
   context: DrillContext,
   { snapshotAt }: RecordedDatabase,
-  { newest, file }: { newest: NewestState; file: string },
+  { drilled, file }: { drilled: DrilledState; file: string },
 ): Promise<number> {
   const { backup, report } = context;
-  let { pieces } = newest;
+  let { pieces } = drilled;
   for (let attempt = 1; ; attempt++) {
     const handle = await open(file, 'wx+', 0o600);
     try {
       const { createdAt, completedAt } = backup;
-      const moment = newest.target.at;
+      const moment = drilled.target.at;
       const question = { pieces, backup: { createdAt, snapshotAt: snapshotAt ?? completedAt }, moment, through: '' };
       const way = findPath(question);
       await new LogSource(context, moment, way).write(handle, (done, total) =>
@@ -103,8 +145,8 @@ async function write(
       );
       return way.pieces.length + (way.whole === undefined ? 0 : 1);
     } catch (error) {
-      if (!isReplaced(error) || attempt === ATTEMPTS) throw unreachable(error, newest);
-      pieces = (await newest.log.pieces()).map(databasePiece);
+      if (!isReplaced(error) || attempt === ATTEMPTS) throw unreachable(error, drilled);
+      pieces = (await drilled.log.pieces()).map(databasePiece);
     } finally {
       await handle.close();
     }
@@ -117,14 +159,17 @@ function isReplaced(error: unknown): boolean {
 }
 
 /** That nothing leads to a state that is recorded is a fault of what is stored, not of the question. */
-function unreachable(error: unknown, { target }: NewestState): unknown {
+function unreachable(error: unknown, { name }: DrilledState): unknown {
   if (!(error instanceof HoldfastError) || error.code !== 'moment-not-in-log') return error;
-  const message = `No pieces of the log lead to its newest state, of ${target.at}, neither from the backup nor from a whole copy. ${error.message}`;
+  const message = `No pieces of the log lead to ${name}, neither from the backup nor from a whole copy. ${error.message}`;
   return new HoldfastError('damaged', 'log-piece-missing', message, { cause: error });
 }
 
 /** Moments between the backup and the newest state need the other pieces, too. */
-async function readRest({ backup, checks, signal, report }: DrillContext, { log, pieces }: NewestState): Promise<void> {
+async function readRest(
+  { backup, checks, signal, report }: DrillContext,
+  { log, pieces }: DrilledState,
+): Promise<void> {
   const since = pieces.filter(({ at }) => at > backup.createdAt);
   await checks.make(
     {

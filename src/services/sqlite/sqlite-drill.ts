@@ -7,7 +7,7 @@ import type { DrillContext, DrillFinding, DrillOutcome } from '../../core/ports/
 import type { DatabaseFacts } from './database-job.ts';
 import { DatabaseProcess } from './database-process.ts';
 import { largerBlocks } from './larger-blocks.ts';
-import { type NewestState, newestState, rebuildNewest } from './log-state-drill.ts';
+import { type DrilledState, drilledState, rebuild } from './log-state-drill.ts';
 import { readDatabase } from './read-database.ts';
 import { type RecordedDatabase, recordedDatabase } from './recorded-database.ts';
 import type { SqliteAssertion } from './sqlite-assertions.ts';
@@ -19,8 +19,8 @@ const MOST_DIFFERENCES = 50;
 
 /**
  * Restores a database into the drill's folder, has SQLite check it, counts its rows, and asks it what the user asserts. All of that
- * happens in processes of their own, which remove the file should the service die. Where a log is kept, its newest state is put
- * together first: what the user asserts is asked of that.
+ * happens in processes of their own, which remove the file should the service die. Where a log is kept, its newest state, or that of the
+ * moment that was asked for, is put together first: what the user asserts is asked of that.
  */
 export async function drillDatabase(context: DrillContext): Promise<DrillOutcome> {
   const { backup, chain, checks, folder } = context;
@@ -28,9 +28,9 @@ export async function drillDatabase(context: DrillContext): Promise<DrillOutcome
   if (link === undefined)
     throw new HoldfastError('internal', 'chain-empty', 'A drill was begun without a backup to restore.');
   const recorded = recordedDatabase(link.reader.record.serviceData, backup.id);
-  const newest = await newestState(context, recorded);
-  await context.requireRoom(Math.max(backup.size, newest?.size ?? 0));
-  const isReplayed = newest !== undefined && (await drillNewest(context, recorded, newest));
+  const drilled = await drilledState(context, recorded);
+  await context.requireRoom(Math.max(backup.size, drilled?.size ?? 0));
+  const isReplayed = drilled !== undefined && (await drillState(context, recorded, drilled));
   const file = path.join(folder, 'database.sqlite');
   await checks.make(
     {
@@ -48,10 +48,10 @@ export async function drillDatabase(context: DrillContext): Promise<DrillOutcome
 }
 
 /** @returns whether the state could be had */
-async function drillNewest(context: DrillContext, recorded: RecordedDatabase, newest: NewestState): Promise<boolean> {
-  const file = await rebuildNewest(context, recorded, newest);
+async function drillState(context: DrillContext, recorded: RecordedDatabase, drilled: DrilledState): Promise<boolean> {
+  const file = await rebuild(context, recorded, drilled);
   if (file === undefined) return false;
-  if (newest.size > 0) await inspect(context, file, { subject: `the newest state of the log, ${newest.target.at}` });
+  if (drilled.size > 0) await inspect(context, file, { subject: drilled.name });
   await askAll(context, file);
   await rm(file, { force: true });
   return true;

@@ -4,6 +4,7 @@ import { captureDatabase } from './capture.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
 import { downloadDatabase, SQLITE_FORMATS } from './database-download.ts';
 import { testDatabase } from './database-test.ts';
+import { momentsOfLog } from './log-moments.ts';
 import { readDatabase } from './read-database.ts';
 import { restoreDatabase } from './restore.ts';
 import { parseSqliteAssertions } from './sqlite-assertions.ts';
@@ -31,6 +32,7 @@ export function createSqliteService(): Service {
     log: {
       isKept: (configuration) => parseSqliteConfiguration(configuration).log.enabled,
       capture: captureDatabase,
+      moments: momentsOfLog,
     },
     drill: drillDatabase,
     parseAssertions: parseSqliteAssertions,

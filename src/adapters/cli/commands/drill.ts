@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import type { Drill, DrillVerdict } from '../../../core/drill.ts';
 import { evidenceHash } from '../../../core/drill-evidence.ts';
 import { drillReport } from '../../../reports/drill-report.ts';
+import { typedMoment } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { drillLines, followDrill, tellDrill } from '../drill-outcome.ts';
 import { usageError } from '../exit-codes.ts';
@@ -13,6 +14,7 @@ import { parseAssertions, wholeNumber } from '../option-values.ts';
 interface RunOptions {
   backup?: string;
   random?: boolean;
+  moment?: string;
   assertions?: string;
 }
 
@@ -29,6 +31,10 @@ export function define(command: Command, session: CommandSession): void {
     .argument('<resource>', 'whose backup is restored: the newest one, unless said otherwise')
     .option('--backup <id>', 'this backup')
     .option('--random', 'any completed backup')
+    .option(
+      '--moment <moment>',
+      'where a log is kept: replay it to this time, or to a "random" moment that it covers, instead of its end',
+    )
     .option('--assertions <json>', "what must hold of the restored data, beside the resource's own assertions")
     .action((resourceId: string, options: RunOptions) => runDrill(session, resourceId, options));
   command
@@ -48,18 +54,29 @@ export function define(command: Command, session: CommandSession): void {
 
 async function runDrill(session: CommandSession, resourceId: string, options: RunOptions): Promise<void> {
   const { backup: backupId, random } = options;
+  const moment = options.moment === undefined ? undefined : typedDrillMoment(options.moment);
   if (backupId !== undefined && random === true)
     throw usageError('backup-and-random', '--backup and --random exclude each other.');
   const assertions = options.assertions === undefined ? [] : parseAssertions(options.assertions);
   const application = await session.application();
-  session.deed = { action: 'drill.create', subject: resourceId, details: { random: random === true, backupId } };
+  session.deed = {
+    action: 'drill.create',
+    subject: resourceId,
+    details: { random: random === true, backupId, moment },
+  };
   const started = await application.drills.start({
     resourceId,
-    ...(backupId === undefined ? { which: random === true ? 'random' : 'newest' } : { backupId }),
+    ...(random === true ? { which: 'random' } : {}),
+    ...(backupId === undefined ? {} : { backupId }),
+    ...(moment === undefined ? {} : { moment }),
     assertions,
     createdBy: session.actor,
   });
   tellDrill(session, await followDrill(application, started, session));
+}
+
+function typedDrillMoment(text: string): string {
+  return text === 'newest' || text === 'random' ? text : typedMoment(text, '--moment');
 }
 
 async function listDrills(session: CommandSession, { resource, outcome, limit }: ListOptions): Promise<void> {

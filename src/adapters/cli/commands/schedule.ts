@@ -16,6 +16,7 @@ interface ChangeOptions {
   kind?: 'backup' | 'drill';
   type?: BackupType;
   which?: 'newest' | 'random';
+  moment?: 'newest' | 'random';
   assertions?: string;
 }
 
@@ -95,6 +96,12 @@ function addWorkOptions(command: Command): Command {
         'random',
       ]),
     )
+    .addOption(
+      new Option('--moment <moment>', 'of drills where a log is kept: what it is replayed to').choices([
+        'newest',
+        'random',
+      ]),
+    )
     .option('--assertions <json>', "of drills: what must hold of the restored data, beside the resource's own");
 }
 
@@ -125,7 +132,7 @@ async function setSchedule(session: CommandSession, id: string, options: SetOpti
   session.deed = { action: 'schedule.put', subject: id, details: { resourceId, cron, enable, disable } };
   const before = await schedules.get(id);
   const schedule = await schedules.put({
-    ...keptWork(before, options.kind),
+    ...keptWork(before, options),
     ...work,
     id,
     resourceId: resourceId ?? before.resourceId,
@@ -142,24 +149,28 @@ async function removeSchedule(session: CommandSession, id: string): Promise<void
   session.output.result({ removed: id }, () => [`Removed ${id}.`]);
 }
 
-type Work = Pick<Schedule, 'kind' | 'type' | 'which'> & { assertions?: readonly unknown[] };
+type Work = Pick<Schedule, 'kind' | 'type' | 'which' | 'moment'> & { assertions?: readonly unknown[] };
 
-function workOf({ kind, type, which, assertions }: ChangeOptions): Work {
+function workOf({ kind, type, which, moment, assertions }: ChangeOptions): Work {
   return {
     ...(kind === undefined ? {} : { kind }),
     ...(type === undefined ? {} : { type }),
     ...(which === undefined ? {} : { which }),
+    ...(moment === undefined ? {} : { moment }),
     ...(assertions === undefined ? {} : { assertions: parseAssertions(assertions) }),
   };
 }
 
-/** What is said of backups means nothing to drills, and the other way about. */
-function keptWork({ kind = 'backup', type, which, assertions }: Schedule, wanted: Schedule['kind'] = kind): Work {
-  if (wanted !== kind) return { kind: wanted };
+/** What is said of backups means nothing to drills, and the other way about; of drills, a backup and a moment exclude each other. */
+function keptWork(before: Schedule, change: ChangeOptions): Work {
+  const { kind = 'backup', type, which, moment, assertions } = before;
+  if (change.kind !== undefined && change.kind !== kind) return { kind: change.kind };
+  const isChosenAnew = change.which !== undefined || change.moment !== undefined;
   return {
     kind,
     ...(type === undefined ? {} : { type }),
-    ...(which === undefined ? {} : { which }),
+    ...(which === undefined || isChosenAnew ? {} : { which }),
+    ...(moment === undefined || isChosenAnew ? {} : { moment }),
     ...(assertions === undefined ? {} : { assertions }),
   };
 }

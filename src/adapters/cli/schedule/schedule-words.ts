@@ -2,7 +2,9 @@ import type { Schedule } from '../../../core/schedule.ts';
 import { formatTime, localTimeZone } from '../formatting.ts';
 
 /** What a schedule starts: `incremental backup`, `drill of the newest backup`. */
-export function scheduledWork({ kind, type = 'full', which = 'newest' }: Schedule): string {
+export function scheduledWork({ kind, type = 'full', which = 'newest', moment }: Schedule): string {
+  if (kind === 'drill' && moment !== undefined)
+    return `drill of ${moment === 'random' ? 'a random' : 'the newest'} moment`;
   if (kind === 'drill') return `drill of ${which === 'random' ? 'a random' : 'the newest'} backup`;
   return `${type} backup`;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { assertions, backupType, id } from './fields.ts';
+import { assertions, backupType, id, moment } from './fields.ts';
 
 export const drillVerdict = z.enum(['passed', 'failed', 'impossible']);
 
@@ -7,6 +7,12 @@ export const drillRequest = z
   .strictObject({
     backupId: id.optional().describe('A certain backup; without it, `which` chooses.'),
     which: z.enum(['newest', 'random']).optional().describe('`newest` if not said.'),
+    moment: z
+      .union([z.enum(['newest', 'random']), moment])
+      .optional()
+      .describe(
+        'Of resources with a log: what that is replayed to. `newest`, if not said: its end. A time, or any moment that it covers: from the newest backup that was complete by then, without `which`.',
+      ),
     assertions: assertions.optional().describe('Looked at beside those of the resource.'),
   })
   .refine(({ backupId, which }) => backupId === undefined || which === undefined, {
@@ -36,7 +42,18 @@ export const drillSchema = z
     resourceType: z.string(),
     service: z.string(),
     operationId: z.string(),
-    which: z.enum(['newest', 'random', 'chosen']),
+    which: z.enum(['newest', 'random', 'chosen', 'moment']).describe('`moment`: the newest that was complete by then.'),
+    moment: z
+      .object({
+        which: z.enum(['random', 'chosen']),
+        at: z.string(),
+        reached: z
+          .object({ position: z.string(), at: z.string() })
+          .optional()
+          .describe('How far the log was replayed: an LSN or state, and when its last change by then was made.'),
+      })
+      .optional()
+      .describe('The moment to which was restored; absent: the end of the log, or of the backup.'),
     backup: z.object({
       id: z.string(),
       type: backupType,

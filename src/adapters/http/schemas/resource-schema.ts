@@ -95,6 +95,10 @@ export const scheduleRequest = z
     kind: z.enum(['backup', 'drill']).optional().describe('What it starts; `backup` if not said.'),
     type: backupType.optional().describe('Of backups.'),
     which: z.enum(['newest', 'random']).optional().describe('Of drills: which backup is restored.'),
+    moment: z
+      .enum(['newest', 'random'])
+      .optional()
+      .describe('Of drills, without `which`: what the log is replayed to, its end or any moment that it covers.'),
     assertions: assertions.optional().describe('Of drills: looked at beside those of the resource.'),
     enabled: z.boolean().optional(),
   })
@@ -113,6 +117,7 @@ export const scheduleSchema = z
     kind: z.enum(['backup', 'drill']).optional().describe('Absent: backups.'),
     type: backupType.optional(),
     which: z.enum(['newest', 'random']).optional(),
+    moment: z.enum(['newest', 'random']).optional(),
     assertions: assertions.optional(),
     enabled: z.boolean(),
     createdAt: z.string(),
