@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
 import { listOf } from '../core/list-schema.ts';
+import { freeMemory } from './freed-memory.ts';
 import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import type { FooterFrame } from './pack-format.ts';
 import { CIPHER_GCM, type CipherId } from './record-cipher.ts';
@@ -65,12 +66,10 @@ export function encodeIndexSegment(
   const header = encodeMetadata({ version: 1, rows: segment.rows.length / ROW_LENGTH, packs, session, ...merged });
   const length = Buffer.alloc(4);
   length.writeUInt32BE(header.length);
-  const bytes = sealObject(keys, Buffer.concat([length, header, segment.rows]), {
-    kind: SEALED_KIND.index,
-    name: '',
-    cipher,
-    codec: { name: 'zstd', level: 1 },
-  });
+  const plain = Buffer.concat([length, header, segment.rows]);
+  const codec = { name: 'zstd', level: 1 } as const;
+  const bytes = sealObject(keys, plain, { kind: SEALED_KIND.index, name: '', cipher, codec });
+  freeMemory(plain);
   return { key: `index/${createHash('sha256').update(bytes).digest('hex')}`, bytes };
 }
 
@@ -127,7 +126,9 @@ export function segmentOf(packs: readonly NewPack[]): IndexSegment {
   let at = PACK_AT;
   for (const [number, pack] of packs.entries())
     for (let left = rowCount(pack); left > 0; left--, at += ROW_LENGTH) rows.writeUInt32BE(number, at);
-  return { packs: packs.map(({ idHex, size, header }) => ({ idHex, size, header })), rows: sorted(rows) };
+  const segment = { packs: packs.map(({ idHex, size, header }) => ({ idHex, size, header })), rows: sorted(rows) };
+  freeMemory(rows);
+  return segment;
 }
 
 /** Rows in the order of frames, with nothing where the pack's number belongs. */

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../core/errors.ts';
 import type { Storage, StoredObject } from '../core/ports/storage.ts';
 import { type ChunkLocation, ChunkTable } from './chunk-table.ts';
+import { freeMemory } from './freed-memory.ts';
 import {
   decodeIndexSegment,
   encodeIndexSegment,
@@ -190,6 +191,7 @@ export class IndexStore {
       await this.#storage.putNew(encoded.key, encoded.bytes);
       bytes += encoded.bytes.length;
       this.learn(encoded.key, { ...segment, epoch: keyring.currentEpoch });
+      freeMemory(segment.rows);
     }
     return { bytes };
   }

@@ -16,6 +16,7 @@ import { Chunker } from './chunker.ts';
 import { encode } from './codec.ts';
 import { newestRound } from './collection/collection-state.ts';
 import { buildContent } from './content-list.ts';
+import { freeMemory } from './freed-memory.ts';
 import { compactPack, type NewPack, rowCount } from './index-segment.ts';
 import { PACK_KIND } from './pack-format.ts';
 import type { WrittenPack } from './pack-writer.ts';
@@ -243,6 +244,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
       this.#indexing = this.#indexing
         .then(async () => {
           this.#storedBytes += (await this.#parts.index.add(packs, this.snapshotId)).bytes;
+          for (const pack of packs) if ('rows' in pack) freeMemory(pack.rows);
         })
         .catch((error: unknown) => {
           this.#indexFailure ??= error;
