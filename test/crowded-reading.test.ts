@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { giveBack } from '../src/core/given-back.ts';
 import type { Repository } from '../src/core/ports/repository.ts';
 import { openRepository } from '../src/repository/open-repository.ts';
 import { backUpBytes, SMALL, TemporaryRepository } from './temporary-repository.ts';
@@ -32,6 +33,9 @@ describe('many that read at once', () => {
           for (const pieces of all) assert.ok(Buffer.concat(pieces).equals(bytes));
           const slices = all.flat().filter(({ buffer }) => buffer.byteLength <= MEBIBYTE / 8);
           assert.ok(slices.length > READERS, `${slices.length} slices`);
+          await Promise.all(
+            Array.from({ length: READERS }, (_, index) => requireSame(repository, id, bytes, index % 2 === 0)),
+          );
         } finally {
           await repository.close();
           await temporary.remove();
@@ -54,4 +58,31 @@ async function readAll(repository: Repository, id: string): Promise<Uint8Array[]
     await reader.close();
   }
   return pieces;
+}
+
+/** Gives each piece back one turn after the next one came, whether it was asked to or not. */
+async function requireSame(repository: Repository, id: string, bytes: Buffer, isGivenBack: boolean): Promise<void> {
+  const reader = await repository.openSnapshot(id);
+  const held: Uint8Array[] = [];
+  let at = 0;
+  let freed = 0;
+  const giveFirst = (): void => {
+    const piece = held.shift() as Uint8Array;
+    assert.ok(bytes.subarray(at, at + piece.length).equals(piece), `bytes from ${at} are others`);
+    at += piece.length;
+    giveBack(piece);
+    if (piece.length === 0) freed++;
+  };
+  try {
+    for await (const piece of reader.read(undefined, undefined, { isGivenBack })) {
+      held.push(piece);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (held.length > 1) giveFirst();
+    }
+    while (held.length > 0) giveFirst();
+  } finally {
+    await reader.close();
+  }
+  assert.equal(at, bytes.length);
+  assert.equal(freed > 0, isGivenBack);
 }

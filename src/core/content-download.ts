@@ -31,7 +31,7 @@ export function contentDownload(download: ContentDownload): DownloadMaterial {
     ...(sha256 === undefined ? {} : { sha256 }),
     isReproducible: true,
     acceptsRanges: true,
-    bytes: (range) => verifiedBytes(download, range),
+    bytes: (range, options) => verifiedBytes(download, range, options),
   };
 }
 
@@ -42,6 +42,7 @@ export function contentDownload(download: ContentDownload): DownloadMaterial {
 export async function* verifiedBytes(
   { reader, content, length, sha256, name, signal }: Omit<ContentDownload, 'format' | 'mediaType' | 'fileExtension'>,
   range?: ByteRange,
+  options: { isGivenBack?: boolean } = {},
 ): AsyncGenerator<Uint8Array> {
   if (range !== undefined) requireRange(range, length);
   const expected = range?.length ?? length;
@@ -49,7 +50,7 @@ export async function* verifiedBytes(
   const hash = sha256 !== undefined && isWhole ? createHash('sha256') : undefined;
   let held: Uint8Array | undefined;
   let bytes = 0;
-  for await (const piece of reader.read(content, isWhole ? undefined : range)) {
+  for await (const piece of reader.read(content, isWhole ? undefined : range, options)) {
     if (signal.aborted) throw new HoldfastError('cancelled', 'operation-cancelled', 'The download was cancelled.');
     hash?.update(piece);
     bytes += piece.length;

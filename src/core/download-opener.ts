@@ -228,7 +228,7 @@ function plain(material: DownloadMaterial, close: Close): OpenDownload {
     ...(sha256 === undefined ? {} : { sha256 }),
     async *bytes(range) {
       try {
-        yield* material.bytes(range);
+        yield* material.bytes(range, { isGivenBack: true });
       } finally {
         await close();
       }

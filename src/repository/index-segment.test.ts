@@ -3,7 +3,14 @@ import { createHash, createSecretKey, randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { errorOf, mutationsOf, RUNS } from '../../test/mutated-bytes.ts';
-import { decodeIndexSegment, encodeIndexSegment, ROW_LENGTH, segmentOf } from './index-segment.ts';
+import {
+  compactPack,
+  decodeIndexSegment,
+  encodeIndexSegment,
+  ROW_LENGTH,
+  rowCount,
+  segmentOf,
+} from './index-segment.ts';
 import { encodeMetadata } from './metadata-encoding.ts';
 import { CIPHER_GCM } from './record-cipher.ts';
 import { SEALED_KIND, sealObject, singleKey } from './sealed-object.ts';
@@ -45,6 +52,29 @@ describe('an index segment', () => {
           assert.ok(
             Buffer.compare(decoded.rows.subarray(at - ROW_LENGTH, at), decoded.rows.subarray(at, at + ROW_LENGTH)) <= 0,
           );
+      }),
+      RUNS,
+    );
+  });
+
+  test('is the same of packs that waited as rows, and sorted by every byte where ids begin alike', () => {
+    fc.assert(
+      fc.property(fc.array(pack, { maxLength: 4 }), fc.boolean(), (packs, areAlike) => {
+        // All ids begin alike, and some are the same.
+        if (areAlike)
+          for (const { frames } of packs)
+            for (const { chunks } of frames) for (const { id } of chunks) id.fill(7, 0, 31);
+        const { rows } = segmentOf(packs);
+        const compact = packs.map(compactPack);
+        assert.ok(segmentOf(compact).rows.equals(rows));
+        assert.ok(
+          segmentOf(packs.map((each, index) => (index % 2 === 0 ? each : compactPack(each)))).rows.equals(rows),
+        );
+        assert.equal(compact.reduce((sum, each) => sum + rowCount(each), 0) * ROW_LENGTH, rows.length);
+        const each = Array.from({ length: rows.length / ROW_LENGTH }, (_, row) =>
+          rows.subarray(row * ROW_LENGTH, (row + 1) * ROW_LENGTH),
+        );
+        assert.ok(Buffer.concat(each.toSorted(Buffer.compare)).equals(rows));
       }),
       RUNS,
     );

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
 import { listOf } from '../core/list-schema.ts';
+import { freeMemory } from './freed-memory.ts';
 import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import type { FooterFrame } from './pack-format.ts';
 import { CIPHER_GCM, type CipherId } from './record-cipher.ts';
@@ -33,6 +34,8 @@ export interface IndexedPack {
 
 /** id (32), pack's position in the segment's list, frame offset, frame length, offset in the frame's body, plain length (u32 each). */
 export const ROW_LENGTH = 52;
+/** Where the pack's position is in a row. */
+const PACK_AT = 32;
 /** Rows after which a writer begins another segment. */
 export const MOST_ROWS = 262_144;
 
@@ -63,12 +66,10 @@ export function encodeIndexSegment(
   const header = encodeMetadata({ version: 1, rows: segment.rows.length / ROW_LENGTH, packs, session, ...merged });
   const length = Buffer.alloc(4);
   length.writeUInt32BE(header.length);
-  const bytes = sealObject(keys, Buffer.concat([length, header, segment.rows]), {
-    kind: SEALED_KIND.index,
-    name: '',
-    cipher,
-    codec: { name: 'zstd', level: 1 },
-  });
+  const plain = Buffer.concat([length, header, segment.rows]);
+  const codec = { name: 'zstd', level: 1 } as const;
+  const bytes = sealObject(keys, plain, { kind: SEALED_KIND.index, name: '', cipher, codec });
+  freeMemory(plain);
   return { key: `index/${createHash('sha256').update(bytes).digest('hex')}`, bytes };
 }
 
@@ -100,38 +101,69 @@ export function decodeIndexSegment(keys: EpochKeys, key: string, bytes: Uint8Arr
   };
 }
 
-/** Lists the chunks of packs as a segment's sorted rows. */
-export function segmentOf(packs: readonly (IndexedPack & { frames: readonly FooterFrame[] })[]): IndexSegment {
-  const rows: Buffer[] = [];
-  for (const [number, pack] of packs.entries()) {
-    for (const frame of pack.frames) {
-      let bodyOffset = 0;
-      for (const chunk of frame.chunks) {
-        rows.push(encodeRow(chunk.id, number, frame.offset, frame.length, bodyOffset, chunk.length));
-        bodyOffset += chunk.length;
-      }
-    }
-  }
-  rows.sort(Buffer.compare);
-  return { packs: packs.map(({ idHex, size, header }) => ({ idHex, size, header })), rows: Buffer.concat(rows) };
+/** A pack that no segment names yet, with what it holds: as its writer tells it, or as the rows that it will have. */
+export type NewPack = IndexedPack & ({ frames: readonly FooterFrame[] } | { rows: Buffer });
+
+/** The same in a third of the memory: packs wait for many thousands of rows. */
+export function compactPack({
+  idHex,
+  size,
+  header,
+  frames,
+}: IndexedPack & { frames: readonly FooterFrame[] }): NewPack {
+  return { idHex, size, header, rows: rowsOf(frames) };
 }
 
-function encodeRow(
-  id: Uint8Array,
-  pack: number,
-  frameOffset: number,
-  frameLength: number,
-  bodyOffset: number,
-  length: number,
-): Buffer {
-  const row = Buffer.allocUnsafe(ROW_LENGTH);
-  row.set(id);
-  row.writeUInt32BE(pack, 32);
-  row.writeUInt32BE(frameOffset, 36);
-  row.writeUInt32BE(frameLength, 40);
-  row.writeUInt32BE(bodyOffset, 44);
-  row.writeUInt32BE(length, 48);
-  return row;
+/** Chunks that it holds, a chunk in two frames counted twice. */
+export function rowCount(pack: NewPack): number {
+  if ('rows' in pack) return pack.rows.length / ROW_LENGTH;
+  return pack.frames.reduce((sum, frame) => sum + frame.chunks.length, 0);
+}
+
+/** Lists the chunks of packs as a segment's sorted rows. */
+export function segmentOf(packs: readonly NewPack[]): IndexSegment {
+  const rows = Buffer.concat(packs.map((pack) => ('rows' in pack ? pack.rows : rowsOf(pack.frames))));
+  let at = PACK_AT;
+  for (const [number, pack] of packs.entries())
+    for (let left = rowCount(pack); left > 0; left--, at += ROW_LENGTH) rows.writeUInt32BE(number, at);
+  const segment = { packs: packs.map(({ idHex, size, header }) => ({ idHex, size, header })), rows: sorted(rows) };
+  freeMemory(rows);
+  return segment;
+}
+
+/** Rows in the order of frames, with nothing where the pack's number belongs. */
+function rowsOf(frames: readonly FooterFrame[]): Buffer {
+  const rows = Buffer.alloc(frames.reduce((sum, { chunks }) => sum + chunks.length, 0) * ROW_LENGTH);
+  let at = 0;
+  for (const { offset, length, chunks } of frames) {
+    let bodyOffset = 0;
+    for (const chunk of chunks) {
+      rows.set(chunk.id, at);
+      rows.writeUInt32BE(offset, at + 36);
+      rows.writeUInt32BE(length, at + 40);
+      rows.writeUInt32BE(bodyOffset, at + 44);
+      rows.writeUInt32BE(chunk.length, at + 48);
+      bodyOffset += chunk.length;
+      at += ROW_LENGTH;
+    }
+  }
+  return rows;
+}
+
+/** By all of their bytes. Ids are as good as random, so that their first bytes nearly always tell; and no row is an object of its own. */
+function sorted(rows: Buffer): Buffer {
+  const count = rows.length / ROW_LENGTH;
+  const beginnings = Uint32Array.from({ length: count }, (_, row) => rows.readUInt32BE(row * ROW_LENGTH));
+  const order = Uint32Array.from({ length: count }, (_, row) => row).sort((a, b) => {
+    const difference = (beginnings[a] as number) - (beginnings[b] as number);
+    if (difference !== 0) return difference;
+    const [first, second] = [a * ROW_LENGTH, b * ROW_LENGTH];
+    return rows.compare(rows, second, second + ROW_LENGTH, first, first + ROW_LENGTH);
+  });
+  const result = Buffer.allocUnsafeSlow(rows.length);
+  for (const [place, row] of order.entries())
+    rows.copy(result, place * ROW_LENGTH, row * ROW_LENGTH, (row + 1) * ROW_LENGTH);
+  return result;
 }
 
 function damaged(key: string, cause?: unknown): HoldfastError {

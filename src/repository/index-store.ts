@@ -1,17 +1,19 @@
 import { HoldfastError } from '../core/errors.ts';
 import type { Storage, StoredObject } from '../core/ports/storage.ts';
 import { type ChunkLocation, ChunkTable } from './chunk-table.ts';
+import { freeMemory } from './freed-memory.ts';
 import {
   decodeIndexSegment,
   encodeIndexSegment,
   type IndexedPack,
   type IndexSegment,
   MOST_ROWS,
+  type NewPack,
   ROW_LENGTH,
+  rowCount,
   segmentOf,
 } from './index-segment.ts';
 import type { Keyring } from './keyring.ts';
-import type { FooterFrame } from './pack-format.ts';
 import { PACK_KIND } from './pack-format.ts';
 import { PackList } from './pack-list.ts';
 import type { SessionCallbacks } from './pipeline/session-callbacks.ts';
@@ -180,10 +182,7 @@ export class IndexStore {
    * Writes segments for packs that are durable, then makes their chunks known.
    * @param session the writer's, so that collectors spare its packs while it is at work
    */
-  async add(
-    packs: readonly (IndexedPack & { frames: readonly FooterFrame[] })[],
-    session?: string,
-  ): Promise<{ bytes: number }> {
+  async add(packs: readonly NewPack[], session?: string): Promise<{ bytes: number }> {
     let bytes = 0;
     for (const group of groupByRows(packs)) {
       const segment: IndexSegment = { ...segmentOf(group), ...(session === undefined ? {} : { session }) };
@@ -192,6 +191,7 @@ export class IndexStore {
       await this.#storage.putNew(encoded.key, encoded.bytes);
       bytes += encoded.bytes.length;
       this.learn(encoded.key, { ...segment, epoch: keyring.currentEpoch });
+      freeMemory(segment.rows);
     }
     return { bytes };
   }
@@ -326,11 +326,11 @@ export function holdsMetadata(pack: IndexedPack): boolean {
   return pack.header[5] === PACK_KIND.metadata;
 }
 
-function groupByRows<Pack extends { frames: readonly FooterFrame[] }>(packs: readonly Pack[]): Pack[][] {
-  const groups: Pack[][] = [];
+function groupByRows(packs: readonly NewPack[]): NewPack[][] {
+  const groups: NewPack[][] = [];
   let rows = Number.POSITIVE_INFINITY;
   for (const pack of packs) {
-    const own = pack.frames.reduce((sum, frame) => sum + frame.chunks.length, 0);
+    const own = rowCount(pack);
     if (rows + own > MOST_ROWS) {
       groups.push([]);
       rows = 0;

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../core/errors.ts';
+import { expectBack } from '../core/given-back.ts';
 import type {
   ContentDamage,
   PlannedRange,
@@ -50,7 +51,7 @@ export class EngineSnapshotReader implements SnapshotReader {
   async *read(
     content: Content = this.record.root.content,
     range?: { offset: number; length: number },
-    options: { onDamage?: (damage: ContentDamage) => void } = {},
+    options: { onDamage?: (damage: ContentDamage) => void; isGivenBack?: boolean } = {},
   ): AsyncGenerator<Uint8Array> {
     const from = range?.offset ?? 0;
     const until = range === undefined ? Number.POSITIVE_INFINITY : range.offset + range.length;
@@ -65,7 +66,7 @@ export class EngineSnapshotReader implements SnapshotReader {
       if (begin < end && piece.lostBecause !== undefined)
         options.onDamage?.({ offset: position + begin, length: end - begin, reason: piece.lostBecause });
       position += piece.length;
-      if (begin < end) yield* piece.bytes(begin, end);
+      if (begin < end) yield* piece.bytes(begin, end, options.isGivenBack === true);
     }
   }
 
@@ -325,11 +326,11 @@ class Piece {
   }
 
   /** Gives what is wanted of it. */
-  *bytes(begin: number, end: number): Generator<Uint8Array> {
+  *bytes(begin: number, end: number, isGivenBack: boolean): Generator<Uint8Array> {
     const bytes = this.#bytes;
     if (bytes === undefined)
       for (let at = begin; at < end; at += ZEROS.length) yield ZEROS.subarray(0, Math.min(ZEROS.length, end - at));
-    else if (readAhead.isCrowded) yield* inSlices(bytes.subarray(begin, end));
+    else if (readAhead.isCrowded) yield* inSlices(bytes.subarray(begin, end), isGivenBack);
     else {
       this.isLent = true;
       yield bytes.subarray(begin, end);
@@ -348,7 +349,10 @@ class Piece {
 }
 
 /** Copies: whoever takes pieces holds one or two of them; of fifty readers that would be a hundred whole chunks. */
-function* inSlices(bytes: Uint8Array): Generator<Uint8Array> {
-  // Not `slice`, which copies nothing of a Buffer.
-  for (let at = 0; at < bytes.length; at += SLICE) yield new Uint8Array(bytes.subarray(at, at + SLICE));
+function* inSlices(bytes: Uint8Array, isGivenBack: boolean): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += SLICE) {
+    // Not `slice`, which copies nothing of a Buffer.
+    const slice = new Uint8Array(bytes.subarray(at, at + SLICE));
+    yield isGivenBack ? expectBack(slice) : slice;
+  }
 }

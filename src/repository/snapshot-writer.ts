@@ -16,6 +16,8 @@ import { Chunker } from './chunker.ts';
 import { encode } from './codec.ts';
 import { newestRound } from './collection/collection-state.ts';
 import { buildContent } from './content-list.ts';
+import { freeMemory } from './freed-memory.ts';
+import { compactPack, type NewPack, rowCount } from './index-segment.ts';
 import { PACK_KIND } from './pack-format.ts';
 import type { WrittenPack } from './pack-writer.ts';
 import { ChunkClaims } from './pipeline/chunk-claims.ts';
@@ -49,7 +51,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
   #reliesOnChunks = false;
   #session: PoolSession | undefined;
   #opening: Promise<PoolSession> | undefined;
-  #packs: WrittenPack[] = [];
+  #packs: NewPack[] = [];
   #rows = 0;
   #indexing: Promise<void> = Promise.resolve();
   #indexFailure: unknown;
@@ -228,8 +230,9 @@ export class EngineSnapshotWriter implements SnapshotWriter {
   /** Index segments are written as packs come, so that an interrupted backup's next try finds its chunks again. */
   #takePack(pack: WrittenPack): void {
     this.#storedBytes += pack.size;
-    this.#packs.push(pack);
-    for (const frame of pack.frames) this.#rows += frame.chunks.length;
+    const compact = compactPack(pack);
+    this.#packs.push(compact);
+    this.#rows += rowCount(compact);
     if (this.#rows >= FLUSH_ROWS) void this.#writeIndex();
   }
 
@@ -241,6 +244,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
       this.#indexing = this.#indexing
         .then(async () => {
           this.#storedBytes += (await this.#parts.index.add(packs, this.snapshotId)).bytes;
+          for (const pack of packs) if ('rows' in pack) freeMemory(pack.rows);
         })
         .catch((error: unknown) => {
           this.#indexFailure ??= error;

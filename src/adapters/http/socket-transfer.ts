@@ -1,4 +1,5 @@
 import type { Server, ServerResponse } from 'node:http';
+import { giveBack } from '../../core/given-back.ts';
 
 /** How long a client that was told why a download failed has to read it before its connection is reset. */
 const PATIENCE_MILLISECONDS = 300;
@@ -28,7 +29,7 @@ export interface TransferEnd {
 /**
  * Writes a body to a response whose head was written. Not by a stream: at hundreds of MB/s each layer counts. A body that does not come
  * to its end is never ended: the connection is reset, because a mere close looks like a proper end to an HTTP/1.0 client and through
- * many a proxy.
+ * many a proxy. Pieces are given back (`giveBack`) when they were written, except for the last few.
  */
 export async function transferBody(
   pieces: AsyncIterable<Uint8Array>,
@@ -38,13 +39,17 @@ export async function transferBody(
   const { length } = options;
   let bytes = 0;
   const leave = entered(response, options.server);
+  const written: Uint8Array[] = [];
   try {
     for await (const piece of pieces) {
       if (response.destroyed) throw new ClientGone('it closed the connection');
       if (length !== undefined && bytes + piece.length > length) throw lengthDiffers(length);
       bytes += piece.length;
       options.onBytes(piece.length);
+      written.push(piece);
       if (!response.write(piece)) await drained(response, options.idleMilliseconds);
+      // Nothing waits any more: the system has a copy of all. Of a connection that was destroyed that is not known.
+      if (response.writableLength === 0 && !response.destroyed) for (const each of written.splice(0)) giveBack(each);
     }
     if (length !== undefined && bytes !== length) throw lengthDiffers(length);
     await ended(response, options.idleMilliseconds);

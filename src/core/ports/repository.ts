@@ -235,13 +235,14 @@ export interface SnapshotReader {
   /**
    * The bytes of a content (default: the root's, for streams), in order; memory stays bounded. A piece is whoever's it was given to:
    * nothing else writes into it.
-   * @param options `onDamage`: give zeros for what is lost, and tell of it here before they come, instead of ending there
+   * @param options `onDamage`: give zeros for what is lost, and tell of it here before they come, instead of ending there;
+   *   `isGivenBack`: whoever takes the pieces calls `giveBack` with each that it is done with, and keeps no view of it
    * @throws HoldfastError of kind damaged, naming the range of bytes (`details.offset`, `details.length`)
    */
   read(
     content?: Content,
     range?: { offset: number; length: number },
-    options?: { onDamage?: (damage: ContentDamage) => void },
+    options?: { onDamage?: (damage: ContentDamage) => void; isGivenBack?: boolean },
   ): AsyncIterable<Uint8Array>;
   /** A tree's entries in order, those at or below one of `paths` if given. */
   entries(options?: { paths?: readonly ByteString[] }): AsyncIterable<TreeEntry>;

@@ -57,7 +57,9 @@ export interface DownloadMaterial {
   /**
    * The bytes; may be called once. They end without an error only if every stage said that all is well: lengths, checksums, how
    * child processes ended. Who leaves early or aborts the context's signal ends all that was begun.
+   * @param options `isGivenBack`: whoever takes the pieces calls `giveBack` with each that it is done with, and keeps no view of it;
+   *   a material may make use of that or not
    * @throws HoldfastError whatever was wrong, at the latest at the end
    */
-  bytes(range?: { offset: number; length: number }): AsyncIterable<Uint8Array>;
+  bytes(range?: { offset: number; length: number }, options?: { isGivenBack?: boolean }): AsyncIterable<Uint8Array>;
 }
