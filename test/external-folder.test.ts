@@ -244,7 +244,7 @@ describe('backups of another tool in a folder', { skip: skipWithout({ gpg: 'gnup
     const managed = await openManagedApplication(data, { services: [externalService()] });
     try {
       const { application } = managed;
-      const retentionDays = Math.ceil((managed.now().getTime() - Date.parse('2026-11-19T00:00:00Z')) / DAY);
+      const retentionDays = Math.ceil((managed.now().getTime() - Date.parse('2026-11-19T03:00:00Z')) / DAY);
       const { configuration } = shop();
       await application.resources.put({ id: 'shop', service: 'external', configuration, metadata: { retentionDays } });
       const started = await application.adoptions.start({ resourceId: 'shop', all: true, createdBy: 'test' });

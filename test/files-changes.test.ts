@@ -215,7 +215,7 @@ describe('a tree that changes while it is backed up', () => {
         renameSync(unfinished, `${unfinished}.away`);
         writeFileSync(unfinished, 'no folder');
       });
-      await assert.rejects(rig.backUp({ paths: [source] }, { beforeTask }), { code: 'EEXIST' });
+      await assert.rejects(rig.backUp({ paths: [source] }, { beforeTask }), { code: 'storage-denied' });
     } finally {
       rmSync(unfinished, { recursive: true, force: true });
       renameSync(`${unfinished}.away`, unfinished);
