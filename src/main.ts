@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { arch, hostname, release, type } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Logger as PinoLogger } from 'pino';
 import { runCommandLine } from './adapters/cli/run-command-line.ts';
 import { resolveSecret } from './config/resolve-secret.ts';
 import { createServiceSecretResolver } from './config/service-secret.ts';
@@ -39,6 +38,7 @@ import { createKeyFile } from './keys/keyfile/key-file.ts';
 import { createKeyFileProvider } from './keys/keyfile/keyfile-provider.ts';
 import { createPassphraseProvider } from './keys/passphrase/passphrase-provider.ts';
 import { setAside } from './process/catalogue-aside.ts';
+import { processLog } from './process/process-log.ts';
 import { isProcessAlive, ownProcess } from './process/process-owner.ts';
 import { announce, announcementOf, withdraw } from './process/service-announcement.ts';
 
@@ -164,6 +164,7 @@ async function openApplication(
     { createCopyOpener },
     { createDrillFolders },
     { openRepositories },
+    { mayBeginRepository },
     { createLogNotifier },
     { openSqliteCatalogue },
     logger,
@@ -172,19 +173,22 @@ async function openApplication(
     import('./process/open-copies.ts'),
     import('./process/drill-folders.ts'),
     import('./process/open-repositories.ts'),
+    import('./process/missing-repository.ts'),
     import('./notifiers/log/log-notifier.ts'),
     import('./catalogue/sqlite/sqlite-catalogue.ts'),
-    loggerFor(configuration),
+    processLog(configuration.logLevel),
   ]);
+  const file = catalogueFile(configuration.dataFolder);
+  const openCatalogue = () => openSqliteCatalogue({ file });
   const services = await Promise.all(SERVICES.map((create) => create(configuration)));
   const adapters = { openStorage, keyProvider, createKeyFile, clock };
   const repositories = await openRepositories(configuration.repositories, adapters, {
     initialise: async ({ id }, location) =>
-      options.initialise ?? (mode === 'serve' && (await isWithoutBackups(configuration.dataFolder, id, location))),
+      options.initialise ?? (mode === 'serve' && (await mayBeginRepository({ id, location }, file, openCatalogue))),
     onKeyFileMade: options.onKeyFileMade ?? ((file) => process.stderr.write(keyFileNotice(file))),
   });
   try {
-    const catalogue = await openSqliteCatalogue({ file: catalogueFile(configuration.dataFolder) });
+    const catalogue = await openCatalogue();
     const owner = ownProcess();
     const drillFolders = createDrillFolders({ owner, isAlive: isProcessAlive });
     const queue = await openQueue(mode, { catalogue, configuration, owner, logger });
@@ -214,25 +218,6 @@ async function openApplication(
   } catch (error) {
     await Promise.allSettled(repositories.map((repository) => repository.close()));
     throw error;
-  }
-}
-
-/**
- * Whether a missing repository may be one that was never made.
- * @throws HoldfastError `repository-gone` (no-repository) where it was: its disk may not be mounted, and a new one would hide that
- */
-async function isWithoutBackups(dataFolder: string, id: string, location: string): Promise<boolean> {
-  const file = catalogueFile(dataFolder);
-  if (!existsSync(file)) return true;
-  const { openSqliteCatalogue } = await import('./catalogue/sqlite/sqlite-catalogue.ts');
-  const catalogue = await openSqliteCatalogue({ file });
-  try {
-    const backups = (await catalogue.backups.idsOf(id)).size;
-    if (backups === 0) return true;
-    const message = `There is no repository at ${location}, and ${file} lists ${backups === 1 ? '1 backup' : `${backups} backups`} in it. Mount its disk, or name its place and its key in holdfast.yaml. If it is lost for good, "holdfast serve --new-repository" begins an empty one.`;
-    throw new HoldfastError('no-repository', 'repository-gone', message, { details: { location, backups } });
-  } finally {
-    await catalogue.close();
   }
 }
 
@@ -321,7 +306,10 @@ async function openQueue(
 }
 
 async function serve(application: Application, configuration: Configuration): Promise<RunningServer> {
-  const [{ serve: listen }, logger] = await Promise.all([import('./adapters/http/serve.ts'), loggerFor(configuration)]);
+  const [{ serve: listen }, logger] = await Promise.all([
+    import('./adapters/http/serve.ts'),
+    processLog(configuration.logLevel),
+  ]);
   return listen(application, configuration, logger);
 }
 
@@ -405,16 +393,6 @@ function walGetCommand({ dataFolder }: Configuration): (resourceId: string) => r
 
 function catalogueFile(dataFolder: string): string {
   return path.join(dataFolder, 'catalogue.sqlite');
-}
-
-let sharedLogger: Promise<PinoLogger> | undefined;
-
-/** One log for all parts of a process, to standard error, because standard output is for results. */
-function loggerFor({ logLevel }: Configuration): Promise<PinoLogger> {
-  sharedLogger ??= import('pino').then(({ pino }) =>
-    pino({ level: logLevel }, pino.destination({ dest: 2, sync: true })),
-  );
-  return sharedLogger;
 }
 
 function keyFileNotice(file: string): string {
