@@ -11,12 +11,15 @@ export class GoServer {
   readonly program: string;
   /** Holds the id of the process that builds it, perhaps in the background. */
   readonly building: string;
+  /** Holds the version that was built. */
+  readonly provided: string;
 
   constructor(name: string) {
     this.name = name;
     this.folder = fileURLToPath(new URL(`../node_modules/.cache/${name}`, import.meta.url));
     this.program = path.join(this.folder, name);
     this.building = path.join(this.folder, 'building');
+    this.provided = path.join(this.folder, 'provided');
   }
 
   /** For `skip` of a test: false where it is there, after it was built if somebody is at it. */
