@@ -1,4 +1,5 @@
 import { HoldfastError } from '../core/errors.ts';
+import { freeMemory } from '../core/freed-memory.ts';
 import type {
   PlannedRange,
   SnapshotWriter,
@@ -16,7 +17,6 @@ import { Chunker } from './chunker.ts';
 import { encode } from './codec.ts';
 import { newestRound } from './collection/collection-state.ts';
 import { buildContent } from './content-list.ts';
-import { freeMemory } from './freed-memory.ts';
 import { type CompactPack, compactPack, rowCount } from './index-segment.ts';
 import { PACK_KIND } from './pack-format.ts';
 import type { WrittenPack } from './pack-writer.ts';
