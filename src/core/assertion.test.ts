@@ -80,6 +80,7 @@ describe('lists of assertions', () => {
     refused(/`assertions.1` is not valid: expects nothing/, { equals: 1 }, {});
     refused(/expects nothing/, { atLeast: 2, atMost: 1 });
     refused(/expects nothing/, { equals: 1, atLeast: 1 });
+    refused(/`assertions.0.atLeast` is not valid: expected number, received string\./, { atLeast: '2' });
     refused(/assertions\.0/, { equal: 1 });
     refused(/assertions\.0\.timeoutSeconds/, { equals: 1, timeoutSeconds: 0 });
     refused(/at most/, ...Array(201).fill({ equals: 1 }));

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { Assertion } from './drill.ts';
 import { HoldfastError } from './errors.ts';
+import { plainIssue } from './plain-issue.ts';
 import type { DrillFinding } from './ports/service-drill.ts';
 
 /** Assertions that one drill may have. */
@@ -41,7 +42,7 @@ export function parseAssertionList(schema: z.ZodType<Assertion>, assertions: rea
     if (parsed.success) return parsed.data;
     const issue = parsed.error.issues[0];
     const field = ['assertions', index, ...(issue?.path ?? [])].join('.');
-    throw invalid(`\`${field}\` is not valid: ${issue?.message ?? 'unknown'}. See docs/drills.md.`, field);
+    throw invalid(`\`${field}\` is not valid: ${plainIssue(issue?.message ?? 'unknown')}. See docs/drills.md.`, field);
   });
 }
 

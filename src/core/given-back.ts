@@ -1,3 +1,5 @@
+import { freeMemory } from './freed-memory.ts';
+
 /** Memory that one piece of bytes has for itself and whose taker said that it gives it back. */
 const expected = new WeakSet<ArrayBufferLike>();
 
@@ -13,6 +15,5 @@ export function expectBack<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
  * major collection.
  */
 export function giveBack(bytes: Uint8Array): void {
-  const memory = bytes.buffer;
-  if (expected.delete(memory) && memory instanceof ArrayBuffer) memory.transfer(0);
+  if (expected.delete(bytes.buffer)) freeMemory(bytes);
 }

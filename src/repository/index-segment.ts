@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
+import { freeMemory } from '../core/freed-memory.ts';
 import { listOf } from '../core/list-schema.ts';
-import { freeMemory } from './freed-memory.ts';
 import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import type { FooterFrame } from './pack-format.ts';
 import { CIPHER_GCM, type CipherId } from './record-cipher.ts';
@@ -102,15 +102,12 @@ export function decodeIndexSegment(keys: EpochKeys, key: string, bytes: Uint8Arr
 }
 
 /** A pack that no segment names yet, with what it holds: as its writer tells it, or as the rows that it will have. */
-export type NewPack = IndexedPack & ({ frames: readonly FooterFrame[] } | { rows: Buffer });
+export type NewPack = FramedPack | CompactPack;
+type FramedPack = IndexedPack & { frames: readonly FooterFrame[] };
+export type CompactPack = IndexedPack & { rows: Buffer };
 
 /** The same in a third of the memory: packs wait for many thousands of rows. */
-export function compactPack({
-  idHex,
-  size,
-  header,
-  frames,
-}: IndexedPack & { frames: readonly FooterFrame[] }): NewPack {
+export function compactPack({ idHex, size, header, frames }: FramedPack): CompactPack {
   return { idHex, size, header, rows: rowsOf(frames) };
 }
 

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../core/errors.ts';
+import { freeMemory } from '../core/freed-memory.ts';
 import type { Storage, StoredObject } from '../core/ports/storage.ts';
 import { type ChunkLocation, ChunkTable } from './chunk-table.ts';
-import { freeMemory } from './freed-memory.ts';
 import {
   decodeIndexSegment,
   encodeIndexSegment,

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../core/errors.ts';
+import { freeMemory } from '../core/freed-memory.ts';
 import type {
   PlannedRange,
   SnapshotWriter,
@@ -16,8 +17,7 @@ import { Chunker } from './chunker.ts';
 import { encode } from './codec.ts';
 import { newestRound } from './collection/collection-state.ts';
 import { buildContent } from './content-list.ts';
-import { freeMemory } from './freed-memory.ts';
-import { compactPack, type NewPack, rowCount } from './index-segment.ts';
+import { type CompactPack, compactPack, rowCount } from './index-segment.ts';
 import { PACK_KIND } from './pack-format.ts';
 import type { WrittenPack } from './pack-writer.ts';
 import { ChunkClaims } from './pipeline/chunk-claims.ts';
@@ -51,7 +51,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
   #reliesOnChunks = false;
   #session: PoolSession | undefined;
   #opening: Promise<PoolSession> | undefined;
-  #packs: NewPack[] = [];
+  #packs: CompactPack[] = [];
   #rows = 0;
   #indexing: Promise<void> = Promise.resolve();
   #indexFailure: unknown;
@@ -244,7 +244,7 @@ export class EngineSnapshotWriter implements SnapshotWriter {
       this.#indexing = this.#indexing
         .then(async () => {
           this.#storedBytes += (await this.#parts.index.add(packs, this.snapshotId)).bytes;
-          for (const pack of packs) if ('rows' in pack) freeMemory(pack.rows);
+          for (const { rows } of packs) freeMemory(rows);
         })
         .catch((error: unknown) => {
           this.#indexFailure ??= error;

@@ -5,7 +5,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { mutationsOf, RUNS } from '../../test/mutated-bytes.ts';
 import { decode, encode, ZSTD } from './codec.ts';
-import { ZstdContexts } from './zstd-contexts.ts';
+import { type Parameters, ZstdContexts } from './zstd-contexts.ts';
 
 const LEVEL_3 = { [constants.ZSTD_c_compressionLevel]: 3 };
 const SENTENCE = Buffer.from('what is said once is said again, and again, ');
@@ -15,6 +15,21 @@ test('this Node.js has what contexts are used again by', () => {
   const frame = contexts.compress(SENTENCE, LEVEL_3);
   assert.ok(frame !== undefined);
   assert.deepEqual(contexts.decompress(frame, SENTENCE.length), SENTENCE);
+});
+
+test('a context keeps its parameters from one frame to the next', () => {
+  const contexts = new ZstdContexts();
+  const words = Array.from({ length: 20_000 }, (_, index) => ((index * index) % 7919).toString(36));
+  const plain = Buffer.from(words.join(' '));
+  const lengthAt = (params: Parameters): number | undefined => contexts.compress(plain, params)?.length;
+  const lengths = [1, 19].map((level) => {
+    const params = { [constants.ZSTD_c_compressionLevel]: level };
+    const first = lengthAt(params);
+    assert.equal(first, zstdCompressSync(plain, { params, pledgedSrcSize: plain.length }).length);
+    assert.equal(lengthAt(params), first);
+    return first;
+  });
+  assert.notEqual(lengths[0], lengths[1]);
 });
 
 test('whatever came before, a frame gives the content back, here and to whoever decodes it elsewhere', () => {

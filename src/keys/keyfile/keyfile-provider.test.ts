@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -40,6 +41,9 @@ test('beside a key file nothing is left, and a place that cannot be is named', a
   assert.deepEqual(await readdir(place), ['a.key']);
   assert.equal((await stat(place)).mode & 0o777, 0o700);
   await assert.rejects(createKeyFile(path.join(file, 'below.key')), { code: 'key-file-denied', kind: 'denied' });
+  // No folder can be made there, though it is one itself.
+  if (existsSync('/proc/self'))
+    await assert.rejects(createKeyFile('/proc/nope/a.key'), { code: 'key-file-denied', kind: 'denied' });
 });
 
 test('of several that make the same key file at once, one does', async () => {

@@ -1,11 +1,8 @@
 import type { Storage } from '../../core/ports/storage.ts';
 import type { RepositorySettings } from '../settings.ts';
-import { ZstdContexts } from '../zstd-contexts.ts';
 import type { OpenSession, SessionCounts } from './messages.ts';
-import type { ThreadMemory } from './range-source.ts';
-import { ReadBuffers } from './read-buffers.ts';
+import { newThreadMemory, type ThreadMemory } from './range-source.ts';
 import type { SessionCallbacks } from './session-callbacks.ts';
-import { ShortLivedMemory } from './short-lived-memory.ts';
 import type { PoolSession, TaskPool } from './task-pool.ts';
 import { WorkerSession } from './worker-session.ts';
 
@@ -22,12 +19,7 @@ export class InlinePool implements TaskPool {
   constructor(storage: Storage, settings: RepositorySettings) {
     this.#storage = storage;
     this.#settings = settings;
-    this.#memory = {
-      buffers: new ReadBuffers(storage),
-      shortLived: new ShortLivedMemory(),
-      reading: new ZstdContexts(),
-      writing: new ZstdContexts(),
-    };
+    this.#memory = newThreadMemory(storage);
   }
 
   openSession(open: OpenSession, callbacks: SessionCallbacks): PoolSession {

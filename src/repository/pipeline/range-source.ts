@@ -23,6 +23,15 @@ export interface ThreadMemory {
   writing: ZstdContexts;
 }
 
+export function newThreadMemory(storage: Storage): ThreadMemory {
+  return {
+    buffers: new ReadBuffers(storage),
+    shortLived: new ShortLivedMemory(),
+    reading: new ZstdContexts(),
+    writing: new ZstdContexts(),
+  };
+}
+
 /** Reads ranges of packs and opens, decodes and verifies what is wanted from them. */
 export class RangeSource implements ChunkSource {
   readonly #storage: Storage;
@@ -37,11 +46,11 @@ export class RangeSource implements ChunkSource {
    * @param placesOf asks where chunks are now, should a pack be gone
    * @param memory of all that work in this thread: sessions of fifty readers would each keep some of their own
    */
-  constructor(storage: Storage, keyring: Keyring, placesOf?: PlacesOf, memory?: ThreadMemory) {
+  constructor(storage: Storage, keyring: Keyring, placesOf?: PlacesOf, memory = newThreadMemory(storage)) {
     this.#storage = storage;
-    this.buffers = memory?.buffers ?? new ReadBuffers(storage);
-    this.memory = memory?.shortLived ?? new ShortLivedMemory();
-    this.contexts = memory?.reading ?? new ZstdContexts();
+    this.buffers = memory.buffers;
+    this.memory = memory.shortLived;
+    this.contexts = memory.reading;
     this.#keyring = keyring;
     this.#placesOf = placesOf;
   }

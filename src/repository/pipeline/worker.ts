@@ -2,11 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { IndexedPack } from '../index-segment.ts';
-import { ZstdContexts } from '../zstd-contexts.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
-import { ReadBuffers } from './read-buffers.ts';
+import { newThreadMemory } from './range-source.ts';
 import type { ChunkPlace } from './session-callbacks.ts';
-import { ShortLivedMemory } from './short-lived-memory.ts';
 import { fromTransferredError, toTransferredError } from './transferred-error.ts';
 import { WorkerSession } from './worker-session.ts';
 
@@ -18,12 +16,7 @@ const module: { openStorage(options: Readonly<Record<string, unknown>>): Promise
 );
 const storage = await module.openStorage(reference.options);
 
-const memory = {
-  buffers: new ReadBuffers(storage),
-  shortLived: new ShortLivedMemory(),
-  reading: new ZstdContexts(),
-  writing: new ZstdContexts(),
-};
+const memory = newThreadMemory(storage);
 const sessions = new Map<number, WorkerSession>();
 const packQuestions = new Map<number, PromiseWithResolvers<IndexedPack>>();
 const placeQuestions = new Map<number, PromiseWithResolvers<readonly ChunkPlace[]>>();

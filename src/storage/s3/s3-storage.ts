@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { resolveSecret } from '../../config/resolve-secret.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { plainIssue } from '../../core/plain-issue.ts';
 import type { PendingObject, Storage, StorageModuleReference, StoredObject } from '../../core/ports/storage.ts';
 import { Bucket } from './bucket.ts';
 import { requireConditionalCreate } from './conditional-create.ts';
@@ -24,7 +25,7 @@ export async function openStorage(options: Readonly<Record<string, unknown>>): P
   const parsed = optionsSchema.safeParse(options);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    const message = `The S3 storage's setting \`${issue?.path.join('.')}\` is not valid: ${issue?.message}.`;
+    const message = `The S3 storage's setting \`${issue?.path.join('.')}\` is not valid: ${plainIssue(issue?.message ?? '')}.`;
     throw new HoldfastError('invalid', 'storage-options-invalid', message);
   }
   const chosen = Object.fromEntries(
