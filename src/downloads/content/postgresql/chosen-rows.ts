@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { TableSelection } from '../../masking/row-selection.ts';
+import { checkEscapes } from './check-escapes.ts';
 import { chosenBlockBytes } from './chosen-block.ts';
-import { checkEscapes } from './copy-fields.ts';
 import { variantFailed } from './unreadable.ts';
 import { WholeRows } from './whole-rows.ts';
 

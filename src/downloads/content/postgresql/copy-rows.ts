@@ -4,7 +4,7 @@ import { copied } from '../../masking/copied-bytes.ts';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
 import type { TableMasker } from '../../masking/table-masker.ts';
-import { checkEscapes } from './copy-fields.ts';
+import { checkEscapes } from './check-escapes.ts';
 import { CopyLines } from './copy-lines.ts';
 import { characters, copyField, copyValue } from './copy-text.ts';
 
