@@ -198,12 +198,7 @@ class MysqlInsertRows implements RowFormat {
     return more;
   }
 
-  #giveStatement(
-    { from, firstRow, rows, end, next }: InsertStatement,
-    block: Buffer,
-    out: Buffer,
-    begin: number,
-  ): number {
+  #giveStatement({ from, firstRow, rows, next }: InsertStatement, block: Buffer, out: Buffer, begin: number): number {
     const positions = this.#block;
     let at = begin;
     let given = 0;
@@ -235,9 +230,7 @@ class MysqlInsertRows implements RowFormat {
         }
       }
     }
-    if (given === 0) return at;
-    // The last row may have been left out: then all before it was given.
-    return copied(block, Math.max(waiting, this.#isKept[firstRow + rows - 1] === 0 ? end : 0), next, out, at);
+    return given === 0 ? at : copied(block, waiting, next, out, at);
   }
 }
 
