@@ -1,6 +1,6 @@
 import { ABSENT, type ByteValues, makeRoom, noValues } from '../../masking/byte-values.ts';
 import { copied } from '../../masking/copied-bytes.ts';
-import { RowFault } from '../../masking/row-fault.ts';
+import { faultAt, RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
 import type { TableMasker } from '../../masking/table-masker.ts';
 import { InsertBlock, type InsertStatement } from './insert-block.ts';
@@ -246,8 +246,7 @@ function textIn(row: number, text: () => string | null): string | null {
 }
 
 function faultOf(row: number, error: unknown): RowFault {
-  if (error instanceof UnreadableRow) return new RowFault(row, error.message);
-  return error instanceof RowFault ? new RowFault(row, error.what, error.cause) : new RowFault(row, undefined, error);
+  return error instanceof UnreadableRow ? new RowFault(row, error.message) : faultAt(row, error);
 }
 
 function ascending(indexes: Iterable<number>): number[] {
