@@ -11,3 +11,8 @@ export class RowFault extends Error {
     this.what = what;
   }
 }
+
+/** Says at which row of its block it was that something failed. */
+export function faultAt(row: number, error: unknown): RowFault {
+  return error instanceof RowFault ? new RowFault(row, error.what, error.cause) : new RowFault(row, undefined, error);
+}

@@ -1,11 +1,10 @@
 import { nextRow, pastSpace, RowReader, UnreadableRow } from './row-reader.ts';
 
-/** One INSERT of a block: from its header on, the numbers of its rows, the end of the last one, and where the next one begins. */
+/** One INSERT of a block: from its header on, the numbers of its rows, and where the next one begins. */
 export interface InsertStatement {
   from: number;
   firstRow: number;
   rows: number;
-  end: number;
   next: number;
 }
 
@@ -42,7 +41,7 @@ export class InsertBlock {
       for (let open = end; open >= 0; open = nextRow(block, end)) end = this.#readRow(block, open);
       // Rows of a long statement come without the semicolon.
       const next = Math.min(block.length, pastSpace(block, pastSpace(block, end) + 1));
-      this.statements.push({ from, firstRow, rows: this.rows - firstRow, end, next });
+      this.statements.push({ from, firstRow, rows: this.rows - firstRow, next });
       from = next;
     }
   }

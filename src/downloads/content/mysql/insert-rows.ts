@@ -1,6 +1,6 @@
 import { ABSENT, type ByteValues, makeRoom, noValues } from '../../masking/byte-values.ts';
 import { copied } from '../../masking/copied-bytes.ts';
-import { RowFault } from '../../masking/row-fault.ts';
+import { faultAt, RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
 import type { TableMasker } from '../../masking/table-masker.ts';
 import { InsertBlock, type InsertStatement } from './insert-block.ts';
@@ -198,12 +198,7 @@ class MysqlInsertRows implements RowFormat {
     return more;
   }
 
-  #giveStatement(
-    { from, firstRow, rows, end, next }: InsertStatement,
-    block: Buffer,
-    out: Buffer,
-    begin: number,
-  ): number {
+  #giveStatement({ from, firstRow, rows, next }: InsertStatement, block: Buffer, out: Buffer, begin: number): number {
     const positions = this.#block;
     let at = begin;
     let given = 0;
@@ -235,9 +230,7 @@ class MysqlInsertRows implements RowFormat {
         }
       }
     }
-    if (given === 0) return at;
-    // The last row may have been left out: then all before it was given.
-    return copied(block, Math.max(waiting, this.#isKept[firstRow + rows - 1] === 0 ? end : 0), next, out, at);
+    return given === 0 ? at : copied(block, waiting, next, out, at);
   }
 }
 
@@ -253,8 +246,7 @@ function textIn(row: number, text: () => string | null): string | null {
 }
 
 function faultOf(row: number, error: unknown): RowFault {
-  if (error instanceof UnreadableRow) return new RowFault(row, error.message);
-  return error instanceof RowFault ? new RowFault(row, error.what, error.cause) : new RowFault(row, undefined, error);
+  return error instanceof UnreadableRow ? new RowFault(row, error.message) : faultAt(row, error);
 }
 
 function ascending(indexes: Iterable<number>): number[] {

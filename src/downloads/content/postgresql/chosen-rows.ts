@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { TableSelection } from '../../masking/row-selection.ts';
+import { checkEscapes } from './check-escapes.ts';
 import { chosenBlockBytes } from './chosen-block.ts';
-import { checkEscapes } from './copy-fields.ts';
-import { variantFailed } from './unreadable.ts';
+import { otherRows, rowError } from './unreadable.ts';
 import { WholeRows } from './whole-rows.ts';
 
 const BLOCK = 120 << 10;
@@ -56,7 +56,7 @@ export class ChosenRows {
     for (let from = 0; from < text.length; ) {
       for (; this.#ordinal < this.#next && from < text.length; this.#ordinal++) from = text.indexOf('\n', from) + 1;
       if (from === text.length) return;
-      if (this.#ordinal >= this.#selection.rows) throw moreRows(this.#table);
+      if (this.#ordinal >= this.#selection.rows) throw otherRows(this.#table);
       const end = text.indexOf('\n', from) + 1;
       this.#take(rows.subarray(from, end));
       from = end;
@@ -69,9 +69,7 @@ export class ChosenRows {
       if (!isUtf8(rows)) throw new RowFault(0, 'it, or a row soon after it, is not in UTF-8');
       checkEscapes(text);
     } catch (error) {
-      if (!(error instanceof RowFault)) throw error;
-      const message = `A row of table "${this.#table}" (after row ${this.#ordinal}) cannot be read: ${error.what}.`;
-      throw variantFailed(message, { table: this.#table });
+      throw rowError(error, this.#table, this.#ordinal);
     }
   }
 
@@ -104,9 +102,4 @@ export class ChosenRows {
       at = (at & 7) === 0 && kept[at >> 3] === 0 ? at + 8 : at + 1;
     return Math.min(at, rows);
   }
-}
-
-function moreRows(table: string) {
-  const message = `Table "${table}" has another number of rows than those were selected of. Make the variant anew.`;
-  return variantFailed(message, { table });
 }

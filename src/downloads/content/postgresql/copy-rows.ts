@@ -1,10 +1,10 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { ABSENT, type ByteValues, makeRoom, noValues } from '../../masking/byte-values.ts';
 import { copied } from '../../masking/copied-bytes.ts';
-import { RowFault } from '../../masking/row-fault.ts';
+import { faultAt, RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
 import type { TableMasker } from '../../masking/table-masker.ts';
-import { checkEscapes } from './copy-fields.ts';
+import { checkEscapes } from './check-escapes.ts';
 import { CopyLines } from './copy-lines.ts';
 import { characters, copyField, copyValue } from './copy-text.ts';
 
@@ -85,7 +85,7 @@ class CopyRows implements RowFormat {
     try {
       return this.#table.isKept(firstOrdinal + row);
     } catch (error) {
-      throw faultOf(row, error);
+      throw faultAt(row, error);
     }
   }
 
@@ -113,7 +113,7 @@ class CopyRows implements RowFormat {
         }
       }
     } catch (error) {
-      throw faultOf(row, error);
+      throw faultAt(row, error);
     }
   }
 
@@ -201,9 +201,4 @@ class CopyRows implements RowFormat {
   #fieldOf(place: number, position: number): string | undefined {
     return this.#fields[place * this.#table.changed.length + position];
   }
-}
-
-/** Says which row it was that cannot be masked. */
-function faultOf(row: number, error: unknown): RowFault {
-  return error instanceof RowFault ? new RowFault(row, error.what, error.cause) : new RowFault(row, undefined, error);
 }

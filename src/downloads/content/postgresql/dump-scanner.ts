@@ -1,4 +1,3 @@
-import { RowFault } from '../../masking/row-fault.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
 import type { RowScan } from '../table-content.ts';
 import { characters } from './copy-text.ts';
@@ -9,7 +8,7 @@ import { InsertValues } from './insert-values.ts';
 import { countLineEnds } from './row-blocks.ts';
 import { defaultColumns } from './row-columns.ts';
 import { SchemaReader } from './schema-reader.ts';
-import { variantFailed } from './unreadable.ts';
+import { rowError, variantFailed } from './unreadable.ts';
 import { WholeRows } from './whole-rows.ts';
 
 interface ScannedCopy {
@@ -128,8 +127,7 @@ export class DumpScanner {
     try {
       work();
     } catch (error) {
-      if (!(error instanceof RowFault)) throw error;
-      throw variantFailed(`A row of table "${table}" (after row ${ordinal}) cannot be read: ${error.what}.`, { table });
+      throw rowError(error, table, ordinal);
     }
   }
 }

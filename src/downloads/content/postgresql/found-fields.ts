@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { RowFields } from '../table-content.ts';
-import { checkEscapes } from './copy-fields.ts';
+import { checkEscapes } from './check-escapes.ts';
 import { characters, copyValue } from './copy-text.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { RowFault } from '../../masking/row-fault.ts';
+import { faultAt, RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
 import type { TableMasker } from '../../masking/table-masker.ts';
 import { bytesOf, characters } from './copy-text.ts';
@@ -92,8 +92,7 @@ class InsertRows implements RowFormat {
       }
       return out + row.slice(written);
     } catch (error) {
-      const fault = error instanceof RowFault ? error : undefined;
-      throw new RowFault(reader.row - 1, fault?.what, fault?.cause ?? error);
+      throw faultAt(reader.row - 1, error);
     }
   }
 }

@@ -3,7 +3,7 @@ import type { MaskingRun, TableCounts } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import { KEEP, type TablePlan } from '../../variant-plan.ts';
 import { ChosenRows } from './chosen-rows.ts';
-import { variantFailed } from './unreadable.ts';
+import { otherRows, variantFailed } from './unreadable.ts';
 
 /** What becomes of the rows of a table. */
 export interface RowsFate {
@@ -100,13 +100,6 @@ function unplanned(table: string) {
 function notSelected(table: string) {
   return variantFailed(
     `The dump has rows of table "${table}", of which none were selected nor left away. If it is partitioned, make the dump without --load-via-partition-root.`,
-    { table },
-  );
-}
-
-function otherRows(table: string) {
-  return variantFailed(
-    `Table "${table}" has another number of rows than those were selected of. Make the variant anew.`,
     { table },
   );
 }

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../../core/errors.ts';
+import { RowFault } from '../../masking/row-fault.ts';
 
 /** What a dump holds that no policy can speak of, said within a sentence. */
 export function unreadable(what: string, details: Readonly<Record<string, unknown>> = {}): HoldfastError {
@@ -9,4 +10,17 @@ export function unreadable(what: string, details: Readonly<Record<string, unknow
 /** What stops a variant that is being made, in whole sentences that name tables and columns and no value. */
 export function variantFailed(message: string, details: Readonly<Record<string, unknown>> = {}): HoldfastError {
   return new HoldfastError('invalid', 'variant-failed', message, { details });
+}
+
+export function otherRows(table: string): HoldfastError {
+  return variantFailed(
+    `Table "${table}" has another number of rows than those were selected of. Make the variant anew.`,
+    { table },
+  );
+}
+
+/** What is wrong with a row of a COPY or an INSERT, as what it is here. @param ordinal of the row before which all were read */
+export function rowError(error: unknown, table: string, ordinal: number): unknown {
+  if (!(error instanceof RowFault)) return error;
+  return variantFailed(`A row of table "${table}" (after row ${ordinal}) cannot be read: ${error.what}.`, { table });
 }

@@ -125,11 +125,14 @@ function drawnOutput(
   lists: readonly (readonly string[])[],
   makeWriter: (lists: readonly WordWriter[]) => DrawnWriter,
 ): SeededOutput {
-  const write = makeWriter(lists.map(words));
+  const wordLists = lists.map((list) => new WordList(list));
+  const write = makeWriter(wordLists.map(wordWriter));
+  // A word of each, and what stands behind it.
+  const room = wordLists.reduce((bytes, { longest }) => bytes + longest + 1, 0);
   return {
     // Some towns and streets have an apostrophe, which ends a string of SQL.
     isPlain: lists.every((list) => list.every(isPlain)),
-    room: () => LONGEST,
+    room: () => room,
     write: (value, out, at) => {
       if (value.start === value.end) return at;
       const draws = new Draws(value.pseudonyms, value.seed);
@@ -140,9 +143,8 @@ function drawnOutput(
   };
 }
 
-function words(list: readonly string[]): WordWriter {
-  const bytes = new WordList(list);
-  return (draws, out, at) => bytes.write(draws.below(bytes.count), out, at);
+function wordWriter(words: WordList): WordWriter {
+  return (draws, out, at) => words.write(draws.below(words.count), out, at);
 }
 
 function isSame({ bytes, start, end }: SeededValue, out: Uint8Array, from: number, to: number): boolean {
@@ -164,5 +166,3 @@ function writeCode(code: number, out: Uint8Array, at: number): number {
 const SPACE = 0x20;
 /** What a small letter of ASCII has more than its capital. */
 const SMALL = 0x20;
-/** Bytes of the longest that comes of a list, and more. */
-const LONGEST = 160;
