@@ -87,10 +87,10 @@ export class PrivateServer {
     else await this.#run(programs.installer, ['--no-defaults', ...data, ...INSTALLED]);
     const firstStatements = this.#place('first.sql');
     await writeFileOf(this.#account, firstStatements, FIRST_STATEMENTS);
-    const own = ['pid-file=pid', 'socket=socket', 'secure-file-priv=files', 'init-file=first.sql'].map((option) => {
-      const [name = '', file = ''] = option.split('=');
-      return `--${name}=${this.#place(file)}`;
-    });
+    const own = [
+      ...[`--pid-file=${this.#place('pid')}`, `--socket=${this.#place('socket')}`],
+      ...[`--secure-file-priv=${this.#place('files')}`, `--init-file=${firstStatements}`],
+    ];
     this.#signal.throwIfAborted();
     const log = this.#place('server.log');
     this.#process = await startKeptServer(programs.server, ['--no-defaults', ...data, ...own, ...SETTINGS], {
@@ -140,7 +140,7 @@ export class PrivateServer {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-LOG_KEPT);
     });
-    const { exitCode, stderr } = await feedChild(child, nothing(), { signal: this.#signal });
+    const { exitCode, stderr } = await feedChild(child, inputOf(''), { signal: this.#signal });
     if (exitCode !== 0) throw failed(`${path.basename(program)} did not succeed`, lastOf(`${said}\n${stderr}`));
   }
 
@@ -160,7 +160,7 @@ export class PrivateServer {
   #knock(): Promise<ChildEnd> {
     const client = this.client([]);
     client.stdout.resume();
-    return feedChild(client, nothing('SELECT 1;'), { signal: this.#signal });
+    return feedChild(client, inputOf('SELECT 1;'), { signal: this.#signal });
   }
 }
 
@@ -188,7 +188,7 @@ const SETTINGS = [
 
 const CLIENT = ['--batch', '--skip-column-names', '--default-character-set=utf8mb4', '--max-allowed-packet=1G'];
 
-async function* nothing(text = ''): AsyncGenerator<Uint8Array> {
+async function* inputOf(text: string): AsyncGenerator<Uint8Array> {
   if (text !== '') yield Buffer.from(text);
 }
 
