@@ -56,4 +56,9 @@ function provideVault(): void {
 }
 
 const providers: Record<string, () => void> = { minio: provideMinio, vault: provideVault };
-for (const name of process.argv.slice(2)) providers[name]?.();
+for (const name of process.argv.slice(2)) {
+  const build = providers[name];
+  if (build === undefined)
+    throw new Error(`Nobody knows how to build ${name}: only ${Object.keys(providers).join(', ')}.`);
+  build();
+}
