@@ -33,7 +33,10 @@ const RECIPES: readonly Recipe[] = [
   },
 ];
 
-const wanted = RECIPES.filter((recipe) => process.argv.includes(recipe.server.name) && !isProvided(recipe));
+const names = process.argv.slice(2);
+const unknown = names.find((name) => RECIPES.every(({ server }) => server.name !== name));
+if (unknown !== undefined) throw new Error(`Nobody knows how to build ${unknown}.`);
+const wanted = RECIPES.filter((recipe) => names.includes(recipe.server.name) && !isProvided(recipe));
 if (wanted.length > 0 && spawnSync('go', ['version']).status !== 0) {
   process.stderr.write('Go 1.24 or later builds these, and is not installed. Run: apt-get install golang\n');
   process.exit(1);

@@ -21,6 +21,20 @@ export function createVariantVerification(
   };
 }
 
+/**
+ * For verifiers: looks for the server that a variant is to be loaded into.
+ * @throws HoldfastError `variant-verifier-missing` (unsupported) where `find` throws a HoldfastError, with what that says
+ */
+export async function serverToLoadInto<Programs>(find: () => Promise<Programs>): Promise<Programs> {
+  try {
+    return await find();
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    const message = `The policy wants the variant to be loaded before anybody gets it (verify: load). ${error.message} Or take that out of the policy.`;
+    throw new HoldfastError('unsupported', 'variant-verifier-missing', message, { cause: error });
+  }
+}
+
 async function drained(bytes: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const _piece of bytes);
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 export interface ServerAccount {
@@ -19,6 +20,18 @@ export async function serverAccount(names: readonly string[]): Promise<ServerAcc
     if (uid !== undefined && gid !== undefined) return { uid, gid };
   }
   return 'missing';
+}
+
+/** Makes a folder that only that account, and root, may enter. @param account undefined: this process's own */
+export async function makeFolderOf(account: ServerAccount | undefined, folder: string): Promise<void> {
+  await mkdir(folder, { mode: 0o700 });
+  if (account !== undefined) await chown(folder, account.uid, account.gid);
+}
+
+/** Writes a file that only that account, and root, may read. @param account undefined: this process's own */
+export async function writeFileOf(account: ServerAccount | undefined, file: string, text: string): Promise<void> {
+  await writeFile(file, text, { mode: 0o600 });
+  if (account !== undefined) await chown(file, account.uid, account.gid);
 }
 
 async function idOf(option: '-u' | '-g', name: string): Promise<number | undefined> {

@@ -1,11 +1,11 @@
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 import { type ChildEnd, plainEnvironment, type RunningChild, startChild } from '../../process/child-process.ts';
 import { feedChild } from '../../process/fed-child.ts';
 import { type KeptServer, startKeptServer } from '../../process/kept-server.ts';
-import { type ServerAccount, serverAccount } from '../../process/server-account.ts';
+import { makeFolderOf, type ServerAccount, serverAccount, writeFileOf } from '../../process/server-account.ts';
 import type { ServerPrograms } from './server-programs.ts';
 import { named } from './server-version.ts';
 
@@ -71,7 +71,7 @@ export class PrivateServer {
     const server = new PrivateServer(programs, folder, account, signal);
     if (account !== undefined) await chmod(given.folder, 0o711);
     for (const each of [folder, ...['data', 'tmp', 'files'].map((name) => path.join(folder, name))])
-      await server.#makeOwn(each);
+      await makeFolderOf(account, each);
     return server;
   }
 
@@ -86,11 +86,11 @@ export class PrivateServer {
       await this.#run(programs.server, ['--no-defaults', '--initialize-insecure', ...data]);
     else await this.#run(programs.installer, ['--no-defaults', ...data, ...INSTALLED]);
     const firstStatements = this.#place('first.sql');
-    await this.#writeOwn(firstStatements, FIRST_STATEMENTS);
-    const own = ['pid-file=pid', 'socket=socket', 'secure-file-priv=files', 'init-file=first.sql'].map((option) => {
-      const [name = '', file = ''] = option.split('=');
-      return `--${name}=${this.#place(file)}`;
-    });
+    await writeFileOf(this.#account, firstStatements, FIRST_STATEMENTS);
+    const own = [
+      ...[`--pid-file=${this.#place('pid')}`, `--socket=${this.#place('socket')}`],
+      ...[`--secure-file-priv=${this.#place('files')}`, `--init-file=${firstStatements}`],
+    ];
     this.#signal.throwIfAborted();
     const log = this.#place('server.log');
     this.#process = await startKeptServer(programs.server, ['--no-defaults', ...data, ...own, ...SETTINGS], {
@@ -140,18 +140,8 @@ export class PrivateServer {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-LOG_KEPT);
     });
-    const { exitCode, stderr } = await feedChild(child, nothing(), { signal: this.#signal });
+    const { exitCode, stderr } = await feedChild(child, inputOf(''), { signal: this.#signal });
     if (exitCode !== 0) throw failed(`${path.basename(program)} did not succeed`, lastOf(`${said}\n${stderr}`));
-  }
-
-  async #makeOwn(folder: string): Promise<void> {
-    await mkdir(folder, { mode: 0o700 });
-    if (this.#account !== undefined) await chown(folder, this.#account.uid, this.#account.gid);
-  }
-
-  async #writeOwn(file: string, text: string): Promise<void> {
-    await writeFile(file, text, { mode: 0o600 });
-    if (this.#account !== undefined) await chown(file, this.#account.uid, this.#account.gid);
   }
 
   async #awaitReady(server: KeptServer, log: string): Promise<void> {
@@ -170,7 +160,7 @@ export class PrivateServer {
   #knock(): Promise<ChildEnd> {
     const client = this.client([]);
     client.stdout.resume();
-    return feedChild(client, nothing('SELECT 1;'), { signal: this.#signal });
+    return feedChild(client, inputOf('SELECT 1;'), { signal: this.#signal });
   }
 }
 
@@ -198,7 +188,7 @@ const SETTINGS = [
 
 const CLIENT = ['--batch', '--skip-column-names', '--default-character-set=utf8mb4', '--max-allowed-packet=1G'];
 
-async function* nothing(text = ''): AsyncGenerator<Uint8Array> {
+async function* inputOf(text: string): AsyncGenerator<Uint8Array> {
   if (text !== '') yield Buffer.from(text);
 }
 

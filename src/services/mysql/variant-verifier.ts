@@ -1,8 +1,8 @@
-import { HoldfastError } from '../../core/errors.ts';
 import type { DrillFolders } from '../../core/ports/drill-folders.ts';
 import type { SqlSealer } from '../../core/ports/sql-sealer.ts';
 import type { LoadedVariant, VariantVerifier } from '../../core/ports/variant-verifier.ts';
 import { withHead } from '../../core/stream-head.ts';
+import { serverToLoadInto } from '../../core/variant-verification.ts';
 import { feedChild } from '../../process/fed-child.ts';
 import { InsertedLines } from './inserted-lines.ts';
 import {
@@ -17,8 +17,8 @@ import {
 } from './load-refusal.ts';
 import { type Checking, requireWhole, uniqueKeysOf } from './loaded-content.ts';
 import { PrivateServer } from './private-server.ts';
-import { findServerPrograms, type ServerPrograms } from './server-programs.ts';
-import { dumpedVersion, HEAD, type ServerVersion } from './server-version.ts';
+import { findServerPrograms } from './server-programs.ts';
+import { dumpedVersion, HEAD } from './server-version.ts';
 
 /** For one statement: one that never ends must not keep a server for ever. */
 const PATIENCE_SECONDS = 3600;
@@ -42,7 +42,7 @@ export function createMysqlVariantVerifier(parts: MysqlVariantVerifierParts): Va
     async verify(material, bytes, signal) {
       await withHead(bytes, HEAD, async (head, dump) => {
         const dumped = dumpedVersion(head.toString('latin1'));
-        const programs = await serverFor(dumped, places);
+        const programs = await serverToLoadInto(() => findServerPrograms(dumped, places));
         const folder = await folders.make();
         try {
           const server = await PrivateServer.prepare({ programs, folder: folder.path, signal });
@@ -88,17 +88,4 @@ async function whatBroke(
   if (isWhole) return known.size > 0 ? { table } : undefined;
   const constraint = key?.startsWith(`${table}.`) ? key.slice(table.length + 1) : key;
   return constraint !== undefined && known.has(constraint) ? { table, constraint } : undefined;
-}
-
-async function serverFor(
-  dumped: ServerVersion | undefined,
-  places: readonly string[] | undefined,
-): Promise<ServerPrograms> {
-  try {
-    return await findServerPrograms(dumped, places);
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error;
-    const message = `The policy wants the variant to be loaded before anybody gets it (verify: load). ${error.message} Or take that out of the policy.`;
-    throw new HoldfastError('unsupported', 'variant-verifier-missing', message, { cause: error });
-  }
 }

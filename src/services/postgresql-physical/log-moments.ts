@@ -3,7 +3,7 @@ import type { LogReading, MomentQuestion, MomentWindow } from '../../core/ports/
 import { logAfter } from './log-drill.ts';
 import { recordedCluster } from './recorded-cluster.ts';
 import { microsecondsOf } from './recovery-settings.ts';
-import { bytesOf, planSegment, whileReplaced } from './wal-assembly.ts';
+import { bytesOf, planSegment, type SegmentPlan, whileReplaced } from './wal-assembly.ts';
 import { readWalLog } from './wal-pieces.ts';
 import { transactionEndOf, WalRecords } from './wal-records.ts';
 
@@ -25,15 +25,19 @@ export function momentsOfLog({ backup, recorded, pieces }: MomentQuestion): read
  */
 export async function isPassed(log: LogReading, moment: string, signal: AbortSignal): Promise<boolean> {
   const wanted = microsecondsOf(moment);
-  const { segments } = readWalLog(await log.pieces());
-  const newestFirst = segments.toSorted((a, b) => b.timeline - a.timeline || (a.start < b.start ? 1 : -1));
+  let stored = readWalLog(await log.pieces());
+  const newestFirst = stored.segments.toSorted((a, b) => b.timeline - a.timeline || (a.start < b.start ? 1 : -1));
   const looked = new Set<string>();
   for (const { segment, piece } of newestFirst) {
     // Clocks of two machines differ a little.
     if (Date.parse(piece.completedAt) < Number(wanted / 1000n) - CLOCK_MARGIN) return false;
     if (looked.has(segment)) continue;
     looked.add(segment);
-    if (await whileReplaced(() => isPassedIn(log, { segment, wanted, signal }))) return true;
+    const isFound = await whileReplaced(async (isAgain) => {
+      if (isAgain) stored = readWalLog(await log.pieces());
+      return isPassedIn(log, planSegment(stored, segment, { upToGap: true }), { wanted, signal });
+    });
+    if (isFound) return true;
   }
   return false;
 }
@@ -43,10 +47,9 @@ const CLOCK_MARGIN = 600_000;
 
 async function isPassedIn(
   log: LogReading,
-  { segment, wanted, signal }: { segment: string; wanted: bigint; signal: AbortSignal },
+  plan: SegmentPlan,
+  { wanted, signal }: { wanted: bigint; signal: AbortSignal },
 ): Promise<boolean> {
-  // Pieces are replaced by larger ones.
-  const plan = planSegment(readWalLog(await log.pieces()), segment, { upToGap: true });
   let isFound = false;
   const records = new WalRecords((record) => {
     isFound ||= (transactionEndOf(record) ?? 0n) > wanted;

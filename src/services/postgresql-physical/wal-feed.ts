@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import { HoldfastError } from '../../core/errors.ts';
 import type { LogReading } from '../../core/ports/resource-log.ts';
+import type { ServerAccount } from '../../process/server-account.ts';
 import { bytesOf, planSegment, type SegmentPlan, whileReplaced } from './wal-assembly.ts';
 import { getWalFile } from './wal-get.ts';
 import { restoreCommand } from './wal-get-command.ts';
@@ -35,7 +36,7 @@ export interface WalFeedOptions {
   /** Made here; nobody but this process's account writes there. */
   folder: string;
   /** That the server runs as, if it is another. */
-  account: { readonly uid: number; readonly gid: number } | undefined;
+  account: ServerAccount | undefined;
   /** From where on the cluster is consistent. */
   consistentFrom: Lsn;
   signal: AbortSignal;

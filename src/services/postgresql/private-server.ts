@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 import { type KeptServer, startKeptServer } from '../../process/kept-server.ts';
-import { type ServerAccount, serverAccount } from '../../process/server-account.ts';
+import { makeFolderOf, type ServerAccount, serverAccount, writeFileOf } from '../../process/server-account.ts';
 import { Connection, inheritedEnvironment } from './connection.ts';
 import { connectionSchema } from './connection-schema.ts';
 import type { ServerPrograms } from './server-programs.ts';
@@ -88,20 +88,20 @@ export class PrivateServer {
     if (account === 'missing') throw accountMissing();
     const server = new PrivateServer(programs, folder, account, signal);
     if (account !== undefined) await chmod(given.folder, 0o711);
-    await server.#makeOwn(folder);
-    await server.#makeOwn(path.dirname(socket));
+    await makeFolderOf(account, folder);
+    await makeFolderOf(account, path.dirname(socket));
     return server;
   }
 
   /** Makes a folder that belongs to the server's account, for a data folder that somebody else fills. */
   async makeFolder(name: string): Promise<string> {
     const folder = path.join(this.#folder, name);
-    await this.#makeOwn(folder);
+    await makeFolderOf(this.#account, folder);
     return folder;
   }
 
   /** The account that the server runs as; undefined: this process's own. What a data folder holds must belong to it. */
-  get account(): { readonly uid: number; readonly gid: number } | undefined {
+  get account(): ServerAccount | undefined {
     return this.#account;
   }
 
@@ -129,9 +129,9 @@ export class PrivateServer {
     const ident = path.join(this.#folder, 'pg_ident.conf');
     const configuration = path.join(this.#folder, 'postgresql.conf');
     // The folder of the socket is the lock on the door.
-    await this.#writeOwn(hba, 'local all all trust\n');
-    await this.#writeOwn(ident, '');
-    await this.#writeOwn(configuration, '');
+    await writeFileOf(this.#account, hba, 'local all all trust\n');
+    await writeFileOf(this.#account, ident, '');
+    await writeFileOf(this.#account, configuration, '');
     const all = {
       ...SETTINGS,
       ...settings,
@@ -207,16 +207,6 @@ export class PrivateServer {
 
   get #socketFolder(): string {
     return path.join(this.#folder, 'socket');
-  }
-
-  async #makeOwn(folder: string): Promise<void> {
-    await mkdir(folder, { mode: 0o700 });
-    if (this.#account !== undefined) await chown(folder, this.#account.uid, this.#account.gid);
-  }
-
-  async #writeOwn(file: string, text: string): Promise<void> {
-    await writeFile(file, text, { mode: 0o600 });
-    if (this.#account !== undefined) await chown(file, this.#account.uid, this.#account.gid);
   }
 
   async #awaitReady(

@@ -1,9 +1,9 @@
 import { access, constants } from 'node:fs/promises';
-import { HoldfastError } from '../../core/errors.ts';
 import type { DrillFolders } from '../../core/ports/drill-folders.ts';
 import type { SqlSealer } from '../../core/ports/sql-sealer.ts';
 import type { VariantVerifier } from '../../core/ports/variant-verifier.ts';
 import { withHead } from '../../core/stream-head.ts';
+import { serverToLoadInto } from '../../core/variant-verification.ts';
 import { feedChild } from '../../process/fed-child.ts';
 import { OLDEST_MAJOR } from './assertion-checks.ts';
 import { findClientTools } from './client-tools.ts';
@@ -76,15 +76,9 @@ async function runPsql(
 }
 
 /** As new as the server that was dumped: an older one may not know what is in the dump. */
-async function serverFor(head: string): Promise<ServerPrograms> {
+function serverFor(head: string): Promise<ServerPrograms> {
   const major = Number.parseInt(/^-- Dumped from database version (\d+)/m.exec(head)?.[1] ?? '0', 10);
-  try {
-    return await findServerPrograms(Math.max(major, OLDEST_MAJOR));
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error;
-    const message = `The policy wants the variant to be loaded before anybody gets it (verify: load). ${error.message} Or take that out of the policy.`;
-    throw new HoldfastError('unsupported', 'variant-verifier-missing', message, { cause: error });
-  }
+  return serverToLoadInto(() => findServerPrograms(Math.max(major, OLDEST_MAJOR)));
 }
 
 async function psqlOf({ program, major }: ServerPrograms): Promise<string> {
