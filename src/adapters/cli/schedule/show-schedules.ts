@@ -34,7 +34,10 @@ export async function listSchedules(session: CommandSession, resourceId: string 
       { heading: 'When', value: ({ cron, timeZone }) => `${cron} (${timeZone})` },
       {
         heading: `Next run (${localTimeZone()})`,
-        value: ({ nextRunAt, enabled }) => (enabled && nextRunAt !== undefined ? formatTime(nextRunAt) : 'disabled'),
+        value: ({ nextRunAt, enabled }) => {
+          if (!enabled) return 'disabled';
+          return nextRunAt === undefined ? 'never' : formatTime(nextRunAt);
+        },
       },
       { heading: 'Last run', value: lastRunWords },
     ],
