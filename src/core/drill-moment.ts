@@ -111,9 +111,9 @@ class Moments {
       const recorded = await recordedData(this.#context, backup);
       windows = await this.#log({ backup, recorded, pieces: this.#pieces });
     } catch (error) {
-      // The drill itself finds that and keeps it as evidence.
       if (!saysDamaged(error)) throw error;
-      return [{ from, to: Math.min(to - 1, Date.parse(this.#pieces.at(-1)?.completedAt ?? backup.completedAt)) }];
+      // All that the log may lead to: the drill itself finds the damage and keeps it as evidence.
+      windows = [{ from: backup.completedAt, to: this.#pieces.at(-1)?.completedAt ?? backup.completedAt }];
     }
     return windows
       .map((window) => ({ from: Math.max(from, upTo(window.from)), to: Math.min(to - 1, Date.parse(window.to)) }))

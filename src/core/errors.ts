@@ -49,6 +49,16 @@ export function isTransient(error: unknown): boolean {
   return code !== undefined && TRANSIENT_SYSTEM_CODES.has(code);
 }
 
+/** Waits for what may not exist. @returns undefined where that is so */
+export async function unlessNotFound<Item>(item: Promise<Item>): Promise<Item | undefined> {
+  try {
+    return await item;
+  } catch (error) {
+    if (error instanceof HoldfastError && error.kind === 'not-found') return undefined;
+    throw error;
+  }
+}
+
 /** The errno name (`ENOSPC`, `EACCES` …) of a Node.js system error, or undefined. */
 export function systemErrorCode(error: unknown): string | undefined {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;

@@ -3,11 +3,11 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Application } from '../../core/application.ts';
-import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
+import { HoldfastError, messageOf, systemErrorCode, unlessNotFound } from '../../core/errors.ts';
 import type { Resource } from '../../core/resource.ts';
 import type { CommandOutput } from './command-output.ts';
 import { usageError } from './exit-codes.ts';
-import { besideConfiguration, existingResource } from './resource/kept-resource.ts';
+import { besideConfiguration } from './resource/kept-resource.ts';
 
 /** What `holdfast backup PATH...` wants to be read; the configuration of a resource of the `files` service. */
 export interface FilesSelection {
@@ -48,7 +48,7 @@ export async function ensureFilesResource(
   output: CommandOutput,
 ): Promise<Resource> {
   const id = options.resource ?? derivedResourceId(selection.paths, hostname());
-  const existing = await existingResource(application, id);
+  const existing = await unlessNotFound(application.resources.get(id));
   if (existing !== undefined && !options.replaceResource) checkSamePaths(existing, selection);
   const configuration = configurationFrom(selection, existing);
   if (existing !== undefined && isDeepStrictEqual(existing.configuration, configuration)) return existing;

@@ -3,14 +3,7 @@ import type { RetentionRules } from '../../core/policy.ts';
 import { gathered, wholeNumber } from './option-values.ts';
 
 /** Options that say which backups to keep. */
-export interface RuleOptions {
-  keepLast?: number;
-  keepHourly?: number;
-  keepDaily?: number;
-  keepWeekly?: number;
-  keepMonthly?: number;
-  keepYearly?: number;
-  keepWithinDays?: number;
+export interface RuleOptions extends Omit<RetentionRules, 'keepTags'> {
   keepTag?: string[];
 }
 

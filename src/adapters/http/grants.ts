@@ -1,7 +1,7 @@
 import type { Principal } from '../../core/access.ts';
 import type { Application } from '../../core/application.ts';
 import type { Backup } from '../../core/backup.ts';
-import { HoldfastError } from '../../core/errors.ts';
+import { HoldfastError, unlessNotFound } from '../../core/errors.ts';
 import type { Grant } from '../../core/grant.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { Resource } from '../../core/resource.ts';
@@ -127,13 +127,4 @@ export function notFound(what: string, id: string, next: string): HoldfastError 
   return new HoldfastError('not-found', `${what}-not-found`, `There is no ${what} ${id}; ${next}.`, {
     details: { id },
   });
-}
-
-async function unlessNotFound<Item>(item: Promise<Item>): Promise<Item | undefined> {
-  try {
-    return await item;
-  } catch (error) {
-    if (error instanceof HoldfastError && error.kind === 'not-found') return undefined;
-    throw error;
-  }
 }

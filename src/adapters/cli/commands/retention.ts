@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Application, RetentionPlan } from '../../../core/application.ts';
-import { HoldfastError } from '../../../core/errors.ts';
+import { HoldfastError, unlessNotFound } from '../../../core/errors.ts';
 import type { Policy } from '../../../core/policy.ts';
 import type { Resource } from '../../../core/resource.ts';
 import { printable } from '../../../reports/table.ts';
@@ -99,7 +99,7 @@ async function setPolicy(session: CommandSession, id: string, options: SetOption
   const { resource: resourceIds, dryRun } = options;
   const application = await (dryRun === true ? session.application() : openAndMakeRepository(session));
   session.deed = { action: 'policy.put', subject: id, details: { rules: given, resources: resourceIds, dryRun } };
-  const before = (await application.policies.list()).find((policy) => policy.id === id);
+  const before = await unlessNotFound(application.policies.get(id));
   if (before === undefined && Object.keys(given).length === 0)
     throw usageError(
       'rules-missing',

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { BackupType } from '../../../core/backup.ts';
-import { HoldfastError } from '../../../core/errors.ts';
+import { HoldfastError, unlessNotFound } from '../../../core/errors.ts';
 import type { Schedule } from '../../../core/schedule.ts';
 import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
@@ -109,7 +109,7 @@ async function addSchedule(session: CommandSession, id: string, options: AddOpti
   const work = workOf(options);
   const { schedules } = await session.application();
   session.deed = { action: 'schedule.put', subject: id, details: { resourceId: options.resource, cron: options.cron } };
-  const before = (await schedules.list()).find((schedule) => schedule.id === id);
+  const before = await unlessNotFound(schedules.get(id));
   if (before !== undefined) throw scheduleExists(before);
   const { resource: resourceId, cron, timeZone } = options;
   const schedule = await schedules.put({

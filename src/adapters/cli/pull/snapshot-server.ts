@@ -146,6 +146,7 @@ function factsOf({ status, headers }: Response, url: URL): ContentFacts {
   const length = status === 206 ? total : header('content-length');
   const digest = /(?:^|[,\s])sha-256=:([A-Za-z0-9+/=]+):/.exec(header('repr-digest') ?? '')?.[1];
   const etag = header('etag');
+  const newerId = header('x-snapshot-newer');
   if (status === 206 && total === undefined) throw notHoldfast(url);
   return {
     offset: Number(start),
@@ -156,7 +157,7 @@ function factsOf({ status, headers }: Response, url: URL): ContentFacts {
     snapshotId: header('x-snapshot-id') ?? '',
     resourceId: header('x-snapshot-resource') ?? '',
     createdAt: header('x-snapshot-created') ?? '',
-    ...(header('x-snapshot-newer') === undefined ? {} : { newerId: header('x-snapshot-newer') ?? '' }),
+    ...(newerId === undefined ? {} : { newerId }),
   };
 }
 
@@ -187,10 +188,12 @@ function reasonOf(error: unknown): string {
 
 /** Holdfast itself speaks http; TLS belongs to a proxy before it. */
 function schemeAdvice(url: URL, cause: unknown): string {
-  const isPlain =
-    reasonOf(cause) === 'ERR_SSL_WRONG_VERSION_NUMBER' || reasonOf(cause) === 'ERR_SSL_PACKET_LENGTH_TOO_LONG';
-  return isPlain ? ` What answers there speaks no TLS: write http://${url.host}, if you trust the way there.` : '';
+  return NO_TLS.has(reasonOf(cause))
+    ? ` What answers there speaks no TLS: write http://${url.host}, if you trust the way there.`
+    : '';
 }
+
+const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
 
 function notHoldfast({ origin }: URL): HoldfastError {
   const message = `What answers at ${origin} is not the download service of Holdfast, or something between changes its answers.`;

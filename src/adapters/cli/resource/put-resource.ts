@@ -1,5 +1,5 @@
 import type { Application } from '../../../core/application.ts';
-import { HoldfastError } from '../../../core/errors.ts';
+import { HoldfastError, unlessNotFound } from '../../../core/errors.ts';
 import { requireUsableId } from '../../../core/identifier.ts';
 import type { Resource } from '../../../core/resource.ts';
 import type { ResourceTest } from '../../../core/resource-test.ts';
@@ -9,7 +9,7 @@ import { usageError } from '../exit-codes.ts';
 import { openAndMakeRepository } from '../first-repository.ts';
 import { configurationOf, type SettingOptions } from '../setting-options.ts';
 import { checkLines } from './check-lines.ts';
-import { besideConfiguration, existingResource } from './kept-resource.ts';
+import { besideConfiguration } from './kept-resource.ts';
 
 /** What `resource add` and `resource set` have in common. */
 interface PutOptions extends SettingOptions {
@@ -30,7 +30,7 @@ export async function addResource(session: CommandSession, id: string, options: 
   const configuration = await configurationOf(options);
   const application = await openAndMakeRepository(session);
   session.deed = { action: 'resource.put', subject: id, details: { service: options.service } };
-  const before = await existingResource(application, id);
+  const before = await unlessNotFound(application.resources.get(id));
   if (before !== undefined && options.replace !== true) throw resourceExists(before);
   const { type } = options;
   const wanted = { service: options.service, configuration, ...(type === undefined ? {} : { type }) };

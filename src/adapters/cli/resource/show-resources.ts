@@ -1,5 +1,4 @@
 import type { Application } from '../../../core/application.ts';
-import type { Backup } from '../../../core/backup.ts';
 import type { Resource } from '../../../core/resource.ts';
 import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
@@ -16,12 +15,7 @@ export async function listResources(session: CommandSession): Promise<void> {
   const resources: ListedResource[] = [];
   for await (const resource of allResources(application)) {
     session.signal.throwIfAborted();
-    const newest = await newestBackup(application, resource.id);
-    const { id, createdAt } = newest ?? {};
-    resources.push({
-      ...resource,
-      ...(id === undefined || createdAt === undefined ? {} : { newestBackup: { id, createdAt } }),
-    });
+    resources.push(await withNewestBackup(application, resource));
   }
   session.output.table<ListedResource>(
     { resources },
@@ -41,11 +35,10 @@ export async function listResources(session: CommandSession): Promise<void> {
 
 export async function showResource(session: CommandSession, id: string): Promise<void> {
   const application = await session.application();
-  const resource = await application.resources.get(id);
+  const resource = await withNewestBackup(application, await application.resources.get(id));
   const schedules = (await application.schedules.list()).filter(({ resourceId }) => resourceId === id);
-  const newest = await newestBackup(application, id);
-  const shown = newest === undefined ? {} : { newestBackup: { id: newest.id, createdAt: newest.createdAt } };
-  session.output.result({ resource: { ...resource, ...shown }, schedules }, () => {
+  const { newestBackup: newest } = resource;
+  session.output.result({ resource, schedules }, () => {
     const lines = [
       ['Service', resource.service],
       ...(resource.type === resource.service ? [] : [['Type', resource.type]]),
@@ -63,6 +56,8 @@ export async function showResource(session: CommandSession, id: string): Promise
   });
 }
 
-async function newestBackup(application: Application, resourceId: string): Promise<Backup | undefined> {
-  return (await application.backups.list({ resourceId }, { limit: 1 })).items[0];
+async function withNewestBackup(application: Application, resource: Resource): Promise<ListedResource> {
+  const [newest] = (await application.backups.list({ resourceId: resource.id }, { limit: 1 })).items;
+  if (newest === undefined) return resource;
+  return { ...resource, newestBackup: { id: newest.id, createdAt: newest.createdAt } };
 }

@@ -1,5 +1,5 @@
 import type { Application } from '../../../core/application.ts';
-import { HoldfastError } from '../../../core/errors.ts';
+import { unlessNotFound } from '../../../core/errors.ts';
 import type { Operation } from '../../../core/operation.ts';
 import type { Schedule } from '../../../core/schedule.ts';
 import { printable } from '../../../reports/table.ts';
@@ -34,7 +34,10 @@ export async function listSchedules(session: CommandSession, resourceId: string 
       { heading: 'When', value: ({ cron, timeZone }) => `${cron} (${timeZone})` },
       {
         heading: `Next run (${localTimeZone()})`,
-        value: ({ nextRunAt, enabled }) => (enabled && nextRunAt !== undefined ? formatTime(nextRunAt) : 'disabled'),
+        value: ({ nextRunAt, enabled }) => {
+          if (!enabled) return 'disabled';
+          return nextRunAt === undefined ? 'never' : formatTime(nextRunAt);
+        },
       },
       { heading: 'Last run', value: lastRunWords },
     ],
@@ -64,13 +67,7 @@ export async function showSchedule(session: CommandSession, id: string): Promise
 
 /** @returns undefined where there was none, or it is no longer known */
 async function lastOperation(application: Application, { lastOperationId }: Schedule): Promise<Operation | undefined> {
-  if (lastOperationId === undefined) return undefined;
-  try {
-    return await application.operations.get(lastOperationId);
-  } catch (error) {
-    if (error instanceof HoldfastError && error.kind === 'not-found') return undefined;
-    throw error;
-  }
+  return lastOperationId === undefined ? undefined : unlessNotFound(application.operations.get(lastOperationId));
 }
 
 /** `2026-11-21 03:30:00, failed`. */

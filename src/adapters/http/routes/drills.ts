@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Drill } from '../../../core/drill.ts';
 import { evidenceHash } from '../../../core/drill-evidence.ts';
-import { HoldfastError } from '../../../core/errors.ts';
+import { unlessNotFound } from '../../../core/errors.ts';
 import type { Operation } from '../../../core/operation.ts';
 import { DRILL_REPORT_STYLE_HASH, drillReport } from '../../../reports/drill-report.ts';
 import { mayUse, notFound, requireAssertionGrant, visibleBackup, visibleResource } from '../grants.ts';
@@ -125,10 +125,7 @@ export function drillRoutes(server: HttpServer, { application }: HttpContext): v
 
   async function visibleDrill(request: FastifyRequest<{ Params: { id: string } }>): Promise<Drill> {
     const { id: drillId } = request.params;
-    const drill = await drills.get(drillId).catch((error: unknown) => {
-      if (error instanceof HoldfastError && error.kind === 'not-found') return undefined;
-      throw error;
-    });
+    const drill = await unlessNotFound(drills.get(drillId));
     if (drill !== undefined && mayUse(request.principal, drill.resourceId)) return drill;
     throw notFound('drill', drillId, 'GET /drills lists those that exist');
   }
