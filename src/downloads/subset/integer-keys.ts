@@ -1,6 +1,6 @@
 import type { RowFields } from '../content/table-content.ts';
+import { mixed } from '../mixed.ts';
 import type { KeyList } from './key-list.ts';
-import { mixed } from './mixed.ts';
 
 const BITS = 16;
 const BLOCK = 1 << BITS;
