@@ -165,11 +165,10 @@ describe('some tables of a masked variant of a PostgreSQL backup', { skip: SKIP_
     try {
       await policy(ODD_POLICY);
       const whole = await loaded(await sql({}));
-      for (const table of ['child', 'part_1', '"A.b"', 'empty']) {
-        const script = await sql({ tables: [table === '"A.b"' ? 'app."A.b"' : table] });
+      for (const table of ['child', 'part_1', 'app."A.b"', 'empty']) {
+        const script = await sql({ tables: [table] });
         assert.doesNotMatch(script, /corp\.example/);
-        const name = table === '"A.b"' ? 'app."A.b"' : table;
-        const rows = `SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM ${name} t`;
+        const rows = `SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM ${table} t`;
         const part = await loaded(script);
         assert.equal(await rig.server.sql(part, rows), await rig.server.sql(whole, rows), table);
       }

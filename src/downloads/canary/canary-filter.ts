@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ByteValues } from '../masking/byte-values.ts';
 import type { CanaryMemory } from '../masking/masking-run.ts';
 import { isBlank } from '../masking/normalisation.ts';
+import { mixed } from '../mixed.ts';
 
 /**
  * Words of 32 bits that lie together in memory; a value sets two bits in each word of its block, so that it costs one look into memory and
@@ -55,7 +56,7 @@ export class CanaryFilter {
       one = mixedOnce(one, word);
       other = mixedOtherwise(other, word);
     }
-    return [finished(one ^ length), finished(other ^ one) | 1];
+    return [mixed(one ^ length), mixed(other ^ one) | 1];
   }
 
   add([one, other]: readonly [number, number]): void {
@@ -115,8 +116,8 @@ export class CanaryFilter {
       return at;
     }
     if (length > LONGEST || (length < LONG_ENOUGH && (kinds & LETTER) === 0)) return at;
-    this.#waiting[at] = this.#firstWord(finished(one ^ length));
-    this.#waiting[at + 1] = finished(other ^ one) | 1;
+    this.#waiting[at] = this.#firstWord(mixed(one ^ length));
+    this.#waiting[at + 1] = mixed(other ^ one) | 1;
     return at + 3;
   }
 
@@ -209,13 +210,6 @@ function mixedOnce(hash: number, word: number): number {
 function mixedOtherwise(hash: number, word: number): number {
   const product = Math.imul(hash ^ word, 0x5bd1e995);
   return product ^ (product >>> 15);
-}
-
-/** The finalizer of MurmurHash3 (32 bits), by Austin Appleby. */
-function finished(value: number): number {
-  let hashed = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  hashed = Math.imul(hashed ^ (hashed >>> 13), 0xc2b2ae35);
-  return hashed ^ (hashed >>> 16);
 }
 
 function bitsOf(word: number): number {

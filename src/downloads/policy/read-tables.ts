@@ -40,11 +40,7 @@ export function readTables(
   return { tables, patterns };
 }
 
-export function readTable(
-  form: TableForm,
-  path: Path,
-  { faults, domains, parsePredicate }: PolicyReading,
-): TablePolicy {
+function readTable(form: TableForm, path: Path, { faults, domains, parsePredicate }: PolicyReading): TablePolicy {
   if (typeof form === 'string') return { fate: form, columns: new Map() };
   const columns = readColumns(form.columns ?? {}, [...path, 'columns'], { faults, domains });
   const { unless, accept } = form;

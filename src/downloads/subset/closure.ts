@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { KeyIndex, SubsetIndex } from './key-index.ts';
+import { rowsOf, type SubsetIndex } from './key-index.ts';
 import { DANGLING } from './key-table.ts';
 import { ReferringRows } from './referring-rows.ts';
 import { RowBits } from './row-bits.ts';
@@ -173,10 +173,6 @@ class Closure {
           for (const row of this.#referringBy(number).of(gone.row)) exclude(edge.table, row);
     return excluded;
   }
-}
-
-export function rowsOf(index: KeyIndex, table: number): number {
-  return (index.tables[table] ?? []).reduce((sum, { rows }) => sum + rows, 0);
 }
 
 function requireBudget({ budget, tables }: SubsetPlan, { kept }: ChosenRows): void {

@@ -1,12 +1,14 @@
 import type { RowFields } from '../content/table-content.ts';
+import { mixed } from '../mixed.ts';
 import type { KeyList } from './key-list.ts';
-import { mixed } from './mixed.ts';
 
 const BITS = 16;
 const BLOCK = 1 << BITS;
 /** Stands for NULL among 32-bit integers; the number itself is kept as a wider one. */
 const NULL_INTEGER = -(2 ** 31);
 const LARGEST_INTEGER = 2 ** 31 - 1;
+/** To JavaScript blanks are a number, too, and so is `0x10`: in a column of SQLite both are text. */
+const DECIMAL = /^\s*[-+]?[\d.]+(?:e|\s|$)/i;
 
 /** Integers as numbers; those beyond 2^53, and whatever else stands in a column of SQLite, as text beside them. */
 export class IntegerKeys implements KeyList {
@@ -23,7 +25,7 @@ export class IntegerKeys implements KeyList {
       return;
     }
     const value = Number(key);
-    if (Number.isSafeInteger(value) && key !== '') {
+    if (Number.isSafeInteger(value) && DECIMAL.test(key)) {
       this.pushNumber(value);
       return;
     }

@@ -27,3 +27,8 @@ export interface RootFacts {
 
 /** All that rows are chosen by. */
 export interface SubsetIndex extends KeyIndex, RowFacts {}
+
+/** How many rows a table has. */
+export function rowsOf(index: KeyIndex, table: number): number {
+  return (index.tables[table] ?? []).reduce((sum, { rows }) => sum + rows, 0);
+}

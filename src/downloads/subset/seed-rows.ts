@@ -1,4 +1,4 @@
-import type { SubsetIndex } from './key-index.ts';
+import { rowsOf, type SubsetIndex } from './key-index.ts';
 import { sampleBound } from './stable-sample.ts';
 import type { PlannedRoot } from './subset-plan.ts';
 
@@ -9,9 +9,8 @@ export function seedRows(
   { index, placeOf }: { index: SubsetIndex; placeOf: (row: number) => number },
 ): number[] {
   const { chosen, sorting } = index.roots[number] ?? {};
-  const rows = (index.tables[root.table] ?? []).reduce((sum, run) => sum + run.rows, 0);
   const bound = root.sample === undefined ? Number.POSITIVE_INFINITY : sampleBound(root.sample);
-  const meant = chosen ?? ordinals(rows);
+  const meant = chosen ?? ordinals(rowsOf(index, root.table));
   let found: number[] = [];
   if (root.newest === undefined || sorting === undefined) {
     for (const row of meant) if (placeOf(row) < bound) found.push(row);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mixed } from './mixed.ts';
+import { mixed } from '../mixed.ts';
 import { rowMark, sampleBound, samplePlaces } from './stable-sample.ts';
 
 const MARKS = Array.from({ length: 20_000 }, (_, row) => rowMark('public.users', [String(row)]));

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { mixed } from './mixed.ts';
+import { mixed } from '../mixed.ts';
 
 /**
  * What of a row a sample goes by: 32 bits of SHA-256 over the table and the row's key. It knows of no seed, so that it can be kept with a backup

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
+import { mixed } from '../mixed.ts';
 import type { KeyList } from './key-list.ts';
-import { mixed } from './mixed.ts';
 
 const BITS = 16;
 const BLOCK = 1 << BITS;
@@ -9,7 +9,8 @@ const BLOCK = 1 << BITS;
 export class TextKeys implements KeyList {
   length = 0;
   readonly #blocks: Uint32Array[] = [];
-  readonly #nulls: Uint8Array[] = [];
+  /** What the bits of each key are: the same mean another key where they are of another kind. */
+  readonly #kinds: Uint8Array[] = [];
   readonly #buffer = Buffer.alloc(16);
 
   push(key: string | null): void {
@@ -17,21 +18,23 @@ export class TextKeys implements KeyList {
     const index = at % BLOCK;
     if (index === 0) {
       this.#blocks.push(new Uint32Array(BLOCK * 4));
-      this.#nulls.push(new Uint8Array(BLOCK));
+      this.#kinds.push(new Uint8Array(BLOCK));
     }
     const block = this.#blocks.at(-1);
-    const nulls = this.#nulls.at(-1);
-    if (block === undefined || nulls === undefined) return;
+    const kinds = this.#kinds.at(-1);
+    if (block === undefined || kinds === undefined) return;
     if (key === null) {
-      nulls[index] = 1;
+      kinds[index] = NULL;
       return;
     }
-    const bytes = this.#bytesOf(key);
+    const kind = this.#kindOf(key);
+    kinds[index] = kind;
+    const bytes = kind === HASH ? hash('sha256', key, 'buffer') : this.#buffer;
     for (let word = 0; word < 4; word++) block[index * 4 + word] = bytes.readUInt32LE(word * 4);
   }
 
   isNull(at: number): boolean {
-    return this.#nulls[at >>> BITS]?.[at % BLOCK] === 1;
+    return this.#kindAt(at) === NULL;
   }
 
   hashOf(at: number): number {
@@ -41,7 +44,7 @@ export class TextKeys implements KeyList {
   }
 
   equals(at: number, other: KeyList, otherAt: number): boolean {
-    if (!(other instanceof TextKeys)) return false;
+    if (!(other instanceof TextKeys) || this.#kindAt(at) !== other.#kindAt(otherAt)) return false;
     for (let word = 0; word < 4; word++) if (this.#wordAt(at, word) !== other.#wordAt(otherAt, word)) return false;
     return true;
   }
@@ -50,16 +53,21 @@ export class TextKeys implements KeyList {
     return this.#blocks[at >>> BITS]?.[(at % BLOCK) * 4 + word] ?? 0;
   }
 
-  #bytesOf(key: string): Buffer {
+  #kindAt(at: number): number {
+    return this.#kinds[at >>> BITS]?.[at % BLOCK] ?? NULL;
+  }
+
+  /** Its bytes are in the buffer then, unless it is to be hashed. */
+  #kindOf(key: string): number {
     if (key.length === UUID_LENGTH && UUID.test(key)) {
       this.#buffer.write(key.replaceAll('-', ''), 'hex');
-      return this.#buffer;
+      return WHOLE_UUID;
     }
-    return this.#isWhole(key) ? this.#buffer : hash('sha256', key, 'buffer');
+    return this.#isShort(key) ? WHOLE_TEXT : HASH;
   }
 
   /** Fifteen characters of ASCII and their number: most keys of several columns, and a hash takes longer than all else. */
-  #isWhole(key: string): boolean {
+  #isShort(key: string): boolean {
     if (key.length > SHORT) return false;
     this.#buffer.fill(0);
     for (let at = 0; at < key.length; at++) {
@@ -72,6 +80,10 @@ export class TextKeys implements KeyList {
   }
 }
 
+const NULL = 0;
+const HASH = 1;
+const WHOLE_UUID = 2;
+const WHOLE_TEXT = 3;
 /** Characters. */
 const SHORT = 15;
 const UUID_LENGTH = 36;

@@ -88,7 +88,7 @@ const KEPT_FACTS: TransformerFacts = {
   isTraceable: false,
 };
 
-export function accepts(facts: TransformerFacts, family: ColumnFacts['family']): boolean {
+function accepts(facts: TransformerFacts, family: ColumnFacts['family']): boolean {
   return facts.accepts === 'all' || facts.accepts.includes(family);
 }
 
