@@ -106,6 +106,24 @@ test('a policy that is drafted from a backup fits it, holds no value, and writes
   );
 });
 
+test('a column that is kept and looks personal is found in the rows of a backup, where the policy gives no reason', async (context) => {
+  const holdfast = await commandLine(context);
+  await shop(holdfast, DUMP);
+  const check = (...words: string[]) => holdfast.run(['policy', 'check', 'shop', ...SQL, ...words]);
+  assert.equal((await check('--sample-rows', '100')).code, 0);
+  await holdfast.put('policies/shop.yaml', POLICY.replace('email: email', 'email: keep'));
+  assert.equal((await check()).code, 0, 'no row is looked at');
+  const found = await check('--sample-rows', '100');
+  assert.equal(found.code, 7, found.stderr);
+  assert.match(found.stdout, /public\.users\.email is kept, and 100 of 100 sampled values look like/);
+  assert.doesNotMatch(found.stdout, /secret-|corp\.example/);
+  const reason = 'email: { rule: keep, allow_detected: "made up" }';
+  await holdfast.put('policies/shop.yaml', POLICY.replace('email: email', reason));
+  assert.equal((await check('--sample-rows', '100')).code, 0);
+  const both = await holdfast.problem(['policy', 'check', 'shop', '--schema', '-', '--sample-rows', '9'], 2);
+  assert.equal(both.code, 'usage-schema-and-rows');
+});
+
 test('a policy of a JSON document is drafted such that nothing of it can be read', async (context) => {
   const holdfast = await commandLine(context);
   await holdfast.put('holdfast.yaml', CONFIGURATION);

@@ -39,12 +39,13 @@ export interface ReadablePolicy {
   resource: string;
   /**
    * Holds all its variants against a content. No key is needed.
+   * @param sampledRows of each table, in which the columns that it keeps are searched for personal data; 0, and a schema alone: none. A table with such data is a problem
    * @param earlier contents of before, newest first: what has changed since the newest that the policy fits is told. Looked at until that is found, a few at most
    * @throws HoldfastError `variant-format-not-offered`, `variant-content-unreadable` (unsupported)
    */
   check(
     content: VariantContent | GivenSchema,
-    earlier: AsyncIterable<VariantContent> | undefined,
+    options: { earlier: AsyncIterable<VariantContent> | undefined; sampledRows: number },
     signal: AbortSignal,
   ): Promise<PolicyCheck>;
 }

@@ -4,7 +4,7 @@ import { RowBits } from './row-bits.ts';
 import { type ArrayReader, arrayBytes, readArrays, type StoredArray } from './stored-arrays.ts';
 
 /** Raise it where the layout of an index, or what it is made of, changes. What has another version is not read, and made again. */
-export const INDEX_VERSION = 2;
+export const INDEX_VERSION = 3;
 
 export function keyIndexBytes({ tables, references }: KeyIndex): AsyncGenerator<Uint8Array> {
   const header: z.input<typeof keysSchema> = {

@@ -10,8 +10,11 @@ import type { ContentSchema } from '../content/content-schema.ts';
 import { readFileTree } from '../content/files/file-tree.ts';
 import { STREAM } from '../content/files/mask-files.ts';
 import type { Transformer } from '../masking/transformer.ts';
+import { checkKeptColumns } from '../policy/detectors/check-kept-columns.ts';
+import type { SchemaSamples } from '../policy/detectors/column-groups.ts';
 import type { MaskingPolicy } from '../policy/masking-policy.ts';
 import { schemaDrift } from '../policy/schema-drift.ts';
+import { columnSamples } from './column-samples.ts';
 import { compileVariant, type PolicyContent, policyContent, unreadFiles } from './compile-variant.ts';
 import { shapeOf, withContent } from './content-reading.ts';
 import { givenSchema } from './given-schema.ts';
@@ -37,11 +40,13 @@ export class WrittenPolicy implements ReadablePolicy {
 
   async check(
     content: VariantContent | GivenSchema,
-    earlier: AsyncIterable<VariantContent> | undefined,
+    { earlier, sampledRows }: { earlier: AsyncIterable<VariantContent> | undefined; sampledRows: number },
     signal: AbortSignal,
   ): Promise<PolicyCheck> {
     const now = 'bytes' in content ? await givenSchema(content, signal) : await this.#held(content, signal);
-    const variants = this.#variants(now);
+    const isSampled = sampledRows > 0 && isSchema(now) && !('bytes' in content);
+    const samples = isSampled ? await columnSamples(content, { schema: now, rows: sampledRows, signal }) : new Map();
+    const variants = this.#variants(now, samples);
     if (!isSchema(now) || earlier === undefined) return { variants };
     const drift = await this.#drift(now, earlier, signal);
     return { variants, ...(drift === undefined ? {} : { drift }) };
@@ -57,10 +62,11 @@ export class WrittenPolicy implements ReadablePolicy {
     );
   }
 
-  #variants(content: PolicyContent): CheckedVariant[] {
+  #variants(content: PolicyContent, samples: SchemaSamples = new Map()): CheckedVariant[] {
     return [...this.#policy.variants.values()].map((variant) => {
       const compiled = compileVariant({ policy: this.#policy, variant, content, transformers: this.#transformers });
-      return { name: variant.name, kind: variant.kind, problems: 'plan' in compiled ? [] : compiled.problems };
+      const problems = 'plan' in compiled ? checkKeptColumns(compiled.plan, samples) : compiled.problems;
+      return { name: variant.name, kind: variant.kind, problems };
     });
   }
 

@@ -55,6 +55,12 @@ export function define(command: Command, session: CommandSession): void {
       ]),
     )
     .option('--resource <id>', 'of which resource, where the policy is for several')
+    .option(
+      '--sample-rows <number>',
+      'look for personal data in what it keeps, in so many rows of each table; reads the whole backup',
+      wholeNumber(0),
+      0,
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  pg_dump -s shop | holdfast policy check policies/shop.yaml --schema -\n  holdfast policy check shop',

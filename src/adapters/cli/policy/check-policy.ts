@@ -21,6 +21,7 @@ export interface CheckOptions extends ContentOptions {
   schema?: string;
   dialect?: NonNullable<GivenSchema['dialect']>;
   resource?: string;
+  sampleRows: number;
 }
 
 /** What a policy is held against. */
@@ -37,7 +38,11 @@ export async function checkPolicy(session: CommandSession, place: string, option
   const policy = await readPolicy(workshop, place).catch((error: unknown) => tellFaults(session, place, error));
   if (policy === undefined) return;
   const subject = await subjectOf(session, { place, policy }, options);
-  const checked = await policy.check(subject.content, subject.earlier, session.signal);
+  const checked = await policy.check(
+    subject.content,
+    { earlier: subject.earlier, sampledRows: options.sampleRows },
+    session.signal,
+  );
   const fits = checked.variants.every(({ problems }) => problems.length === 0);
   if (!fits) session.exitCode = ExitCode.policyUnfit;
   const { file, resource } = policy;
@@ -48,7 +53,12 @@ export async function checkPolicy(session: CommandSession, place: string, option
   );
 }
 
-function requireFitting({ schema, dialect, backup, format, database, resource }: CheckOptions): void {
+function requireFitting({ schema, dialect, backup, format, database, resource, sampleRows }: CheckOptions): void {
+  if (schema !== undefined && sampleRows > 0)
+    throw usageError(
+      'schema-and-rows',
+      'Definitions have no rows to look at: --schema and --sample-rows exclude each other.',
+    );
   if (schema === undefined && dialect !== undefined)
     throw usageError('dialect-without-schema', '--dialect tells what --schema is.');
   const others = Object.entries({ backup, format, database, resource }).filter(([, value]) => value !== undefined);
