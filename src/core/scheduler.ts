@@ -24,7 +24,8 @@ export class Scheduler {
   readonly #copies: Pick<CopyManager, 'startSync'>;
   readonly #drills: Pick<DrillManager, 'start'>;
   readonly #variants: Pick<VariantManager, 'makeNewestAhead'>;
-  readonly #jobs = new Map<string, { signature: string; job: Cron }>();
+  /** One that cannot run has no job, so that this is told once and not at each reload. */
+  readonly #jobs = new Map<string, { signature: string; job: Cron | undefined }>();
   #cleanup: Cron | undefined;
   #prune: Cron | undefined;
   #scrub: Cron | undefined;
@@ -84,7 +85,7 @@ export class Scheduler {
     this.#prune?.stop();
     this.#scrub?.stop();
     this.#copy?.stop();
-    for (const { job } of this.#jobs.values()) job.stop();
+    for (const { job } of this.#jobs.values()) job?.stop();
     this.#jobs.clear();
   }
 
@@ -98,7 +99,7 @@ export class Scheduler {
       for (const [id, { signature, job }] of this.#jobs) {
         const schedule = wanted.get(id);
         if (schedule !== undefined && signatureOf(schedule) === signature) continue;
-        job.stop();
+        job?.stop();
         this.#jobs.delete(id);
       }
       const unknown = [...wanted.values()].filter(({ id }) => !this.#jobs.has(id));
@@ -110,11 +111,13 @@ export class Scheduler {
 
   /** @returns whether it can run */
   #begin(schedule: Schedule): boolean {
+    const signature = signatureOf(schedule);
     try {
       const job = new Cron(schedule.cron, { timezone: schedule.timeZone, unref: true }, () => this.#fire(schedule.id));
-      this.#jobs.set(schedule.id, { signature: signatureOf(schedule), job });
+      this.#jobs.set(schedule.id, { signature, job });
       return true;
     } catch (error) {
+      this.#jobs.set(schedule.id, { signature, job: undefined });
       this.#context.logger.error({ err: error, scheduleId: schedule.id }, 'a schedule cannot run');
       return false;
     }
