@@ -88,6 +88,36 @@ describe('the chunker', () => {
     );
   });
 
+  test('cuts where the loop over single bytes does, wherever the bytes lie in memory', () => {
+    const sizes = { minimum: 64, average: 256, maximum: 1024 };
+    const small = new Chunker(SECRET, sizes);
+    const gear = gearTable(SECRET);
+    const plainCut = (bytes: Uint8Array, start: number, end: number): number | undefined => {
+      let hash = 0;
+      for (let at = start + sizes.minimum; at < Math.min(end, start + sizes.maximum); at++) {
+        hash = ((hash << 1) + gear[bytes[at] as number]!) | 0;
+        if (hash >>> (at < start + sizes.average ? 32 - 10 : 32 - 6) === 0) return at + 1;
+      }
+      return end - start >= sizes.maximum ? start + sizes.maximum : undefined;
+    };
+    const places = fc.tuple(fc.nat(7), fc.nat(250_000), fc.nat(5000), fc.nat(1500), fc.boolean());
+    fc.assert(
+      fc.property(places, ([shift, from, length, seen, isShared]) => {
+        const bytes = new Uint8Array(isShared ? new SharedArrayBuffer(5010) : new ArrayBuffer(5010), shift, length);
+        bytes.set(INPUT.subarray(from, from + length));
+        for (let start = 0; ; ) {
+          const cut = plainCut(bytes, start, length);
+          assert.equal(small.find(bytes, start, length, start), cut);
+          const looked = Math.min(start + seen, cut === undefined ? length : cut - 1);
+          assert.equal(small.find(bytes, start, length, looked), cut);
+          if (cut === undefined) break;
+          start = cut;
+        }
+      }),
+      RUNS,
+    );
+  });
+
   test('says of every place before the cut that a chunk cannot end there, and of the cut that it can', () => {
     const flat = Buffer.alloc(3 * SIZES.maximum, 1);
     for (const bytes of [INPUT.subarray(0, 60_000), flat]) {

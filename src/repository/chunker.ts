@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { endianness } from 'node:os';
 import { derive } from './record-cipher.ts';
 
 export interface ChunkSizes {
@@ -42,22 +43,12 @@ export class Chunker {
     const { minimum, average, maximum } = this.sizes;
     const first = start + minimum;
     const limit = Math.min(end, start + maximum);
-    const gear = this.#gear;
-    let at = Math.max(first, seen);
-    let hash = 0;
-    for (let before = Math.max(first, at - REMEMBERED); before < Math.min(at, limit); before++)
-      hash = ((hash << 1) + (gear[bytes[before] as number] as number)) | 0;
-    const middle = Math.min(limit, start + average);
-    const before = this.#maskBefore;
-    for (; at < middle; at++) {
-      hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
-      if ((hash & before) === 0) return at + 1;
-    }
-    const after = this.#maskAfter;
-    for (; at < limit; at++) {
-      hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
-      if ((hash & after) === 0) return at + 1;
-    }
+    const from = Math.max(first, seen);
+    const middle = Math.max(from, Math.min(limit, start + average));
+    const cut =
+      this.#scan(bytes, first, from, middle, this.#maskBefore) ??
+      this.#scan(bytes, first, middle, limit, this.#maskAfter);
+    if (cut !== undefined) return cut;
     return limit === start + maximum ? limit : undefined;
   }
 
@@ -69,15 +60,74 @@ export class Chunker {
     const { minimum, average, maximum } = this.sizes;
     const length = end - start;
     if (length <= minimum || length >= maximum) return length === maximum;
-    let hash = 0;
-    for (let at = Math.max(start + minimum, end - 1 - REMEMBERED); at < end; at++)
-      hash = ((hash << 1) + (this.#gear[bytes[at] as number] as number)) | 0;
+    const before = this.#hashBefore(bytes, start + minimum, end - 1);
+    const hash = ((before << 1) + (this.#gear[bytes[end - 1] as number] as number)) | 0;
     return (hash & (length <= average ? this.#maskBefore : this.#maskAfter)) === 0;
   }
+
+  /**
+   * Looks for the first cut whose last byte lies from `from` up to `until`.
+   *
+   * @param first where hashing begins in this chunk
+   */
+  #scan(bytes: Uint8Array, first: number, from: number, until: number, mask: number): number | undefined {
+    if (from >= until) return undefined;
+    const gear = this.#gear;
+    const aligned = IS_LITTLE_ENDIAN ? Math.min(until, from + (-(bytes.byteOffset + from) & 3)) : until;
+    let hash = this.#hashBefore(bytes, first, from);
+    for (let at = from; at < aligned; at++) {
+      hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
+      if ((hash & mask) === 0) return at + 1;
+    }
+    const words = new Int32Array(
+      bytes.buffer,
+      aligned < until ? bytes.byteOffset + aligned : 0,
+      (until - aligned) >> 2,
+    );
+    const end = scanWords(words, gear, mask, hash);
+    if (end !== 0) return aligned + end;
+    const rest = aligned + words.length * 4;
+    hash = this.#hashBefore(bytes, first, rest);
+    for (let at = rest; at < until; at++) {
+      hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
+      if ((hash & mask) === 0) return at + 1;
+    }
+    return undefined;
+  }
+
+  #hashBefore(bytes: Uint8Array, first: number, end: number): number {
+    let hash = 0;
+    for (let at = Math.max(first, end - REMEMBERED); at < end; at++)
+      hash = ((hash << 1) + (this.#gear[bytes[at] as number] as number)) | 0;
+    return hash;
+  }
+}
+
+/**
+ * Four bytes that are read at once take half the time of four that are read one by one.
+ *
+ * @returns bytes up to the first cut; 0 where there is none
+ */
+function scanWords(words: Int32Array, gear: Int32Array, mask: number, before: number): number {
+  let hash = before;
+  const length = words.length;
+  for (let index = 0; index < length; index++) {
+    const word = words[index] as number;
+    hash = ((hash << 1) + (gear[word & 255] as number)) | 0;
+    if ((hash & mask) === 0) return index * 4 + 1;
+    hash = ((hash << 1) + (gear[(word >>> 8) & 255] as number)) | 0;
+    if ((hash & mask) === 0) return index * 4 + 2;
+    hash = ((hash << 1) + (gear[(word >>> 16) & 255] as number)) | 0;
+    if ((hash & mask) === 0) return index * 4 + 3;
+    hash = ((hash << 1) + (gear[word >>> 24] as number)) | 0;
+    if ((hash & mask) === 0) return index * 4 + 4;
+  }
+  return 0;
 }
 
 /** Bytes before the one at hand that a hash of 32 bits, moved by one for each, still holds. */
 const REMEMBERED = 31;
+const IS_LITTLE_ENDIAN = endianness() === 'LE';
 
 /** 256 words of 32 bits: HKDF-SHA-256 of the chunker's secret, read big-endian. */
 export function gearTable(secret: KeyObject | Uint8Array): Int32Array {
