@@ -21,6 +21,7 @@ import {
 } from './pack-format.ts';
 import { PACK_PURPOSE } from './pack-writer.ts';
 import { createRecordCipher, type RecordCipher } from './record-cipher.ts';
+import type { ReusedMemory } from './reused-memory.ts';
 import type { ZstdContexts } from './zstd-contexts.ts';
 
 /** A frame's chunks and its decoded body, in which they follow one another. */
@@ -48,10 +49,10 @@ export class PackOpener {
 
   /**
    * @param record a frame's record header and sealed bytes, exactly
-   * @param contexts what many calls share; the body is then valid until their next use
+   * @param contexts what many calls share; body and ids are then valid until their next use
    */
   openFrame(record: Buffer, contexts?: ZstdContexts): OpenedFrame {
-    const plain = this.#openRecord(record, FRAME_MAGIC);
+    const plain = this.#openRecord(record, FRAME_MAGIC, contexts?.opened);
     const table = decodeFrameTable(plain, this.key);
     return {
       chunks: table.chunks,
@@ -72,7 +73,7 @@ export class PackOpener {
     return decodeFooter(this.#openRecord(record, FOOTER_MAGIC), this.key);
   }
 
-  #openRecord(record: Buffer, magic: number): Buffer {
+  #openRecord(record: Buffer, magic: number, memory?: ReusedMemory): Buffer {
     if (
       record.length < RECORD_HEADER_LENGTH ||
       record.readUInt32BE(0) !== magic ||
@@ -88,6 +89,7 @@ export class PackOpener {
         ordinal,
         recordAssociatedData(this.#header, magic, ordinal),
         record.subarray(RECORD_HEADER_LENGTH),
+        memory,
       );
     } catch (cause) {
       throw packDamaged(this.key, 'a record does not open', cause);

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { errorOf, mutationsOf, RUNS } from '../../test/mutated-bytes.ts';
 import { CIPHER_CBC_HMAC, CIPHER_GCM, CIPHER_NONE, createRecordCipher, type RecordCipher } from './record-cipher.ts';
+import { ReusedMemory } from './reused-memory.ts';
 
 const SECRET = createSecretKey(Buffer.alloc(32, 1));
 const SALT = Buffer.alloc(32, 2);
@@ -44,10 +45,24 @@ for (const [number, name] of NAMES) {
     });
 
     test('seals more than one slice of its input', () => {
-      const plain = randomBytes(200_000);
+      const plain = randomBytes(300_000);
       const sealed = seal(cipher, 3, SALT, [plain.subarray(0, 7), plain.subarray(7)]);
       assert.ok(cipher.open(3, SALT, sealed).equals(plain));
       assert.ok(cipher.opensTo(3, SALT, sealed, [plain]));
+      assert.equal(cipher.opensTo(3, SALT, sealed, [plain.subarray(0, -1)]), false);
+    });
+
+    test('opens to memory that is used again and again, and leaves what it gives without memory alone', () => {
+      const memory = new ReusedMemory();
+      const kept = randomBytes(280_000);
+      const own = cipher.open(0, SALT, seal(cipher, 0, SALT, [kept]));
+      for (const length of [300_000, 0, 5, 131_072, 400_000]) {
+        const plain = randomBytes(length);
+        const sealed = seal(cipher, 1, SALT, [plain]);
+        assert.ok(cipher.open(1, SALT, sealed, memory).equals(plain));
+        assert.ok(cipher.opensTo(1, SALT, sealed, [plain]));
+      }
+      assert.ok(own.equals(kept));
     });
 
     test('opensTo is false for any other plain bytes', () => {
@@ -72,6 +87,13 @@ for (const number of [CIPHER_GCM, CIPHER_CBC_HMAC]) {
       fc.assert(
         fc.property(mutationsOf(sealed), (mutated) =>
           assert.equal(errorOf(() => cipher.open(5, associated, mutated))?.code, 'record-forged'),
+        ),
+        RUNS,
+      );
+      const memory = new ReusedMemory();
+      fc.assert(
+        fc.property(mutationsOf(sealed), (mutated) =>
+          assert.equal(errorOf(() => cipher.open(5, associated, mutated, memory))?.code, 'record-forged'),
         ),
         RUNS,
       );

@@ -9,6 +9,8 @@ import {
   timingSafeEqual,
 } from 'node:crypto';
 import { HoldfastError } from '../core/errors.ts';
+import { freeMemory } from '../core/freed-memory.ts';
+import type { ReusedMemory } from './reused-memory.ts';
 
 /** Cipher bytes as they stand in the headers of packs and sealed objects. */
 export const CIPHER_NONE = 0;
@@ -24,8 +26,11 @@ export interface RecordCipher {
   seal(ordinal: number, associated: Uint8Array, parts: readonly Uint8Array[], output: Buffer, offset: number): number;
   /** Whether a record opens to exactly the joined parts; keeps no copy of them. */
   opensTo(ordinal: number, associated: Uint8Array, sealed: Uint8Array, parts: readonly Uint8Array[]): boolean;
-  /** @throws HoldfastError `record-forged` (damaged) where the record is not what was sealed under this key and place */
-  open(ordinal: number, associated: Uint8Array, sealed: Uint8Array): Buffer;
+  /**
+   * @param memory to open to, should the cipher need any; the result is then valid until that is used again
+   * @throws HoldfastError `record-forged` (damaged) where the record is not what was sealed under this key and place
+   */
+  open(ordinal: number, associated: Uint8Array, sealed: Uint8Array, memory?: ReusedMemory): Buffer;
 }
 
 export function cipherIdOf(name: 'aes-256-gcm' | 'aes-256-cbc'): CipherId {
@@ -64,8 +69,11 @@ export function derive(secret: KeyObject | Uint8Array, salt: Uint8Array, info: s
 const TAG = 16;
 const IV = 16;
 const MAC = 32;
-/** Ciphers are fed in slices of this size: their outputs then come from memory that is warm in the cache. */
-const SLICE = 65_536;
+/**
+ * Ciphers are fed in slices of this size, and their outputs freed at once: the next ones then lie in the same memory, which is warm
+ * in the cache. What waited for the collector instead took 1.4 times as long.
+ */
+const SLICE = 131072;
 
 /** No secrecy and no tag: for `"encrypt": false`. Chunk ids (HMAC) and the pack's SHA-256 still tell any change. */
 class PlainRecords implements RecordCipher {
@@ -113,9 +121,7 @@ class GcmRecords implements RecordCipher {
     let end = offset;
     for (const part of parts) {
       for (let at = 0; at < part.length; at += SLICE) {
-        const piece = cipher.update(part.subarray(at, at + SLICE));
-        output.set(piece, end);
-        end += piece.length;
+        end += moveTo(output, end, cipher.update(part.subarray(at, at + SLICE)));
       }
     }
     cipher.final();
@@ -131,7 +137,9 @@ class GcmRecords implements RecordCipher {
     const comparison = new Comparison(parts);
     const end = sealed.length - TAG;
     for (let at = 0; at < end; at += SLICE) {
-      if (!comparison.takes(decipher.update(sealed.subarray(at, Math.min(at + SLICE, end))))) return false;
+      const piece = decipher.update(sealed.subarray(at, Math.min(at + SLICE, end)));
+      if (!comparison.takes(piece)) return false;
+      freeMemory(piece);
     }
     try {
       decipher.final();
@@ -141,12 +149,16 @@ class GcmRecords implements RecordCipher {
     return comparison.isComplete;
   }
 
-  open(ordinal: number, associated: Uint8Array, sealed: Uint8Array): Buffer {
+  open(ordinal: number, associated: Uint8Array, sealed: Uint8Array, memory?: ReusedMemory): Buffer {
     if (sealed.length < TAG) throw forged();
     const decipher = createDecipheriv('aes-256-gcm', this.#key, nonceOf(ordinal), { authTagLength: TAG });
     decipher.setAAD(associated);
     decipher.setAuthTag(sealed.subarray(sealed.length - TAG));
-    const plain = decipher.update(sealed.subarray(0, sealed.length - TAG));
+    const length = sealed.length - TAG;
+    const plain = memory?.atLeast(length).subarray(0, length) ?? decipher.update(sealed.subarray(0, length));
+    if (memory !== undefined)
+      for (let at = 0; at < length; at += SLICE)
+        moveTo(plain, at, decipher.update(sealed.subarray(at, Math.min(at + SLICE, length))));
     try {
       decipher.final();
     } catch (cause) {
@@ -176,8 +188,7 @@ class CbcHmacRecords implements RecordCipher {
     output.set(iv, offset);
     let end = offset + IV;
     const append = (piece: Buffer): void => {
-      output.set(piece, end);
-      end += piece.length;
+      end += moveTo(output, end, piece);
     };
     for (const part of parts) {
       for (let at = 0; at < part.length; at += SLICE) append(cipher.update(part.subarray(at, at + SLICE)));
@@ -189,7 +200,10 @@ class CbcHmacRecords implements RecordCipher {
 
   opensTo(ordinal: number, associated: Uint8Array, sealed: Uint8Array, parts: readonly Uint8Array[]): boolean {
     const comparison = new Comparison(parts);
-    return comparison.takes(this.open(ordinal, associated, sealed)) && comparison.isComplete;
+    const plain = this.open(ordinal, associated, sealed);
+    const isSame = comparison.takes(plain) && comparison.isComplete;
+    freeMemory(plain);
+    return isSame;
   }
 
   open(ordinal: number, associated: Uint8Array, sealed: Uint8Array): Buffer {
@@ -198,7 +212,10 @@ class CbcHmacRecords implements RecordCipher {
     if (!timingSafeEqual(this.#mac(ordinal, associated, body), sealed.subarray(sealed.length - MAC))) throw forged();
     const decipher = createDecipheriv('aes-256-cbc', this.#key, body.subarray(0, IV));
     try {
-      return Buffer.concat([decipher.update(body.subarray(IV)), decipher.final()]);
+      const most = decipher.update(body.subarray(IV));
+      const plain = Buffer.concat([most, decipher.final()]);
+      freeMemory(most);
+      return plain;
     } catch (cause) {
       throw forged(cause);
     }
@@ -207,6 +224,14 @@ class CbcHmacRecords implements RecordCipher {
   #mac(ordinal: number, associated: Uint8Array, body: Uint8Array): Buffer {
     return createHmac('sha256', this.#macKey).update(associated).update(nonceOf(ordinal)).update(body).digest();
   }
+}
+
+/** @returns the length of the piece, which is empty after this */
+function moveTo(output: Buffer, at: number, piece: Buffer): number {
+  const { length } = piece;
+  output.set(piece, at);
+  freeMemory(piece);
+  return length;
 }
 
 /** Compares bytes that come piece by piece with the joined parts. */

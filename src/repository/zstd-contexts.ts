@@ -1,4 +1,5 @@
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { ReusedMemory } from './reused-memory.ts';
 
 /**
  * Compresses and decompresses zstd frames (RFC 8878) with contexts and output memory that are used again and again.
@@ -9,11 +10,13 @@ import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
  * the caller does without.
  */
 export class ZstdContexts {
+  /** Where records are opened to that hold such frames. */
+  readonly opened = new ReusedMemory();
   readonly #compressors = new Map<Parameters, Handle | undefined>();
   #decompressor: Handle | undefined;
   #hasDecompressor = true;
-  readonly #compressed = new Output();
-  readonly #plain = new Output();
+  readonly #compressed = new ReusedMemory();
+  readonly #plain = new ReusedMemory();
 
   /**
    * @param parameters always the same object for the same parameters
@@ -48,16 +51,6 @@ export class ZstdContexts {
 }
 
 export type Parameters = Readonly<Record<number, number>>;
-
-/** Memory that grows to what was needed at most. */
-class Output {
-  #memory = Buffer.alloc(0);
-
-  atLeast(length: number): Buffer {
-    if (this.#memory.length < length) this.#memory = Buffer.allocUnsafeSlow(Math.ceil(length / GRAIN) * GRAIN);
-    return this.#memory;
-  }
-}
 
 /** What the streams of `node:zlib` work with; `writeSync` leaves how much room and input remain in the stream's `_writeState`. */
 interface NativeHandle {
@@ -115,4 +108,3 @@ function isNativeHandle(value: unknown): value is NativeHandle {
 
 /** What is longer takes memory of its own, which is not kept. Bytes. */
 const LONGEST = 8 * 1024 * 1024;
-const GRAIN = 256 * 1024;

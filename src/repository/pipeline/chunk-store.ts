@@ -65,7 +65,7 @@ export class ChunkStore implements ChunkSink {
     if (!this.#isKnown(id, plain.length) && this.#claims.claim(id)) {
       this.counts.newBytes += plain.length;
       this.#writer(kind).append(id, plain);
-      this.#memory.passed(plain.length * 3);
+      this.#memory.passed(plain.length);
     }
     return { id, length: plain.length };
   }

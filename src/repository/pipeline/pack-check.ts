@@ -131,7 +131,7 @@ class PackScan {
       length: record.length,
       chunks: chunks.map(({ id, length }) => ({ id: Uint8Array.from(id), length })),
     });
-    this.#source.memory.passed(at * 2);
+    this.#source.memory.passed(at);
   }
 
   #finish(rest: Buffer): void {
