@@ -88,6 +88,33 @@ describe('the chunker', () => {
     );
   });
 
+  test('says of every place before the cut that a chunk cannot end there, and of the cut that it can', () => {
+    const flat = Buffer.alloc(3 * SIZES.maximum, 1);
+    for (const bytes of [INPUT.subarray(0, 60_000), flat]) {
+      let start = 0;
+      for (const cut of cutsOf(chunker, bytes).slice(0, -1)) {
+        const places = Array.from({ length: cut - start + 1 }, (_, index) => start + index);
+        assert.deepEqual(
+          places.filter((end) => chunker.endsAt(bytes, start, end)),
+          [cut],
+        );
+        assert.equal(chunker.endsAt(bytes, start, start + SIZES.maximum + 1), false);
+        start = cut;
+      }
+    }
+  });
+
+  test('tells of a possible end by the 32 bytes before it alone', () => {
+    const ends = cutsOf(chunker, INPUT);
+    for (const [index, end] of ends.slice(0, -1).entries()) {
+      const start = ends[index - 1] ?? 0;
+      if (end - start === SIZES.maximum) continue;
+      const changed = Buffer.alloc(INPUT.length, 9);
+      changed.set(INPUT.subarray(end - 32, end), end - 32);
+      assert.ok(chunker.endsAt(changed, start, end));
+    }
+  });
+
   test('makes chunks of about the average size on random bytes', () => {
     const mean = INPUT.length / cutsOf(chunker, INPUT).length;
     assert.ok(mean > SIZES.average * 0.6 && mean < SIZES.average * 1.6, `${mean}`);

@@ -60,6 +60,20 @@ export class Chunker {
     }
     return limit === start + maximum ? limit : undefined;
   }
+
+  /**
+   * Whether a chunk that begins at `start` may end at `end`: the hash holds there, or the maximum is reached. Reads at most the
+   * 32 bytes before `end`, and does not say whether the chunk would have ended earlier.
+   */
+  endsAt(bytes: Uint8Array, start: number, end: number): boolean {
+    const { minimum, average, maximum } = this.sizes;
+    const length = end - start;
+    if (length <= minimum || length >= maximum) return length === maximum;
+    let hash = 0;
+    for (let at = Math.max(start + minimum, end - 1 - REMEMBERED); at < end; at++)
+      hash = ((hash << 1) + (this.#gear[bytes[at] as number] as number)) | 0;
+    return (hash & (length <= average ? this.#maskBefore : this.#maskAfter)) === 0;
+  }
 }
 
 /** Bytes before the one at hand that a hash of 32 bits, moved by one for each, still holds. */
