@@ -170,10 +170,14 @@ export interface TaskContext {
   ): Promise<void>;
   /**
    * The segments of a content, its pages resolved.
-   * @param options `despiteDamage`: give what is lost as segments of `missing` bytes, instead of ending there
+   * @param options `despiteDamage`: give what is lost as segments of `missing` bytes, instead of ending there;
+   *   `within`: give what lies elsewhere as holes where that saves reading pages
    * @throws HoldfastError `content-missing` (damaged) for what a repair recorded as lost; what reading pages throws
    */
-  segments(content: Content, options?: { despiteDamage?: boolean }): AsyncIterable<ContentSegment>;
+  segments(
+    content: Content,
+    options?: { despiteDamage?: boolean; within?: { offset: number; length: number } },
+  ): AsyncIterable<ContentSegment>;
   /** Reads and decodes pages of a tree, near ones together. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are. */
   readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]>;
 }
@@ -187,10 +191,20 @@ export interface TreePageEntries {
 export interface ChunkSink {
   /** Stores up to one whole small content; cut where it is longer than a chunk may be. */
   store(bytes: Uint8Array): ContentSegment[];
-  /** Begins a content whose bytes come piece by piece. */
-  beginContent(): ContentBuilder;
+  /**
+   * Begins a content whose bytes come piece by piece. It is cut and stored alike with and without something `expected`, which
+   * only saves looking for the cuts.
+   */
+  beginContent(expected?: ExpectedContent): ContentBuilder;
   /** Waits where the storage lags behind. To be asked between pieces of what is longer than some 10 MiB. */
   ready(): Promise<void>;
+}
+
+/** An earlier content, or a part of it, that one about to be written is likely to be like. Its chunks are this repository's. */
+export interface ExpectedContent {
+  segments: readonly ContentSegment[];
+  /** Where the first of them would begin, bytes from the beginning of what is written; negative where it lies before. */
+  offset: number;
 }
 
 export interface ContentBuilder {

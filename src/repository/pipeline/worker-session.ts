@@ -105,9 +105,14 @@ export class WorkerSession implements TaskContext {
     return isListStored;
   }
 
-  segments(content: Content, options: { despiteDamage?: boolean } = {}): AsyncIterable<ContentSegment> {
+  segments(
+    content: Content,
+    { despiteDamage, within }: { despiteDamage?: boolean; within?: { offset: number; length: number } } = {},
+  ): AsyncIterable<ContentSegment> {
     const readPage = (id: Uint8Array): Promise<Uint8Array> => this.#readChunk({ id, length: 0 });
-    return contentSegments(content, readPage, () => false, options.despiteDamage === true ? 'unreadable' : 'nothing');
+    const isElsewhere = (start: number, length: number): boolean =>
+      within !== undefined && (start + length <= within.offset || start >= within.offset + within.length);
+    return contentSegments(content, readPage, isElsewhere, despiteDamage === true ? 'unreadable' : 'nothing');
   }
 
   readDespiteDamage(

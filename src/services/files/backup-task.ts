@@ -45,6 +45,8 @@ export interface LargeFile {
   /** As it was before the reading. */
   changedAt: bigint;
   sparse: boolean;
+  /** What it held when it was last backed up; undefined for one that is new. */
+  previous: Content | undefined;
   isNew: boolean;
 }
 
@@ -156,7 +158,13 @@ class FileBackup {
       return;
     }
     if (status.size > this.#largest) {
-      batch.addLarge({ entry, changedAt: status.ctimeNs, sparse: isSparse(status), isNew: news === 'new' });
+      batch.addLarge({
+        entry,
+        changedAt: status.ctimeNs,
+        sparse: isSparse(status),
+        previous: previous?.entry.content,
+        isNew: news === 'new',
+      });
       return;
     }
     const { content, size, readBytes, changed } = this.#reader.small(absolute, status);

@@ -15,7 +15,7 @@ import type {
 import { isDamage, lostBaseWarning } from './base-entries.ts';
 import { printable } from './byte-path.ts';
 import { commonParent, type FilesConfiguration, parseFilesConfiguration } from './configuration.ts';
-import type { SegmentResult } from './file-reader.ts';
+import type { FileSegment, SegmentResult } from './file-reader.ts';
 import type { FilesSizes } from './sizes.ts';
 import { changedWhileRead, faultWarning, hasVanished } from './source-fault.ts';
 import { StopFlag } from './stop-flag.ts';
@@ -188,10 +188,10 @@ class FilesBackup {
     return found;
   }
 
-  async #readLarge({ entry, changedAt, sparse, isNew }: LargeFile): Promise<EncodedEntries | undefined> {
+  async #readLarge({ entry, changedAt, sparse, previous, isNew }: LargeFile): Promise<EncodedEntries | undefined> {
     const { path } = entry;
     const size = entry.size ?? 0;
-    const outcomes = await this.#readSegments(path, size, sparse);
+    const outcomes = await this.#readSegments({ path, size, sparse, ...(previous === undefined ? {} : { previous }) });
     const parts: SegmentResult[] = [];
     for (const outcome of outcomes) {
       if ('fault' in outcome) {
@@ -220,11 +220,11 @@ class FilesBackup {
   }
 
   /** All segments are submitted at once; what else is to be read comes after them. */
-  async #readSegments(path: ByteString, size: number, sparse: boolean): Promise<SegmentOutcome[]> {
+  async #readSegments(file: Omit<FileSegment, 'start' | 'end'>): Promise<SegmentOutcome[]> {
     const tasks: Promise<BackupTaskResult>[] = [];
-    for (let start = 0; start < size; start += this.#sizes.segment) {
-      const end = Math.min(size, start + this.#sizes.segment);
-      tasks.push(this.#runner.run({ kind: 'segment', path, start, end, size, sparse }));
+    for (let start = 0; start < file.size; start += this.#sizes.segment) {
+      const end = Math.min(file.size, start + this.#sizes.segment);
+      tasks.push(this.#runner.run({ kind: 'segment', start, end, ...file }));
     }
     return (await Promise.all(tasks)) as SegmentOutcome[];
   }
