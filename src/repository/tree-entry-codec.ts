@@ -1,6 +1,7 @@
 import { HoldfastError } from '../core/errors.ts';
 import type { Content, ContentSegment, EntryType, MissingRange, TreeEntry } from '../core/tree-entry.ts';
-import { decodeMetadataSequence, encodeMetadata } from './metadata-encoding.ts';
+import { decodeFirstMetadata, encodeMetadata } from './metadata-encoding.ts';
+import { TreeEntryReader } from './tree-entry-reader.ts';
 
 /** A tree entry as one CBOR map; pages of a tree are sequences of them (RFC 8742). See docs/repository-format.md. */
 export function encodeTreeEntry(entry: TreeEntry): Uint8Array {
@@ -26,13 +27,27 @@ export function encodeTreeEntry(entry: TreeEntry): Uint8Array {
   });
 }
 
-/** @throws HoldfastError `metadata-damaged` */
-export function decodeTreePage(bytes: Uint8Array): { entries: TreeEntry[]; encoded: Uint8Array[] } {
+/**
+ * @param options `inPlace`: contents and attributes may refer to `bytes`, as `encoded` does anyway
+ * @throws HoldfastError `metadata-damaged`
+ */
+export function decodeTreePage(
+  bytes: Uint8Array,
+  { inPlace = false }: { inPlace?: boolean } = {},
+): { entries: TreeEntry[]; encoded: Uint8Array[] } {
   const entries: TreeEntry[] = [];
   const encoded: Uint8Array[] = [];
-  for (const item of decodeMetadataSequence(bytes)) {
-    entries.push(toTreeEntry(item.value));
-    encoded.push(item.encoded);
+  const reader = new TreeEntryReader(bytes, inPlace);
+  while (!reader.isAtEnd) {
+    const start = reader.position;
+    let entry = reader.next();
+    if (entry === undefined) {
+      const item = decodeFirstMetadata(bytes.subarray(start));
+      entry = toTreeEntry(item.value);
+      reader.position = start + item.encoded.length;
+    }
+    entries.push(entry);
+    encoded.push(bytes.subarray(start, reader.position));
   }
   return { entries, encoded };
 }
@@ -89,7 +104,8 @@ const TYPES: ReadonlySet<unknown> = new Set<EntryType>([
   'socket',
 ]);
 
-function toTreeEntry(value: unknown): TreeEntry {
+/** @param value a CBOR map @throws HoldfastError `metadata-damaged` */
+export function toTreeEntry(value: unknown): TreeEntry {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
   const map = value as Readonly<Record<string, unknown>>;
   if (!(map.path instanceof Uint8Array) || !TYPES.has(map.type)) throw malformed();

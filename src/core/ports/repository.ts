@@ -178,8 +178,11 @@ export interface TaskContext {
     content: Content,
     options?: { despiteDamage?: boolean; within?: { offset: number; length: number } },
   ): AsyncIterable<ContentSegment>;
-  /** Reads and decodes pages of a tree, near ones together. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are. */
-  readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]>;
+  /**
+   * Reads and decodes pages of a tree, near ones together. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are.
+   * @param options `inPlace`: contents and attributes may refer to the memory of the whole page, as `encoded` does anyway
+   */
+  readPages(pages: readonly ContentSegment[], options?: { inPlace?: boolean }): Promise<TreePageEntries[]>;
 }
 
 export interface TreePageEntries {

@@ -80,13 +80,13 @@ export class WorkerSession implements TaskContext {
     return encodeTreeEntry(entry);
   }
 
-  async readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]> {
+  async readPages(pages: readonly ContentSegment[], options: { inPlace?: boolean } = {}): Promise<TreePageEntries[]> {
     const found: TreePageEntries[] = [];
     const wanted = pages.map(({ id }, tag) => ({ id: requirePage(id), tag }));
     for (const range of await this.plan(wanted)) {
       // The page's bytes are the caller's to keep (entries refer to them), so they leave the range's buffer.
       await this.source.read(range, (tag, bytes) => {
-        found[tag] = decodeTreePage(Uint8Array.from(bytes));
+        found[tag] = decodeTreePage(Uint8Array.from(bytes), options);
       });
     }
     return found;

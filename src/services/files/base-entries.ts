@@ -1,18 +1,17 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { TaskContext, TreePageEntries } from '../../core/ports/repository.ts';
-import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
+import { type ByteString, type ContentSegment, comparePaths, type TreeEntry } from '../../core/tree-entry.ts';
 
 export interface BaseEntry {
+  /** Its content refers to the memory of a whole page. */
   entry: TreeEntry;
   encoded: Uint8Array;
 }
 
-type PageEntries = ReadonlyMap<ByteString, BaseEntry>;
-
 /** The entries of the backup that an incremental one builds on, for the paths of the batch at hand. */
 export class BaseEntries {
   readonly #context: Pick<TaskContext, 'readPages'>;
-  readonly #pages = new Map<string, PageEntries>();
+  readonly #pages = new Map<string, TreePageEntries>();
 
   constructor(context: Pick<TaskContext, 'readPages'>) {
     this.#context = context;
@@ -20,7 +19,7 @@ export class BaseEntries {
 
   /**
    * Reads the pages that a batch's paths can be on. Files whose page is damaged or gone are as good as new.
-   * @returns what finds their entries, for this batch alone
+   * @returns what finds their entries, for this batch alone; fast where it is asked for paths in their order
    */
   async load(
     pages: readonly ContentSegment[],
@@ -32,30 +31,58 @@ export class BaseEntries {
     if (missing.length > 0) found.push(...(await this.#read(missing, warn)));
     // Batches come in order: a page of an earlier one is wanted again by the next one at most.
     for (const name of [...this.#pages.keys()].slice(0, -(pages.length + PAGES_KEPT))) this.#pages.delete(name);
-    const current = found.filter((page) => page !== undefined);
+    const current = found.filter((page) => page !== undefined).map((page) => new OrderedPage(page));
     return (path) => {
       for (const page of current) {
-        const entry = page.get(path);
+        const entry = page.find(path);
         if (entry !== undefined) return entry;
       }
       return undefined;
     };
   }
 
-  async #read(pages: readonly ContentSegment[], warn: (message: string) => void): Promise<PageEntries[]> {
+  async #read(pages: readonly ContentSegment[], warn: (message: string) => void): Promise<TreePageEntries[]> {
     let read: TreePageEntries[];
     try {
-      read = await this.#context.readPages(pages);
+      read = await this.#context.readPages(pages, { inPlace: true });
     } catch (error) {
       if (!isDamage(error)) throw error;
       warn(lostBaseWarning(error));
       return [];
     }
-    return pages.map((page, index) => {
-      const entries = byPath(read[index]);
-      this.#pages.set(nameOf(page), entries);
-      return entries;
-    });
+    for (const [index, page] of pages.entries()) this.#pages.set(nameOf(page), read[index] as TreePageEntries);
+    return read;
+  }
+}
+
+/** Finds entries of a page, which are in the order of their paths. */
+class OrderedPage {
+  readonly #page: TreePageEntries;
+  /** Behind the one that was found last. */
+  #next = 0;
+
+  constructor(page: TreePageEntries) {
+    this.#page = page;
+  }
+
+  find(path: ByteString): BaseEntry | undefined {
+    const { entries, encoded } = this.#page;
+    if (entries[this.#next]?.path !== path) this.#next = this.#firstNotBefore(path);
+    const entry = entries[this.#next];
+    if (entry === undefined || entry.path !== path) return undefined;
+    return { entry, encoded: encoded[this.#next++] as Uint8Array };
+  }
+
+  #firstNotBefore(path: ByteString): number {
+    const { entries } = this.#page;
+    let low = 0;
+    let high = entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (comparePaths((entries[middle] as TreeEntry).path, path) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 
@@ -66,12 +93,6 @@ export function isDamage(error: unknown): error is HoldfastError {
 
 export function lostBaseWarning(error: HoldfastError): string {
   return `A part of the backup that this one builds on cannot be read, so the files in it were read anew: ${error.message}`;
-}
-
-function byPath(page: TreePageEntries | undefined): PageEntries {
-  return new Map(
-    page?.entries.map((entry, index) => [entry.path, { entry, encoded: page.encoded[index] as Uint8Array }]),
-  );
 }
 
 function nameOf(page: ContentSegment): string {
