@@ -1,4 +1,5 @@
 import { HoldfastError } from '../core/errors.ts';
+import type { TreePageReading } from '../core/ports/repository.ts';
 import type { Content, ContentSegment, EntryType, MissingRange, TreeEntry } from '../core/tree-entry.ts';
 import { decodeFirstMetadata, encodeMetadata } from './metadata-encoding.ts';
 import { TreeEntryReader } from './tree-entry-reader.ts';
@@ -27,29 +28,45 @@ export function encodeTreeEntry(entry: TreeEntry): Uint8Array {
   });
 }
 
-/**
- * @param options `inPlace`: contents and attributes may refer to `bytes`, as `encoded` does anyway
- * @throws HoldfastError `metadata-damaged`
- */
-export function decodeTreePage(
-  bytes: Uint8Array,
-  { inPlace = false }: { inPlace?: boolean } = {},
-): { entries: TreeEntry[]; encoded: Uint8Array[] } {
+/** @throws HoldfastError `metadata-damaged` */
+export function decodeTreePage(bytes: Uint8Array): { entries: TreeEntry[]; encoded: Uint8Array[] } {
   const entries: TreeEntry[] = [];
   const encoded: Uint8Array[] = [];
-  const reader = new TreeEntryReader(bytes, inPlace);
-  while (!reader.isAtEnd) {
-    const start = reader.position;
-    let entry = reader.next();
-    if (entry === undefined) {
-      const item = decodeFirstMetadata(bytes.subarray(start));
-      entry = toTreeEntry(item.value);
-      reader.position = start + item.encoded.length;
-    }
+  const decoder = new TreePageDecoder(bytes, false);
+  for (let entry = decoder.next(); entry !== undefined; entry = decoder.next()) {
     entries.push(entry);
-    encoded.push(bytes.subarray(start, reader.position));
+    encoded.push(decoder.encoded());
   }
   return { entries, encoded };
+}
+
+/** Decodes a page's entries one after another. */
+export class TreePageDecoder implements TreePageReading {
+  readonly #bytes: Uint8Array;
+  readonly #reader: TreeEntryReader;
+  #start = 0;
+
+  /** @param isInPlace whether contents and attributes may refer to `bytes`, as `encoded` does anyway */
+  constructor(bytes: Uint8Array, isInPlace: boolean) {
+    this.#bytes = bytes;
+    this.#reader = new TreeEntryReader(bytes, isInPlace);
+  }
+
+  next(): TreeEntry | undefined {
+    this.#start = this.#reader.position;
+    if (this.#reader.isAtEnd) return undefined;
+    return this.#reader.next() ?? this.#decodeInFull();
+  }
+
+  encoded(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#reader.position);
+  }
+
+  #decodeInFull(): TreeEntry {
+    const { value, encoded } = decodeFirstMetadata(this.#bytes.subarray(this.#start));
+    this.#reader.position = this.#start + encoded.length;
+    return toTreeEntry(value);
+  }
 }
 
 /** The fields that stand for a content in an entry's or a snapshot root's map. */

@@ -155,8 +155,11 @@ export interface TaskContext {
   /** Reads chunks that packs hold; while writing too (parents' pages). */
   readonly source: ChunkSource;
   encodeEntry(entry: TreeEntry): Uint8Array;
-  /** While writing: whether all of a content is stored where this backup may rely on it. Counts it as content if so. */
-  isStored(content: Content): Promise<boolean>;
+  /**
+   * While writing: whether all of a content is stored where this backup may rely on it. Counts it as content if so. Is told at once
+   * unless the content's list has pages of its own.
+   */
+  isStored(content: Content): boolean | Promise<boolean>;
   /** As `SnapshotReader.plan`, in this thread. */
   plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]>;
   /**
@@ -178,16 +181,31 @@ export interface TaskContext {
     content: Content,
     options?: { despiteDamage?: boolean; within?: { offset: number; length: number } },
   ): AsyncIterable<ContentSegment>;
-  /**
-   * Reads and decodes pages of a tree, near ones together. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are.
-   * @param options `inPlace`: contents and attributes may refer to the memory of the whole page, as `encoded` does anyway
-   */
-  readPages(pages: readonly ContentSegment[], options?: { inPlace?: boolean }): Promise<TreePageEntries[]>;
+  /** Reads and decodes pages of a tree, near ones together. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are. */
+  readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]>;
+  /** The same, for entries that are wanted one after another: each is decoded when its turn comes, and nothing is copied. */
+  openPages(pages: readonly ContentSegment[]): Promise<OpenTreePage[]>;
 }
 
 export interface TreePageEntries {
   entries: TreeEntry[];
   encoded: Uint8Array[];
+}
+
+/** A page of a tree in memory. */
+export interface OpenTreePage {
+  /** Reads its entries from the first one on. */
+  read(): TreePageReading;
+}
+
+export interface TreePageReading {
+  /**
+   * The next entry, whose content refers to the memory of the whole page; undefined behind the last one.
+   * @throws HoldfastError `metadata-damaged` (damaged)
+   */
+  next(): TreeEntry | undefined;
+  /** The bytes that stand for the entry at hand. */
+  encoded(): Uint8Array;
 }
 
 /** Cuts content into chunks, stores those that are new. */

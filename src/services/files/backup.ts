@@ -168,7 +168,7 @@ class FilesBackup {
     for (const key of Object.keys(this.#counts) as (keyof BatchCounts)[]) this.#counts[key] += result.counts[key];
     for (const warning of result.warnings) this.#context.warn(warning);
     const large = await Promise.all(result.large.map((file) => this.#readLarge(file)));
-    return interleave(result, large);
+    return interleave(result, paths, large);
   }
 
   /** The base's pages that can hold paths from `first` to `last`. Batches come in order, so the search moves on only. */
@@ -245,10 +245,15 @@ class FilesBackup {
   }
 }
 
-/** Puts the entries of large files back to where they belong among the others. */
-function interleave(result: BatchResult, large: readonly (EncodedEntries | undefined)[]): EncodedEntries[] {
-  if (result.large.length === 0) return [result.entries];
-  const { bytes, ends, paths } = result.entries;
+/** Puts the entries of large files back to where they belong among the others. @param all the batch's paths */
+function interleave(
+  result: BatchResult,
+  all: readonly ByteString[],
+  large: readonly (EncodedEntries | undefined)[],
+): EncodedEntries[] {
+  const { bytes, ends, positions } = result.entries;
+  const paths = positions.length === all.length ? all : Array.from(positions, (at) => all[at] as ByteString);
+  if (result.large.length === 0) return [{ bytes, ends, paths }];
   const parts: EncodedEntries[] = [];
   let from = 0;
   const take = (until: number): void => {
