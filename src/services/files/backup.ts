@@ -22,7 +22,7 @@ import { StopFlag } from './stop-flag.ts';
 import { walk } from './walk.ts';
 
 const TASK_MODULE = new URL('./backup-task.ts', import.meta.url).href;
-/** Paths in one task. */
+/** Paths in one task, at least; up to twice as many. */
 const BATCH_PATHS = 512;
 /** Segments beyond this many make the file's list a paged one. */
 const LONG_LIST = 1000;
@@ -126,10 +126,10 @@ class FilesBackup {
     this.#most = context.writer.concurrency * 4;
   }
 
-  async run(paths: AsyncIterable<ByteString>): Promise<{ root: TreeRoot; counts: BatchCounts }> {
+  async run(walked: AsyncIterable<readonly ByteString[]>): Promise<{ root: TreeRoot; counts: BatchCounts }> {
     let batch: ByteString[] = [];
-    for await (const path of paths) {
-      batch.push(path);
+    for await (const paths of walked) {
+      for (const path of paths) batch.push(path);
       if (batch.length < BATCH_PATHS) continue;
       await this.#submit(batch);
       batch = [];
