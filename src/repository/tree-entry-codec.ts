@@ -2,10 +2,19 @@ import { HoldfastError } from '../core/errors.ts';
 import type { TreePageReading } from '../core/ports/repository.ts';
 import type { Content, ContentSegment, EntryType, MissingRange, TreeEntry } from '../core/tree-entry.ts';
 import { decodeFirstMetadata, encodeMetadata } from './metadata-encoding.ts';
+import { TreeEntryEncoder } from './tree-entry-encoder.ts';
 import { TreeEntryReader } from './tree-entry-reader.ts';
 
 /** A tree entry as one CBOR map; pages of a tree are sequences of them (RFC 8742). See docs/repository-format.md. */
 export function encodeTreeEntry(entry: TreeEntry): Uint8Array {
+  const encoded = encoder.encode(entry);
+  return encoded === undefined ? encodeInFull(entry) : new Uint8Array(encoded);
+}
+
+const encoder = new TreeEntryEncoder();
+
+/** As any CBOR is encoded. */
+export function encodeInFull(entry: TreeEntry): Uint8Array {
   return encodeMetadata({
     path: byteString(entry.path),
     type: entry.type,
