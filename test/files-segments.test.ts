@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import type { Content } from '../src/core/tree-entry.ts';
 import { createFilesService } from '../src/services/files/files-service.ts';
 import type { FilesSizes } from '../src/services/files/sizes.ts';
 import { assertSameTree } from './files-comparison.ts';
-import { clockTick, FilesRig } from './files-rig.ts';
+import { clockTick, FilesRig, type MadeBackup } from './files-rig.ts';
 import { makeHardLinks, makeSparse, writeSparse } from './files-sample-tree.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -78,4 +79,33 @@ describe('a large file', () => {
     const { backup } = await rig.backUp({ paths: [source] }, { service });
     assert.ok(backup.statistics.newBytes < MEBIBYTE, `${backup.statistics.newBytes} bytes were new`);
   });
+
+  test('that was edited is cut alike whether or not it is known what it held', async () => {
+    const source = await rig.newFolder('edited/source');
+    // One with a list in its entry, one with pages of a list.
+    for (const mebibytes of [10, 40]) {
+      const bytes = randomBytes(mebibytes * MEBIBYTE);
+      writeFileSync(`${source}/file`, bytes);
+      const base = await rig.backUp({ paths: [source] }, { service });
+      const at = bytes.length / 2;
+      bytes.fill('overwritten', 5 * MEBIBYTE, 5 * MEBIBYTE + 100_000);
+      const pieces = [
+        bytes.subarray(0, 70_000),
+        randomBytes(50_001),
+        bytes.subarray(70_000, at),
+        bytes.subarray(at + 777),
+      ];
+      writeFileSync(`${source}/file`, Buffer.concat([...pieces, bytes.subarray(0, 100_000)]));
+      const known = await rig.backUp({ paths: [source] }, { service, base: base.backup });
+      const full = await rig.backUp({ paths: [source] }, { service });
+      assert.equal(known.made.readBytes, full.made.readBytes);
+      assert.deepEqual(await contentOf(known), await contentOf(full));
+      await rig.restore(known.backup, { target: `${rig.folder}/edited/${mebibytes}` }, { service });
+      assertSameTree(`${rig.folder}/edited/${mebibytes}/source`, source);
+    }
+  });
+
+  async function contentOf({ backup }: MadeBackup): Promise<Content | undefined> {
+    return (await rig.entries(backup)).find((entry) => entry.path.endsWith('/file'))?.content;
+  }
 });

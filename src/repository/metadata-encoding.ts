@@ -18,19 +18,28 @@ export function decodeMetadata(bytes: Uint8Array): unknown {
   }
 }
 
-/** Decodes a CBOR sequence (RFC 8742). @returns each item with the bytes it was decoded from */
-export function* decodeMetadataSequence(bytes: Uint8Array): Generator<{ value: unknown; encoded: Uint8Array }> {
-  let rest = bytes;
-  while (rest.length > 0) {
-    let value: unknown;
-    let after: Uint8Array;
-    try {
-      [value, after] = decodeFirst(rest, DECODING);
-    } catch (cause) {
-      throw damaged(cause);
-    }
-    yield { value, encoded: rest.subarray(0, rest.length - after.length) };
-    rest = after;
+/** An item of a sequence with the bytes it was decoded from. */
+export interface DecodedItem {
+  value: unknown;
+  encoded: Uint8Array;
+}
+
+/** Decodes a CBOR sequence (RFC 8742). */
+export function* decodeMetadataSequence(bytes: Uint8Array): Generator<DecodedItem> {
+  for (let at = 0; at < bytes.length; ) {
+    const item = decodeFirstMetadata(bytes.subarray(at));
+    yield item;
+    at += item.encoded.length;
+  }
+}
+
+/** Decodes the first item of a CBOR sequence. @throws HoldfastError `metadata-damaged` (damaged) */
+export function decodeFirstMetadata(bytes: Uint8Array): DecodedItem {
+  try {
+    const [value, after] = decodeFirst(bytes, DECODING);
+    return { value, encoded: bytes.subarray(0, bytes.length - after.length) };
+  } catch (cause) {
+    throw damaged(cause);
   }
 }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { errorOf, mutationsOf, RUNS } from '../../test/mutated-bytes.ts';
 import type { Content, EntryType, TreeEntry } from '../core/tree-entry.ts';
 import { encodeMetadata } from './metadata-encoding.ts';
-import { decodeContent, decodeTreePage, encodeTreeEntry } from './tree-entry-codec.ts';
+import { decodeContent, decodeTreePage, encodeInFull, encodeTreeEntry } from './tree-entry-codec.ts';
 
 const byteString = fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 const nanoseconds = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
@@ -57,6 +57,30 @@ describe('tree entries', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test('are the bytes that encoding them as any CBOR gives', () => {
+    fc.assert(
+      fc.property(entry, (each) => {
+        assert.deepEqual(Buffer.from(encodeTreeEntry(each)), Buffer.from(encodeInFull(each)));
+      }),
+      { numRuns: 1000 },
+    );
+    const number = [0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER];
+    for (const size of number) {
+      const time = BigInt(size) + 1n;
+      const each: TreeEntry = {
+        ...{ path: 'a'.repeat(Math.min(size, 70_000)), type: 'character-device', mode: 1, uid: size, gid: 3, size },
+        ...{
+          modifiedAt: time,
+          changedAt: 2n ** 64n - time,
+          user: 'Zo\u00eb',
+          group: '\ud800',
+          content: { inline: new Uint8Array(size % 100_000) },
+        },
+      };
+      assert.deepEqual(Buffer.from(encodeTreeEntry(each)), Buffer.from(encodeInFull(each)));
+    }
   });
 
   test('give the same bytes whatever the order of their fields', () => {

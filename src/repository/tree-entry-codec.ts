@@ -1,9 +1,20 @@
 import { HoldfastError } from '../core/errors.ts';
+import type { TreePageReading } from '../core/ports/repository.ts';
 import type { Content, ContentSegment, EntryType, MissingRange, TreeEntry } from '../core/tree-entry.ts';
-import { decodeMetadataSequence, encodeMetadata } from './metadata-encoding.ts';
+import { decodeFirstMetadata, encodeMetadata } from './metadata-encoding.ts';
+import { TreeEntryEncoder } from './tree-entry-encoder.ts';
+import { TreeEntryReader } from './tree-entry-reader.ts';
 
 /** A tree entry as one CBOR map; pages of a tree are sequences of them (RFC 8742). See docs/repository-format.md. */
 export function encodeTreeEntry(entry: TreeEntry): Uint8Array {
+  const encoded = encoder.encode(entry);
+  return encoded === undefined ? encodeInFull(entry) : new Uint8Array(encoded);
+}
+
+const encoder = new TreeEntryEncoder();
+
+/** As any CBOR is encoded. */
+export function encodeInFull(entry: TreeEntry): Uint8Array {
   return encodeMetadata({
     path: byteString(entry.path),
     type: entry.type,
@@ -30,11 +41,41 @@ export function encodeTreeEntry(entry: TreeEntry): Uint8Array {
 export function decodeTreePage(bytes: Uint8Array): { entries: TreeEntry[]; encoded: Uint8Array[] } {
   const entries: TreeEntry[] = [];
   const encoded: Uint8Array[] = [];
-  for (const item of decodeMetadataSequence(bytes)) {
-    entries.push(toTreeEntry(item.value));
-    encoded.push(item.encoded);
+  const decoder = new TreePageDecoder(bytes, false);
+  for (let entry = decoder.next(); entry !== undefined; entry = decoder.next()) {
+    entries.push(entry);
+    encoded.push(decoder.encoded());
   }
   return { entries, encoded };
+}
+
+/** Decodes a page's entries one after another. */
+export class TreePageDecoder implements TreePageReading {
+  readonly #bytes: Uint8Array;
+  readonly #reader: TreeEntryReader;
+  #start = 0;
+
+  /** @param isInPlace whether contents and attributes may refer to `bytes`, as `encoded` does anyway */
+  constructor(bytes: Uint8Array, isInPlace: boolean) {
+    this.#bytes = bytes;
+    this.#reader = new TreeEntryReader(bytes, isInPlace);
+  }
+
+  next(): TreeEntry | undefined {
+    this.#start = this.#reader.position;
+    if (this.#reader.isAtEnd) return undefined;
+    return this.#reader.next() ?? this.#decodeInFull();
+  }
+
+  encoded(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#reader.position);
+  }
+
+  #decodeInFull(): TreeEntry {
+    const { value, encoded } = decodeFirstMetadata(this.#bytes.subarray(this.#start));
+    this.#reader.position = this.#start + encoded.length;
+    return toTreeEntry(value);
+  }
 }
 
 /** The fields that stand for a content in an entry's or a snapshot root's map. */
@@ -89,7 +130,8 @@ const TYPES: ReadonlySet<unknown> = new Set<EntryType>([
   'socket',
 ]);
 
-function toTreeEntry(value: unknown): TreeEntry {
+/** @param value a CBOR map @throws HoldfastError `metadata-damaged` */
+export function toTreeEntry(value: unknown): TreeEntry {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
   const map = value as Readonly<Record<string, unknown>>;
   if (!(map.path instanceof Uint8Array) || !TYPES.has(map.type)) throw malformed();

@@ -155,8 +155,11 @@ export interface TaskContext {
   /** Reads chunks that packs hold; while writing too (parents' pages). */
   readonly source: ChunkSource;
   encodeEntry(entry: TreeEntry): Uint8Array;
-  /** While writing: whether all of a content is stored where this backup may rely on it. Counts it as content if so. */
-  isStored(content: Content): Promise<boolean>;
+  /**
+   * While writing: whether all of a content is stored where this backup may rely on it. Counts it as content if so. Is told at once
+   * unless the content's list has pages of its own.
+   */
+  isStored(content: Content): boolean | Promise<boolean>;
   /** As `SnapshotReader.plan`, in this thread. */
   plan(wanted: readonly { id: Uint8Array; tag: number }[]): Promise<PlannedRange[]>;
   /**
@@ -170,12 +173,18 @@ export interface TaskContext {
   ): Promise<void>;
   /**
    * The segments of a content, its pages resolved.
-   * @param options `despiteDamage`: give what is lost as segments of `missing` bytes, instead of ending there
+   * @param options `despiteDamage`: give what is lost as segments of `missing` bytes, instead of ending there;
+   *   `within`: give what lies elsewhere as holes where that saves reading pages
    * @throws HoldfastError `content-missing` (damaged) for what a repair recorded as lost; what reading pages throws
    */
-  segments(content: Content, options?: { despiteDamage?: boolean }): AsyncIterable<ContentSegment>;
+  segments(
+    content: Content,
+    options?: { despiteDamage?: boolean; within?: { offset: number; length: number } },
+  ): AsyncIterable<ContentSegment>;
   /** Reads and decodes pages of a tree, near ones together. `encoded[i]` are the bytes of `entries[i]`, to be appended again as they are. */
   readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]>;
+  /** The same, for entries that are wanted one after another: each is decoded when its turn comes, and nothing is copied. */
+  openPages(pages: readonly ContentSegment[]): Promise<OpenTreePage[]>;
 }
 
 export interface TreePageEntries {
@@ -183,14 +192,40 @@ export interface TreePageEntries {
   encoded: Uint8Array[];
 }
 
+/** A page of a tree in memory. */
+export interface OpenTreePage {
+  /** Reads its entries from the first one on. */
+  read(): TreePageReading;
+}
+
+export interface TreePageReading {
+  /**
+   * The next entry, whose content refers to the memory of the whole page; undefined behind the last one.
+   * @throws HoldfastError `metadata-damaged` (damaged)
+   */
+  next(): TreeEntry | undefined;
+  /** The bytes that stand for the entry at hand. */
+  encoded(): Uint8Array;
+}
+
 /** Cuts content into chunks, stores those that are new. */
 export interface ChunkSink {
   /** Stores up to one whole small content; cut where it is longer than a chunk may be. */
   store(bytes: Uint8Array): ContentSegment[];
-  /** Begins a content whose bytes come piece by piece. */
-  beginContent(): ContentBuilder;
+  /**
+   * Begins a content whose bytes come piece by piece. It is cut and stored alike with and without something `expected`, which
+   * only saves looking for the cuts.
+   */
+  beginContent(expected?: ExpectedContent): ContentBuilder;
   /** Waits where the storage lags behind. To be asked between pieces of what is longer than some 10 MiB. */
   ready(): Promise<void>;
+}
+
+/** An earlier content, or a part of it, that one about to be written is likely to be like. Its chunks are this repository's. */
+export interface ExpectedContent {
+  segments: readonly ContentSegment[];
+  /** Where the first of them would begin, bytes from the beginning of what is written; negative where it lies before. */
+  offset: number;
 }
 
 export interface ContentBuilder {

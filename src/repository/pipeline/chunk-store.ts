@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { ChunkSink, ContentBuilder } from '../../core/ports/repository.ts';
+import type { ChunkSink, ContentBuilder, ExpectedContent } from '../../core/ports/repository.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { ContentSegment } from '../../core/tree-entry.ts';
 import { ChunkIdentifier } from '../chunk-identifier.ts';
@@ -13,6 +13,7 @@ import { CIPHER_NONE, cipherIdOf } from '../record-cipher.ts';
 import type { RepositorySettings } from '../settings.ts';
 import type { ZstdContexts } from '../zstd-contexts.ts';
 import { ChunkClaims } from './chunk-claims.ts';
+import { CutContent } from './cut-content.ts';
 import type { SessionCounts } from './messages.ts';
 import { ShortLivedMemory } from './short-lived-memory.ts';
 
@@ -58,9 +59,12 @@ export class ChunkStore implements ChunkSink {
     this.#unwanted = options.encrypt ? PACK_UNUSABLE | PACK_PLAIN : PACK_UNUSABLE;
   }
 
-  /** Stores one chunk, unless it is known or some thread has taken it on. */
-  put(kind: PackKind, plain: Uint8Array): ContentSegment {
-    const id = this.#identifier.identify(plain);
+  identify(plain: Uint8Array): Buffer {
+    return this.#identifier.identify(plain);
+  }
+
+  /** Stores one chunk, unless it is known or some thread has taken it on. @param id of these bytes, from `identify` */
+  put(kind: PackKind, plain: Uint8Array, id: Buffer = this.identify(plain)): ContentSegment {
     this.counts.contentBytes += plain.length;
     if (!this.#isKnown(id, plain.length) && this.#claims.claim(id)) {
       this.counts.newBytes += plain.length;
@@ -87,9 +91,9 @@ export class ChunkStore implements ChunkSink {
     return segments;
   }
 
-  beginContent(): ContentBuilder {
-    const buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(this.#chunker.sizes.maximum + SPARE);
-    return new CutContent(this, this.#chunker, buffer, () => this.#buffers.push(buffer));
+  beginContent(expected?: ExpectedContent): ContentBuilder {
+    const buffer = this.#buffers.pop() ?? CutContent.newBuffer(this.#chunker);
+    return new CutContent(this, this.#chunker, expected, buffer, () => this.#buffers.push(buffer));
   }
 
   async ready(): Promise<void> {
@@ -156,80 +160,5 @@ export class ChunkStore implements ChunkSink {
   }
 }
 
-/** Cuts one content in a buffer that the source reads into directly. */
-class CutContent implements ContentBuilder {
-  readonly #store: ChunkStore;
-  readonly #chunker: Chunker;
-  readonly #buffer: Buffer;
-  #start = 0;
-  /** Up to here was looked for the end of the chunk at hand. */
-  #seen = 0;
-  #end = 0;
-  readonly #segments: ContentSegment[] = [];
-  #release: (() => void) | undefined;
-
-  /** @param release gives the buffer back */
-  constructor(store: ChunkStore, chunker: Chunker, buffer: Buffer, release: () => void) {
-    this.#store = store;
-    this.#chunker = chunker;
-    this.#buffer = buffer;
-    this.#release = release;
-  }
-
-  room(): Uint8Array {
-    if (this.#buffer.length - this.#end < READ_BLOCK) {
-      this.#buffer.copyWithin(0, this.#start, this.#end);
-      this.#end -= this.#start;
-      this.#seen -= this.#start;
-      this.#start = 0;
-    }
-    return this.#buffer.subarray(this.#end, this.#end + READ_BLOCK);
-  }
-
-  advance(bytes: number): void {
-    this.#end += bytes;
-    for (;;) {
-      const end = this.#chunker.find(this.#buffer, this.#start, this.#end, this.#seen);
-      this.#seen = end ?? this.#end;
-      if (end === undefined) return;
-      this.#take(end);
-    }
-  }
-
-  hole(length: number): void {
-    this.#takeRest();
-    const last = this.#segments.at(-1);
-    if (last !== undefined && last.id === null) last.length += length;
-    else if (length > 0) this.#segments.push({ id: null, length });
-  }
-
-  finish(): ContentSegment[] {
-    this.#takeRest();
-    this.abandon();
-    return this.#segments;
-  }
-
-  abandon(): void {
-    this.#release?.();
-    this.#release = undefined;
-  }
-
-  #takeRest(): void {
-    if (this.#end > this.#start) this.#take(this.#end);
-    this.#start = 0;
-    this.#seen = 0;
-    this.#end = 0;
-  }
-
-  #take(end: number): void {
-    this.#segments.push(this.#store.put(PACK_KIND.data, this.#buffer.subarray(this.#start, end)));
-    this.#start = end;
-  }
-}
-
-/** Few enough bytes that they are looked at while the processor still has them at hand. */
-const READ_BLOCK = 256 * 1024;
-/** Room beside the longest chunk; the more, the less often a chunk's begin is moved to the front. */
-const SPARE = 2 * 1024 * 1024;
 /** Packs per kind that may still be on their way to the disk while the next one fills. */
 const COMMITS_BEHIND = 2;

@@ -1,5 +1,11 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { PlannedRange, TaskContext, TaskHandler, TreePageEntries } from '../../core/ports/repository.ts';
+import type {
+  OpenTreePage,
+  PlannedRange,
+  TaskContext,
+  TaskHandler,
+  TreePageEntries,
+} from '../../core/ports/repository.ts';
 import type { Storage } from '../../core/ports/storage.ts';
 import type { Content, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
 import { type LocatedChunk, planRanges } from '../chunk-planner.ts';
@@ -13,7 +19,7 @@ import { packKey } from '../pack-format.ts';
 import type { OpenedFrame } from '../pack-reader.ts';
 import type { WrittenPack } from '../pack-writer.ts';
 import type { RepositorySettings } from '../settings.ts';
-import { decodeTreePage, encodeTreeEntry } from '../tree-entry-codec.ts';
+import { decodeTreePage, encodeTreeEntry, TreePageDecoder } from '../tree-entry-codec.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { type FoundPlace, readDespiteDamage } from './despite-damage.ts';
 import { createEngineTasks } from './engine-tasks.ts';
@@ -81,19 +87,21 @@ export class WorkerSession implements TaskContext {
   }
 
   async readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]> {
-    const found: TreePageEntries[] = [];
-    const wanted = pages.map(({ id }, tag) => ({ id: requirePage(id), tag }));
-    for (const range of await this.plan(wanted)) {
-      // The page's bytes are the caller's to keep (entries refer to them), so they leave the range's buffer.
-      await this.source.read(range, (tag, bytes) => {
-        found[tag] = decodeTreePage(Uint8Array.from(bytes));
-      });
-    }
-    return found;
+    return (await this.#pageBytes(pages)).map(decodeTreePage);
   }
 
-  async isStored(content: Content): Promise<boolean> {
-    if (!('inline' in content) && content.missing !== undefined) return false;
+  async openPages(pages: readonly ContentSegment[]): Promise<OpenTreePage[]> {
+    return (await this.#pageBytes(pages)).map((bytes) => ({ read: () => new TreePageDecoder(bytes, true) }));
+  }
+
+  isStored(content: Content): boolean | Promise<boolean> {
+    if ('inline' in content) return true;
+    if (content.missing !== undefined) return false;
+    if ('pages' in content) return this.#isListStored(content);
+    return content.segments.every(({ id, length }) => id === null || this.sink.has(id, length));
+  }
+
+  async #isListStored(content: Content): Promise<boolean> {
     let isListStored = true;
     // The new snapshot refers to the pages of a long list as well.
     const readListPage = (id: Uint8Array): Promise<Uint8Array> => {
@@ -105,9 +113,26 @@ export class WorkerSession implements TaskContext {
     return isListStored;
   }
 
-  segments(content: Content, options: { despiteDamage?: boolean } = {}): AsyncIterable<ContentSegment> {
+  async #pageBytes(pages: readonly ContentSegment[]): Promise<Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    const wanted = pages.map(({ id }, tag) => ({ id: requirePage(id), tag }));
+    for (const range of await this.plan(wanted)) {
+      // The page's bytes are the caller's to keep (entries refer to them), so they leave the range's buffer.
+      await this.source.read(range, (tag, bytes) => {
+        found[tag] = Uint8Array.from(bytes);
+      });
+    }
+    return found;
+  }
+
+  segments(
+    content: Content,
+    { despiteDamage, within }: { despiteDamage?: boolean; within?: { offset: number; length: number } } = {},
+  ): AsyncIterable<ContentSegment> {
     const readPage = (id: Uint8Array): Promise<Uint8Array> => this.#readChunk({ id, length: 0 });
-    return contentSegments(content, readPage, () => false, options.despiteDamage === true ? 'unreadable' : 'nothing');
+    const isElsewhere = (start: number, length: number): boolean =>
+      within !== undefined && (start + length <= within.offset || start >= within.offset + within.length);
+    return contentSegments(content, readPage, isElsewhere, despiteDamage === true ? 'unreadable' : 'nothing');
   }
 
   readDespiteDamage(

@@ -1,9 +1,9 @@
 import type { EncodedEntries, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
-import type { ByteString, Content, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
+import type { ByteString, Content, ContentSegment, EntryType, TreeEntry } from '../../core/tree-entry.ts';
 import { AccountNames } from './account-names.ts';
 import { BaseEntries, type BaseEntry, isDamage } from './base-entries.ts';
 import { printable } from './byte-path.ts';
-import { isUnchanged, readStatus, toEntry, typeOf } from './file-metadata.ts';
+import { type FileStatus, isUnchanged, readStatus, toEntry, typeOf } from './file-metadata.ts';
 import { FileReader, type FileSegment, isSparse, type SegmentResult } from './file-reader.ts';
 import type { FilesSizes } from './sizes.ts';
 import {
@@ -31,10 +31,15 @@ export type BackupTask =
 export type BackupTaskResult = BatchResult | SegmentOutcome | Uint8Array;
 
 export interface BatchResult {
-  entries: EncodedEntries;
+  entries: BatchEntries;
   large: LargeFile[];
   warnings: string[];
   counts: BatchCounts;
+}
+
+/** As `EncodedEntries`; the paths are those at these positions of the batch, which its sender has. */
+export interface BatchEntries extends Omit<EncodedEntries, 'paths'> {
+  positions: Uint32Array;
 }
 
 /** A file to be read in segments. */
@@ -45,6 +50,8 @@ export interface LargeFile {
   /** As it was before the reading. */
   changedAt: bigint;
   sparse: boolean;
+  /** What it held when it was last backed up; undefined for one that is new. */
+  previous: Content | undefined;
   isNew: boolean;
 }
 
@@ -71,7 +78,8 @@ export function createTaskHandler(
   return {
     transferables(result) {
       if (result instanceof Uint8Array || !('entries' in result)) return [];
-      return [result.entries.bytes.buffer as ArrayBuffer, result.entries.ends.buffer as ArrayBuffer];
+      const { bytes, ends, positions } = result.entries;
+      return [bytes, ends, positions].map(({ buffer }) => buffer as ArrayBuffer);
     },
     handle(task) {
       switch (task.kind) {
@@ -105,11 +113,18 @@ class FileBackup {
   async batch(paths: readonly ByteString[], basePages: readonly ContentSegment[]): Promise<BatchResult> {
     const batch = new Batch();
     const findBase = await this.#base.load(basePages, (warning) => batch.warnings.push(warning));
-    for (const path of paths) {
-      await this.#context.sink.ready();
+    let askedAt = 0;
+    for (const [position, path] of paths.entries()) {
       this.#stop.throwIfStopped();
+      if (batch.counts.readBytes - askedAt > READ_WITHOUT_ASKING) {
+        await this.#context.sink.ready();
+        askedAt = batch.counts.readBytes;
+      }
       try {
-        await this.#take(path, findBase(path), batch);
+        const file = this.#look(path, position, findBase(path));
+        const isAsItWas = this.#isAsItWas(file);
+        if (isAsItWas === true || (await isAsItWas)) batch.addUnchanged(file);
+        else this.#take(file, batch);
       } catch (error) {
         const fault = sourceFaultOf(error);
         if (fault === undefined) throw error;
@@ -131,18 +146,23 @@ class FileBackup {
     }
   }
 
-  async #take(path: ByteString, previous: BaseEntry | undefined, batch: Batch): Promise<void> {
+  #look(path: ByteString, position: number, previous: BaseEntry | undefined): FoundFile {
     const absolute = terminated(`/${path}`);
     const status = fromSource(() => readStatus(absolute));
-    const type = typeOf(status);
-    if (
-      previous !== undefined &&
-      isUnchanged(previous.entry, status) &&
-      (previous.entry.content === undefined || (await this.#isStored(previous.entry.content)))
-    ) {
-      batch.add(path, previous.encoded, type, 'unmodified', previous.entry.size ?? 0);
-      return;
-    }
+    return { path, position, absolute, status, type: typeOf(status), previous };
+  }
+
+  /** Whether the entry of the previous backup can be taken over. */
+  #isAsItWas({ status, previous }: FoundFile): boolean | Promise<boolean> {
+    if (previous === undefined || !isUnchanged(previous.entry, status)) return false;
+    const { content } = previous.entry;
+    if (content === undefined) return true;
+    const isStored = this.#context.isStored(content);
+    return typeof isStored === 'boolean' ? isStored : isStored.catch(falseIfDamaged);
+  }
+
+  #take(file: FoundFile, batch: Batch): void {
+    const { path, absolute, status, type, previous } = file;
     const entry = fromSource(() => toEntry(path, absolute, status, this.#names));
     // A change that follows within one tick of the clock leaves the times as they are: the next backup must look again.
     if (status.ctimeNs > batch.startedAt - TICK) entry.changedAt = 0n;
@@ -152,11 +172,17 @@ class FileBackup {
         batch.warnings.push(
           `${printable(path)} is a socket: it is listed in this backup, but a restore does not make it.`,
         );
-      batch.add(path, this.#context.encodeEntry(entry), type, news, 0);
+      batch.add(file, this.#context.encodeEntry(entry), news, 0);
       return;
     }
     if (status.size > this.#largest) {
-      batch.addLarge({ entry, changedAt: status.ctimeNs, sparse: isSparse(status), isNew: news === 'new' });
+      batch.addLarge({
+        entry,
+        changedAt: status.ctimeNs,
+        sparse: isSparse(status),
+        previous: previous?.entry.content,
+        isNew: news === 'new',
+      });
       return;
     }
     const { content, size, readBytes, changed } = this.#reader.small(absolute, status);
@@ -167,20 +193,30 @@ class FileBackup {
       batch.warnings.push(changedWhileRead(path));
     }
     batch.counts.readBytes += readBytes;
-    batch.add(path, this.#context.encodeEntry(entry), type, news, size);
-  }
-
-  /** A content whose list of chunks is damaged is as good as gone. */
-  async #isStored(content: Content): Promise<boolean> {
-    try {
-      return await this.#context.isStored(content);
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      return false;
-    }
+    batch.add(file, this.#context.encodeEntry(entry), news, size);
   }
 }
 
+/** A path of a batch, as it is now. */
+interface FoundFile {
+  path: ByteString;
+  /** In the batch. */
+  position: number;
+  /** Zero-terminated. */
+  absolute: Buffer;
+  status: FileStatus;
+  type: EntryType;
+  previous: BaseEntry | undefined;
+}
+
+/** A content whose list of chunks is damaged is as good as gone. */
+function falseIfDamaged(error: unknown): boolean {
+  if (!isDamage(error)) throw error;
+  return false;
+}
+
+/** Bytes. */
+const READ_WITHOUT_ASKING = 4 * 1024 * 1024;
 /** More than the grain of any kernel's clock; nanoseconds. */
 const TICK = 50_000_000n;
 
@@ -200,20 +236,19 @@ class Batch {
     sourceBytes: 0,
     readBytes: 0,
   };
-  readonly #paths: ByteString[] = [];
+  readonly #positions: number[] = [];
   readonly #parts: Uint8Array[] = [];
   readonly #ends: number[] = [];
   readonly #large: LargeFile[] = [];
   #length = 0;
 
-  add(
-    path: ByteString,
-    encoded: Uint8Array,
-    type: string,
-    news: 'new' | 'changed' | 'unmodified',
-    bytes: number,
-  ): void {
-    this.#paths.push(path);
+  addUnchanged(file: FoundFile): void {
+    const { entry, encoded } = file.previous as BaseEntry;
+    this.add(file, encoded, 'unmodified', entry.size ?? 0);
+  }
+
+  add({ position, type }: FoundFile, encoded: Uint8Array, news: 'new' | 'changed' | 'unmodified', bytes: number): void {
+    this.#positions.push(position);
     this.#parts.push(encoded);
     this.#length += encoded.length;
     this.#ends.push(this.#length);
@@ -227,7 +262,7 @@ class Batch {
   }
 
   addLarge(file: Omit<LargeFile, 'position'>): void {
-    this.#large.push({ position: this.#paths.length, ...file });
+    this.#large.push({ position: this.#positions.length, ...file });
   }
 
   result(): BatchResult {
@@ -238,7 +273,7 @@ class Batch {
       at += part.length;
     }
     return {
-      entries: { bytes, ends: Uint32Array.from(this.#ends), paths: this.#paths },
+      entries: { bytes, ends: Uint32Array.from(this.#ends), positions: Uint32Array.from(this.#positions) },
       large: this.#large,
       warnings: this.warnings,
       counts: this.counts,

@@ -15,14 +15,14 @@ import type {
 import { isDamage, lostBaseWarning } from './base-entries.ts';
 import { printable } from './byte-path.ts';
 import { commonParent, type FilesConfiguration, parseFilesConfiguration } from './configuration.ts';
-import type { SegmentResult } from './file-reader.ts';
+import type { FileSegment, SegmentResult } from './file-reader.ts';
 import type { FilesSizes } from './sizes.ts';
 import { changedWhileRead, faultWarning, hasVanished } from './source-fault.ts';
 import { StopFlag } from './stop-flag.ts';
 import { walk } from './walk.ts';
 
 const TASK_MODULE = new URL('./backup-task.ts', import.meta.url).href;
-/** Paths in one task. */
+/** Paths in one task, at least; up to twice as many. */
 const BATCH_PATHS = 512;
 /** Segments beyond this many make the file's list a paged one. */
 const LONG_LIST = 1000;
@@ -126,10 +126,10 @@ class FilesBackup {
     this.#most = context.writer.concurrency * 4;
   }
 
-  async run(paths: AsyncIterable<ByteString>): Promise<{ root: TreeRoot; counts: BatchCounts }> {
+  async run(walked: AsyncIterable<readonly ByteString[]>): Promise<{ root: TreeRoot; counts: BatchCounts }> {
     let batch: ByteString[] = [];
-    for await (const path of paths) {
-      batch.push(path);
+    for await (const paths of walked) {
+      for (const path of paths) batch.push(path);
       if (batch.length < BATCH_PATHS) continue;
       await this.#submit(batch);
       batch = [];
@@ -168,7 +168,7 @@ class FilesBackup {
     for (const key of Object.keys(this.#counts) as (keyof BatchCounts)[]) this.#counts[key] += result.counts[key];
     for (const warning of result.warnings) this.#context.warn(warning);
     const large = await Promise.all(result.large.map((file) => this.#readLarge(file)));
-    return interleave(result, large);
+    return interleave(result, paths, large);
   }
 
   /** The base's pages that can hold paths from `first` to `last`. Batches come in order, so the search moves on only. */
@@ -188,10 +188,10 @@ class FilesBackup {
     return found;
   }
 
-  async #readLarge({ entry, changedAt, sparse, isNew }: LargeFile): Promise<EncodedEntries | undefined> {
+  async #readLarge({ entry, changedAt, sparse, previous, isNew }: LargeFile): Promise<EncodedEntries | undefined> {
     const { path } = entry;
     const size = entry.size ?? 0;
-    const outcomes = await this.#readSegments(path, size, sparse);
+    const outcomes = await this.#readSegments({ path, size, sparse, ...(previous === undefined ? {} : { previous }) });
     const parts: SegmentResult[] = [];
     for (const outcome of outcomes) {
       if ('fault' in outcome) {
@@ -220,11 +220,11 @@ class FilesBackup {
   }
 
   /** All segments are submitted at once; what else is to be read comes after them. */
-  async #readSegments(path: ByteString, size: number, sparse: boolean): Promise<SegmentOutcome[]> {
+  async #readSegments(file: Omit<FileSegment, 'start' | 'end'>): Promise<SegmentOutcome[]> {
     const tasks: Promise<BackupTaskResult>[] = [];
-    for (let start = 0; start < size; start += this.#sizes.segment) {
-      const end = Math.min(size, start + this.#sizes.segment);
-      tasks.push(this.#runner.run({ kind: 'segment', path, start, end, size, sparse }));
+    for (let start = 0; start < file.size; start += this.#sizes.segment) {
+      const end = Math.min(file.size, start + this.#sizes.segment);
+      tasks.push(this.#runner.run({ kind: 'segment', start, end, ...file }));
     }
     return (await Promise.all(tasks)) as SegmentOutcome[];
   }
@@ -245,10 +245,15 @@ class FilesBackup {
   }
 }
 
-/** Puts the entries of large files back to where they belong among the others. */
-function interleave(result: BatchResult, large: readonly (EncodedEntries | undefined)[]): EncodedEntries[] {
-  if (result.large.length === 0) return [result.entries];
-  const { bytes, ends, paths } = result.entries;
+/** Puts the entries of large files back to where they belong among the others. @param all the batch's paths */
+function interleave(
+  result: BatchResult,
+  all: readonly ByteString[],
+  large: readonly (EncodedEntries | undefined)[],
+): EncodedEntries[] {
+  const { bytes, ends, positions } = result.entries;
+  const paths = positions.length === all.length ? all : Array.from(positions, (at) => all[at] as ByteString);
+  if (result.large.length === 0) return [{ bytes, ends, paths }];
   const parts: EncodedEntries[] = [];
   let from = 0;
   const take = (until: number): void => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { HoldfastError } from '../../core/errors.ts';
-import type { TreePageEntries } from '../../core/ports/repository.ts';
+import type { OpenTreePage, TreePageReading } from '../../core/ports/repository.ts';
 import type { ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
 import { BaseEntries } from './base-entries.ts';
 
@@ -14,16 +14,21 @@ class Pages {
     return { id: Buffer.alloc(32, number), length: 10 };
   }
 
-  async readPages(pages: readonly ContentSegment[]): Promise<TreePageEntries[]> {
+  async openPages(pages: readonly ContentSegment[]): Promise<OpenTreePage[]> {
     this.reads += pages.length;
     await new Promise(setImmediate);
     return pages.map(({ id }) => {
       const number = id?.[0] ?? 0;
       if (number === this.damaged) throw new HoldfastError('damaged', 'chunk-missing', 'It is gone.');
       const entry: TreeEntry = { path: `${number}`, type: 'fifo', mode: 0, uid: 0, gid: 0, modifiedAt: 0n };
-      return { entries: [entry], encoded: [Buffer.of(number)] };
+      return { read: () => readingOf(entry, Buffer.of(number)) };
     });
   }
+}
+
+function readingOf(entry: TreeEntry, encoded: Uint8Array): TreePageReading {
+  const left = [entry];
+  return { next: () => left.shift(), encoded: () => encoded };
 }
 
 function refuseWarnings(message: string): void {

@@ -1,61 +1,92 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { TaskContext, TreePageEntries } from '../../core/ports/repository.ts';
-import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
+import type { OpenTreePage, TaskContext, TreePageReading } from '../../core/ports/repository.ts';
+import { type ByteString, type ContentSegment, comparePaths, type TreeEntry } from '../../core/tree-entry.ts';
 
 export interface BaseEntry {
+  /** Its content refers to the memory of a whole page. */
   entry: TreeEntry;
   encoded: Uint8Array;
 }
 
-type PageEntries = ReadonlyMap<ByteString, BaseEntry>;
-
 /** The entries of the backup that an incremental one builds on, for the paths of the batch at hand. */
 export class BaseEntries {
-  readonly #context: Pick<TaskContext, 'readPages'>;
-  readonly #pages = new Map<string, PageEntries>();
+  readonly #context: Pick<TaskContext, 'openPages'>;
+  readonly #pages = new Map<string, OpenTreePage>();
 
-  constructor(context: Pick<TaskContext, 'readPages'>) {
+  constructor(context: Pick<TaskContext, 'openPages'>) {
     this.#context = context;
   }
 
   /**
-   * Reads the pages that a batch's paths can be on. Files whose page is damaged or gone are as good as new.
-   * @returns what finds their entries, for this batch alone
+   * Reads the pages that a batch's paths can be on, in their order. Files whose page is damaged or gone are as good as new.
+   * @returns what finds their entries, for this batch alone, whose paths must be asked for in their order
    */
   async load(
     pages: readonly ContentSegment[],
     warn: (message: string) => void,
   ): Promise<(path: ByteString) => BaseEntry | undefined> {
     // Taken before anything is awaited: another batch of this thread may drop pages from the memory meanwhile.
-    const found = pages.map((page) => this.#pages.get(nameOf(page)));
-    const missing = pages.filter((_, index) => found[index] === undefined);
-    if (missing.length > 0) found.push(...(await this.#read(missing, warn)));
+    const found = new Map(pages.map((page) => [nameOf(page), this.#pages.get(nameOf(page))]));
+    const missing = pages.filter((page) => found.get(nameOf(page)) === undefined);
+    if (missing.length > 0) for (const [name, page] of await this.#open(missing, warn)) found.set(name, page);
     // Batches come in order: a page of an earlier one is wanted again by the next one at most.
     for (const name of [...this.#pages.keys()].slice(0, -(pages.length + PAGES_KEPT))) this.#pages.delete(name);
-    const current = found.filter((page) => page !== undefined);
-    return (path) => {
-      for (const page of current) {
-        const entry = page.get(path);
-        if (entry !== undefined) return entry;
-      }
-      return undefined;
-    };
+    return findIn(
+      [...found.values()].filter((page) => page !== undefined),
+      warn,
+    );
   }
 
-  async #read(pages: readonly ContentSegment[], warn: (message: string) => void): Promise<PageEntries[]> {
-    let read: TreePageEntries[];
+  async #open(
+    pages: readonly ContentSegment[],
+    warn: (message: string) => void,
+  ): Promise<readonly (readonly [string, OpenTreePage])[]> {
     try {
-      read = await this.#context.readPages(pages);
+      const opened = await this.#context.openPages(pages);
+      const named = pages.map((page, index) => [nameOf(page), opened[index] as OpenTreePage] as const);
+      for (const [name, page] of named) this.#pages.set(name, page);
+      return named;
     } catch (error) {
       if (!isDamage(error)) throw error;
       warn(lostBaseWarning(error));
       return [];
     }
-    return pages.map((page, index) => {
-      const entries = byPath(read[index]);
-      this.#pages.set(nameOf(page), entries);
-      return entries;
-    });
+  }
+}
+
+/** Goes through pages once; entries that nobody asks for, of files that are gone, are passed by. */
+function findIn(
+  pages: readonly OpenTreePage[],
+  warn: (message: string) => void,
+): (path: ByteString) => BaseEntry | undefined {
+  let left = pages;
+  let reading: TreePageReading | undefined;
+  let entry: TreeEntry | undefined;
+  const next = (): void => {
+    do {
+      if (reading === undefined) {
+        reading = left[0]?.read();
+        left = left.slice(1);
+      }
+      entry = nextOf(reading, warn);
+      if (entry === undefined) reading = undefined;
+    } while (entry === undefined && left.length > 0);
+  };
+  next();
+  return (path) => {
+    while (entry !== undefined && entry.path !== path && comparePaths(entry.path, path) < 0) next();
+    return entry?.path === path && reading !== undefined ? { entry, encoded: reading.encoded() } : undefined;
+  };
+}
+
+/** A page that cannot be understood ends there. */
+function nextOf(reading: TreePageReading | undefined, warn: (message: string) => void): TreeEntry | undefined {
+  try {
+    return reading?.next();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    warn(lostBaseWarning(error));
+    return undefined;
   }
 }
 
@@ -66,12 +97,6 @@ export function isDamage(error: unknown): error is HoldfastError {
 
 export function lostBaseWarning(error: HoldfastError): string {
   return `A part of the backup that this one builds on cannot be read, so the files in it were read anew: ${error.message}`;
-}
-
-function byPath(page: TreePageEntries | undefined): PageEntries {
-  return new Map(
-    page?.entries.map((entry, index) => [entry.path, { entry, encoded: page.encoded[index] as Uint8Array }]),
-  );
 }
 
 function nameOf(page: ContentSegment): string {

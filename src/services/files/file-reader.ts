@@ -1,6 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import type { ContentBuilder, TaskContext } from '../../core/ports/repository.ts';
+import type { ContentBuilder, ExpectedContent, TaskContext } from '../../core/ports/repository.ts';
 import type { ByteString, Content, ContentSegment } from '../../core/tree-entry.ts';
+import { isDamage } from './base-entries.ts';
 import { type FileStatus, withoutTerminator } from './file-metadata.ts';
 import { findBoundary, WARM_UP } from './segment-boundary.ts';
 import type { FilesSizes } from './sizes.ts';
@@ -15,6 +16,8 @@ export interface FileSegment {
   end: number;
   size: number;
   sparse: boolean;
+  /** What the file held when it was last backed up. */
+  previous?: Content;
 }
 
 export interface SegmentResult {
@@ -81,12 +84,13 @@ export class FileReader {
     };
   }
 
-  async segment({ path, start, end, size, sparse }: FileSegment): Promise<SegmentResult> {
+  async segment({ path, start, end, size, sparse, previous }: FileSegment): Promise<SegmentResult> {
     const descriptor = fromSource(() => openSync(withoutTerminator(terminated(`/${path}`)), OPEN_FLAGS));
-    const builder = this.#context.sink.beginContent();
+    let builder: ContentBuilder | undefined;
     try {
       const from = fromSource(() => this.#trueStart(descriptor, start, size, sparse));
       const until = fromSource(() => this.#trueStart(descriptor, end, size, sparse));
+      builder = this.#context.sink.beginContent(await this.#expected(previous, from, until));
       let position = from;
       let readBytes = 0;
       while (position < until) {
@@ -111,11 +115,28 @@ export class FileReader {
         status: { size: Number(status.size), modifiedAt: status.mtimeNs, changedAt: status.ctimeNs },
       };
     } catch (error) {
-      builder.abandon();
+      builder?.abandon();
       throw error;
     } finally {
       closeSync(descriptor);
     }
+  }
+
+  /** What lies there in the previous content, and what may have been moved there from near by. */
+  async #expected(previous: Content | undefined, from: number, until: number): Promise<ExpectedContent | undefined> {
+    if (previous === undefined) return undefined;
+    const reach = this.#sizes.segment;
+    const within = { offset: from - reach, length: until - from + 2 * reach };
+    const segments: ContentSegment[] = [];
+    try {
+      for await (const segment of this.#context.segments(previous, { despiteDamage: true, within }))
+        segments.push(segment);
+    } catch (error) {
+      // Nothing is known then of what the file held.
+      if (!isDamage(error)) throw error;
+      return undefined;
+    }
+    return { segments, offset: -from };
   }
 
   /** Fills the scratch buffer from a file's start, also where the file has grown since. @returns bytes read */

@@ -75,10 +75,12 @@ async function tryEntries(
   const warn = (message: string) => void unreadable.push(message);
   const root = toByteString(path).replace(/^\/+/, '');
   let found = 0;
-  for await (const entry of walk({ ...configuration, paths: [path] }, { signal, warn })) {
-    if (entry === root) continue;
-    if (++found > MOST_TRIED) break;
-    if (!(await isReadable(entry))) unreadable.push(printable(entry));
+  for await (const entries of walk({ ...configuration, paths: [path] }, { signal, warn })) {
+    for (const entry of entries) {
+      if (entry === root) continue;
+      if (++found > MOST_TRIED) return { found, unreadable };
+      if (!(await isReadable(entry))) unreadable.push(printable(entry));
+    }
   }
   return { found, unreadable };
 }

@@ -13,12 +13,16 @@ export interface WalkOptions {
 
 /**
  * Walks the configured paths depth-first with names in byte order, which is the order of a tree's entries. Yields paths as
- * byte strings without the leading slash, directories before what is in them. A configured path below another one is a root
- * of its own: neither the excludes nor the file system's end that the walk of the outer one meets keep it out.
+ * byte strings without the leading slash, directories before what is in them; many at once, as each turn of a generator below
+ * generators costs more than a file. A configured path below another one is a root of its own: neither the excludes nor the
+ * file system's end that the walk of the outer one meets keep it out.
  *
  * @throws HoldfastError `path-missing` (not-found), before anything is yielded
  */
-export async function* walk(configuration: FilesConfiguration, options: WalkOptions): AsyncGenerator<ByteString> {
+export async function* walk(
+  configuration: FilesConfiguration,
+  options: WalkOptions,
+): AsyncGenerator<readonly ByteString[]> {
   const roots: Root[] = [];
   for (const path of configuration.paths) roots.push(await rootOf(path));
   roots.sort((a, b) => comparePaths(a.path, b.path));
@@ -66,45 +70,63 @@ class Walk {
     this.#options = options;
   }
 
-  async *all(): AsyncGenerator<ByteString> {
+  async *all(): AsyncGenerator<readonly ByteString[]> {
     for (const root of this.#roots) if (!root.visited) yield* this.#root(root);
   }
 
-  async *#root(root: Root): AsyncGenerator<ByteString> {
+  async *#root(root: Root): AsyncGenerator<readonly ByteString[]> {
     root.visited = true;
-    if (root.path !== '') yield root.path;
+    if (root.path !== '') yield [root.path];
     if (root.isFolder) yield* this.#folder(root.path, root);
   }
 
-  async *#folder(folder: ByteString, root: Root): AsyncGenerator<ByteString> {
+  async *#folder(folder: ByteString, root: Root): AsyncGenerator<readonly ByteString[]> {
     this.#options.signal.throwIfAborted();
     const { names, folders } = await this.#list(folder);
+    let run: ByteString[] = [];
     for (const name of names) {
       const path = folder === '' ? name : `${folder}/${name}`;
-      if (this.#roots.length > 1) yield* this.#rootsBelow(folder, path);
-      const nested = this.#byPath.get(path);
-      if (nested !== undefined) {
-        yield* this.#root(nested);
-        continue;
-      }
       const isFolder = folders.has(name);
-      if (this.#rules.excludes(relativeTo(root.path, path), isFolder)) {
-        if (isFolder) yield* this.#rootsBelow(path);
-        continue;
+      const isAlone = !isFolder && this.#roots.length === 1;
+      if (isAlone && !this.#rules.excludes(relativeTo(root.path, path), false)) run.push(path);
+      if (run.length === LONGEST_RUN || (!isAlone && run.length > 0)) {
+        yield run;
+        run = [];
       }
-      yield path;
-      if (!isFolder) continue;
-      // A mount point is kept as an empty folder, as a restore needs it to mount on.
-      const crosses = this.#configuration.oneFileSystem && (await deviceOf(path)) !== root.device;
-      if (!crosses) yield* this.#folder(path, root);
-      else yield* this.#rootsBelow(path);
+      if (!isAlone) yield* this.#path(path, folder, isFolder, root);
     }
+    if (run.length > 0) yield run;
     // Those that the listing did not show, whatever the reason.
     yield* this.#rootsBelow(folder);
   }
 
+  /** One of a folder's names, and what is below it. */
+  async *#path(
+    path: ByteString,
+    folder: ByteString,
+    isFolder: boolean,
+    root: Root,
+  ): AsyncGenerator<readonly ByteString[]> {
+    if (this.#roots.length > 1) yield* this.#rootsBelow(folder, path);
+    const nested = this.#byPath.get(path);
+    if (nested !== undefined) {
+      yield* this.#root(nested);
+      return;
+    }
+    if (this.#rules.excludes(relativeTo(root.path, path), isFolder)) {
+      if (isFolder) yield* this.#rootsBelow(path);
+      return;
+    }
+    yield [path];
+    if (!isFolder) return;
+    // A mount point is kept as an empty folder, as a restore needs it to mount on.
+    const crosses = this.#configuration.oneFileSystem && (await deviceOf(path)) !== root.device;
+    if (!crosses) yield* this.#folder(path, root);
+    else yield* this.#rootsBelow(path);
+  }
+
   /** Roots that the walk would not come to by itself; in order, so those before a path when that is to come. */
-  async *#rootsBelow(folder: ByteString, before?: ByteString): AsyncGenerator<ByteString> {
+  async *#rootsBelow(folder: ByteString, before?: ByteString): AsyncGenerator<readonly ByteString[]> {
     for (const root of this.#roots) {
       if (root.visited || !isBelow(root.path, folder)) continue;
       if (before === undefined || comparePaths(root.path, before) < 0) yield* this.#root(root);
@@ -126,6 +148,9 @@ class Walk {
     }
   }
 }
+
+/** Paths given at once, at most. */
+const LONGEST_RUN = 512;
 
 const NOTHING: FolderListing = { names: [], folders: new Set() };
 
