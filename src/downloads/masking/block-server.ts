@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { HoldfastError } from '../../core/errors.ts';
+import { freeMemory } from '../../core/freed-memory.ts';
 import type { TablePlan } from '../variant-plan.ts';
 import type { CanaryProbe } from './canary-probe.ts';
 import { RowFault } from './row-fault.ts';
@@ -37,6 +38,8 @@ export function serveBlocks(port: MessagePort, start: ThreadStart, makers: Maske
       return made;
     });
     port.postMessage(answer, 'fault' in answer ? [] : [answer.bytes.buffer]);
+    // Blocks would wait for major collections, which they alone would make needed.
+    freeMemory(message.bytes);
   });
 }
 

@@ -4,7 +4,7 @@ import { rule } from '../../../test/masking-rig.ts';
 import { CanaryWatch } from '../canary/canary-watch.ts';
 import { WatchingProbe } from '../canary/watching-probe.ts';
 import type { TablePlan } from '../variant-plan.ts';
-import type { ByteValues } from './byte-values.ts';
+import { type ByteValues, viewed } from './byte-values.ts';
 import { SeededColumn, WatchedSeededColumn } from './seeded-column.ts';
 import { isPlain, type SeededOutput } from './seeded-output.ts';
 import { TRANSFORMERS } from './transformers.ts';
@@ -59,5 +59,5 @@ function valuesOf(texts: readonly string[]): ByteValues {
     return end;
   });
   const starts = ends.map((each, at) => each - (values[at]?.length ?? 0));
-  return { bytes: Buffer.concat(values), starts, ends, count: values.length };
+  return { ...viewed(Buffer.concat(values)), starts, ends, count: values.length };
 }
