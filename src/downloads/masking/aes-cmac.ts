@@ -29,6 +29,8 @@ export class AesCmac {
   #inputView = viewOf(this.#input);
   /** For each number of bytes that a block of a value may have, what is added to it: padding and subkey, as four words. */
   readonly #ends: Int32Array;
+  /** The last position in the values' memory behind which a whole block stands. */
+  #lastWhole = -1;
   readonly #edge = new DataView(new ArrayBuffer(BLOCK));
   #waiting = new Int32Array(0);
 
@@ -67,6 +69,7 @@ export class AesCmac {
       this.#input = new Uint8Array(count * BLOCK);
       this.#inputView = viewOf(this.#input);
     }
+    this.#lastWhole = bytes.length - BLOCK;
     const [waiting, input, tags] = [this.#waiting, this.#input, viewOf(out)];
     let left = 0;
     for (let index = 0; index < count; index++) {
@@ -98,10 +101,15 @@ export class AesCmac {
 
   /** The next block of a value of which `left` bytes are left, with what was drawn from those before it. */
   #writeBlock(view: DataView, start: number, left: number, drawn: DataView, from: number, at: number): void {
-    if (start + BLOCK > view.byteLength || start < 0) {
-      this.#writeEdge(view, start, left, drawn, from, at);
-      return;
+    if (start >= 0 && start <= this.#lastWhole) this.#writeWords(view, start, left, drawn, from, at);
+    else {
+      // Memory ends before a block does.
+      for (let byte = 0; byte < left; byte++) this.#edge.setUint8(byte, view.getUint8(start + byte));
+      this.#writeWords(this.#edge, 0, left, drawn, from, at);
     }
+  }
+
+  #writeWords(view: DataView, start: number, left: number, drawn: DataView, from: number, at: number): void {
     const [input, ends] = [this.#inputView, this.#ends];
     const row = Math.min(left, BLOCK + 1) * WORDS;
     for (let word = 0; word < WORDS; word++) {
@@ -109,12 +117,6 @@ export class AesCmac {
       const value = view.getInt32(start + byte, true) & (MASKS[row + word] as number);
       input.setInt32(at + byte, value ^ (ends[row + word] as number) ^ drawn.getInt32(from + byte, true), true);
     }
-  }
-
-  /** The same where memory ends before a block does. */
-  #writeEdge(view: DataView, start: number, left: number, drawn: DataView, from: number, at: number): void {
-    for (let byte = 0; byte < left; byte++) this.#edge.setUint8(byte, view.getUint8(start + byte));
-    this.#writeBlock(this.#edge, 0, left, drawn, from, at);
   }
 
   #writeLast(

@@ -18,6 +18,7 @@ export interface MaskerMakers {
     columns: readonly string[],
     key: Uint8Array,
     excluded: ReadonlySet<number>,
+    allowsQuotes: boolean,
     probe?: CanaryProbe,
   ): SplitMasker;
   /** Where something looks for originals: what is told of them. */
@@ -80,7 +81,10 @@ class ServedRows {
         new TableMasker({
           columns,
           values: values(plan, columns, key, probe),
-          ...(split && { split: (excluded: ReadonlySet<number>) => split(plan, columns, key, excluded, probe) }),
+          ...(split && {
+            split: (excluded: ReadonlySet<number>, allowsQuotes: boolean) =>
+              split(plan, columns, key, excluded, allowsQuotes, probe),
+          }),
           selection: Object.hasOwn(selection?.tables ?? {}, table) ? selection?.tables[table] : undefined,
           ...(probe === undefined ? {} : { probe, watches }),
         }),

@@ -48,7 +48,7 @@ class CopyRows implements RowFormat {
   #count = 0;
 
   constructor(columns: number, table: TableMasker) {
-    const { seeded, others } = table.split();
+    const { seeded, others } = table.split(true);
     this.#table = others;
     this.#lines = new CopyLines(columns);
     this.#whole = seeded.map((column) => ({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BASE32_LENGTH, HEX_LENGTH, writeBase32, writeHex } from '../pseudonym.ts';
 import { seededFunction } from '../seeded-function.ts';
-import { isPlain, type SeededOutput, writeBytes } from '../seeded-output.ts';
+import { hasQuotes, isPlain, type SeededOutput, writeBytes } from '../seeded-output.ts';
 import type { Transformer, ValueFunction } from '../transformer.ts';
 import { bytesOf } from './byte-text.ts';
 import { TEXT } from './families.ts';
@@ -95,6 +95,7 @@ export function codeOutput({ prefix = '', length = BASE32_LENGTH, suffix = '' }:
   const room = before.length + BASE32_LENGTH + behind.length;
   return {
     isPlain: isPlain(prefix + suffix),
+    hasQuotes: hasQuotes(prefix + suffix),
     room: () => room,
     write: ({ start, end, pseudonyms, seed }, out, at) => {
       if (start === end) return at;
@@ -114,6 +115,7 @@ interface CodeForm {
 function hexOutput(length: number): SeededOutput {
   return {
     isPlain: true,
+    hasQuotes: false,
     room: () => HEX_LENGTH,
     write: ({ start, end, pseudonyms, seed }, out, at) =>
       start === end ? at : writeHex(pseudonyms, seed, out, at, length),
@@ -128,6 +130,7 @@ const VARIANTS = Buffer.from('89ab');
 /** RFC 9562, version 4. */
 const UUID_OUTPUT: SeededOutput = {
   isPlain: true,
+  hasQuotes: false,
   room: () => 4 + HEX_LENGTH,
   write: ({ start, end, pseudonyms, seed }, out, at) => {
     if (start === end) return at;

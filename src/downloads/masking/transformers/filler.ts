@@ -37,6 +37,7 @@ function loremOutput(): SeededOutput {
   });
   return {
     isPlain: true,
+    hasQuotes: false,
     room: (length) => length,
     write: (value, out, at) => {
       const length = countCharacters(value.bytes, value.start, value.end);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Draws } from '../draws.ts';
 import { remembered } from '../remembered.ts';
 import { seededFunction } from '../seeded-function.ts';
-import { isPlain, type SeededOutput, type SeededValue } from '../seeded-output.ts';
+import { hasQuotes, isPlain, type SeededOutput, type SeededValue } from '../seeded-output.ts';
 import type { ColumnFacts, Transformer } from '../transformer.ts';
 import { CITIES } from '../words/cities.ts';
 import { COUNTRIES } from '../words/countries.ts';
@@ -130,8 +130,9 @@ function drawnOutput(
   // A word of each, and what stands behind it.
   const room = wordLists.reduce((bytes, { longest }) => bytes + longest + 1, 0);
   return {
-    // Some towns and streets have an apostrophe, which ends a string of SQL.
     isPlain: lists.every((list) => list.every(isPlain)),
+    // Some towns and streets have an apostrophe.
+    hasQuotes: lists.some((list) => list.some(hasQuotes)),
     room: () => room,
     write: (value, out, at) => {
       if (value.start === value.end) return at;
