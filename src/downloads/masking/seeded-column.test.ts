@@ -22,7 +22,7 @@ const LEAKING: SeededOutput = {
   room: (length) => length,
   write: ({ bytes, start, end }, out, at) => {
     if (bytes[end - 1] !== 0x37) return at;
-    out.set(bytes.subarray(start, end), at);
+    out.bytes.set(bytes.subarray(start, end), at);
     return at + end - start;
   },
 };

@@ -43,7 +43,7 @@ export class SeededColumn {
       value.end = ends[index] as number;
       value.seed = index * PSEUDONYM_BYTES;
       outputs.starts[index] = at;
-      if (value.start !== ABSENT) at = output.write(value, outputs.bytes, at);
+      if (value.start !== ABSENT) at = output.write(value, outputs, at);
       outputs.ends[index] = at;
     }
     return outputs;

@@ -1,3 +1,5 @@
+import type { ViewedBytes } from './byte-values.ts';
+
 /** What stands in the place of values whose pseudonyms decide it: it can be made of many values at once, without a string of any. */
 export interface SeededOutput {
   /** True where only printable ASCII is written, without backslashes: where quotes mean nothing, it stands as it is. */
@@ -7,7 +9,7 @@ export interface SeededOutput {
   /** Bytes that `write` may touch, at most, for a value of so many bytes. */
   room(length: number): number;
   /** Writes it, in UTF-8, to `out` from `at` on; the position after it. */
-  write(value: SeededValue, out: Uint8Array, at: number): number;
+  write(value: SeededValue, out: ViewedBytes, at: number): number;
 }
 
 /** A value, as UTF-8, and its pseudonym. The same object is used again for the next one. */
@@ -18,12 +20,6 @@ export interface SeededValue {
   /** Holds the pseudonym from `seed` on. */
   pseudonyms: Uint8Array;
   seed: number;
-}
-
-/** Writes bytes that are the same for all values. */
-export function writeBytes(bytes: Uint8Array, out: Uint8Array, at: number): number {
-  for (let index = 0; index < bytes.length; index++) out[at + index] = bytes[index] as number;
-  return at + bytes.length;
 }
 
 /** Whether a text is printable ASCII without backslashes. */
