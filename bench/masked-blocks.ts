@@ -83,8 +83,8 @@ function maskerOf(dialect: StreamDialect, rules: Rules): (block: Buffer, isWatch
   const formatOf = (watches: boolean) => {
     const table = new TableMasker({
       ...{ columns, probe, watches, selection: undefined, values: new RowMasker(plan, columns, key, probe) },
-      split: (excluded) => {
-        const seeded = seededColumns(plan, columns, key, excluded);
+      split: (excluded, allowsQuotes) => {
+        const seeded = seededColumns(plan, columns, key, excluded, allowsQuotes);
         const leftOut = new Set(seeded.map(({ index }) => index));
         return { seeded, others: new RowMasker(plan, columns, key, probe, leftOut) };
       },

@@ -71,51 +71,54 @@ export class CanaryFilter {
   }
 
   /** The same of many values: there is one for each value that is masked. */
-  addAllTraced({ bytes, starts, ends, count }: ByteValues): void {
+  addAllTraced(values: ByteValues): void {
+    const { starts, ends, count } = values;
     if (this.#waiting.length < 3 * count) this.#waiting = new Int32Array(3 * count);
-    const waiting = this.#waiting;
+    const [waiting, words] = [this.#waiting, this.#words];
     let end = 0;
     for (let index = 0; index < count; index++)
-      end = this.#hashAscii(bytes, starts[index] as number, ends[index] as number, end);
+      end = this.#hashAscii(values, starts[index] as number, ends[index] as number, end);
     // Memory is far away, but many reads are on their way at once; a write would wait for each.
-    for (let at = 0; at < end; at += 3) waiting[at + 2] = this.#words[waiting[at] as number] as number;
+    for (let at = 0; at < end; at += 3) waiting[at + 2] = words[waiting[at] as number] as number;
     for (let at = 0; at < end; at += 3)
       this.#set(waiting[at] as number, waiting[at + 1] as number, waiting[at + 2] as number);
   }
 
   /** Notes what stands for a value, if it is traced; where the next may be noted. Others than ASCII are added at once. */
-  #hashAscii(bytes: Buffer, start: number, end: number, at: number): number {
+  #hashAscii({ bytes, view }: ByteValues, start: number, end: number, at: number): number {
     let [from, to] = [start, end];
     while (from < to && isBlank(bytes[from] as number)) from++;
     while (to > from && isBlank(bytes[to - 1] as number)) to--;
     const length = to - from;
     if (length < SHORTEST_TRACED) return at;
     let [one, other] = this.#seeds;
-    let kinds = 0;
-    let place = from;
-    for (; place < to; place += 4) {
-      // Behind the end of a value stands whatever it is.
-      const left = to - place;
-      const [first, second] = [bytes[place] as number, left > 1 ? (bytes[place + 1] as number) : 0];
-      const [third, fourth] = [
-        left > 2 ? (bytes[place + 2] as number) : 0,
-        left > 3 ? (bytes[place + 3] as number) : 0,
-      ];
-      kinds |=
-        (KINDS[first] as number) | (KINDS[second] as number) | (KINDS[third] as number) | (KINDS[fourth] as number);
-      const word =
-        (SMALL[first] as number) |
-        ((SMALL[second] as number) << 8) |
-        ((SMALL[third] as number) << 16) |
-        ((SMALL[fourth] as number) << 24);
-      one = mixedOnce(one, word);
-      other = mixedOtherwise(other, word);
+    // Bits of bytes that are not ASCII, and of letters.
+    let [beyond, letters] = [0, 0];
+    const [whole, rest] = [to - (length & 3), length & 3];
+    for (let place = from; place < whole; place += 4) {
+      const word = view.getInt32(place, true);
+      const found = lettersOf(word);
+      beyond |= word;
+      letters |= found;
+      const small = inSmall(word, found);
+      one = mixedOnce(one, small);
+      other = mixedOtherwise(other, small);
     }
-    if ((kinds & BEYOND_ASCII) !== 0) {
+    if (rest > 0) {
+      // Of the last four bytes, those that were not read yet: a value that is traced is longer.
+      const word = view.getInt32(to - 4, true) >>> (32 - 8 * rest);
+      const found = lettersOf(word);
+      beyond |= word;
+      letters |= found;
+      const small = inSmall(word, found);
+      one = mixedOnce(one, small);
+      other = mixedOtherwise(other, small);
+    }
+    if ((beyond & BEYOND_ASCII) !== 0) {
       this.addTraced(bytes.toString('utf8', start, end));
       return at;
     }
-    if (length > LONGEST || (length < LONG_ENOUGH && (kinds & LETTER) === 0)) return at;
+    if (length > LONGEST || (length < LONG_ENOUGH && letters === 0)) return at;
     this.#waiting[at] = this.#firstWord(mixed(one ^ length));
     this.#waiting[at + 1] = mixed(other ^ one) | 1;
     return at + 3;
@@ -180,13 +183,19 @@ export function tracedForm(value: string): string | undefined {
   return form.length >= LONG_ENOUGH || /\p{L}/u.test(form) ? form : undefined;
 }
 
-const LETTER = 1;
-const BEYOND_ASCII = 2;
-/** What a byte is, and the small letter of it. */
-const KINDS = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte > 127 ? BEYOND_ASCII : /[A-Za-z]/.test(String.fromCharCode(byte)) ? LETTER : 0,
-);
-const SMALL = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 65 && byte <= 90 ? byte + 32 : byte));
+/** The highest bit of each of four bytes. */
+const BEYOND_ASCII = 0x80808080;
+
+/** Has the highest bit of each of four bytes of ASCII that is a letter. */
+function lettersOf(word: number): number {
+  const small = (word | 0x20202020) & 0x7f7f7f7f;
+  return (small + 0x1f1f1f1f) & ~(small + 0x05050505) & BEYOND_ASCII;
+}
+
+/** The same four bytes with small letters. @param letters of them */
+function inSmall(word: number, letters: number): number {
+  return word | ((letters & ~(word << 2)) >>> 2);
+}
 
 /** Characters of the shortest value that is traced. */
 export const SHORTEST_TRACED = 8;

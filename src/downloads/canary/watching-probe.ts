@@ -64,8 +64,10 @@ export class WatchingProbe implements CanaryProbe {
   /** The kind of data that a kept column holds all the same; null where it holds none. */
   #look(seen: SeenColumn, value: string, index: number): string | null {
     this.#note(seen, value);
-    if (value.length > SHORTEST_TRACED)
-      for (const word of value.slice(0, LONGEST).split(BETWEEN_WORDS)) if (word !== value) this.#note(seen, word);
+    // Most values are one word, and most words are too short to be traced.
+    if (value.length > SHORTEST_TRACED && BETWEEN_WORDS.test(value))
+      for (const word of value.slice(0, LONGEST).split(BETWEEN_WORDS))
+        if (word.length >= SHORTEST_TRACED && word !== value) this.#note(seen, word);
     const column = this.#columns[index];
     if (column?.rule.transformer !== KEEP || column.allowsDetected === true) return null;
     const found = detectValue(value) ?? detectWithin(value);
@@ -93,7 +95,9 @@ export class WatchingProbe implements CanaryProbe {
 
   #note(seen: SeenColumn, text: string): void {
     const form = tracedForm(text);
-    if (form !== undefined && seen.hashes.length < MOST_HASHES) seen.hashes.push(...this.#filter.hashOf(form));
+    if (form === undefined || seen.hashes.length >= MOST_HASHES) return;
+    const [one, other] = this.#filter.hashOf(form);
+    seen.hashes.push(one, other);
   }
 }
 

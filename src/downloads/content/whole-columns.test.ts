@@ -64,8 +64,8 @@ function formatsOf(
     const own = hasWhole ? memory : { ...createCanaryMemory(1000), secret: memory.secret };
     const probe = new WatchingProbe(own, 'none', { plan, columns });
     probe.watches = true;
-    const split = (excluded: ReadonlySet<number>): SplitMasker => {
-      const seeded = seededColumns(plan, columns, KEY, excluded);
+    const split = (excluded: ReadonlySet<number>, allowsQuotes: boolean): SplitMasker => {
+      const seeded = seededColumns(plan, columns, KEY, excluded, allowsQuotes);
       const leftOut = new Set(seeded.map(({ index }) => index));
       return { seeded, others: new RowMasker(plan, columns, KEY, probe, leftOut) };
     };
@@ -182,6 +182,27 @@ describe('columns that are masked as a whole', () => {
     const formats = formatsOf(plan, createMysqlInsertRows, { header, charset: 'utf8', columns });
     const block = Buffer.from(`${header}${rows.join(',')};\n`);
     assert.match(Buffer.from(formats.whole.format.mask(block, 0).bytes).toString(), /\\'/);
+    requireSame(formats, block);
+  });
+
+  it('have towns and streets among them where an apostrophe stands as it is, in the rows of COPY', () => {
+    const plan = planOf(
+      ['hash', 'hash', 'city', 'street'].map((rule) => RULES.findIndex(([name]) => name === rule)),
+      false,
+    );
+    const columns = plan.columns.map(({ column }) => column);
+    const seededOf = (allowsQuotes: boolean) =>
+      seededColumns(plan, columns, KEY, new Set(), allowsQuotes).map(({ index }) => index);
+    assert.deepEqual(
+      [seededOf(true), seededOf(false)],
+      [
+        [0, 1, 2, 3],
+        [0, 1],
+      ],
+    );
+    const formats = formatsOf(plan, createCopyRows, {});
+    const block = Buffer.from(Array.from({ length: 800 }, (_, at) => `${at}\tb\ttown ${at}\tstreet ${at}\n`).join(''));
+    assert.match(Buffer.from(formats.whole.format.mask(block, 0).bytes).toString(), /'/);
     requireSame(formats, block);
   });
 

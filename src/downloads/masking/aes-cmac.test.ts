@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { AesCmac, TAG_BYTES } from './aes-cmac.ts';
+import { viewed } from './byte-values.ts';
 
 /** NIST, examples of SP 800-38B for AES-256. */
 const KEY = Buffer.from('603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4', 'hex');
@@ -23,7 +24,7 @@ function tagsOf(cmac: AesCmac, values: readonly Uint8Array[]): string[] {
   const ends = Int32Array.from(values.map((_, index) => Buffer.concat(values.slice(0, index + 1)).length));
   const starts = ends.map((end, index) => end - values[index]!.length);
   const out = Buffer.alloc(values.length * TAG_BYTES);
-  cmac.tags({ bytes, starts, ends, count: values.length }, out);
+  cmac.tags({ ...viewed(bytes), starts, ends, count: values.length }, out);
   return values.map((_, index) => out.toString('hex', index * TAG_BYTES, (index + 1) * TAG_BYTES));
 }
 

@@ -1,7 +1,10 @@
 import { type Cipheriv, createCipheriv } from 'node:crypto';
-import type { ByteValues } from './byte-values.ts';
+import { type ByteValues, viewOf } from './byte-values.ts';
 
 const BLOCK = 16;
+/** Bytes of a block that are looked at in one go, and how often that is done. */
+const WORD = 4;
+const WORDS = BLOCK / WORD;
 /** Bytes that tags have. */
 export const TAG_BYTES = BLOCK;
 /** Bytes of values that are looked at in step; longer ones are looked at one by one. */
@@ -23,6 +26,12 @@ export class AesCmac {
   readonly #padded: Uint8Array;
   readonly #piece = new Uint8Array(LONGEST_IN_STEP + BLOCK);
   #input = new Uint8Array(0);
+  #inputView = viewOf(this.#input);
+  /** For each number of bytes that a block of a value may have, what is added to it: padding and subkey, as four words. */
+  readonly #ends: Int32Array;
+  /** The last position in the values' memory behind which a whole block stands. */
+  #lastWhole = -1;
+  readonly #edge = new DataView(new ArrayBuffer(BLOCK));
   #waiting = new Int32Array(0);
 
   /** @param key 32 bytes */
@@ -31,6 +40,7 @@ export class AesCmac {
     this.#chain = createCipheriv('aes-256-cbc', key, NOTHING).setAutoPadding(false);
     this.#whole = doubled(this.#blocks.update(NOTHING));
     this.#padded = doubled(this.#whole);
+    this.#ends = endsOf(this.#whole, this.#padded);
   }
 
   /** Writes the 16 bytes of one value's tag to `out` at `at`. */
@@ -53,32 +63,35 @@ export class AesCmac {
   }
 
   /** Writes the tags of all values to `out`, one after the other. */
-  tags({ bytes, starts, ends, count }: ByteValues, out: Uint8Array): void {
+  tags({ bytes, view, starts, ends, count }: ByteValues, out: Uint8Array): void {
     if (this.#waiting.length < count) {
       this.#waiting = new Int32Array(count);
       this.#input = new Uint8Array(count * BLOCK);
+      this.#inputView = viewOf(this.#input);
     }
-    const [waiting, input] = [this.#waiting, this.#input];
+    this.#lastWhole = bytes.length - BLOCK;
+    const [waiting, input, tags] = [this.#waiting, this.#input, viewOf(out)];
     let left = 0;
     for (let index = 0; index < count; index++) {
       const [start, end] = [starts[index] as number, ends[index] as number];
       if (end - start > LONGEST_IN_STEP) this.tag(bytes, start, end, out, index * BLOCK);
       else {
-        this.#writeBlock(bytes, start, end, NOTHING, 0, left * BLOCK);
+        this.#writeBlock(view, start, end - start, NOTHING_VIEW, 0, left * BLOCK);
         waiting[left++] = index;
       }
     }
     for (let done = BLOCK; left > 0; done += BLOCK) {
-      const drawn = this.#blocks.update(input.subarray(0, left * BLOCK));
+      const drawn = viewOf(this.#blocks.update(input.subarray(0, left * BLOCK)));
       let next = 0;
       for (let place = 0; place < left; place++) {
         const index = waiting[place] as number;
         const [start, end, from] = [(starts[index] as number) + done, ends[index] as number, place * BLOCK];
         if (start >= end) {
           const at = index * BLOCK;
-          for (let byte = 0; byte < BLOCK; byte++) out[at + byte] = drawn[from + byte] as number;
+          for (let byte = 0; byte < BLOCK; byte += WORD)
+            tags.setInt32(at + byte, drawn.getInt32(from + byte, true), true);
         } else {
-          this.#writeBlock(bytes, start, end, drawn, from, next * BLOCK);
+          this.#writeBlock(view, start, end - start, drawn, from, next * BLOCK);
           waiting[next++] = index;
         }
       }
@@ -86,13 +99,24 @@ export class AesCmac {
     }
   }
 
-  /** The next block of a value that goes on to `end`, with what was drawn from those before it. */
-  #writeBlock(bytes: Uint8Array, start: number, end: number, drawn: Uint8Array, from: number, at: number): void {
-    const input = this.#input;
-    if (end - start <= BLOCK) this.#writeLast(bytes, start, end, drawn, from, input, at);
-    else
-      for (let index = 0; index < BLOCK; index++)
-        input[at + index] = (bytes[start + index] as number) ^ (drawn[from + index] as number);
+  /** The next block of a value of which `left` bytes are left, with what was drawn from those before it. */
+  #writeBlock(view: DataView, start: number, left: number, drawn: DataView, from: number, at: number): void {
+    if (start >= 0 && start <= this.#lastWhole) this.#writeWords(view, start, left, drawn, from, at);
+    else {
+      // Memory ends before a block does.
+      for (let byte = 0; byte < left; byte++) this.#edge.setUint8(byte, view.getUint8(start + byte));
+      this.#writeWords(this.#edge, 0, left, drawn, from, at);
+    }
+  }
+
+  #writeWords(view: DataView, start: number, left: number, drawn: DataView, from: number, at: number): void {
+    const [input, ends] = [this.#inputView, this.#ends];
+    const row = Math.min(left, BLOCK + 1) * WORDS;
+    for (let word = 0; word < WORDS; word++) {
+      const byte = word * WORD;
+      const value = view.getInt32(start + byte, true) & (MASKS[row + word] as number);
+      input.setInt32(at + byte, value ^ (ends[row + word] as number) ^ drawn.getInt32(from + byte, true), true);
+    }
   }
 
   #writeLast(
@@ -121,7 +145,29 @@ export class AesCmac {
 }
 
 const NOTHING = new Uint8Array(BLOCK);
+const NOTHING_VIEW = viewOf(NOTHING);
 const PADDING = 0x80;
+
+/** Which bits of four words are a value's, for each number of bytes that it has of a block; in the last row those of a block that others follow. */
+const MASKS = new Int32Array((BLOCK + 2) * WORDS);
+for (let left = 0; left <= BLOCK + 1; left++)
+  for (let byte = 0; byte < Math.min(left, BLOCK); byte++) setByte(MASKS, left, byte, 0xff);
+
+function endsOf(whole: Uint8Array, padded: Uint8Array): Int32Array {
+  const ends = new Int32Array((BLOCK + 2) * WORDS);
+  for (let left = 0; left <= BLOCK; left++) {
+    const key = left === BLOCK ? whole : padded;
+    for (let byte = 0; byte < BLOCK; byte++)
+      setByte(ends, left, byte, (key[byte] as number) ^ (byte === left ? PADDING : 0));
+  }
+  return ends;
+}
+
+/** Sets a byte of the words of a row, of which the first has the first bytes in its lowest bits. */
+function setByte(rows: Int32Array, row: number, byte: number, value: number): void {
+  const word = row * WORDS + (byte >> 2);
+  rows[word] = (rows[word] as number) | (value << (8 * (byte & 3)));
+}
 
 function blocksOf(length: number): number {
   return Math.max(1, Math.ceil(length / BLOCK));

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { HoldfastError } from '../../core/errors.ts';
+import { freeMemory } from '../../core/freed-memory.ts';
 import type { TablePlan } from '../variant-plan.ts';
 import type { CanaryProbe } from './canary-probe.ts';
 import { RowFault } from './row-fault.ts';
@@ -17,6 +18,7 @@ export interface MaskerMakers {
     columns: readonly string[],
     key: Uint8Array,
     excluded: ReadonlySet<number>,
+    allowsQuotes: boolean,
     probe?: CanaryProbe,
   ): SplitMasker;
   /** Where something looks for originals: what is told of them. */
@@ -37,6 +39,8 @@ export function serveBlocks(port: MessagePort, start: ThreadStart, makers: Maske
       return made;
     });
     port.postMessage(answer, 'fault' in answer ? [] : [answer.bytes.buffer]);
+    // Blocks would wait for major collections, which they alone would make needed.
+    freeMemory(message.bytes);
   });
 }
 
@@ -77,7 +81,10 @@ class ServedRows {
         new TableMasker({
           columns,
           values: values(plan, columns, key, probe),
-          ...(split && { split: (excluded: ReadonlySet<number>) => split(plan, columns, key, excluded, probe) }),
+          ...(split && {
+            split: (excluded: ReadonlySet<number>, allowsQuotes: boolean) =>
+              split(plan, columns, key, excluded, allowsQuotes, probe),
+          }),
           selection: Object.hasOwn(selection?.tables ?? {}, table) ? selection?.tables[table] : undefined,
           ...(probe === undefined ? {} : { probe, watches }),
         }),

@@ -1,6 +1,11 @@
-/** Values of one column, as bytes that lie in the same memory. */
-export interface ByteValues {
+/** Bytes, and the same memory as a view of words that begin anywhere. */
+export interface ViewedBytes {
   bytes: Buffer;
+  view: DataView;
+}
+
+/** Values of one column, as bytes that lie in the same memory. */
+export interface ByteValues extends ViewedBytes {
   /** Where each value begins, and where it ends; `ABSENT` where there is none. */
   starts: Int32Array;
   ends: Int32Array;
@@ -19,6 +24,22 @@ export function makeRoom(values: ByteValues, count: number): void {
   values.ends = new Int32Array(count);
 }
 
+/** Says in which bytes the values lie. */
+export function lieIn(values: ByteValues, bytes: Buffer): void {
+  if (values.bytes === bytes) return;
+  values.bytes = bytes;
+  values.view = viewOf(bytes);
+}
+
 export function noValues(): ByteValues {
-  return { bytes: Buffer.alloc(0), starts: new Int32Array(0), ends: new Int32Array(0), count: 0 };
+  const bytes = Buffer.alloc(0);
+  return { bytes, view: viewOf(bytes), starts: new Int32Array(0), ends: new Int32Array(0), count: 0 };
+}
+
+export function viewed(bytes: Buffer): ViewedBytes {
+  return { bytes, view: viewOf(bytes) };
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -3,13 +3,18 @@
  * the pseudonym. It spreads what is secret already, and is no cipher of its own: who sees what was drawn learns nothing of the value as long as AES holds.
  */
 export class Draws {
-  #a: number;
-  #b: number;
-  #c: number;
-  #counter: number;
+  #a = 0;
+  #b = 0;
+  #c = 0;
+  #counter = 0;
 
   /** @param pseudonym its 16 bytes, from `from` on */
   constructor(pseudonym: Uint8Array, from = 0) {
+    this.begin(pseudonym, from);
+  }
+
+  /** Begins anew, with another pseudonym. */
+  begin(pseudonym: Uint8Array, from: number): void {
     this.#a = word(pseudonym, from);
     this.#b = word(pseudonym, from + 4);
     this.#c = word(pseudonym, from + 8);

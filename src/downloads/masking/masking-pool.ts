@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
+import { expectBack } from '../../core/given-back.ts';
 import type { MaskingRun, TableCounts } from './masking-run.ts';
 import { BlockError, givenUp, MaskingThread } from './masking-thread.ts';
 import type { RowSource } from './row-format.ts';
@@ -159,7 +160,7 @@ class MaskingPool implements OpenMaskingPool {
     const counts = countsOf(this.#run, table);
     counts.rowsIn += rowsIn;
     counts.rowsOut += rowsOut;
-    return bytes;
+    return expectBack(bytes);
   }
 }
 

@@ -7,8 +7,8 @@ import { seededColumns } from './seeded-columns.ts';
 if (parentPort === null) throw new Error('This is the program of a worker thread.');
 serveBlocks(parentPort, workerData, {
   values: (plan, columns, key, probe) => new RowMasker(plan, columns, key, probe),
-  split: (plan, columns, key, excluded, probe) => {
-    const seeded = seededColumns(plan, columns, key, excluded);
+  split: (plan, columns, key, excluded, allowsQuotes, probe) => {
+    const seeded = seededColumns(plan, columns, key, excluded, allowsQuotes);
     const leftOut = new Set(seeded.map(({ index }) => index));
     return { seeded, others: new RowMasker(plan, columns, key, probe, leftOut) };
   },

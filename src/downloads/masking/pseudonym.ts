@@ -1,5 +1,5 @@
 import { AesCmac, TAG_BYTES } from './aes-cmac.ts';
-import type { ByteValues } from './byte-values.ts';
+import { type ByteValues, type ViewedBytes, viewed } from './byte-values.ts';
 import { purposeKey } from './variant-keys.ts';
 
 /** Bytes of a pseudonym: 128 bits. */
@@ -44,6 +44,11 @@ export class Pseudonyms {
 
 /** Crockford's alphabet. */
 const CODES = Buffer.from('0123456789abcdefghjkmnpqrstvwxyz');
+/** Two characters for ten bits, the first one in the low byte. */
+const PAIRS = Uint16Array.from(
+  { length: 1024 },
+  (_, bits) => (CODES[bits >> 5] as number) | ((CODES[bits & 31] as number) << 8),
+);
 const FIGURES = Buffer.from('0123456789abcdef');
 
 /** Characters of a pseudonym in base 32. */
@@ -51,7 +56,13 @@ export const BASE32_LENGTH = 26;
 export const HEX_LENGTH = 2 * PSEUDONYM_BYTES;
 
 /** Writes a pseudonym as 26 digits and small letters, without i, l, o and u (Crockford's alphabet); the position after `length` of them. What stands behind is overwritten. */
-export function writeBase32(pseudonym: Uint8Array, from: number, out: Uint8Array, at: number, length: number): number {
+export function writeBase32(
+  pseudonym: Uint8Array,
+  from: number,
+  { view }: ViewedBytes,
+  at: number,
+  length: number,
+): number {
   let place = at;
   for (let byte = from; byte < from + 15; byte += 5, place += 8) {
     const high =
@@ -62,24 +73,20 @@ export function writeBase32(pseudonym: Uint8Array, from: number, out: Uint8Array
       ((pseudonym[byte + 2] as number) << 16) |
       ((pseudonym[byte + 3] as number) << 8) |
       (pseudonym[byte + 4] as number);
-    for (let five = 0; five < 4; five++) {
-      out[place + five] = CODES[(high >> (15 - 5 * five)) & 31] as number;
-      out[place + five + 4] = CODES[(low >> (15 - 5 * five)) & 31] as number;
-    }
+    view.setInt32(place, (PAIRS[high >> 10] as number) | ((PAIRS[high & 1023] as number) << 16), true);
+    view.setInt32(place + 4, (PAIRS[(low >> 10) & 1023] as number) | ((PAIRS[low & 1023] as number) << 16), true);
   }
-  const last = pseudonym[from + 15] as number;
-  out[place] = CODES[last >> 3] as number;
-  out[place + 1] = CODES[(last << 2) & 31] as number;
+  view.setUint16(place, PAIRS[(pseudonym[from + 15] as number) << 2] as number, true);
   return at + length;
 }
 
 /** The 26 characters as a text. */
 export function base32(pseudonym: Uint8Array): string {
   writeBase32(pseudonym, 0, written, 0, BASE32_LENGTH);
-  return written.toString('latin1');
+  return written.bytes.toString('latin1');
 }
 
-const written = Buffer.alloc(BASE32_LENGTH);
+const written = viewed(Buffer.alloc(BASE32_LENGTH));
 
 /** Writes a pseudonym as 32 hexadecimal digits; the position after `length` of them. What stands behind is overwritten. */
 export function writeHex(pseudonym: Uint8Array, from: number, out: Uint8Array, at: number, length: number): number {

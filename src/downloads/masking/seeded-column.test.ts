@@ -4,9 +4,9 @@ import { rule } from '../../../test/masking-rig.ts';
 import { CanaryWatch } from '../canary/canary-watch.ts';
 import { WatchingProbe } from '../canary/watching-probe.ts';
 import type { TablePlan } from '../variant-plan.ts';
-import type { ByteValues } from './byte-values.ts';
+import { type ByteValues, viewed } from './byte-values.ts';
 import { SeededColumn, WatchedSeededColumn } from './seeded-column.ts';
-import { isPlain, type SeededOutput } from './seeded-output.ts';
+import { hasQuotes, isPlain, type SeededOutput } from './seeded-output.ts';
 import { TRANSFORMERS } from './transformers.ts';
 
 const PLAN: TablePlan = {
@@ -18,10 +18,11 @@ const PLAN: TablePlan = {
 /** Gives the values that end with 7 as they are: what a fault would do. */
 const LEAKING: SeededOutput = {
   isPlain: true,
+  hasQuotes: false,
   room: (length) => length,
   write: ({ bytes, start, end }, out, at) => {
     if (bytes[end - 1] !== 0x37) return at;
-    out.set(bytes.subarray(start, end), at);
+    out.bytes.set(bytes.subarray(start, end), at);
     return at + end - start;
   },
 };
@@ -37,7 +38,7 @@ for (const name of ['Anna Schmidt', 'Мария Иванова', '山田太郎�
     assert.throws(() => canary.require(), { code: 'variant-leaks', message: /t\.name holds originals/ });
   });
 
-test('outputs that say that they stand in every notation as they are hold no quote, no backslash and nothing beyond ASCII', () => {
+test('outputs that say that they are plain hold no backslash and nothing beyond ASCII, and no quotes unless they say so', () => {
   const values = valuesOf(Array.from({ length: 8000 }, (_, at) => `value ${at}`));
   const plain: string[] = [];
   for (const [name, { options, seeded }] of TRANSFORMERS) {
@@ -46,7 +47,9 @@ test('outputs that say that they stand in every notation as they are hold no quo
     if (output?.isPlain !== true) continue;
     plain.push(name);
     const { bytes, ends } = new SeededColumn(0, output, Buffer.alloc(32), []).mask(values);
-    assert.ok(isPlain(bytes.toString('latin1', 0, ends[values.count - 1])), name);
+    const written = bytes.toString('latin1', 0, ends[values.count - 1]);
+    assert.ok(isPlain(written), name);
+    assert.equal(hasQuotes(written), output.hasQuotes, name);
   }
   assert.ok(plain.includes('name') && plain.includes('hash'), `${plain}`);
 });
@@ -59,5 +62,5 @@ function valuesOf(texts: readonly string[]): ByteValues {
     return end;
   });
   const starts = ends.map((each, at) => each - (values[at]?.length ?? 0));
-  return { bytes: Buffer.concat(values), starts, ends, count: values.length };
+  return { ...viewed(Buffer.concat(values)), starts, ends, count: values.length };
 }

@@ -1,4 +1,4 @@
-import { ABSENT, type ByteValues, makeRoom, noValues } from './byte-values.ts';
+import { ABSENT, type ByteValues, lieIn, makeRoom, noValues } from './byte-values.ts';
 import type { CanaryProbe } from './canary-probe.ts';
 import { normalised, writeNormalisedAscii } from './normalisation.ts';
 import { PSEUDONYM_BYTES, Pseudonyms } from './pseudonym.ts';
@@ -43,7 +43,7 @@ export class SeededColumn {
       value.end = ends[index] as number;
       value.seed = index * PSEUDONYM_BYTES;
       outputs.starts[index] = at;
-      if (value.start !== ABSENT) at = output.write(value, outputs.bytes, at);
+      if (value.start !== ABSENT) at = output.write(value, outputs, at);
       outputs.ends[index] = at;
     }
     return outputs;
@@ -54,7 +54,7 @@ export class SeededColumn {
     for (let index = 0; index < count; index++)
       if (starts[index] !== ABSENT) room += this.#output.room((ends[index] as number) - (starts[index] as number));
     const { length } = this.#outputs.bytes;
-    if (length < room || length > Math.max(room, MOST_HELD)) this.#outputs.bytes = Buffer.allocUnsafeSlow(room);
+    if (length < room || length > Math.max(room, MOST_HELD)) lieIn(this.#outputs, Buffer.allocUnsafeSlow(room));
   }
 
   #normalise({ bytes, starts, ends, count }: ByteValues): ByteValues {
@@ -77,7 +77,7 @@ export class SeededColumn {
       }
       values.ends[index] = start === ABSENT ? ABSENT : at;
     }
-    values.bytes = target;
+    lieIn(values, target);
     return values;
   }
 }

@@ -11,12 +11,14 @@ import { domainKey } from './variant-keys.ts';
  * @param columns names of the columns that the rows have, in their order
  * @param key of the variant: `MaskingRun.key`
  * @param excluded indexes of columns that must be left out
+ * @param allowsQuotes whether quotes stand as they are in the notation of the rows
  */
 export function seededColumns(
   plan: TablePlan,
   columns: readonly string[],
   key: Uint8Array,
   excluded: ReadonlySet<number>,
+  allowsQuotes = false,
 ): SeededColumn[] {
   const planned = new Map(plan.columns.map((column) => [column.column, column]));
   const readAsMasked = new Set(
@@ -29,18 +31,23 @@ export function seededColumns(
   return columns.flatMap((name, index) => {
     const column = planned.get(name);
     if (column === undefined || excluded.has(index) || readAsMasked.has(name)) return [];
-    const seeded = seededColumn(column, index, key);
+    const seeded = seededColumn(column, index, key, allowsQuotes);
     return seeded === undefined ? [] : [seeded];
   });
 }
 
-function seededColumn(column: ColumnPlan, index: number, key: Uint8Array): SeededColumn | undefined {
+function seededColumn(
+  column: ColumnPlan,
+  index: number,
+  key: Uint8Array,
+  allowsQuotes: boolean,
+): SeededColumn | undefined {
   const { rule, maxLength, allowedValues } = column;
   if (rule.transformer === KEEP || allowedValues !== undefined) return undefined;
   const transformer = transformerOf(rule);
   const facts = columnFacts(column);
   const output = transformer.seeded?.(rule.options, facts);
-  if (output?.isPlain !== true) return undefined;
+  if (output?.isPlain !== true || (output.hasQuotes && !allowsQuotes)) return undefined;
   const fits = maxLength === undefined || isNeverLonger(maxLength, rule, facts);
   return fits ? new SeededColumn(index, output, domainKey(key, rule.domain), rule.normalise) : undefined;
 }

@@ -21,8 +21,8 @@ export interface TableMaskerOptions {
   /** In the order of the fields of each row. */
   columns: readonly string[];
   values: ValueMasker;
-  /** Of the same columns, but for those that are excluded. */
-  split?: (excluded: ReadonlySet<number>) => SplitMasker;
+  /** Of the same columns, but for those that are excluded; `allowsQuotes` as `seededColumns` has it. */
+  split?: (excluded: ReadonlySet<number>, allowsQuotes: boolean) => SplitMasker;
   selection: TableSelection | undefined;
   probe?: CanaryProbe;
   /** Whether the probe is told what rows become. */
@@ -71,11 +71,14 @@ export class TableMasker {
     this.needed = ascending([...values.needed, ...this.changed, ...this.#traceable, ...this.#watched]);
   }
 
-  /** For formats that can mask whole columns of a block: those where that can be done, and what masks the others, row by row and first. */
-  split(): { seeded: readonly (SeededColumn | WatchedSeededColumn)[]; others: TableMasker } {
+  /**
+   * For formats that can mask whole columns of a block: those where that can be done, and what masks the others, row by row and first.
+   * @param allowsQuotes whether quotes stand as they are in the notation of the rows
+   */
+  split(allowsQuotes = false): { seeded: readonly (SeededColumn | WatchedSeededColumn)[]; others: TableMasker } {
     const { split, probe, watches = false } = this.#options;
     if (split === undefined) return { seeded: [], others: this };
-    const { seeded, others } = split(new Set(this.#cuts.flatMap((cut) => cut.columns)));
+    const { seeded, others } = split(new Set(this.#cuts.flatMap((cut) => cut.columns)), allowsQuotes);
     return {
       seeded: probe === undefined ? seeded : seeded.map((column) => new WatchedSeededColumn(column, probe, watches)),
       others: new TableMasker(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { hkdfSync } from 'node:crypto';
 import { test } from 'node:test';
 import { AesCmac } from './aes-cmac.ts';
+import { viewed } from './byte-values.ts';
 import { normalised } from './normalisation.ts';
 import { base32, Pseudonyms, writeHex } from './pseudonym.ts';
 import { domainKey, purposeKey, variantKey } from './variant-keys.ts';
@@ -43,7 +44,7 @@ test('a pseudonym is the AES-256-CMAC of the value in UTF-8, of values short and
     assert.deepEqual(pseudonyms.of(value), expected);
     assert.deepEqual(pseudonyms.ofBytes(bytes, 0, bytes.length), expected);
     const all = new Uint8Array(16);
-    pseudonyms.ofAll({ bytes, starts: Int32Array.of(0), ends: Int32Array.of(bytes.length), count: 1 }, all);
+    pseudonyms.ofAll({ ...viewed(bytes), starts: Int32Array.of(0), ends: Int32Array.of(bytes.length), count: 1 }, all);
     assert.deepEqual(all, expected);
   }
 });

@@ -1,4 +1,12 @@
-import { ABSENT, type ByteValues, makeRoom, noValues } from '../../masking/byte-values.ts';
+import {
+  ABSENT,
+  type ByteValues,
+  lieIn,
+  makeRoom,
+  noValues,
+  type ViewedBytes,
+  viewed,
+} from '../../masking/byte-values.ts';
 import { copied } from '../../masking/copied-bytes.ts';
 import { faultAt, RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
@@ -47,7 +55,7 @@ class MysqlInsertRows implements RowFormat {
   /** Masks row by row what is not masked by whole columns. */
   readonly #table: TableMasker;
   readonly #block: InsertBlock;
-  readonly #header: Buffer;
+  readonly #header: ViewedBytes;
   readonly #written: readonly WrittenColumn[];
   /** The columns that the table needs, with their places among the wanted ones. */
   readonly #needed: readonly { index: number; place: number }[];
@@ -67,8 +75,8 @@ class MysqlInsertRows implements RowFormat {
     const wholeOf = new Map(seeded.map((column) => [column.index, column]));
     this.#options = options;
     this.#table = others;
-    this.#header = Buffer.from(options.header, 'latin1');
-    this.#block = new InsertBlock(this.#header, columns, wanted);
+    this.#header = viewed(Buffer.from(options.header, 'latin1'));
+    this.#block = new InsertBlock(this.#header.bytes, columns, wanted);
     this.#needed = others.needed.map((index) => ({ index, place: wanted.indexOf(index) }));
     this.#written = ascending([...table.changed, ...(changes ? generated : [])]).map((index) => {
       const isGenerated = generated.includes(index);
@@ -172,7 +180,7 @@ class MysqlInsertRows implements RowFormat {
       values.starts[row] = start;
       values.ends[row] = end;
     }
-    values.bytes = decoded.length === 1 ? block : Buffer.concat(decoded, length);
+    lieIn(values, decoded.length === 1 ? block : Buffer.concat(decoded, length));
     whole.outputs = whole.mask(values);
     const { bytes, starts, ends } = whole.outputs;
     for (const { row, literal } of others)
@@ -181,8 +189,9 @@ class MysqlInsertRows implements RowFormat {
 
   #given(block: Buffer): Uint8Array<ArrayBuffer> {
     const bytes = Buffer.allocUnsafeSlow(block.length + this.#more());
+    const [source, target] = [viewed(block), viewed(bytes)];
     let at = 0;
-    for (const statement of this.#block.statements) at = this.#giveStatement(statement, block, bytes, at);
+    for (const statement of this.#block.statements) at = this.#giveStatement(statement, source, target, at);
     return bytes.subarray(0, at);
   }
 
@@ -198,7 +207,12 @@ class MysqlInsertRows implements RowFormat {
     return more;
   }
 
-  #giveStatement({ from, firstRow, rows, next }: InsertStatement, block: Buffer, out: Buffer, begin: number): number {
+  #giveStatement(
+    { from, firstRow, rows, next }: InsertStatement,
+    block: ViewedBytes,
+    out: ViewedBytes,
+    begin: number,
+  ): number {
     const positions = this.#block;
     let at = begin;
     let given = 0;
@@ -211,7 +225,7 @@ class MysqlInsertRows implements RowFormat {
         continue;
       }
       if (given === 0 && row > firstRow) {
-        at = copied(this.#header, 0, this.#header.length, out, at);
+        at = copied(this.#header, 0, this.#header.bytes.length, out, at);
         waiting = positions.rowStart(row);
       }
       given++;
@@ -220,12 +234,12 @@ class MysqlInsertRows implements RowFormat {
         const [start, stop] = [positions.start(row, column.place), positions.end(row, column.place)];
         if (literal !== undefined) {
           at = copied(block, waiting, start, out, at);
-          at += out.write(literal, at, 'latin1');
+          at += out.bytes.write(literal, at, 'latin1');
           waiting = stop;
         } else if (column.whole !== undefined && column.whole.values.starts[row] !== ABSENT) {
-          const { bytes, starts, ends } = column.whole.outputs;
+          const { outputs } = column.whole;
           at = copied(block, waiting, start + 1, out, at);
-          at = copied(bytes, starts[row] as number, ends[row] as number, out, at);
+          at = copied(outputs, outputs.starts[row] as number, outputs.ends[row] as number, out, at);
           waiting = stop - 1;
         }
       }

@@ -18,3 +18,12 @@ export function checkEscapes(text: string): void {
       'it, or a row soon after it, holds a carriage return, as in a dump whose line ends were converted',
     );
 }
+
+/** As `checkEscapes`, of rows as they are. @throws RowFault */
+export function checkEscapedBytes(rows: Buffer): void {
+  if (rows.includes(CARRIAGE_RETURN) || rows.includes(ESCAPED_TAB) || rows.includes(ESCAPED_LINE_END))
+    checkEscapes(rows.toString('latin1'));
+}
+
+const CARRIAGE_RETURN = 0x0d;
+const [ESCAPED_TAB, ESCAPED_LINE_END] = [Buffer.from('\\\t'), Buffer.from('\\\n')];

@@ -1,9 +1,14 @@
+import { type ViewedBytes, viewed } from '../../masking/byte-values.ts';
 import { RowFault } from '../../masking/row-fault.ts';
 
 const TAB = 0x09;
 const NEWLINE = 0x0a;
-/** Bytes of which four are looked at in one go. */
+/** Bytes that are looked at in one go. */
 const WORD = 4;
+const BACKSLASH = 0x5c;
+const BACKSLASHES = 0x5c5c5c5c;
+/** Bytes of a field from which on a call costs less than a loop. */
+const LONG = 256;
 
 /**
  * Where the fields of a block of whole rows are, as COPY writes them: all tabs and line ends are looked for at once, four bytes at a time, and the rows' fields are
@@ -19,31 +24,24 @@ export class CopyLines {
   #marks = new Int32Array(4096).fill(-1, 0, 1);
   #count = 1;
   #lineEnds = 0;
-  #text = '';
-  /** Where the next backslash is. */
-  #backslash = -1;
+  #block: ViewedBytes = viewed(Buffer.alloc(0));
+  #hasBackslashes = false;
 
   constructor(columns: number) {
     this.#columns = columns;
     this.#width = Math.max(1, columns);
   }
 
-  /**
-   * @param text the same in Latin-1
-   * @throws RowFault where a row has not one field for each column
-   */
-  read(block: Uint8Array, text: string): void {
-    const head = Math.min(block.length, -block.byteOffset & (WORD - 1));
-    const words = new Int32Array(block.buffer, block.byteOffset + head, (block.length - head) >> 2);
+  /** @throws RowFault where a row has not one field for each column */
+  read(block: ViewedBytes): void {
+    const { bytes } = block;
+    this.#block = block;
+    this.#hasBackslashes = bytes.includes(BACKSLASH);
     this.#count = 1;
     this.#lineEnds = 0;
-    this.#readBytes(block, 0, head);
-    this.#readWords(block, words, head);
-    this.#readBytes(block, head + words.length * WORD, block.length);
+    this.#readBytes(bytes, this.#readWords(block.view));
     this.rows = this.#lineEnds;
-    if (!this.#isWhole(block)) throw this.#fault(block);
-    this.#text = text;
-    this.rewind();
+    if (!this.#isWhole(bytes)) throw this.#fault(bytes);
   }
 
   start(row: number, column: number): number {
@@ -59,44 +57,44 @@ export class CopyLines {
     return (this.#marks[(row + 1) * this.#width] as number) + 1;
   }
 
-  /** Whether a field has a backslash. Between two calls of `rewind`, fields are asked for from the first to the last. */
+  /** Whether a field has a backslash. */
   hasBackslash(start: number, end: number): boolean {
-    if (this.#backslash < start) {
-      const next = this.#text.indexOf('\\', start);
-      this.#backslash = next < 0 ? this.#text.length : next;
+    if (!this.#hasBackslashes) return false;
+    const { bytes, view } = this.#block;
+    if (end - start > LONG) {
+      const found = bytes.indexOf(BACKSLASH, start);
+      return found >= 0 && found < end;
     }
-    return this.#backslash < end;
+    let at = start;
+    for (; at + WORD <= end; at += WORD) if (hasZero(view.getInt32(at, true) ^ BACKSLASHES)) return true;
+    for (; at < end; at++) if (bytes[at] === BACKSLASH) return true;
+    return false;
   }
 
-  rewind(): void {
-    this.#backslash = -1;
-  }
-
-  #readWords(block: Uint8Array, words: Int32Array, head: number): void {
+  /** How many bytes were read: all but the last few. */
+  #readWords(view: DataView): number {
     let marks = this.#marks;
     let [count, lineEnds] = [this.#count, 0];
-    for (let index = 0; index < words.length; index++) {
-      const word = words[index] as number;
-      // True where one of its bytes is less than 11 ("Determine if a word has a byte less than n", Bit Twiddling Hacks by Sean Eron Anderson).
-      if (((word - 0x0b0b0b0b) & ~word & 0x80808080) === 0) continue;
+    const end = view.byteLength & -WORD;
+    for (let at = 0; at < end; at += WORD) {
+      const word = view.getInt32(at, true);
+      // Has a bit for each byte less than 11 ("Determine if a word has a byte less than n", Bit Twiddling Hacks by Sean Eron Anderson), and perhaps for one that is 11.
+      let found = (word - 0x0b0b0b0b) & ~word & 0x80808080;
+      if (found === 0) continue;
+      // Of all these numbers 9 and 10 alone (tab, line end) have the bit 8 and one of the bits 1 and 2; 10 has 2.
+      found &= (word << 4) & ((word << 6) ^ (word << 7));
+      lineEnds += Math.imul((found & (word << 6)) >>> 7, 0x01010101) >>> 24;
       if (count + WORD > marks.length) marks = this.#marks = doubled(marks);
-      for (let at = head + index * WORD, end = at + WORD; at < end; at++) {
-        const byte = block[at] as number;
-        if (byte === TAB) marks[count++] = at;
-        else if (byte === NEWLINE) {
-          marks[count++] = at;
-          lineEnds++;
-        }
-      }
+      for (; found !== 0; found &= found - 1) marks[count++] = at + ((31 - Math.clz32(found & -found)) >> 3);
     }
     this.#count = count;
-    this.#lineEnds += lineEnds;
+    this.#lineEnds = lineEnds;
+    return end;
   }
 
-  /** Of the few bytes before the first word and behind the last one. */
-  #readBytes(block: Uint8Array, from: number, to: number): void {
+  #readBytes(block: Uint8Array, from: number): void {
     if (this.#count + WORD > this.#marks.length) this.#marks = doubled(this.#marks);
-    for (let at = from; at < to; at++) {
+    for (let at = from; at < block.length; at++) {
       const byte = block[at];
       if (byte !== TAB && byte !== NEWLINE) continue;
       this.#marks[this.#count++] = at;
@@ -128,6 +126,11 @@ export class CopyLines {
     }
     return new RowFault(row, 'it has no end');
   }
+}
+
+/** Whether one of the four bytes is zero. */
+function hasZero(word: number): boolean {
+  return ((word - 0x01010101) & ~word & 0x80808080) !== 0;
 }
 
 function doubled(list: Int32Array): Int32Array<ArrayBuffer> {

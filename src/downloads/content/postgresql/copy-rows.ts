@@ -1,10 +1,18 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import { ABSENT, type ByteValues, makeRoom, noValues } from '../../masking/byte-values.ts';
+import {
+  ABSENT,
+  type ByteValues,
+  lieIn,
+  makeRoom,
+  noValues,
+  type ViewedBytes,
+  viewed,
+} from '../../masking/byte-values.ts';
 import { copied } from '../../masking/copied-bytes.ts';
 import { faultAt, RowFault } from '../../masking/row-fault.ts';
 import type { MaskedBlock, RowFormat, RowSource } from '../../masking/row-format.ts';
 import type { TableMasker } from '../../masking/table-masker.ts';
-import { checkEscapes } from './check-escapes.ts';
+import { checkEscapedBytes } from './check-escapes.ts';
 import { CopyLines } from './copy-lines.ts';
 import { characters, copyField, copyValue } from './copy-text.ts';
 
@@ -40,7 +48,7 @@ class CopyRows implements RowFormat {
   #count = 0;
 
   constructor(columns: number, table: TableMasker) {
-    const { seeded, others } = table.split();
+    const { seeded, others } = table.split(true);
     this.#table = others;
     this.#lines = new CopyLines(columns);
     this.#whole = seeded.map((column) => ({
@@ -59,14 +67,13 @@ class CopyRows implements RowFormat {
 
   mask(block: Buffer, firstOrdinal: number): MaskedBlock {
     if (!isUtf8(block)) throw new RowFault(0, 'it, or a row soon after it, is not in UTF-8');
-    // One character for each byte, so that positions are the same in both.
-    const text = block.toString('latin1');
-    checkEscapes(text);
-    this.#lines.read(block, text);
+    checkEscapedBytes(block);
+    const source = viewed(block);
+    this.#lines.read(source);
     this.#choose(firstOrdinal);
-    this.#maskRows(text, isAscii(block), firstOrdinal);
-    for (const column of this.#whole) this.#maskColumn(column, block, text);
-    return { bytes: this.#written(block), rowsIn: this.#lines.rows, rowsOut: this.#count };
+    this.#maskRows(block, firstOrdinal);
+    for (const column of this.#whole) this.#maskColumn(column, block);
+    return { bytes: this.#written(source), rowsIn: this.#lines.rows, rowsOut: this.#count };
   }
 
   #choose(firstOrdinal: number): void {
@@ -89,12 +96,13 @@ class CopyRows implements RowFormat {
     }
   }
 
-  #maskRows(text: string, isAsciiText: boolean, firstOrdinal: number): void {
+  #maskRows(block: Buffer, firstOrdinal: number): void {
     const { needed, changed } = this.#table;
     this.#fields = [];
     if (needed.length === 0) return;
+    // One character for each byte, so that positions are the same in both.
+    const [text, isAsciiText] = [block.toString('latin1'), isAscii(block)];
     const [lines, values, before, fields] = [this.#lines, this.#values, this.#before, this.#fields];
-    lines.rewind();
     let row = 0;
     try {
       for (let place = 0; place < this.#count; place++) {
@@ -117,19 +125,18 @@ class CopyRows implements RowFormat {
     }
   }
 
-  #maskColumn(column: WholeColumn, block: Buffer, text: string): void {
+  #maskColumn(column: WholeColumn, block: Buffer): void {
     const [lines, { values, index }] = [this.#lines, column];
     makeRoom(values, this.#count);
     // Values that are written otherwise than they are, behind the block.
     const decoded: Buffer[] = [block];
     let length = block.length;
-    lines.rewind();
     for (let place = 0; place < this.#count; place++) {
       const row = this.#rows[place] as number;
       let [start, end] = [lines.start(row, index), lines.end(row, index)];
       if (this.#exempt[place] === 1) start = end = ABSENT;
       else if (lines.hasBackslash(start, end)) {
-        const value = copyValue(text.slice(start, end));
+        const value = copyValue(block.toString('latin1', start, end));
         if (value === null) start = end = ABSENT;
         else {
           const bytes = Buffer.from(value);
@@ -141,37 +148,37 @@ class CopyRows implements RowFormat {
       values.starts[place] = start;
       values.ends[place] = end;
     }
-    values.bytes = decoded.length === 1 ? block : Buffer.concat(decoded, length);
+    lieIn(values, decoded.length === 1 ? block : Buffer.concat(decoded, length));
     column.outputs = column.mask(values);
   }
 
-  #written(block: Buffer): Uint8Array<ArrayBuffer> {
+  #written(block: ViewedBytes): Uint8Array<ArrayBuffer> {
     const lines = this.#lines;
     const bytes = Buffer.allocUnsafeSlow(this.#length());
-    let [at, from, next] = [0, 0, 0];
-    const copy = (to: number) => {
-      at = copied(block, from, to, bytes, at);
-    };
+    const target = viewed(bytes);
+    // Behind the last row that was given, and where what was not written yet begins.
+    let [at, from, end] = [0, 0, 0];
     for (let place = 0; place < this.#count; place++) {
       const row = this.#rows[place] as number;
-      if (row !== next) {
-        copy(next === 0 ? 0 : lines.past(next - 1));
-        from = lines.start(row, 0);
+      const begin = lines.start(row, 0);
+      if (begin !== end) {
+        at = copied(block, from, end, target, at);
+        from = begin;
       }
-      next = row + 1;
+      end = lines.past(row);
       for (const { index, whole, position } of this.#changed) {
         const field = whole === undefined ? this.#fieldOf(place, position) : undefined;
         if (whole === undefined ? field === undefined : whole.values.starts[place] === ABSENT) continue;
-        copy(lines.start(row, index));
+        at = copied(block, from, lines.start(row, index), target, at);
         from = lines.end(row, index);
         if (field !== undefined) at += bytes.write(field, at, 'latin1');
         else if (whole !== undefined) {
           const { outputs } = whole;
-          at = copied(outputs.bytes, outputs.starts[place] as number, outputs.ends[place] as number, bytes, at);
+          at = copied(outputs, outputs.starts[place] as number, outputs.ends[place] as number, target, at);
         }
       }
     }
-    copy(next === 0 ? 0 : lines.past(next - 1));
+    copied(block, from, end, target, at);
     return bytes;
   }
 

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { viewed } from '../byte-values.ts';
+import { copied } from '../copied-bytes.ts';
 import { BASE32_LENGTH, HEX_LENGTH, writeBase32, writeHex } from '../pseudonym.ts';
 import { seededFunction } from '../seeded-function.ts';
-import { isPlain, type SeededOutput, writeBytes } from '../seeded-output.ts';
+import { hasQuotes, isPlain, type SeededOutput } from '../seeded-output.ts';
 import type { Transformer, ValueFunction } from '../transformer.ts';
 import { bytesOf } from './byte-text.ts';
 import { TEXT } from './families.ts';
@@ -91,15 +93,17 @@ function hyphenated(hex: string): string {
 
 /** Nothing in the place of nothing, otherwise a keyed hash in base 32 between what is the same for all. */
 export function codeOutput({ prefix = '', length = BASE32_LENGTH, suffix = '' }: CodeForm): SeededOutput {
-  const [before, behind] = [Buffer.from(prefix), Buffer.from(suffix)];
-  const room = before.length + BASE32_LENGTH + behind.length;
+  const [before, behind] = [viewed(Buffer.from(prefix)), viewed(Buffer.from(suffix))];
+  const [prefixLength, suffixLength] = [before.bytes.length, behind.bytes.length];
+  const room = prefixLength + BASE32_LENGTH + suffixLength;
   return {
     isPlain: isPlain(prefix + suffix),
+    hasQuotes: hasQuotes(prefix + suffix),
     room: () => room,
     write: ({ start, end, pseudonyms, seed }, out, at) => {
       if (start === end) return at;
-      const code = writeBytes(before, out, at);
-      return writeBytes(behind, out, writeBase32(pseudonyms, seed, out, code, length));
+      const code = copied(before, 0, prefixLength, out, at);
+      return copied(behind, 0, suffixLength, out, writeBase32(pseudonyms, seed, out, code, length));
     },
   };
 }
@@ -114,9 +118,10 @@ interface CodeForm {
 function hexOutput(length: number): SeededOutput {
   return {
     isPlain: true,
+    hasQuotes: false,
     room: () => HEX_LENGTH,
     write: ({ start, end, pseudonyms, seed }, out, at) =>
-      start === end ? at : writeHex(pseudonyms, seed, out, at, length),
+      start === end ? at : writeHex(pseudonyms, seed, out.bytes, at, length),
   };
 }
 
@@ -128,8 +133,9 @@ const VARIANTS = Buffer.from('89ab');
 /** RFC 9562, version 4. */
 const UUID_OUTPUT: SeededOutput = {
   isPlain: true,
+  hasQuotes: false,
   room: () => 4 + HEX_LENGTH,
-  write: ({ start, end, pseudonyms, seed }, out, at) => {
+  write: ({ start, end, pseudonyms, seed }, { bytes: out }, at) => {
     if (start === end) return at;
     writeHex(pseudonyms, seed, out, at + 4, HEX_LENGTH);
     // Each part moves to the left as far as hyphens do not stand before it.

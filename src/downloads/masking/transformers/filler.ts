@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { viewed } from '../byte-values.ts';
+import { copied } from '../copied-bytes.ts';
 import { Draws } from '../draws.ts';
 import { seededFunction } from '../seeded-function.ts';
 import type { SeededOutput } from '../seeded-output.ts';
@@ -28,7 +30,8 @@ export const lorem: Transformer<Record<string, never>> = {
 function loremOutput(): SeededOutput {
   const draws = new Draws(LOREM_SEED);
   const words = Array.from({ length: TEXT_WORDS }, () => LATIN_WORDS[draws.below(LATIN_WORDS.length)] ?? '');
-  const text = Buffer.from(`${words.join(' ')} `);
+  const text = viewed(Buffer.from(`${words.join(' ')} `));
+  const textLength = text.bytes.length;
   let start = 0;
   const starts = words.map((word) => {
     const begin = start;
@@ -37,17 +40,18 @@ function loremOutput(): SeededOutput {
   });
   return {
     isPlain: true,
+    hasQuotes: false,
     room: (length) => length,
     write: (value, out, at) => {
       const length = countCharacters(value.bytes, value.start, value.end);
       if (length === 0) return at;
-      let from = starts[new Draws(value.pseudonyms, value.seed).below(TEXT_WORDS)] ?? 0;
-      for (let place = at; place < at + length; place++) {
-        out[place] = text[from] as number;
-        from = from + 1 === text.length ? 0 : from + 1;
-      }
-      if (out[at + length - 1] === SPACE) out[at + length - 1] = FULL_STOP;
-      return at + length;
+      draws.begin(value.pseudonyms, value.seed);
+      const end = at + length;
+      let from = starts[draws.below(TEXT_WORDS)] ?? 0;
+      for (let place = at; place < end; from = 0)
+        place = copied(text, from, Math.min(textLength, from + end - place), out, place);
+      if (out.bytes[end - 1] === SPACE) out.bytes[end - 1] = FULL_STOP;
+      return end;
     },
   };
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import type { ViewedBytes } from '../byte-values.ts';
 import { Draws } from '../draws.ts';
+import { PSEUDONYM_BYTES } from '../pseudonym.ts';
 import { remembered } from '../remembered.ts';
 import { seededFunction } from '../seeded-function.ts';
-import { isPlain, type SeededOutput, type SeededValue } from '../seeded-output.ts';
+import { hasQuotes, isPlain, type SeededOutput, type SeededValue } from '../seeded-output.ts';
 import type { ColumnFacts, Transformer } from '../transformer.ts';
 import { CITIES } from '../words/cities.ts';
 import { COUNTRIES } from '../words/countries.ts';
@@ -71,22 +73,25 @@ export const country = fromLists(
       if (characters > 3) return countries(draws, out, at);
       const written = (characters === 3 ? threeLetters : twoLetters)(draws, out, at);
       if (!hasCapital(bytes, start, end))
-        for (let place = at; place < written; place++) out[place] = (out[place] as number) | SMALL;
+        for (let place = at; place < written; place++) out.bytes[place] = (out.bytes[place] as number) | SMALL;
       return written;
     };
   },
 );
 
 /** Writes what the draws say, from `at` on; the position after it. */
-type DrawnWriter = (draws: Draws, out: Uint8Array, at: number, value: SeededValue) => number;
+type DrawnWriter = (draws: Draws, out: ViewedBytes, at: number, value: SeededValue) => number;
 /** Writes a word of one list. */
-type WordWriter = (draws: Draws, out: Uint8Array, at: number) => number;
+type WordWriter = (draws: Draws, out: ViewedBytes, at: number) => number;
 
 /** A word of each list, with spaces between them. */
 function inTurn([first, ...others]: readonly WordWriter[]): DrawnWriter {
   return (draws, out, at) => {
     let end = first === undefined ? at : first(draws, out, at);
-    for (const other of others) end = other(draws, out, writeCode(SPACE, out, end));
+    for (const other of others) {
+      out.bytes[end] = SPACE;
+      end = other(draws, out, end + 1);
+    }
     return end;
   };
 }
@@ -127,18 +132,20 @@ function drawnOutput(
 ): SeededOutput {
   const wordLists = lists.map((list) => new WordList(list));
   const write = makeWriter(wordLists.map(wordWriter));
+  const draws = new Draws(new Uint8Array(PSEUDONYM_BYTES));
   // A word of each, and what stands behind it.
-  const room = wordLists.reduce((bytes, { longest }) => bytes + longest + 1, 0);
+  const room = wordLists.reduce((bytes, { room }) => bytes + room + 1, 0);
   return {
-    // Some towns and streets have an apostrophe, which ends a string of SQL.
     isPlain: lists.every((list) => list.every(isPlain)),
+    // Some towns and streets have an apostrophe.
+    hasQuotes: lists.some((list) => list.some(hasQuotes)),
     room: () => room,
     write: (value, out, at) => {
       if (value.start === value.end) return at;
-      const draws = new Draws(value.pseudonyms, value.seed);
+      draws.begin(value.pseudonyms, value.seed);
       const end = write(draws, out, at, value);
       // By chance the same: the next is most likely another one.
-      return isSame(value, out, at, end) ? write(draws, out, at, value) : end;
+      return isSame(value, out.bytes, at, end) ? write(draws, out, at, value) : end;
     },
   };
 }
@@ -156,11 +163,6 @@ function isSame({ bytes, start, end }: SeededValue, out: Uint8Array, from: numbe
 function hasCapital(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if ((bytes[at] as number) >= 0x41 && (bytes[at] as number) <= 0x5a) return true;
   return false;
-}
-
-function writeCode(code: number, out: Uint8Array, at: number): number {
-  out[at] = code;
-  return at + 1;
 }
 
 const SPACE = 0x20;

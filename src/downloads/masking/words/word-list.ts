@@ -1,29 +1,30 @@
-/** Words as bytes that lie one behind the other, to be written without a string of any. */
+import { type ViewedBytes, viewed } from '../byte-values.ts';
+
+/** Bytes that are moved in one go. */
+const STEP = 8;
+
+/** Words as bytes, to be written without a string of any: each begins at a multiple of the same number, and is written by whole steps. */
 export class WordList {
   readonly count: number;
-  /** Bytes of the longest one. */
-  readonly longest: number;
-  readonly #bytes: Buffer;
-  readonly #ends: Int32Array;
+  /** Bytes that `write` may touch. */
+  readonly room: number;
+  readonly #words: ViewedBytes;
+  readonly #lengths: Uint16Array;
 
   constructor(words: readonly string[]) {
     this.count = words.length;
-    this.#bytes = Buffer.from(words.join(''));
-    let end = 0;
-    this.#ends = Int32Array.from(words, (word) => {
-      end += Buffer.byteLength(word);
-      return end;
-    });
-    this.longest = words.reduce((most, word) => Math.max(most, Buffer.byteLength(word)), 0);
+    this.#lengths = Uint16Array.from(words, (word) => Buffer.byteLength(word));
+    this.room = STEP * Math.ceil(Math.max(0, ...this.#lengths) / STEP);
+    const bytes = Buffer.alloc(words.length * this.room);
+    for (const [index, word] of words.entries()) bytes.write(word, index * this.room);
+    this.#words = viewed(bytes);
   }
 
-  /** Writes a word, by its index, from `at` on; the position after it. */
-  write(word: number, out: Uint8Array, at: number): number {
-    const [bytes, ends] = [this.#bytes, this.#ends];
-    const end = ends[word] as number;
-    let place = at;
-    for (let from = word === 0 ? 0 : (ends[word - 1] as number); from < end; from++)
-      out[place++] = bytes[from] as number;
-    return place;
+  /** Writes a word, by its index, from `at` on; the position after it. What stands behind is overwritten. */
+  write(word: number, { view }: ViewedBytes, at: number): number {
+    const [words, begin, length] = [this.#words.view, word * this.room, this.#lengths[word] as number];
+    for (let step = 0; step < length; step += STEP)
+      view.setBigInt64(at + step, words.getBigInt64(begin + step, true), true);
+    return at + length;
   }
 }
