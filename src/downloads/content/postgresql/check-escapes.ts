@@ -18,3 +18,12 @@ export function checkEscapes(text: string): void {
       'it, or a row soon after it, holds a carriage return, as in a dump whose line ends were converted',
     );
 }
+
+/** Whether rows have to be checked at all: most have none of what may be wrong. */
+export function hasEscapes(rows: Buffer): boolean {
+  return rows.includes(CARRIAGE_RETURN) || rows.includes(ESCAPED_TAB) || rows.includes(ESCAPED_LINE_END);
+}
+
+const CARRIAGE_RETURN = 0x0d;
+const ESCAPED_TAB = Buffer.from('\\\t');
+const ESCAPED_LINE_END = Buffer.from('\\\n');
