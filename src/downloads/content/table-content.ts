@@ -22,7 +22,7 @@ export interface TableContent {
   rewrite(bytes: AsyncIterable<Uint8Array>, run: MaskingRun): AsyncIterable<Uint8Array>;
   /**
    * As `scan`, of the archive that the content is made of; its pieces are written to.
-   * @throws HoldfastError `archive-not-understood` (unsupported) before any row is shown: then `scan` reads the content
+   * @throws HoldfastError `archive-not-understood` (unsupported): what was shown counts for nothing, and `scan` reads the content
    */
   scanArchive?(archive: AsyncIterable<Uint8Array>, scan: Required<RowScan>, signal: AbortSignal): Promise<void>;
   /** As `rewrite`, the very same bytes. Rows that are not selected are left out of the archive, before SQL is made of it. */

@@ -1,6 +1,6 @@
 import type { ArchiveHead, ArchiveTable } from './archive-head.ts';
 import { LONGEST_ROW, tooLong } from './row-blocks.ts';
-import { unreadable } from './unreadable.ts';
+import { archiveNotUnderstood } from './unreadable.ts';
 
 /** Who is shown what stands behind the head of an archive, in its order. */
 export interface ArchiveVisitor {
@@ -44,7 +44,7 @@ export class ArchiveRows {
     this.#visitor = visitor;
   }
 
-  /** @throws HoldfastError `variant-content-unreadable` (unsupported), `variant-failed` (invalid) for a row that is too long */
+  /** @throws HoldfastError `archive-not-understood` (unsupported), `variant-failed` (invalid) for a row that is too long */
   push(bytes: Buffer): void {
     let from = this.#begunBytes === 0 ? 0 : this.#continued(bytes);
     while (from < bytes.length) {
@@ -57,9 +57,9 @@ export class ArchiveRows {
     }
   }
 
-  /** @throws HoldfastError `variant-content-unreadable` (unsupported) where the archive ends in the midst of something */
+  /** @throws HoldfastError `archive-not-understood` (unsupported) where the archive ends in the midst of something */
   finish(): void {
-    if (this.#place !== 'block' || this.#begunBytes > 0) throw strange('it ends in the midst of rows');
+    if (this.#place !== 'block' || this.#begunBytes > 0) throw strange('it ends in the midst of something');
   }
 
   /** Reads what was begun in earlier pieces; where the next one begins. */
@@ -118,11 +118,8 @@ export class ArchiveRows {
       if (length === 0 || bytes[end - 1] !== NEWLINE || bytes[start] === END_OF_ROWS[0]) {
         if (length > LONGEST_ROW) throw tooLong(this.#table?.table ?? '');
         if (end > bytes.length) break;
-        if (length === 0) {
-          visitor.end();
-          return this.#blockEnds(bytes, at, end);
-        }
-        if (bytes[end - 1] !== NEWLINE) throw strange('its rows are not cut as pg_dump cuts them');
+        if (length === 0) throw strange('rows have no end');
+        if (bytes[end - 1] !== NEWLINE) throw strange('rows are cut otherwise');
         if (length === END_OF_ROWS.length && bytes.subarray(start, end).equals(END_OF_ROWS)) {
           this.#place = 'ended';
           visitor.end();
@@ -145,7 +142,7 @@ export class ArchiveRows {
 
   #block(bytes: Buffer, from: number): number {
     const kind = bytes[from];
-    if (kind !== DATA && kind !== LARGE_OBJECTS) throw strange('it has blocks of an unknown kind');
+    if (kind !== DATA && kind !== LARGE_OBJECTS) throw strange('a block is of an unknown kind');
     this.#isOfObjects = kind === LARGE_OBJECTS;
     this.#place = 'table';
     this.#visitor.other?.(bytes.subarray(from, from + 1));
@@ -157,7 +154,7 @@ export class ArchiveRows {
     if (to > bytes.length) return -1;
     const number = bytes.readUInt32LE(from + 1);
     if (this.#place === 'ended') {
-      if (number !== 0) throw strange('something follows the end of its rows');
+      if (number !== 0) throw strange('something follows the end of rows');
       return this.#blockEnds(bytes, from, to);
     }
     this.#visitor.other?.(bytes.subarray(from, to));
@@ -190,11 +187,11 @@ export class ArchiveRows {
 
 /** Of a length at hand whole, which is never negative. */
 function lengthAt(bytes: Buffer, at: number): number {
-  if (bytes[at] !== 0) throw strange('it has rows of no length');
+  if (bytes[at] !== 0) throw strange('a row has a negative length');
   const low = (bytes[at + 1] as number) | ((bytes[at + 2] as number) << 8) | ((bytes[at + 3] as number) << 16);
   return low + (bytes[at + 4] as number) * 0x1000000;
 }
 
 function strange(what: string) {
-  return unreadable(`its archive is not as pg_dump writes it: ${what}`);
+  return archiveNotUnderstood(`It is not as pg_dump writes it: ${what}.`);
 }

@@ -1,18 +1,17 @@
 import { isUtf8 } from 'node:buffer';
-import { HoldfastError } from '../../../core/errors.ts';
 import { RowFault } from '../../masking/row-fault.ts';
-import { ARCHIVE_NOT_UNDERSTOOD, type RowScan } from '../table-content.ts';
+import type { RowScan } from '../table-content.ts';
 import { ArchiveBeginning } from './archive-beginning.ts';
 import { ArchiveFields } from './archive-fields.ts';
 import type { ArchiveHead, ArchiveTable } from './archive-head.ts';
 import { ArchiveRows, type ArchiveVisitor, LENGTH_BYTES } from './archive-rows.ts';
 import { checkEscapes, hasEscapes } from './check-escapes.ts';
-import { rowError } from './unreadable.ts';
+import { archiveNotUnderstood, rowError } from './unreadable.ts';
 
 /**
  * Shows the rows of an archive to whoever wants to see them, without pg_restore. Encoding and escapes are checked of all rows. The memory of
  * pieces is written to.
- * @throws HoldfastError `archive-not-understood` (unsupported) before any row is shown
+ * @throws HoldfastError `archive-not-understood` (unsupported); what was shown until then counts for nothing
  */
 export async function scanArchive(
   archive: AsyncIterable<Uint8Array>,
@@ -35,10 +34,7 @@ export async function scanArchive(
 }
 
 function begins(begun: ReturnType<ArchiveBeginning['push']>, scan: Required<RowScan>): ScannedRows {
-  if (begun?.head === undefined) {
-    const message = 'The archive is not one whose rows can be found in it.';
-    throw new HoldfastError('unsupported', ARCHIVE_NOT_UNDERSTOOD, message);
-  }
+  if (begun?.head === undefined) throw archiveNotUnderstood('Its head is not one that is known.');
   const rows = new ScannedRows(begun.head, scan);
   rows.push(begun.bytes.subarray(begun.head.length));
   return rows;
