@@ -1,3 +1,4 @@
+import { freeMemory } from '../../core/freed-memory.ts';
 import type { RowFields } from '../content/table-content.ts';
 import { mixed } from '../mixed.ts';
 import type { KeyList } from './key-list.ts';
@@ -72,6 +73,11 @@ export class IntegerKeys implements KeyList {
     return Number.isFinite(value) || this.#texts.get(at) === other.#texts.get(otherAt);
   }
 
+  free(): void {
+    for (const block of this.#blocks.splice(0)) freeMemory(bytesOf(block));
+    this.length = 0;
+  }
+
   #next(): number {
     const at = this.length++;
     if (at % BLOCK === 0) {
@@ -84,10 +90,15 @@ export class IntegerKeys implements KeyList {
   #wide(): Float64Array {
     if (this.#block instanceof Float64Array) return this.#block;
     const wide = Float64Array.from(this.#block, (value) => (value === NULL_INTEGER ? Number.NaN : value));
+    freeMemory(bytesOf(this.#block));
     this.#blocks[this.#blocks.length - 1] = wide;
     this.#block = wide;
     return wide;
   }
+}
+
+function bytesOf({ buffer }: Int32Array | Float64Array): Uint8Array {
+  return new Uint8Array(buffer);
 }
 
 function textHash(text: string): number {
