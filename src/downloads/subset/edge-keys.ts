@@ -7,6 +7,7 @@ import { jsonMember } from './json-member.ts';
 import type { KeyList } from './key-list.ts';
 import { KeyTable } from './key-table.ts';
 import { rowsReferredTo } from './reference-keys.ts';
+import { RowReferences } from './row-references.ts';
 import type { KeyKind, PlannedEdge } from './subset-plan.ts';
 import { TextKeys } from './text-keys.ts';
 
@@ -50,8 +51,8 @@ export class EdgeKeys {
    * For each edge and each row of its table: the row that is referred to. The keys are gone afterwards.
    * @throws HoldfastError `variant-failed` (invalid): a key that several rows have
    */
-  references(): Int32Array[] {
-    const references: Int32Array[] = this.#edges.map(() => new Int32Array(0));
+  references(): RowReferences[] {
+    const references = this.#edges.map(() => RowReferences.of(new Int32Array(0)));
     const names = this.#edges.map(targetOf);
     // One key table after the other: each is as large as the keys themselves, which are gone before the next.
     for (const [name, { edge: target, keys }] of [...this.#targets]) {
@@ -149,23 +150,19 @@ function pushingMember(
   };
 }
 
-type Resolving = (references: KeyList) => Int32Array;
+type Resolving = (references: KeyList) => RowReferences;
 
 function byKeys(keys: KeyList, target: PlannedEdge): Resolving {
   const table = new KeyTable(keys);
   requireUnique(table, target);
-  return (references) => {
-    const rows = new Int32Array(references.length);
-    for (let at = 0; at < rows.length; at++) rows[at] = table.find(references, at);
-    return rows;
-  };
+  return (references) => RowReferences.made(references.length, (at) => table.find(references, at));
 }
 
 function byReferences(keys: KeyList, target: PlannedEdge): Resolving {
   return (references) => {
     const found = rowsReferredTo(references, keys);
     requireUnique(found, target);
-    return found.rows;
+    return RowReferences.of(found.rows);
   };
 }
 
