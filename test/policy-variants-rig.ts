@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DownloadFormat, SqlDialect } from '../src/core/download-format.ts';
+import type { SourceArchive } from '../src/core/ports/service-download.ts';
 import type { VariantContent, VariantMaker, VariantReport, VariantSidecars } from '../src/core/ports/variant-maker.ts';
 import { createPolicyVariantMaker } from '../src/downloads/variants/policy-variant-maker.ts';
 
@@ -55,12 +56,13 @@ export class PolicyVariants {
     }
   }
 
-  #content({ bytes, format = 'sql', dialect, pieces = 1 << 16 }: ContentOptions): VariantContent {
+  #content({ bytes, format = 'sql', dialect, pieces = 1 << 16, archive }: ContentOptions): VariantContent {
     const snapshotId = createHash('sha256').update(bytes).digest('hex');
     const material = {
       ...{ format, mediaType: 'application/octet-stream', fileExtension: '.x', isReproducible: true },
       ...(dialect === undefined ? {} : { dialect }),
       acceptsRanges: false,
+      ...(archive === undefined ? {} : { archive }),
     };
     return {
       ...{ resourceId: 'shop', snapshotId, format },
@@ -94,8 +96,11 @@ export interface ContentOptions {
   dialect?: SqlDialect;
   /** Bytes in which the content comes. */
   pieces?: number;
+  /** What the content is made of. */
+  archive?: SourceArchive;
 }
 
-async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
+/** Each in memory of its own. */
+export async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield Buffer.from(bytes.subarray(at, at + size));
 }

@@ -1,5 +1,9 @@
+import type { SourceArchive } from '../../core/ports/service-download.ts';
 import type { MaskingRun } from '../masking/masking-run.ts';
 import type { ContentSchema } from './content-schema.ts';
+
+/** The code of the error of an archive in which no rows can be found for certain. */
+export const ARCHIVE_NOT_UNDERSTOOD = 'archive-not-understood';
 
 /** Reads and rewrites the rows of one kind of content: PostgreSQL's and MySQL's dumps, SQLite databases. One folder under `downloads/content/`. */
 export interface TableContent {
@@ -16,6 +20,13 @@ export interface TableContent {
    * @throws HoldfastError `variant-failed` (invalid) naming table, column and rule, never a value, where the rows are not those that the plan is made for
    */
   rewrite(bytes: AsyncIterable<Uint8Array>, run: MaskingRun): AsyncIterable<Uint8Array>;
+  /**
+   * As `scan`, of the archive that the content is made of; its pieces are written to.
+   * @throws HoldfastError `archive-not-understood` (unsupported): what was shown counts for nothing, and `scan` reads the content
+   */
+  scanArchive?(archive: AsyncIterable<Uint8Array>, scan: Required<RowScan>, signal: AbortSignal): Promise<void>;
+  /** As `rewrite`, the very same bytes. Rows that are not selected are left out of the archive, before SQL is made of it. */
+  rewriteArchive?(archive: SourceArchive, run: MaskingRun): AsyncIterable<Uint8Array>;
 }
 
 export interface RowScan {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseRows } from './closure.ts';
 import { DANGLING } from './key-table.ts';
+import { RowReferences } from './row-references.ts';
 import type { SubsetPlan } from './subset-plan.ts';
 
 const ROWS = 1_000_000;
@@ -19,7 +20,7 @@ test('a chain of a million rows that refer to each other is followed, and taken 
     ] as const) {
       const chosen = chooseRows(planOf(dangling), {
         tables: [[{ member: 't', from: 0, first: 0, rows: ROWS }]],
-        references: [references],
+        references: [RowReferences.of(references)],
         marks: [Uint32Array.from({ length: ROWS }, (_, row) => row)],
         roots: [{}],
       });

@@ -3,6 +3,7 @@ import { rowsOf, type SubsetIndex } from './key-index.ts';
 import { DANGLING } from './key-table.ts';
 import { ReferringRows } from './referring-rows.ts';
 import { RowBits } from './row-bits.ts';
+import { RowReferences } from './row-references.ts';
 import { seedRows } from './seed-rows.ts';
 import { samplePlaces } from './stable-sample.ts';
 import type { PlannedEdge, SubsetPlan } from './subset-plan.ts';
@@ -36,7 +37,7 @@ class Closure {
   readonly #kept: readonly RowBits[];
   readonly #excluded: readonly RowBits[] | undefined;
   /** Edges from a table, and whether they are followed upwards. */
-  readonly #upwards: readonly { edge: PlannedEdge; references: Int32Array; number: number }[][];
+  readonly #upwards: readonly { edge: PlannedEdge; references: RowReferences; number: number }[][];
   readonly #waiting: number[][];
   /** By the number of their edge. */
   readonly #referring = new Map<number, ReferringRows>();
@@ -54,7 +55,7 @@ class Closure {
     this.#waiting = rows.map(() => []);
     this.#upwards = plan.tables.map((_, table) =>
       plan.edges.flatMap((edge, number) =>
-        edge.table === table ? [{ edge, references: index.references[number] ?? new Int32Array(0), number }] : [],
+        edge.table === table ? [{ edge, references: index.references[number] ?? NONE, number }] : [],
       ),
     );
     this.#excluded = plan.dangling === 'drop' ? this.#withoutDangling(rows) : undefined;
@@ -77,7 +78,7 @@ class Closure {
       for (const { edge, references } of this.#upwards[table] ?? []) {
         if (edge.isCut) continue;
         for (const row of rows) {
-          const target = references[row] ?? -1;
+          const target = references.at(row);
           if (target >= 0) this.#keep(edge.target, target);
           else if (target === DANGLING) this.#dangles(edge);
         }
@@ -90,10 +91,10 @@ class Closure {
     const cut = edges.map((edge, number) => {
       const cutsDangling = dangling === 'null' && !edge.isVirtual;
       if (!edge.isCut && !cutsDangling) return undefined;
-      const references = this.#index.references[number] ?? new Int32Array(0);
+      const references = this.#index.references[number] ?? NONE;
       const rows = new RowBits(references.length);
       for (const row of this.#kept[edge.table] ?? []) {
-        const target = references[row] ?? -1;
+        const target = references.at(row);
         const leadsNowhere =
           target === DANGLING
             ? edge.isCut || cutsDangling
@@ -134,7 +135,7 @@ class Closure {
   #referringBy(number: number): ReferringRows {
     const known = this.#referring.get(number);
     if (known !== undefined) return known;
-    const references = this.#index.references[number] ?? new Int32Array(0);
+    const references = this.#index.references[number] ?? NONE;
     const made = new ReferringRows(references, rowsOf(this.#index, this.#plan.edges[number]?.target ?? -1));
     this.#referring.set(number, made);
     return made;
@@ -166,7 +167,7 @@ class Closure {
     };
     const needing = this.#upwards.flat().filter(({ edge }) => !edge.isVirtual && !edge.isCut);
     for (const { edge, references } of needing)
-      for (let row = 0; row < references.length; row++) if (references[row] === DANGLING) exclude(edge.table, row);
+      for (let row = 0; row < references.length; row++) if (references.at(row) === DANGLING) exclude(edge.table, row);
     for (let gone = waiting.pop(); gone !== undefined; gone = waiting.pop())
       for (const { edge, number } of needing)
         if (edge.target === gone.table)
@@ -174,6 +175,8 @@ class Closure {
     return excluded;
   }
 }
+
+const NONE = RowReferences.of(new Int32Array(0));
 
 function requireBudget({ budget, tables }: SubsetPlan, { kept }: ChosenRows): void {
   const counts = kept.map((bits) => bits.count());

@@ -6,6 +6,8 @@ import { IntegerTuples } from './integer-tuples.ts';
 import { jsonMember } from './json-member.ts';
 import type { KeyList } from './key-list.ts';
 import { KeyTable } from './key-table.ts';
+import { rowsReferredTo } from './reference-keys.ts';
+import { RowReferences } from './row-references.ts';
 import type { KeyKind, PlannedEdge } from './subset-plan.ts';
 import { TextKeys } from './text-keys.ts';
 
@@ -49,22 +51,36 @@ export class EdgeKeys {
    * For each edge and each row of its table: the row that is referred to. The keys are gone afterwards.
    * @throws HoldfastError `variant-failed` (invalid): a key that several rows have
    */
-  references(): Int32Array[] {
-    const references: Int32Array[] = this.#edges.map(() => new Int32Array(0));
+  references(): RowReferences[] {
+    const references = this.#edges.map(() => RowReferences.of(new Int32Array(0)));
+    const names = this.#edges.map(targetOf);
     // One key table after the other: each is as large as the keys themselves, which are gone before the next.
     for (const [name, { edge: target, keys }] of [...this.#targets]) {
       this.#targets.delete(name);
-      const table = requireUnique(new KeyTable(keys), target);
-      for (const [index, edge] of this.#edges.entries()) {
+      const edges = [...this.#edges.entries()].filter(([index]) => names[index] === name);
+      const resolve = this.#isSparse(edges, keys) ? byReferences(keys, target) : byKeys(keys, target);
+      for (const [index] of edges) {
         const list = this.#references[index];
-        if (list === undefined || targetOf(edge) !== name) continue;
+        if (list === undefined) continue;
         this.#references[index] = undefined;
-        references[index] = resolved(list, table);
+        references[index] = resolve(list);
+        list.free();
       }
+      keys.free();
     }
     return references;
   }
+
+  /** Whether fewer references than rows have to be looked up. That keys are unique is known of those that the database refers to. */
+  #isSparse(edges: readonly (readonly [index: number, edge: PlannedEdge])[], keys: Keys): boolean {
+    const count = edges.reduce((sum, [index]) => sum + (this.#references[index]?.length ?? 0), 0);
+    const isKnown = ({ isVirtual, keys: kind }: PlannedEdge) => !isVirtual && (kind === 'integers' || kind === 'text');
+    return count * FEW < keys.length && edges.every(([, edge]) => isKnown(edge));
+  }
 }
+
+/** Of so many rows, one is referred to. */
+const FEW = 2;
 
 function createKeys({ keys, columns }: PlannedEdge): Keys {
   if (keys === 'integer') return new IntegerKeys();
@@ -134,14 +150,24 @@ function pushingMember(
   };
 }
 
-function resolved(keys: KeyList, table: KeyTable): Int32Array {
-  const rows = new Int32Array(keys.length);
-  for (let at = 0; at < rows.length; at++) rows[at] = table.find(keys, at);
-  return rows;
+type Resolving = (references: KeyList) => RowReferences;
+
+function byKeys(keys: KeyList, target: PlannedEdge): Resolving {
+  const table = new KeyTable(keys);
+  requireUnique(table, target);
+  return (references) => RowReferences.made(references.length, (at) => table.find(references, at));
 }
 
-function requireUnique(table: KeyTable, { title, targetColumns }: PlannedEdge): KeyTable {
-  if (table.duplicate === undefined) return table;
+function byReferences(keys: KeyList, target: PlannedEdge): Resolving {
+  return (references) => {
+    const found = rowsReferredTo(references, keys);
+    requireUnique(found, target);
+    return RowReferences.of(found.rows);
+  };
+}
+
+function requireUnique({ duplicate }: { duplicate: number | undefined }, { title, targetColumns }: PlannedEdge): void {
+  if (duplicate === undefined) return;
   const message = `The reference ${title} (${targetColumns.join(', ')}) leads to columns in which several rows have the same value, or values that differ in case alone. Take it out of the policy's keys, or name a unique key.`;
   throw new HoldfastError('invalid', 'variant-failed', message);
 }

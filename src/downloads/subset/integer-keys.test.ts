@@ -19,3 +19,20 @@ function keysOf(values: readonly (string | null)[]): IntegerKeys {
   for (const value of values) keys.push(value);
   return keys;
 }
+
+test('keys are the same whether their neighbours are near, far, wide or NULL', () => {
+  const blocks = [
+    (at: number) => at,
+    (at: number) => at * 70_000,
+    (at: number) => (at % 3) - 5,
+    (at: number) => 2 ** 40 + at,
+  ];
+  const keys = new IntegerKeys();
+  const keyAt = (at: number) => (at % 11 === 3 ? null : (blocks[at >> 16]?.(at) ?? at));
+  for (let at = 0; at < 5 << 16; at++) {
+    const value = keyAt(at);
+    if (value === null) keys.push(null);
+    else keys.pushNumber(value);
+  }
+  for (let at = 0; at < 5 << 16; at++) assert.equal(keys.isNull(at) ? null : keys.valueAt(at), keyAt(at));
+});

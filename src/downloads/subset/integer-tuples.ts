@@ -35,6 +35,10 @@ export class IntegerTuples implements KeyList {
     return hashed >>> 0;
   }
 
+  free(): void {
+    for (const part of this.#parts) part.free();
+  }
+
   equals(at: number, other: KeyList, otherAt: number): boolean {
     if (!(other instanceof IntegerTuples)) return false;
     for (const [index, part] of this.#parts.entries()) {

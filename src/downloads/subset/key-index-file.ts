@@ -1,26 +1,39 @@
 import { z } from 'zod';
 import type { KeyIndex, RootFacts, RowFacts } from './key-index.ts';
 import { RowBits } from './row-bits.ts';
+import { blocksOf, RowReferences } from './row-references.ts';
 import { type ArrayReader, arrayBytes, readArrays, type StoredArray } from './stored-arrays.ts';
 
 /** Raise it where the layout of an index, or what it is made of, changes. What has another version is not read, and made again. */
-export const INDEX_VERSION = 3;
+export const INDEX_VERSION = 4;
 
 export function keyIndexBytes({ tables, references }: KeyIndex): AsyncGenerator<Uint8Array> {
   const header: z.input<typeof keysSchema> = {
     version: INDEX_VERSION,
     tables: tables.map((runs) => runs.map(({ member, from, first, rows }) => ({ member, from, first, rows }))),
-    references: references.map(({ length }) => length),
+    references: references.map(({ plain: { rows, bytes } }) => ({ rows, bytes: bytes.length })),
   };
-  return arrayBytes(header, references);
+  return arrayBytes(
+    header,
+    references.flatMap(({ plain: { widths, lows, bytes } }) => [widths, lows, bytes]),
+  );
 }
 
 /** @throws HoldfastError `key-index-damaged` (damaged): it can be made again from the content */
 export function readKeyIndex(bytes: AsyncIterable<Uint8Array>): Promise<KeyIndex> {
   return readArrays(bytes, async (header, arrays) => {
     const { tables, references: lengths } = keysSchema.parse(header);
-    const references: Int32Array[] = [];
-    for (const length of lengths) references.push(new Int32Array(await arrays.memory(length * 4)));
+    const references: RowReferences[] = [];
+    for (const { rows, bytes } of lengths) {
+      const blocks = blocksOf(rows);
+      const plain = {
+        rows,
+        widths: new Uint8Array(await arrays.memory(blocks)),
+        lows: new Int32Array(await arrays.memory(blocks * 4)),
+        bytes: new Uint8Array(await arrays.memory(bytes)),
+      };
+      references.push(new RowReferences(plain));
+    }
     return { tables, references };
   });
 }
@@ -68,7 +81,7 @@ const count = z
 const keysSchema = z.strictObject({
   version: z.literal(INDEX_VERSION),
   tables: z.array(z.array(z.strictObject({ member: z.string(), from: count, first: count, rows: count }))),
-  references: z.array(count),
+  references: z.array(z.strictObject({ rows: count.min(0), bytes: z.number().int().min(0) })),
 });
 
 const factsSchema = z.strictObject({

@@ -9,6 +9,8 @@ export interface IndexStart {
   dialect: ContentDialect;
   plan: SubsetPlan;
   parts: IndexParts;
+  /** What comes is the archive that the content is made of. */
+  isArchive: boolean;
 }
 
 /** `give-up`: it leaves nothing behind, and ends. */

@@ -9,15 +9,22 @@ import { errorOf, threadDied } from './thread-fault.ts';
 
 /**
  * Reads a content to its end in a thread of its own, and gives the parts of its index that are wanted; all by default.
+ * @param options `isArchive`: the bytes are those of the archive that the content is made of (`TableContent.scanArchive`)
  * @throws HoldfastError what the reading of the content throws; `variant-failed` (invalid) for keys that are none; the abort's reason
  */
 export async function buildKeyIndex(
   bytes: AsyncIterable<Uint8Array>,
-  options: { dialect: ContentDialect; plan: SubsetPlan; parts?: IndexParts; signal: AbortSignal },
+  options: {
+    dialect: ContentDialect;
+    plan: SubsetPlan;
+    parts?: IndexParts;
+    isArchive?: boolean;
+    signal: AbortSignal;
+  },
 ): Promise<GatheredIndex> {
-  const { dialect, plan, parts = { keys: true, facts: true }, signal } = options;
+  const { dialect, plan, parts = { keys: true, facts: true }, isArchive = false, signal } = options;
   signal.throwIfAborted();
-  const thread = new IndexThread({ dialect, plan, parts });
+  const thread = new IndexThread({ dialect, plan, parts, isArchive });
   const giveUp = () => thread.fail(signal.reason);
   signal.addEventListener('abort', giveUp, { once: true });
   try {

@@ -9,14 +9,16 @@ import { faultOf } from './thread-fault.ts';
 if (parentPort === null) throw new Error('This is the program of a worker thread.');
 await serve(parentPort, workerData as IndexStart);
 
-async function serve(port: MessagePort, { dialect, plan, parts }: IndexStart): Promise<void> {
+async function serve(port: MessagePort, { dialect, plan, parts, isArchive }: IndexStart): Promise<void> {
   const answer = (message: IndexAnswer, moved: ArrayBuffer[] = []) => port.postMessage(message, moved);
   const giveUp = new AbortController();
   try {
     const builder = new KeyIndexBuilder(plan, parts);
     const pieces = received(port, giveUp);
     const content = await tableContent(dialect);
-    await content.scan(pieces, builder, giveUp.signal);
+    if (!isArchive) await content.scan(pieces, builder, giveUp.signal);
+    else if (content.scanArchive === undefined) throw new Error('archives of this dialect are not known');
+    else await content.scanArchive(pieces, builder, giveUp.signal);
     const { index, moved } = plainIndex(builder.finish());
     answer({ kind: 'index', index }, moved);
   } catch (error) {

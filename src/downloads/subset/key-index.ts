@@ -1,5 +1,6 @@
 import type { MemberRun } from './member-runs.ts';
 import type { RowBits } from './row-bits.ts';
+import type { RowReferences } from './row-references.ts';
 
 /**
  * Which rows there are and what they refer to, without the keys themselves. It hangs on the content and the edges alone, so that all variants
@@ -8,7 +9,7 @@ import type { RowBits } from './row-bits.ts';
 export interface KeyIndex {
   tables: readonly (readonly MemberRun[])[];
   /** For each edge and each row of its table: the row that is referred to, `NO_REFERENCE` or `DANGLING`. */
-  references: readonly Int32Array[];
+  references: readonly RowReferences[];
 }
 
 /** What the roots and limits of a plan go by, whatever its seed, shares and limits are. */

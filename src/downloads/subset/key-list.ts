@@ -7,4 +7,6 @@ export interface KeyList {
   /** Equal keys have equal hashes; 32 bits, not negative. */
   hashOf(at: number): number;
   equals(at: number, other: KeyList, otherAt: number): boolean;
+  /** Frees its memory at once: megabytes would wait for the collector while others are made. */
+  free(): void;
 }

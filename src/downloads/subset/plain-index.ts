@@ -1,10 +1,11 @@
 import type { KeyIndex, RowFacts } from './key-index.ts';
 import type { GatheredIndex } from './key-index-builder.ts';
 import { RowBits } from './row-bits.ts';
+import { type PlainReferences, RowReferences } from './row-references.ts';
 
 /** An index, or a part of one, as it goes from thread to thread, where objects lose their classes. */
 export interface PlainIndex {
-  keys?: KeyIndex;
+  keys?: { tables: KeyIndex['tables']; references: readonly PlainReferences[] };
   facts?: { marks: RowFacts['marks']; roots: readonly PlainRoot[] };
 }
 
@@ -20,12 +21,14 @@ export function plainIndex({ keys, facts }: GatheredIndex): { index: PlainIndex;
     ...(sorting === undefined ? {} : { sorting }),
   }));
   const arrays = [
-    ...(keys?.references ?? []),
+    ...(keys?.references.flatMap(({ plain: { widths, lows, bytes } }) => [widths, lows, bytes]) ?? []),
     ...(facts?.marks ?? []),
     ...(facts?.roots.map(({ sorting }) => sorting) ?? []),
   ];
   const index = {
-    ...(keys === undefined ? {} : { keys }),
+    ...(keys === undefined
+      ? {}
+      : { keys: { tables: keys.tables, references: keys.references.map(({ plain }) => plain) } }),
     ...(facts === undefined || roots === undefined ? {} : { facts: { marks: facts.marks, roots } }),
   };
   return { index, moved: arrays.flatMap((array) => array?.buffer ?? []) as ArrayBuffer[] };
@@ -33,7 +36,9 @@ export function plainIndex({ keys, facts }: GatheredIndex): { index: PlainIndex;
 
 export function wholeIndex({ keys, facts }: PlainIndex): GatheredIndex {
   return {
-    ...(keys === undefined ? {} : { keys }),
+    ...(keys === undefined
+      ? {}
+      : { keys: { tables: keys.tables, references: keys.references.map((plain) => new RowReferences(plain)) } }),
     ...(facts === undefined
       ? {}
       : {

@@ -1,5 +1,6 @@
 import { Referrers } from './referrers.ts';
 import { RowBits } from './row-bits.ts';
+import type { RowReferences } from './row-references.ts';
 
 /** How often all references are looked through before a list of who refers to whom is made, which takes four bytes for each row of both tables. */
 const LOOKS = 3;
@@ -8,13 +9,13 @@ const SMALL_PART = 16;
 
 /** Tells which rows of a table refer to rows of another one. */
 export class ReferringRows {
-  readonly #references: Int32Array;
+  readonly #references: RowReferences;
   readonly #targets: number;
   #looks = 0;
   #referrers: Referrers | undefined;
 
   /** @param references for each row, that which it refers to; negative where it is none */
-  constructor(references: Int32Array, targets: number) {
+  constructor(references: RowReferences, targets: number) {
     this.#references = references;
     this.#targets = targets;
   }
@@ -39,7 +40,7 @@ export class ReferringRows {
     const found = new Map<number, number[]>();
     const references = this.#references;
     for (let row = 0; row < references.length; row++) {
-      const target = references[row] ?? -1;
+      const target = references.at(row);
       if (target < 0 || !wanted.has(target)) continue;
       const rows = found.get(target);
       if (rows === undefined) found.set(target, [row]);

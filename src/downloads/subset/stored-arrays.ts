@@ -4,7 +4,7 @@ export type StoredArray = Int32Array | Uint32Array | Float64Array | Uint8Array;
 
 /**
  * Arrays of numbers as bytes: the length of a header (32 bits, little-endian), the header as JSON, and the arrays, one after the other, each
- * in the byte order of the processor (little-endian on all that Node.js runs on).
+ * in the byte order of the processor (little-endian on all that Node.js runs on). Pieces are views of the arrays.
  */
 export async function* arrayBytes(header: unknown, arrays: readonly StoredArray[]): AsyncGenerator<Uint8Array> {
   const text = Buffer.from(JSON.stringify(header));
@@ -13,7 +13,7 @@ export async function* arrayBytes(header: unknown, arrays: readonly StoredArray[
   yield Buffer.concat([length, text]);
   for (const array of arrays) {
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-    for (let at = 0; at < bytes.length; at += PIECE) yield bytes.slice(at, at + PIECE);
+    for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE);
   }
 }
 

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { freeMemory } from '../../core/freed-memory.ts';
 import { mixed } from '../mixed.ts';
 import type { KeyList } from './key-list.ts';
 
@@ -47,6 +48,12 @@ export class TextKeys implements KeyList {
     if (!(other instanceof TextKeys) || this.#kindAt(at) !== other.#kindAt(otherAt)) return false;
     for (let word = 0; word < 4; word++) if (this.#wordAt(at, word) !== other.#wordAt(otherAt, word)) return false;
     return true;
+  }
+
+  free(): void {
+    for (const block of this.#blocks.splice(0)) freeMemory(new Uint8Array(block.buffer));
+    for (const block of this.#kinds.splice(0)) freeMemory(block);
+    this.length = 0;
   }
 
   #wordAt(at: number, word: number): number {

@@ -1,5 +1,9 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { DownloadMaterial } from '../../core/ports/service-download.ts';
 import type { VariantContent } from '../../core/ports/variant-maker.ts';
 import type { ContentDialect } from '../content/content-schema.ts';
+import { ARCHIVE_NOT_UNDERSTOOD } from '../content/table-content.ts';
+import { tableContent } from '../content/table-contents.ts';
 import type { RowSelection } from '../masking/row-selection.ts';
 import { chooseInThread } from '../subset/choosing-thread.ts';
 import { factsFingerprint, keysFingerprint } from '../subset/index-fingerprints.ts';
@@ -34,11 +38,27 @@ export async function subsetIndex(content: VariantContent, options: IndexOptions
   if (keys !== undefined && facts !== undefined) return { keys, facts };
   const parts = { keys: keys === undefined, facts: facts === undefined };
   const read = await withContent(content, { schemaOnly: false, signal }, ({ material }) =>
-    buildKeyIndex(material.bytes(), { ...options, parts }),
+    readIndex(material, { ...options, parts }),
   );
   if (read.keys !== undefined) await content.sidecars?.write(names.keys, keyIndexBytes(read.keys), signal);
   if (read.facts !== undefined) await content.sidecars?.write(names.facts, rowFactsBytes(read.facts), signal);
   const whole = { keys: keys ?? read.keys, facts: facts ?? read.facts };
   if (whole.keys === undefined || whole.facts === undefined) throw new Error('a part of the index was not made');
   return { keys: whole.keys, facts: whole.facts };
+}
+
+/** From the archive where there is one: making SQL of it takes several times as long as reading it. */
+async function readIndex(
+  material: DownloadMaterial,
+  options: Parameters<typeof buildKeyIndex>[1],
+): Promise<GatheredIndex> {
+  const { archive } = material;
+  const { scanArchive } = await tableContent(options.dialect);
+  if (archive === undefined || scanArchive === undefined) return buildKeyIndex(material.bytes(), options);
+  try {
+    return await buildKeyIndex(archive.bytes(), { ...options, isArchive: true });
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== ARCHIVE_NOT_UNDERSTOOD) throw error;
+    return buildKeyIndex(material.bytes(), options);
+  }
 }

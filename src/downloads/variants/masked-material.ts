@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
+import type { DownloadMaterial } from '../../core/ports/service-download.ts';
 import type { OpenVariantContent, VariantContent, VariantReport, WantedParts } from '../../core/ports/variant-maker.ts';
 import { CanaryWatch } from '../canary/canary-watch.ts';
 import { maskDocument } from '../content/document/mask-document.ts';
@@ -43,7 +44,7 @@ export async function maskedMaterial(
       async *bytes() {
         const canary = new CanaryWatch(opened.material.length);
         const run = await masking(options, canary);
-        yield* withinBudget(rewritten(opened.material.bytes(), run, options), options);
+        yield* withinBudget(rewritten(opened.material, run, options), options);
         requireRows(run);
         report = { tables: tablesOf(run), canary: canary.require() };
       },
@@ -65,19 +66,24 @@ async function masking(options: MaskedMaterialOptions, canary: CanaryWatch): Pro
 }
 
 async function* rewritten(
-  bytes: AsyncIterable<Uint8Array>,
+  material: DownloadMaterial,
   run: MaskingRun,
   { content, shape, temporaryFolder, parts }: MaskedMaterialOptions,
 ): AsyncGenerator<Uint8Array> {
   switch (shape.kind) {
-    case 'tables':
-      yield* (await tableContent(shape.dialect)).rewrite(bytes, run);
+    case 'tables': {
+      const { rewrite, rewriteArchive } = await tableContent(shape.dialect);
+      const { archive } = material;
+      if (run.selection === undefined || archive === undefined || rewriteArchive === undefined)
+        yield* rewrite(material.bytes(), run);
+      else yield* rewriteArchive(archive, run);
       break;
+    }
     case 'document':
-      yield* maskDocument(bytes, run);
+      yield* maskDocument(material.bytes(), run);
       break;
     case 'files':
-      yield* maskFiles(bytes, content.format, run, { temporaryFolder, isPart: parts !== undefined });
+      yield* maskFiles(material.bytes(), content.format, run, { temporaryFolder, isPart: parts !== undefined });
       break;
   }
 }

@@ -46,11 +46,15 @@ export async function downloadPostgresql({ chain, choice, signal, warn }: Downlo
   // Keys and constraints are definitions too.
   const parts = choice.schemaOnly === true ? [SCHEMA_ONLY] : [];
   signal.throwIfAborted();
-  return sqlMaterial(() =>
-    selection === undefined
-      ? restoredSql(archive, [...ALONE, ...parts], signal)
-      : someTables(archive, { selection, parts }, { signal, warn }),
-  );
+  if (selection !== undefined) return sqlMaterial(() => someTables(archive, { selection, parts }, { signal, warn }));
+  return {
+    ...sqlMaterial(() => restoredSql(archive, [...ALONE, ...parts], signal)),
+    archive: {
+      bytes: () => archive.bytes(signal),
+      sqlOf: (change) =>
+        restoredSql({ ...archive, bytes: (both) => change(archive.bytes(both)) }, [...ALONE, ...parts], signal),
+    },
+  };
 }
 
 /** SQL as PostgreSQL's own programs write it. */

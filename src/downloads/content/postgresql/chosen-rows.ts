@@ -3,6 +3,7 @@ import { RowFault } from '../../masking/row-fault.ts';
 import type { TableSelection } from '../../masking/row-selection.ts';
 import { checkEscapes } from './check-escapes.ts';
 import { chosenBlockBytes } from './chosen-block.ts';
+import { nextChosen } from './next-chosen.ts';
 import { otherRows, rowError } from './unreadable.ts';
 import { WholeRows } from './whole-rows.ts';
 
@@ -21,6 +22,7 @@ export class ChosenRows {
   #ordinal: number;
   readonly #table: string;
   readonly #selection: TableSelection;
+  readonly #isSifted: boolean;
   readonly #whole: WholeRows;
   /** The next row that is chosen; as many as there are rows, where there is none. */
   #next: number;
@@ -30,13 +32,15 @@ export class ChosenRows {
   #bytes = 0;
   #places: number[] = [];
 
-  constructor(table: string, selection: TableSelection, firstOrdinal: number) {
+  /** @param isSifted whether only rows come that are chosen, because others were left out before (`ArchiveSieve`) */
+  constructor(table: string, selection: TableSelection, firstOrdinal: number, isSifted = false) {
     this.#table = table;
     this.#selection = selection;
+    this.#isSifted = isSifted;
     this.#whole = new WholeRows(table);
     this.#ordinal = firstOrdinal;
     this.#first = firstOrdinal;
-    this.#next = this.#chosenFrom(firstOrdinal);
+    this.#next = nextChosen(selection, firstOrdinal);
   }
 
   /** The blocks that are full. What is given may change afterwards: it is copied. */
@@ -44,8 +48,13 @@ export class ChosenRows {
     for (const rows of this.#whole.push(bytes)) yield* this.#wholeRows(rows);
   }
 
-  /** What is left, after the last row. What stands behind that is the beginning of the line that ends all. */
-  rest(): BlockOfChosen | undefined {
+  /**
+   * What is left, after the last row. What stands behind that is the beginning of the line that ends all.
+   * @param rows that the table had where others were left out before
+   */
+  rest(rows = this.#ordinal): BlockOfChosen | undefined {
+    if (rows < this.#ordinal) throw otherRows(this.#table);
+    this.#ordinal = rows;
     return this.#ordinal === this.#first ? undefined : this.#cut();
   }
 
@@ -54,6 +63,7 @@ export class ChosenRows {
     const text = rows.toString('latin1');
     this.#check(rows, text);
     for (let from = 0; from < text.length; ) {
+      if (this.#isSifted) this.#ordinal = this.#next;
       for (; this.#ordinal < this.#next && from < text.length; this.#ordinal++) from = text.indexOf('\n', from) + 1;
       if (from === text.length) return;
       if (this.#ordinal >= this.#selection.rows) throw otherRows(this.#table);
@@ -82,7 +92,7 @@ export class ChosenRows {
     this.#bytes += row.copy(this.#rows, this.#bytes);
     this.#places.push(this.#ordinal - this.#first);
     this.#ordinal++;
-    this.#next = this.#chosenFrom(this.#ordinal);
+    this.#next = nextChosen(this.#selection, this.#ordinal);
   }
 
   #cut(): BlockOfChosen {
@@ -93,13 +103,5 @@ export class ChosenRows {
     this.#bytes = 0;
     this.#first = this.#ordinal;
     return { bytes, span };
-  }
-
-  #chosenFrom(row: number): number {
-    const { kept, rows } = this.#selection;
-    let at = row;
-    while (at < rows && ((kept[at >> 3] ?? 0) & (1 << (at & 7))) === 0)
-      at = (at & 7) === 0 && kept[at >> 3] === 0 ? at + 8 : at + 1;
-    return Math.min(at, rows);
   }
 }

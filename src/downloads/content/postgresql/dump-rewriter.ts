@@ -3,6 +3,7 @@ import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
 import { hasComment, tokensOf } from '../../sql/sql-tokens.ts';
+import type { SiftedRows } from './archive-sieve.ts';
 import type { ChosenRows } from './chosen-rows.ts';
 import { Definition, decoded, stringOf } from './definition.ts';
 import { DroppedTables } from './dropped-tables.ts';
@@ -31,6 +32,7 @@ const END_OF_ROWS = Buffer.from('\\.\n');
 export class DumpRewriter {
   readonly #planned: PlannedRows;
   readonly #schema = new SchemaReader();
+  readonly #sifted: SiftedRows;
   readonly #dropped: DroppedTables;
   readonly #inserts: InsertRewriter;
   /** What stands before the next statement: it goes with it. */
@@ -39,11 +41,13 @@ export class DumpRewriter {
   /** A sequence that may turn out to belong to a dropped table, and what was said of it. */
   #held: { sequence: string; parts: Buffer[] } | undefined;
 
-  constructor(run: MaskingRun) {
+  /** @param sifted of tables whose rows were left out that are not chosen */
+  constructor(run: MaskingRun, sifted: SiftedRows = () => undefined) {
     const tables = run.plan.content.kind === 'tables' ? run.plan.content.tables : [];
     const dropped = tables.filter(({ fate }) => fate === 'drop').map(({ table }) => table);
     this.#dropped = new DroppedTables(dropped, this.#schema);
-    this.#planned = new PlannedRows(run);
+    this.#planned = new PlannedRows(run, sifted);
+    this.#sifted = sifted;
     this.#inserts = new InsertRewriter(run, this.#planned, this.#schema);
   }
 
@@ -190,7 +194,9 @@ export class DumpRewriter {
     this.#copy = undefined;
     const rest = copy?.blocks?.rest();
     if (copy !== undefined && rest !== undefined) yield this.#block(copy, rest, () => countLineEnds(rest));
-    const chosen = copy?.chosen?.rest();
+    const rows = copy && this.#sifted(copy.plan.table);
+    if (copy?.kind === 'skip' && rows !== undefined) this.#planned.count(copy, rows);
+    const chosen = copy?.chosen?.rest(rows);
     if (copy !== undefined && chosen !== undefined) yield this.#block(copy, chosen.bytes, () => chosen.span);
     // The lexer may have given a part of the line as rows.
     if (copy?.kind === 'pass' && copy.blocks === undefined) yield bytes;

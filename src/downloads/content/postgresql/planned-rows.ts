@@ -2,6 +2,7 @@ import { countsOf, type RowBlockPart } from '../../masking/masking-pool.ts';
 import type { MaskingRun, TableCounts } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import { KEEP, type TablePlan } from '../../variant-plan.ts';
+import type { SiftedRows } from './archive-sieve.ts';
 import { ChosenRows } from './chosen-rows.ts';
 import { otherRows, variantFailed } from './unreadable.ts';
 
@@ -19,14 +20,16 @@ export class PlannedRows {
   /** Whether the canary looks at rows that no rule changes: for originals of others, and for what detectors find. */
   isLooking: boolean;
   readonly #run: MaskingRun;
+  readonly #sifted: SiftedRows;
   readonly #plans: ReadonlyMap<string, TablePlan>;
   /** Ordinals, where rows are selected: they must be known before the rows are masked. */
   readonly #ordinals = new Map<string, number>();
   /** The same rows have the same source wherever they stand, so that threads need not prepare for them anew. */
   readonly #sources = new Map<string, RowSource>();
 
-  constructor(run: MaskingRun) {
+  constructor(run: MaskingRun, sifted: SiftedRows) {
     this.#run = run;
+    this.#sifted = sifted;
     const tables = run.plan.content.kind === 'tables' ? run.plan.content.tables : [];
     this.#plans = new Map(tables.map((plan) => [plan.table, plan]));
     this.isMasking = tables.some((plan) => this.#fateOf(plan) === 'mask');
@@ -62,7 +65,8 @@ export class PlannedRows {
   chosen(table: string): ChosenRows | undefined {
     const { tables } = this.#run.selection ?? { tables: {} };
     const selected = Object.hasOwn(tables, table) ? tables[table] : undefined;
-    return selected && new ChosenRows(table, selected, this.#ordinals.get(table) ?? 0);
+    const isSifted = this.#sifted(table) !== undefined;
+    return selected && new ChosenRows(table, selected, this.#ordinals.get(table) ?? 0, isSifted);
   }
 
   /** Rows to be masked, which are counted when they are. @param count is asked only where it matters which rows they are */

@@ -2,6 +2,8 @@ import { type ContentPart, type MaskingPoolOptions, maskedContent } from '../../
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { ContentSchema } from '../content-schema.ts';
 import type { RowScan, TableContent } from '../table-content.ts';
+import { scanArchive } from './archive-scanner.ts';
+import { ArchiveSieve, type SiftedRows } from './archive-sieve.ts';
 import { decoded } from './definition.ts';
 import { dumpPieces } from './dump-pieces.ts';
 import { DumpRewriter } from './dump-rewriter.ts';
@@ -21,6 +23,12 @@ export function createPostgresqlContent(options: MaskingPoolOptions = {}): Table
     schema: readSchema,
     scan: (bytes, scan, signal) => scanRows(bytes, scan, signal),
     rewrite: (bytes, run) => maskedContent(parts(bytes, run), run, options),
+    scanArchive,
+    rewriteArchive: (archive, run) => {
+      const sieve = new ArchiveSieve(run);
+      const sql = archive.sqlOf((bytes) => sieve.sifted(bytes));
+      return maskedContent(parts(sql, run, sieve.rows), run, options);
+    },
   };
 }
 
@@ -57,8 +65,12 @@ async function scanRows(bytes: AsyncIterable<Uint8Array>, scan: RowScan, signal:
   scanner.end();
 }
 
-async function* parts(bytes: AsyncIterable<Uint8Array>, run: MaskingRun): AsyncGenerator<ContentPart> {
-  const rewriter = new DumpRewriter(run);
+async function* parts(
+  bytes: AsyncIterable<Uint8Array>,
+  run: MaskingRun,
+  sifted?: SiftedRows,
+): AsyncGenerator<ContentPart> {
+  const rewriter = new DumpRewriter(run, sifted);
   for await (const pieces of dumpPieces(bytes, run.signal)) for (const piece of pieces) yield* rewriter.parts(piece);
   yield* rewriter.end();
 }

@@ -1,7 +1,7 @@
 import { variantFailed } from './unreadable.ts';
 
 const BLOCK = 120 << 10;
-const LONGEST_ROW = 64 << 20;
+export const LONGEST_ROW = 64 << 20;
 const NEWLINE = 0x0a;
 
 /** Gathers the rows of a COPY, which come cut anywhere, into blocks of whole rows. */
@@ -62,7 +62,8 @@ export class RowBlocks {
   }
 }
 
-function tooLong(table: string) {
+/** A row that no block holds. */
+export function tooLong(table: string) {
   return variantFailed(
     `Table "${table}" has a row of more than ${LONGEST_ROW >> 20} MiB, which cannot be masked. Give the table the fate \`structure\`.`,
     { table },

@@ -1,10 +1,17 @@
 import { HoldfastError } from '../../../core/errors.ts';
 import { RowFault } from '../../masking/row-fault.ts';
+import { ARCHIVE_NOT_UNDERSTOOD } from '../table-content.ts';
 
 /** What a dump holds that no policy can speak of, said within a sentence. */
 export function unreadable(what: string, details: Readonly<Record<string, unknown>> = {}): HoldfastError {
   const message = `No variant can be made of this dump: ${what}. Make the dump with pg_dump and its usual options, of one database.`;
   return new HoldfastError('unsupported', 'variant-content-unreadable', message, { details });
+}
+
+/** Where rows are in an archive cannot be said for certain. @param what a sentence */
+export function archiveNotUnderstood(what: string): HoldfastError {
+  const message = `The rows of this archive cannot be found in it. ${what}`;
+  return new HoldfastError('unsupported', ARCHIVE_NOT_UNDERSTOOD, message);
 }
 
 /** What stops a variant that is being made, in whole sentences that name tables and columns and no value. */

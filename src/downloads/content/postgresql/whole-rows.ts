@@ -1,6 +1,5 @@
-import { variantFailed } from './unreadable.ts';
+import { LONGEST_ROW, tooLong } from './row-blocks.ts';
 
-const LONGEST_ROW = 64 << 20;
 /** Of longer strings, which live among the engine's large objects, tens of megabytes wait for its collector. */
 const PART = 64 << 10;
 
@@ -41,8 +40,6 @@ export class WholeRows {
   #begin(bytes: Buffer): void {
     this.#begun.push(Buffer.from(bytes));
     this.#begunBytes += bytes.length;
-    if (this.#begunBytes <= LONGEST_ROW) return;
-    const message = `Table "${this.#table}" has a row of more than ${LONGEST_ROW >> 20} MiB, which cannot be masked. Give the table the fate \`structure\`.`;
-    throw variantFailed(message, { table: this.#table });
+    if (this.#begunBytes > LONGEST_ROW) throw tooLong(this.#table);
   }
 }
