@@ -9,6 +9,31 @@ import {
   temporaryFolder,
 } from './managed-application.ts';
 
+test('a cleanup that runs while Holdfast ends stops between two backups, and fails with nothing', async () => {
+  const place = await temporaryFolder();
+  const { application, catalogue, notifications, advance } = await openManagedApplication(place.folder);
+  for (const n of [1, 2, 3])
+    await application.backups.createPosted({
+      ...{ resourceId: `late-${n}`, service: 'document', input: bytesOf({ n }), createdBy: 'test' },
+      metadata: { retentionDays: 1 },
+    });
+  advance(2 * DAY);
+  let closing: Promise<void> | undefined;
+  const { deleteUnlessHeld } = catalogue.backups;
+  replaced(catalogue.backups, 'deleteUnlessHeld', (id) => {
+    closing ??= application.close();
+    return deleteUnlessHeld(id);
+  });
+  const report = await application.policies.cleanUp('test');
+  await closing;
+  assert.deepEqual([report.forgotten.length, report.kept, report.errors], [1, 2, []]);
+  assert.deepEqual(
+    notifications.filter(({ type }) => type === 'cleanup-failed'),
+    [],
+  );
+  await place.remove();
+});
+
 describe('deleting, expiring and policies', () => {
   let place: Awaited<ReturnType<typeof temporaryFolder>>;
   let managed: ManagedApplication;

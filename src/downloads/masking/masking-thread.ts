@@ -36,7 +36,7 @@ export class MaskingThread {
       // Rules that a service's owner wrote in JavaScript run there: what they print may hold values, and our secrets are not theirs.
       stdout: true,
       stderr: true,
-      env: {},
+      env: compileCache(),
     });
     this.#worker.stdout.resume();
     this.#worker.stderr.resume();
@@ -94,6 +94,12 @@ export class MaskingThread {
 
 /** Unit: MiB. Young objects die fast here; a large nursery would only hold more memory. */
 const HEAP_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 };
+
+/** Where Node.js keeps what it has compiled: without it, a thread would compile all of its modules anew, for a third of a second. */
+function compileCache(): { NODE_COMPILE_CACHE?: string } {
+  const { NODE_COMPILE_CACHE } = process.env;
+  return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
+}
 
 function tookTooLong(milliseconds: number): BlockError {
   return new BlockError({
