@@ -51,9 +51,7 @@ export class CatalogueRestoreManager implements RestoreManager {
     signal?: AbortSignal,
   ): Promise<{ operation: RestoreOperation; data?: Uint8Array }> {
     const backup = await requireBackup(this.#context, request.backupId);
-    this.#context.services.get(backup.service);
-    if (request.targetResourceId !== undefined) requireUsableId(request.targetResourceId, 'resource');
-    await targetResourceOf(this.#context, backup, request.targetResourceId);
+    await this.#requireRestorable(backup, request.targetResourceId);
     const operation = this.#describe(backup, request);
     if (backup.contentKind === 'document') return this.#restoreDocument(operation, backup, signal);
     await this.#context.queue.enqueue(operation);
@@ -84,9 +82,17 @@ export class CatalogueRestoreManager implements RestoreManager {
     const all = await this.#context.catalogue.backups.allOf(resourceId);
     const backup = all.find(({ status, completedAt }) => status === 'completed' && completedAt <= moment);
     if (backup === undefined) throw await this.#noBackupAt(resourceId, moment);
+    await this.#requireRestorable(backup, request.targetResourceId);
     const operation = this.#describe(backup, { ...request, backupId: backup.id }, written);
     await this.#context.queue.enqueue(operation);
     return { operation: restoreView(operation) };
+  }
+
+  /** What can be told before the operation is queued. */
+  async #requireRestorable(backup: Backup, targetResourceId: string | undefined): Promise<void> {
+    this.#context.services.get(backup.service);
+    if (targetResourceId !== undefined) requireUsableId(targetResourceId, 'resource');
+    await targetResourceOf(this.#context, backup, targetResourceId);
   }
 
   async #hasLog(resourceId: string): Promise<boolean> {
