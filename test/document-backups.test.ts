@@ -165,6 +165,10 @@ describe('documents that are backed up', () => {
     await assert.rejects(managed.application.restores.restorePointInTime({ ...request, timestamp: before }), {
       code: 'no-backup-at-time',
     });
+    for (const none of ['2026-02-30T12:00:00Z', '1', first.createdAt.slice(0, 10)])
+      await assert.rejects(managed.application.restores.restorePointInTime({ ...request, timestamp: none }), {
+        code: 'timestamp-invalid',
+      });
   });
 
   test('validation reads what is stored, warns of the near end, and tells damage', async () => {

@@ -241,10 +241,16 @@ describe('limits of downloads', () => {
     const first = as('fred');
     while (rig.controls.reading < 1) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.match((await as('fred')).text, /1 at once/);
+    const head = async (name: string) =>
+      (await fetch(`${rig.url}/download/shop`, { method: 'HEAD', headers: { authorization: `Bearer ${name}` } }))
+        .status;
+    assert.equal(await head('fred'), 429);
+    // One after the other, each right after the answer before.
+    for (let times = 0; times < 5; times++) assert.equal(await head('anna'), 200);
     const second = as('anna');
     while (rig.controls.reading < 2) await new Promise((resolve) => setTimeout(resolve, 5));
     const busy = await as('otto');
-    assert.deepEqual([busy.status, busy.code], [429, 'downloads-busy']);
+    assert.deepEqual([busy.status, busy.code, await head('otto')], [429, 'downloads-busy', 429]);
     release();
     assert.deepEqual([(await first).status, (await second).status, (await as('otto')).status], [200, 200, 200]);
   });

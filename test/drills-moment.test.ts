@@ -126,7 +126,8 @@ for (const [version, programs, skip] of [
         );
       assert.equal(await code({ moment: '2020-01-01T00:00:00Z' }), 'moment-not-in-log');
       assert.equal(await code({ moment: new Date(Date.now() + 60_000).toISOString() }), 'moment-not-in-log');
-      assert.equal(await code({ moment: 'yesterday' }), 'timestamp-invalid');
+      for (const none of ['yesterday', '2026-02-30T12:00:00Z', '2026-01-31T12:00Z'])
+        assert.equal(await code({ moment: none }), 'timestamp-invalid');
       assert.equal(await code({ moment: 'random', which: 'random' }), 'drill-choice-mixed');
     });
 

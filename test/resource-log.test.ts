@@ -230,6 +230,9 @@ describe('the log of a resource', () => {
       createdBy: 'test',
     });
     await assert.rejects(early, { code: 'no-backup-at-time' });
+    const astray = { resourceId: 'shop', timestamp: between, targetResourceId: 'nowhere', createdBy: 'test' };
+    await assert.rejects(restores.restorePointInTime(astray), { code: 'restore-target-not-found' });
+    assert.equal((await restores.list({}, { limit: 10 })).items.length, 1);
   });
 
   test('is listed again where the catalogue was lost, and makes no resource of its own', async () => {

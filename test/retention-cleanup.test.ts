@@ -9,6 +9,31 @@ import {
   temporaryFolder,
 } from './managed-application.ts';
 
+test('a cleanup that runs while Holdfast ends stops between two backups, and fails with nothing', async () => {
+  const place = await temporaryFolder();
+  const { application, catalogue, notifications, advance } = await openManagedApplication(place.folder);
+  for (const n of [1, 2, 3])
+    await application.backups.createPosted({
+      ...{ resourceId: `late-${n}`, service: 'document', input: bytesOf({ n }), createdBy: 'test' },
+      metadata: { retentionDays: 1 },
+    });
+  advance(2 * DAY);
+  let closing: Promise<void> | undefined;
+  const { deleteUnlessHeld } = catalogue.backups;
+  replaced(catalogue.backups, 'deleteUnlessHeld', (id) => {
+    closing ??= application.close();
+    return deleteUnlessHeld(id);
+  });
+  const report = await application.policies.cleanUp('test');
+  await closing;
+  assert.deepEqual([report.forgotten.length, report.kept, report.errors], [1, 2, []]);
+  assert.deepEqual(
+    notifications.filter(({ type }) => type === 'cleanup-failed'),
+    [],
+  );
+  await place.remove();
+});
+
 describe('deleting, expiring and policies', () => {
   let place: Awaited<ReturnType<typeof temporaryFolder>>;
   let managed: ManagedApplication;
@@ -111,6 +136,70 @@ describe('deleting, expiring and policies', () => {
     assert.ok(!(await managed.repository.listSnapshots()).includes(old.id));
   });
 
+  test('a hold, or a longer life, that comes while a cleanup runs is heeded', async () => {
+    const [held, prolonged, gone] = await Promise.all([1, 2, 3].map((n) => post(`late-${n}`, n, 'full', 1)));
+    managed.advance(2 * DAY);
+    const { backups } = managed.catalogue;
+    const { expired } = backups;
+    const restore = replaced(backups, 'expired', async (time) => {
+      const found = await expired(time);
+      await managed.application.backups.update(held!.id, { held: true });
+      await managed.application.backups.update(prolonged!.id, { retentionDays: 30 });
+      return found;
+    });
+    try {
+      const report = await managed.application.policies.cleanUp('test');
+      assert.deepEqual([report.forgotten, report.errors], [[gone!.id], []]);
+    } finally {
+      restore();
+    }
+    await managed.application.backups.update(held!.id, { held: false });
+    await managed.application.backups.delete(held!.id, how);
+  });
+
+  test('a hold that comes while a backup is being deleted keeps it, or is told that it came too late', async () => {
+    const { id } = await post('raced', 0);
+    const { backups } = managed.catalogue;
+    const { dependants, update } = backups;
+    const hold = () => managed.application.backups.update(id, { held: true });
+    let restore = replaced(backups, 'dependants', async (asked) => {
+      restore();
+      await hold();
+      return dependants(asked);
+    });
+    await assert.rejects(managed.application.backups.delete(id, how), { code: 'backup-held' });
+    assert.equal((await managed.application.backups.get(id)).held, true);
+    await managed.application.backups.update(id, { held: false });
+    restore = replaced(backups, 'update', async (asked, change) => {
+      restore();
+      await managed.application.backups.delete(id, how);
+      return update(asked, change);
+    });
+    await assert.rejects(hold(), { code: 'backup-not-found' });
+    assert.deepEqual(await idsOf('raced'), []);
+  });
+
+  test('a backup that a policy cannot forget keeps no other one from being forgotten', async () => {
+    const made: Backup[] = [];
+    for (let n = 0; n < 4; n++) made.push(await post('stubborn', n));
+    await managed.application.policies.put({ id: 'last', name: 'last', rules: { keepLast: 1 } });
+    await managed.application.resources.put({ id: 'stubborn', service: 'document', policyId: 'last' });
+    const { repository } = managed;
+    const forget = repository.forgetSnapshot.bind(repository);
+    const restore = replaced(repository, 'forgetSnapshot', async (id, options) => {
+      if (id === made[1]?.id) throw new Error('the disk is read-only');
+      return forget(id, options);
+    });
+    try {
+      const report = await managed.application.policies.cleanUp('test');
+      assert.deepEqual(report.errors, [`forgetting ${made[1]?.id}: the disk is read-only`]);
+      assert.deepEqual([...report.forgotten].sort(), [made[0]!.id, made[2]!.id].sort());
+      assert.deepEqual(await idsOf('stubborn'), [made[1]!.id, made[3]!.id]);
+    } finally {
+      restore();
+    }
+  });
+
   test('rules that would keep nothing are refused, and nothing is forgotten', async () => {
     const { id } = await post('emptied', 0);
     const nothing = { keepTags: ['no-backup-has-this'] };
@@ -173,3 +262,17 @@ describe('the catalogue and the repository', () => {
     }
   });
 });
+
+/** Lets something else happen in a method. @returns what ends that */
+function replaced<Owner extends object, Name extends keyof Owner>(
+  owner: Owner,
+  name: Name,
+  by: Owner[Name],
+): () => void {
+  const own = Object.getOwnPropertyDescriptor(owner, name);
+  Object.defineProperty(owner, name, { value: by, configurable: true, writable: true });
+  return () => {
+    if (own === undefined) Reflect.deleteProperty(owner, name);
+    else Object.defineProperty(owner, name, own);
+  };
+}

@@ -130,6 +130,48 @@ describe('GET /snapshots', () => {
     );
   });
 
+  it('does not read all backups to find out how little somebody may have', async (t) => {
+    const rig = await startDownloads(t);
+    const { backups } = rig.catalogue;
+    const first = await rig.upload('shop', 'one');
+    const other = await rig.upload('stock', 'two');
+    for (let n = 1; n <= 300; n++) {
+      const createdAt = new Date(Date.parse(first.createdAt) - n * DAY).toISOString();
+      await backups.put({ ...first, id: `backup-${n}`, createdAt, completedAt: createdAt });
+    }
+    let pages = 0;
+    const { page } = backups;
+    Object.assign(backups, {
+      page: (...asked: Parameters<typeof page>) => {
+        pages++;
+        return page(...asked);
+      },
+    });
+    const may = { variants: ['raw'], resources: ['*'] };
+    const listedAs = async (grants: object[]) => {
+      pages = 0;
+      const person = { name: 'fred', role: 'developer', method: 'local', grants };
+      rig.principals.set('fred', person as never);
+      const ids = (await listed(rig, '?limit=10', { authorization: 'Bearer fred' })).map(({ id }) => id);
+      return { ids, pages };
+    };
+    const both = [other.id, first.id];
+    assert.deepEqual(await listedAs([{ ...may, maxAgeDays: 1 }]), { ids: both, pages: 1 });
+    const newest = { ...may, latestOnly: true };
+    // One page for the list, and one for each newest.
+    assert.deepEqual(await listedAs([{ ...newest, resources: ['shop', 'stock'] }]), { ids: both, pages: 3 });
+    assert.deepEqual(await listedAs([{ ...newest, resources: ['shop'] }]), { ids: [first.id], pages: 2 });
+    assert.deepEqual(await listedAs([{ ...may, variants: ['masked'] }]), { ids: [], pages: 0 });
+    assert.deepEqual(await listedAs([{ ...may, expiresAt: '2020-01-01T00:00:00Z' }]), { ids: [], pages: 0 });
+    // The wider one of several counts.
+    const { ids } = await listedAs([
+      { ...may, maxAgeDays: 1 },
+      { ...newest, resources: ['shop'] },
+      { ...may, maxAgeDays: 3 },
+    ]);
+    assert.deepEqual(ids, [...both, 'backup-1', 'backup-2']);
+  });
+
   it('is an aligned table of text for curl', async (t) => {
     const rig = await startDownloads(t);
     assert.equal(await (await fetch(`${rig.url}/snapshots`)).text(), 'There is nothing that you may download.\n');

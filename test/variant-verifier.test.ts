@@ -123,6 +123,23 @@ describe('a variant that is loaded before anybody gets it', { skip: SKIP_REASON,
     assert.deepEqual(await readdir(path.join(folder, 'd')), []);
   });
 
+  it('ends with a server that is busy with one statement for too long, and says so', async () => {
+    const endless = dump.replace(/^(CREATE TABLE public\.orders \()/m, '$1\n    CHECK (pg_sleep(1000) IS NULL),');
+    assert.notEqual(endless, dump);
+    const folders = createDrillFolders({ owner: 'test', isAlive: () => true, parent: path.join(folder, 'd') });
+    const verifier = createPostgresqlVariantVerifier({ sealer: createSqlSealer(), folders, patienceSeconds: 1 });
+    const material = { format: 'sql', dialect: 'postgresql', fileExtension: '.sql', report } as const;
+    const bytes = (async function* () {
+      yield Buffer.from(endless);
+    })();
+    await assert.rejects(verifier.verify(material, bytes, new AbortController().signal), {
+      kind: 'unavailable',
+      code: 'variant-load-failed',
+      message: /busy with one statement for 1 seconds/,
+    });
+    assert.deepEqual(await readdir(path.join(folder, 'd')), []);
+  });
+
   it('waits for a server that is new enough, and says which one', async () => {
     const newer = dump.replace(/(Dumped from database version )\S+/, '$199.1');
     const { operation, overview } = await build('newer', newer);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { VARIANT_NAME } from '../core/grant.ts';
 import type { GrantRule, IdentityConfiguration } from '../core/identity-configuration.ts';
+import { momentSchema } from '../core/moment-schema.ts';
 import { RESOURCE_PATTERN } from '../core/resource-pattern.ts';
 import { isSecretReference } from '../core/secret-reference.ts';
 
@@ -114,9 +115,8 @@ const days = z.preprocess(
   (value) => (typeof value === 'string' && /^\d{1,5}d$/.test(value) ? Number(value.slice(0, -1)) : value),
   z.number({ error: 'must be a number of days, such as 30d' }).int().min(1).max(36_500),
 );
-const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()], {
-  error: 'must be a date such as 2027-03-31 or a time by RFC 3339',
-});
+const MOMENT_EXPECTED = 'must be a date such as 2027-03-31 or a time by RFC 3339';
+const moment = z.union([momentSchema(MOMENT_EXPECTED), z.iso.date()], { error: MOMENT_EXPECTED });
 
 const rule = z
   .strictObject({

@@ -13,7 +13,7 @@ import type { OperationWork } from './operation-work.ts';
 import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
 import type { ContentDamage } from './ports/repository.ts';
 import { queuedOperation } from './queued-operation.ts';
-import { requireBackup, requireResource } from './required-rows.ts';
+import { backupNotFound, requireBackup, requireResource } from './required-rows.ts';
 import type { Resource } from './resource.ts';
 import { requireBackupType } from './service-registry.ts';
 import { openChain } from './snapshot-chain.ts';
@@ -136,8 +136,8 @@ export class CatalogueBackupManager implements BackupManager {
     if (backup.log !== undefined) throw isLogPiece(backup);
     const repository = this.#context.repositories.get(backup.repositoryId);
     await repository.updateSnapshot(id, (stored) => changed(stored, change));
-    const updated = changed(backup, change);
-    await this.#context.catalogue.backups.put(updated);
+    const updated = await this.#context.catalogue.backups.update(id, (row) => changed(row, change));
+    if (updated === undefined) throw backupNotFound(id);
     return updated;
   }
 

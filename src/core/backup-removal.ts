@@ -28,27 +28,34 @@ export async function removeBackup(
   for (const each of farthestFirst) if (each.held) throw isHeld(each, backup);
   const gone: string[] = [];
   for (const each of farthestFirst) {
-    await removeOne(context, each, options.reason);
+    await removeOne(context, each, { asked: backup, reason: options.reason });
     gone.push(each.id);
   }
   return gone;
 }
 
 /**
+ * Whether it is held is looked at with the deletion of its row, in one step: whoever removes many holds rows that are minutes old.
  * The row goes first and the dependants are looked for again: a delta that was being made on this backup either is seen here,
  * or sees that its base is gone. A crash in between leaves a snapshot that the next reconciliation lists again.
  */
-async function removeOne(context: ManagerContext, backup: Backup, reason: string): Promise<void> {
+async function removeOne(
+  context: ManagerContext,
+  backup: Backup,
+  { asked, reason }: { asked: Backup; reason: string },
+): Promise<void> {
   const repository = context.repositories.get(backup.repositoryId);
-  await context.catalogue.backups.delete(backup.id);
+  const { backups } = context.catalogue;
+  const row = (await backups.get(backup.id)) ?? backup;
+  if (!(await backups.deleteUnlessHeld(backup.id))) throw isHeld(backup, asked);
   try {
-    const late = await context.catalogue.backups.dependants(backup.id);
+    const late = await backups.dependants(backup.id);
     if (late.length > 0) throw hasDependants(backup, late);
     await repository.forgetSnapshot(backup.id, { trashDays: context.configuration.trashDays, reason });
   } catch (error) {
     const isGone = error instanceof HoldfastError && error.code === 'snapshot-missing';
     if (isGone) return forgetVariantsOf(context, backup);
-    await context.catalogue.backups.put(backup);
+    await backups.put(row);
     throw error;
   }
   await forgetVariantsOf(context, backup);

@@ -21,9 +21,14 @@ const DAY = 86_400_000;
 /**
  * Forgets what has expired, then what policies no longer want. One backup that cannot be forgotten stops nothing else: what
  * went wrong is collected, logged and told.
+ * @param signal ends it between two steps: the next cleanup does the rest
  */
-export async function cleanUpEverything(context: ManagerContext, by: string): Promise<CleanupReport> {
-  const round = new CleanupRound(context, by);
+export async function cleanUpEverything(
+  context: ManagerContext,
+  by: string,
+  signal?: AbortSignal,
+): Promise<CleanupReport> {
+  const round = new CleanupRound(context, by, signal);
   await round.step('forgetting expired backups', () => round.forgetExpired());
   await round.step('applying policies', () => round.applyPolicies());
   await round.step('expiring logs', () => round.expireLogs());
@@ -66,7 +71,7 @@ export async function carryOut(
   plan: RetentionPlan,
   reason: string,
 ): Promise<readonly string[]> {
-  if (plan.keep.length === 0 && plan.forget.length > 0) throw keepsNothing(resourceId, plan.forget.length);
+  requireSomeKept(resourceId, plan);
   const gone: string[] = [];
   for (const backup of dependantsFirst(plan.forget)) {
     gone.push(...(await removeBackup(context, backup, { cascade: false, reason })));
@@ -79,13 +84,16 @@ class CleanupRound {
   readonly errors: string[] = [];
   readonly #context: ManagerContext;
   readonly #by: string;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(context: ManagerContext, by: string) {
+  constructor(context: ManagerContext, by: string, signal?: AbortSignal) {
     this.#context = context;
     this.#by = by;
+    this.#signal = signal;
   }
 
   async step(what: string, work: () => Promise<unknown>): Promise<void> {
+    if (this.#signal?.aborted) return;
     try {
       await work();
     } catch (error) {
@@ -98,13 +106,14 @@ class CleanupRound {
   async forgetExpired(): Promise<void> {
     const { catalogue, clock } = this.#context;
     const expired = await catalogue.backups.expired(clock.now().toISOString());
-    const candidates = new Map(expired.filter(({ held }) => !held).map((backup) => [backup.id, backup]));
-    for (const backup of dependantsFirst([...candidates.values()])) {
-      await this.step(`forgetting ${backup.id}`, async () => {
-        if ((await catalogue.backups.dependants(backup.id)).length > 0) return;
-        this.forgotten.push(
-          ...(await removeBackup(this.#context, backup, { cascade: false, reason: `expired (by ${this.#by})` })),
-        );
+    for (const { id } of dependantsFirst(expired)) {
+      await this.step(`forgetting ${id}`, async () => {
+        // Since the list was read, somebody may have kept it for longer.
+        const backup = await catalogue.backups.get(id);
+        if (backup?.expiresAt === undefined || backup.held || Date.parse(backup.expiresAt) > clock.now().getTime())
+          return;
+        if ((await catalogue.backups.dependants(id)).length > 0) return;
+        await this.#forget(backup, `expired (by ${this.#by})`);
       });
     }
   }
@@ -118,10 +127,16 @@ class CleanupRound {
       if (policy === undefined) continue;
       await this.step(`applying "${policy.name}" to ${resource.id}`, async () => {
         const plan = await planFor(this.#context, resource.id, policy.rules, policy.timeZone);
+        requireSomeKept(resource.id, plan);
         const reason = `no rule of the policy "${policy.name}" keeps it (by ${this.#by})`;
-        this.forgotten.push(...(await carryOut(this.#context, resource.id, plan, reason)));
+        for (const backup of dependantsFirst(plan.forget))
+          await this.step(`forgetting ${backup.id}`, () => this.#forget(backup, reason));
       });
     }
+  }
+
+  async #forget(backup: Backup, reason: string): Promise<void> {
+    this.forgotten.push(...(await removeBackup(this.#context, backup, { cascade: false, reason })));
   }
 
   /** After the backups: what they were the last to need goes in the same round. */
@@ -159,8 +174,10 @@ function dependantsFirst(backups: readonly Backup[]): readonly Backup[] {
   return backups.toSorted((a, b) => b.chainLength - a.chainLength);
 }
 
-function keepsNothing(resourceId: string, count: number): HoldfastError {
-  return new HoldfastError(
+function requireSomeKept(resourceId: string, { keep, forget }: RetentionPlan): void {
+  if (keep.length > 0 || forget.length === 0) return;
+  const count = forget.length;
+  throw new HoldfastError(
     'conflict',
     'policy-keeps-nothing',
     `The policy would keep none of the ${count} backups of "${resourceId}". Nothing was forgotten. Give it a rule that keeps some, or delete the backups by id.`,

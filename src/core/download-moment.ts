@@ -1,9 +1,9 @@
 import { HoldfastError } from './errors.ts';
+import { readMoment } from './moment.ts';
 
 const MILLISECONDS = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const RELATIVE = /^-(\d{1,6})([mhdw])$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
-const INSTANT = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /**
  * The latest moment at which a snapshot may have been complete: `latest`, an instant by RFC 3339 (one without a fraction names its
@@ -19,26 +19,12 @@ export function momentOfChoice(at: string, now: Date): string | undefined {
     const ago = Number(amount) * MILLISECONDS[unit as keyof typeof MILLISECONDS];
     return new Date(Math.max(0, now.getTime() - ago)).toISOString();
   }
-  const time = DATE.test(at) ? dayEnd(at) : INSTANT.test(at) ? secondEnd(at) : Number.NaN;
-  if (!Number.isNaN(time)) return new Date(time).toISOString();
+  const moment = readMoment(DATE.test(at) ? `${at}T23:59:59Z` : at);
+  if (moment !== undefined) return new Date(moment.lastMillisecond).toISOString();
   throw new HoldfastError(
     'invalid',
     'download-choice-invalid',
     '`at` is no time. Use latest, a time such as 2026-11-20T02:00:00Z, a date such as 2026-11-20, or how long ago: -30m, -12h, -7d, -2w.',
     { details: { field: 'at' } },
   );
-}
-
-function dayEnd(date: string): number {
-  const begin = new Date(`${date}T00:00:00.000Z`);
-  // The engine takes February 30 for March 2.
-  return begin.getTime() > 0 && begin.toISOString().startsWith(date)
-    ? begin.getTime() + MILLISECONDS.d - 1
-    : Number.NaN;
-}
-
-function secondEnd(instant: string): number {
-  if (Number.isNaN(dayEnd(instant.slice(0, 10)))) return Number.NaN;
-  const time = Date.parse(instant);
-  return instant.includes('.') ? time : time + 999;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Principal } from './access.ts';
+import { RAW_VARIANT } from './download.ts';
 import type { DownloadLimits, Grant } from './grant.ts';
 import { activeGrants } from './grant-expiry.ts';
 import { coverResource } from './resource-pattern.ts';
@@ -30,9 +31,20 @@ export function permissionsFor(principal: Principal, resourceId: string, now: Da
     .map((grant) => permissionOf(grant, caller, now));
 }
 
-/** Patterns of the resources of which a caller may have something; undefined: all. */
-export function coveredResources({ resources, grants }: Principal): readonly string[] | undefined {
-  return grants === undefined ? resources : grants.flatMap((grant) => grant.resources);
+/** Patterns of the resources of which a caller may have something now; undefined: all. */
+export function coveredResources({ resources, grants }: Principal, now: Date): readonly string[] | undefined {
+  return grants === undefined ? resources : activeGrants(grants, now).flatMap((grant) => grant.resources);
+}
+
+/** Whether a caller may have nothing but what masking policies make: nothing at all, then, of resources without one. */
+export function needsPolicies({ grants }: Principal, now: Date): boolean {
+  return grants !== undefined && activeGrants(grants, now).every(({ variants }) => !variants.includes(RAW_VARIANT));
+}
+
+/** RFC 3339, UTC: of older snapshots a caller may have nothing, whatever the resource; undefined: there is no such bound. */
+export function earliestReached({ grants = [] }: Principal, now: Date): string | undefined {
+  const bounds = activeGrants(grants, now).map((grant) => notBeforeOf(grant, now));
+  return bounds.includes(undefined) ? undefined : bounds.toSorted()[0];
 }
 
 export function allowsVariant({ variants }: Permission, variant: string): boolean {
@@ -58,8 +70,8 @@ export function permissionsReaching(
 }
 
 function permissionOf(grant: Grant, caller: string, now: Date): Permission {
-  const { variants, latestOnly = false, maxAgeDays, reasonFor = [], limits = {} } = grant;
-  const notBefore = maxAgeDays === undefined ? undefined : new Date(now.getTime() - maxAgeDays * DAY).toISOString();
+  const { variants, latestOnly = false, reasonFor = [], limits = {} } = grant;
+  const notBefore = notBeforeOf(grant, now);
   return {
     variants,
     latestOnly,
@@ -68,6 +80,10 @@ function permissionOf(grant: Grant, caller: string, now: Date): Permission {
     limits,
     account: `${caller}#${fingerprintOf(grant)}`,
   };
+}
+
+function notBeforeOf({ maxAgeDays }: Grant, now: Date): string | undefined {
+  return maxAgeDays === undefined ? undefined : new Date(now.getTime() - maxAgeDays * DAY).toISOString();
 }
 
 /** Grants have no names: what a grant is about tells one from another. */

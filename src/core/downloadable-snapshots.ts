@@ -15,6 +15,8 @@ export interface SnapshotFilter {
   resourceId?: string;
   /** Ids or patterns ending in `*`; undefined: all. */
   resources?: readonly string[];
+  /** RFC 3339, UTC with milliseconds: only those that were created then or later. */
+  notBefore?: string;
   /** Only those before this one, in the order of time. */
   before?: { createdAt: string; id: string };
   /** RFC 3339, UTC with milliseconds: only those that were complete by then. */
@@ -79,6 +81,7 @@ export class DownloadableSnapshots {
     const wanted = {
       ...(filter.resourceId === undefined ? {} : { resourceId: filter.resourceId }),
       ...(filter.resources === undefined ? {} : { resources: filter.resources }),
+      ...(filter.notBefore === undefined ? {} : { from: filter.notBefore }),
       // The bound is exclusive, and several may have been created in that millisecond.
       ...(until === undefined ? {} : { until: new Date(Date.parse(until) + 1).toISOString() }),
     };
@@ -170,7 +173,8 @@ function isCovered(resourceId: string, patterns: readonly string[] | undefined):
   return patterns === undefined || coverResource(patterns, resourceId);
 }
 
-function isWanted(snapshot: FoundSnapshot, { before, completeBy }: SnapshotFilter): boolean {
+function isWanted(snapshot: FoundSnapshot, { before, completeBy, notBefore }: SnapshotFilter): boolean {
+  if (notBefore !== undefined && snapshot.createdAt < notBefore) return false;
   if (completeBy !== undefined && snapshot.completedAt > completeBy) return false;
   return before === undefined || newestFirst(before, snapshot) < 0;
 }

@@ -4,6 +4,7 @@ import type { DrillMoment } from './drill.ts';
 import type { DrillRequest } from './drill-request.ts';
 import { HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
+import { type Moment, readMoment } from './moment.ts';
 import type { LogPiece, MomentWindow, ServiceLog } from './ports/resource-log.ts';
 import type { Service } from './ports/service.ts';
 import { recordedData } from './recorded-data.ts';
@@ -29,7 +30,7 @@ export async function chooseMoment(
   named: Backup | undefined,
 ): Promise<ChosenMoment | undefined> {
   if (moment === 'newest') return undefined;
-  const chosenAt = moment === 'random' ? undefined : writtenMoment(moment);
+  const chosenAt = moment === 'random' ? undefined : chosenMoment(moment);
   const all = (await context.catalogue.backups.allOf(resourceId)).filter(({ status }) => status === 'completed');
   const log = requireMoments(await serviceOf(context, resourceId, all[0]), which);
   const pieces = await new ResourceLogStore(context, resourceId).pieces();
@@ -37,11 +38,10 @@ export async function chooseMoment(
   const spans =
     named === undefined ? spansOf(all) : [{ backup: named, from: Date.parse(named.completedAt), to: Infinity }];
   if (chosenAt === undefined) return moments.random(resourceId, spans);
-  const at = Date.parse(chosenAt);
-  const span = spans.find(({ from, to }) => from <= at && at < to);
-  if (span === undefined) throw notInLog(resourceId, chosenAt, 'no backup was complete by then');
+  const span = spans.find(({ from, to }) => from <= chosenAt.milliseconds && chosenAt.milliseconds < to);
+  if (span === undefined) throw notInLog(resourceId, chosenAt.written, 'no backup was complete by then');
   await moments.require(span, chosenAt);
-  return { backup: span.backup, moment: { which: 'chosen', at: chosenAt } };
+  return { backup: span.backup, moment: { which: 'chosen', at: chosenAt.written } };
 }
 
 /**
@@ -77,14 +77,13 @@ class Moments {
     this.#pieces = pieces;
   }
 
-  async require(span: Span, at: string): Promise<void> {
-    const time = Date.parse(at);
+  async require(span: Span, { written, milliseconds: time }: Moment): Promise<void> {
     const windows = await this.#windowsIn(span);
     if (windows.some(({ from, to }) => from <= time && time <= to)) return;
     const { resourceId, id } = span.backup;
     const reachable = windows.map(({ from, to }) => `from ${textOf(from)} to ${textOf(to)}`).join(', ');
     const which = reachable === '' ? `no moment after ${id}` : `moments ${reachable}`;
-    throw notInLog(resourceId, at, `it holds ${which}`);
+    throw notInLog(resourceId, written, `it holds ${which}`);
   }
 
   /** Backups are read only as far as needed: each one is drawn by the time that it stands for. */
@@ -151,14 +150,12 @@ async function serviceOf(
   return services.get(name);
 }
 
-/** As it was written, in microseconds at most, which is what databases know. */
-function writtenMoment(text: string): string {
-  if (MOMENT.test(text) && !Number.isNaN(Date.parse(text))) return text.replace(/(\.\d{6})\d+/, '$1');
+function chosenMoment(text: string): Moment {
+  const moment = readMoment(text);
+  if (moment !== undefined) return moment;
   const message = `"${text}" is no moment. Use \`newest\`, \`random\` or RFC 3339, for example 2026-01-31T12:30:00Z.`;
   throw new HoldfastError('invalid', 'timestamp-invalid', message, { details: { field: 'moment' } });
 }
-
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/i;
 
 /** Moments may be told in microseconds: the first whole millisecond that is not before. */
 function upTo(moment: string): number {

@@ -5,20 +5,27 @@
 export class KeyedLock {
   readonly #tails = new Map<string, Promise<void>>();
 
-  /** @throws what `work` throws, or the signal's reason where it aborts while waiting */
+  /** @throws what `work` throws, or the signal's reason, at once, where it aborts while waiting */
   async run<Result>(key: string, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     const before = this.#tails.get(key) ?? Promise.resolve();
+    const begun = Promise.withResolvers<void>();
+    const giveUp = (): void => begun.reject(signal?.reason);
     const turn = before.then(() => {
+      signal?.removeEventListener('abort', giveUp);
       signal?.throwIfAborted();
+      begun.resolve();
       return work();
     });
     const tail = turn.then(ignored, ignored);
     this.#tails.set(key, tail);
-    try {
-      return await turn;
-    } finally {
+    // Whoever gave up still has a turn, in which nothing happens: those behind it wait for those before it.
+    void tail.then(() => {
       if (this.#tails.get(key) === tail) this.#tails.delete(key);
-    }
+    });
+    if (signal?.aborted) giveUp();
+    signal?.addEventListener('abort', giveUp, { once: true });
+    await begun.promise;
+    return turn;
   }
 }
 

@@ -11,6 +11,7 @@ import { requireTimeZone, requireUsableRules } from './retention.ts';
 export class CataloguePolicyManager implements PolicyManager {
   readonly #context: ManagerContext;
   #cleanup: Promise<CleanupReport> | undefined;
+  readonly #stopping = new AbortController();
 
   constructor(context: ManagerContext) {
     this.#context = context;
@@ -84,9 +85,15 @@ export class CataloguePolicyManager implements PolicyManager {
 
   /** One at a time in a process: whoever calls while one runs gets that one's report. */
   async cleanUp(by: string): Promise<CleanupReport> {
-    this.#cleanup ??= cleanUpEverything(this.#context, by).finally(() => {
+    this.#cleanup ??= cleanUpEverything(this.#context, by, this.#stopping.signal).finally(() => {
       this.#cleanup = undefined;
     });
     return this.#cleanup;
+  }
+
+  /** Ends a cleanup that runs between two of its steps, and resolves when it has ended; whoever began it is told how. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#cleanup?.catch(() => undefined);
   }
 }

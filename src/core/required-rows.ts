@@ -7,8 +7,12 @@ import type { Resource } from './resource.ts';
 export async function requireBackup(context: ManagerContext, id: string): Promise<Backup> {
   const backup = await context.catalogue.backups.get(id);
   if (backup !== undefined && backup.variant === undefined && backup.sidecar === undefined) return backup;
+  throw backupNotFound(id);
+}
+
+export function backupNotFound(id: string): HoldfastError {
   const message = `There is no backup "${id}". It may have expired or been deleted; list what there is with GET /backups or "holdfast list".`;
-  throw new HoldfastError('not-found', 'backup-not-found', message, { details: { backupId: id } });
+  return new HoldfastError('not-found', 'backup-not-found', message, { details: { backupId: id } });
 }
 
 /** @throws HoldfastError `resource-not-found` (not-found) */

@@ -3,6 +3,7 @@ import type { Backup, BackupType } from './backup.ts';
 import { HoldfastError, messageOf } from './errors.ts';
 import { requireUsableId } from './identifier.ts';
 import type { ManagerContext } from './manager-context.ts';
+import { type Moment, readMoment } from './moment.ts';
 import type { Operation, OperationError, OperationStatus } from './operation.ts';
 import type { OperationOutcome, OperationWork, OperationWorkContext } from './operation-work.ts';
 import type { Page, PageRequest } from './ports/catalogue.ts';
@@ -50,9 +51,7 @@ export class CatalogueRestoreManager implements RestoreManager {
     signal?: AbortSignal,
   ): Promise<{ operation: RestoreOperation; data?: Uint8Array }> {
     const backup = await requireBackup(this.#context, request.backupId);
-    this.#context.services.get(backup.service);
-    if (request.targetResourceId !== undefined) requireUsableId(request.targetResourceId, 'resource');
-    await targetResourceOf(this.#context, backup, request.targetResourceId);
+    await this.#requireRestorable(backup, request.targetResourceId);
     const operation = this.#describe(backup, request);
     if (backup.contentKind === 'document') return this.#restoreDocument(operation, backup, signal);
     await this.#context.queue.enqueue(operation);
@@ -64,8 +63,9 @@ export class CatalogueRestoreManager implements RestoreManager {
     signal?: AbortSignal,
   ): Promise<{ operation: RestoreOperation; data?: Uint8Array }> {
     const { resourceId, timestamp, ...rest } = request;
-    const moment = momentOf(timestamp);
-    if (await this.#hasLog(resourceId)) return this.#restoreByLog(rest, { resourceId, timestamp });
+    const named = momentOf(timestamp);
+    if (await this.#hasLog(resourceId)) return this.#restoreByLog(rest, resourceId, named);
+    const moment = new Date(named.lastMillisecond).toISOString();
     const { maxSnapshots } = this.#context.configuration;
     const backup = await this.#context.catalogue.backups.atOrBefore(resourceId, moment, maxSnapshots);
     if (backup === undefined) throw await this.#noBackupAt(resourceId, moment);
@@ -75,15 +75,24 @@ export class CatalogueRestoreManager implements RestoreManager {
   /** From the newest backup that was complete by then, the log leads to the very moment. */
   async #restoreByLog(
     request: Omit<RestoreRequest, 'backupId'>,
-    { resourceId, timestamp }: { resourceId: string; timestamp: string },
+    resourceId: string,
+    { written, milliseconds }: Moment,
   ): Promise<{ operation: RestoreOperation }> {
-    const moment = new Date(timestamp).toISOString();
+    const moment = new Date(milliseconds).toISOString();
     const all = await this.#context.catalogue.backups.allOf(resourceId);
     const backup = all.find(({ status, completedAt }) => status === 'completed' && completedAt <= moment);
     if (backup === undefined) throw await this.#noBackupAt(resourceId, moment);
-    const operation = this.#describe(backup, { ...request, backupId: backup.id }, timestamp);
+    await this.#requireRestorable(backup, request.targetResourceId);
+    const operation = this.#describe(backup, { ...request, backupId: backup.id }, written);
     await this.#context.queue.enqueue(operation);
     return { operation: restoreView(operation) };
+  }
+
+  /** What can be told before the operation is queued. */
+  async #requireRestorable(backup: Backup, targetResourceId: string | undefined): Promise<void> {
+    this.#context.services.get(backup.service);
+    if (targetResourceId !== undefined) requireUsableId(targetResourceId, 'resource');
+    await targetResourceOf(this.#context, backup, targetResourceId);
   }
 
   async #hasLog(resourceId: string): Promise<boolean> {
@@ -342,16 +351,10 @@ function failureOf(error: unknown) {
   return { code: 'internal', message: messageOf(error), kind: 'internal' as const };
 }
 
-/**
- * The last millisecond that a timestamp names: one without a fraction names its whole second, so that a backup of
- * 12:00:00.300 is found under the `12:00:00Z` that `date` printed right after it.
- * @throws HoldfastError `timestamp-invalid` (invalid)
- */
-function momentOf(timestamp: string): string {
-  const time = Date.parse(timestamp);
-  if (Number.isNaN(time)) {
-    const message = `"${timestamp}" is no time. Use RFC 3339, for example 2025-01-01T12:30:00Z.`;
-    throw new HoldfastError('invalid', 'timestamp-invalid', message, { details: { field: 'timestamp' } });
-  }
-  return new Date(timestamp.includes('.') ? time : time + 999).toISOString();
+/** @throws HoldfastError `timestamp-invalid` (invalid) */
+function momentOf(timestamp: string): Moment {
+  const moment = readMoment(timestamp);
+  if (moment !== undefined) return moment;
+  const message = `"${timestamp}" is no time. Use RFC 3339, for example 2025-01-01T12:30:00Z.`;
+  throw new HoldfastError('invalid', 'timestamp-invalid', message, { details: { field: 'timestamp' } });
 }

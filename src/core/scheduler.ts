@@ -32,6 +32,12 @@ export class Scheduler {
   #copy: Cron | undefined;
   #reload: NodeJS.Timeout | undefined;
   #firstCleanup: NodeJS.Timeout | undefined;
+  #reloading: Promise<void> = Promise.resolve();
+  #nextReload: Promise<void> | undefined;
+  /** By the schedule's id; one that is due again meanwhile is not started twice. */
+  readonly #firing = new Map<string, Promise<void>>();
+  #cleaning: Promise<unknown> | undefined;
+  readonly #stopping = new AbortController();
   #started = false;
 
   constructor(
@@ -72,13 +78,17 @@ export class Scheduler {
         this.#collect(),
       );
     if (!cleanup.enabled) return;
-    const cleanUp = () => void this.#cleanUp();
+    const cleanUp = () => {
+      this.#cleaning = Promise.all([this.#cleaning, this.#cleanUp()]);
+    };
     this.#cleanup = new Cron(cleanup.cron, { timezone: cleanup.timeZone, protect: true, unref: true }, cleanUp);
     this.#firstCleanup = setTimeout(cleanUp, FIRST_CLEANUP_MILLISECONDS).unref();
   }
 
-  stop(): void {
+  /** Begins nothing any more; resolves when what it was beginning has begun, and the cleanup, which others stop, has ended. */
+  async stop(): Promise<void> {
     this.#started = false;
+    this.#stopping.abort();
     clearInterval(this.#reload);
     clearTimeout(this.#firstCleanup);
     this.#cleanup?.stop();
@@ -87,10 +97,20 @@ export class Scheduler {
     this.#copy?.stop();
     for (const { job } of this.#jobs.values()) job?.stop();
     this.#jobs.clear();
+    await Promise.all([this.#reloading, this.#cleaning, ...this.#firing.values()]);
   }
 
-  /** Brings the jobs in line with the catalogue; what has not changed runs on. */
-  async reload(): Promise<void> {
+  /** Brings the jobs in line with the catalogue, one such look after the other; what has not changed runs on. */
+  reload(): Promise<void> {
+    this.#nextReload ??= this.#reloading.then(() => {
+      this.#nextReload = undefined;
+      return this.#read();
+    });
+    this.#reloading = this.#nextReload;
+    return this.#reloading;
+  }
+
+  async #read(): Promise<void> {
     if (!this.#started) return;
     try {
       const schedules = await this.#context.catalogue.schedules.list();
@@ -137,7 +157,16 @@ export class Scheduler {
     }
   }
 
-  async #fire(id: string): Promise<void> {
+  #fire(id: string): Promise<void> {
+    let firing = this.#firing.get(id);
+    if (firing === undefined) {
+      firing = this.#start(id).finally(() => this.#firing.delete(id));
+      this.#firing.set(id, firing);
+    }
+    return firing;
+  }
+
+  async #start(id: string): Promise<void> {
     const { catalogue, clock, logger, notifier } = this.#context;
     let schedule: Schedule | undefined;
     try {
@@ -205,8 +234,9 @@ export class Scheduler {
 
   async #cleanUp(): Promise<void> {
     try {
+      const { signal } = this.#stopping;
       await this.#policies.cleanUp('cleanup');
-      await this.#variants.makeNewestAhead();
+      await this.#variants.makeNewestAhead(signal);
     } catch (error) {
       this.#context.logger.error({ err: error }, 'cleanup failed');
       await this.#context.notifier.notify({

@@ -10,6 +10,8 @@ import {
   allowsSnapshot,
   allowsVariant,
   coveredResources,
+  earliestReached,
+  needsPolicies,
   type Permission,
   permissionsFor,
 } from './download-permissions.ts';
@@ -27,21 +29,28 @@ export async function listSnapshots(
   { principal, resourceId, limit, cursor }: SnapshotListRequest,
   signal: AbortSignal,
 ): Promise<Page<ListedSnapshot>> {
+  const now = context.clock.now();
   const variants = new SnapshotVariants(context);
-  const permissions = new KnownPermissions({ principal, now: context.clock.now(), snapshots, variants, signal });
+  const permissions = new KnownPermissions({ principal, now, snapshots, variants, signal });
   // Who may have nothing of a resource is answered as if there were nothing.
   if (resourceId !== undefined && (await permissions.of(resourceId)).length === 0) return { items: [] };
-  const covered = coveredResources(principal);
+  const resources = resourceId === undefined ? await listedResources(principal, permissions, context) : [resourceId];
+  if (resources?.length === 0) return { items: [] };
+  const notBefore = earliestReached(principal, now);
   const filter = {
     ...(resourceId === undefined ? {} : { resourceId }),
-    ...(covered === undefined ? {} : { resources: covered }),
+    ...(resources === undefined || resourceId !== undefined ? {} : { resources }),
+    ...(notBefore === undefined ? {} : { notBefore }),
     ...(cursor === undefined ? {} : { before: placeOf(cursor) }),
   };
+  // Of each of these something may still come.
+  const left = resources?.some(isPattern) === false ? new Set(resources) : undefined;
   const found: { snapshot: Snapshot; reaching: readonly Permission[] }[] = [];
   for await (const snapshot of snapshots.newestFirst(filter, signal)) {
     const reaching = await permissions.reaching(snapshot);
     if (reaching.length > 0) found.push({ snapshot, reaching });
     if (found.length > limit) break;
+    if (permissions.areOfNewestOnly(snapshot.resourceId) && left?.delete(snapshot.resourceId) && left.size === 0) break;
   }
   const items = found.slice(0, limit);
   const last = items.at(-1)?.snapshot;
@@ -57,6 +66,33 @@ export async function listSnapshots(
     });
   }
   return found.length > limit && last !== undefined ? { items: listed, nextCursor: cursorOf(last) } : { items: listed };
+}
+
+/**
+ * Ids, or patterns, of what a caller may have something of; undefined: all. Those who may have masked copies alone are mostly meant for a few of many
+ * resources, and all backups of the others need not be read to find that out.
+ */
+async function listedResources(
+  principal: SnapshotListRequest['principal'],
+  permissions: KnownPermissions,
+  { catalogue, clock }: ManagerContext,
+): Promise<readonly string[] | undefined> {
+  const now = clock.now();
+  const covered = coveredResources(principal, now);
+  if (!needsPolicies(principal, now)) return covered;
+  const ids: string[] = [];
+  for (const { id } of await catalogue.resources.list()) {
+    if ((await permissions.of(id)).length > 0) ids.push(id);
+    // So many are met soon among the newest backups of all.
+    if (ids.length > MOST_NAMED) return covered;
+  }
+  return ids;
+}
+
+const MOST_NAMED = 50;
+
+function isPattern(resource: string): boolean {
+  return resource.endsWith('*');
 }
 
 function listedSnapshot(
@@ -104,6 +140,11 @@ class KnownPermissions {
     const permissions = all.filter(allowsAny);
     this.#known.set(resourceId, permissions);
     return permissions;
+  }
+
+  /** Of a resource that was looked up. */
+  areOfNewestOnly(resourceId: string): boolean {
+    return this.#known.get(resourceId)?.every(({ latestOnly }) => latestOnly) === true;
   }
 
   async reaching(snapshot: Snapshot): Promise<readonly Permission[]> {

@@ -45,11 +45,9 @@ export class VariantBuilder {
   readonly work: OperationWork = async (operation, work) => {
     const { variant } = operation.input as unknown as VariantInput;
     const turn = `${variantsIdOf(operation.resourceId ?? '')}~${variant}`;
-    const begun = Promise.withResolvers<void>();
-    const building = this.#turns.run(
+    return this.#turns.run(
       turn,
       async () => {
-        begun.resolve();
         const onWait = () => work.report({ percent: 0, phase: 'waiting for another process' });
         const end = await this.#context.turns?.take(turn, work.signal, onWait);
         try {
@@ -63,10 +61,6 @@ export class VariantBuilder {
       },
       work.signal,
     );
-    // Whoever cancels what only waits need not wait as well.
-    building.catch(() => undefined);
-    await Promise.race([begun.promise, abortOf(work.signal)]);
-    return building;
   };
 
   async #build(operation: Operation, work: OperationWorkContext): Promise<OperationOutcome> {
@@ -175,14 +169,6 @@ export class VariantBuilder {
     const message = `The policy of ${resourceId} was changed while "${declared.name}" was made by it. Nothing was kept.`;
     throw new HoldfastError('unavailable', 'variant-changed', message);
   }
-}
-
-/** Rejects with the signal's reason. */
-function abortOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 /** Gives the bytes and feeds them to a second reader, as fast as the slower of both. */

@@ -174,10 +174,10 @@ export class CatalogueVariantManager implements VariantManager {
     await Promise.all(this.#ahead);
   }
 
-  async makeNewestAhead(): Promise<void> {
+  async makeNewestAhead(signal = new AbortController().signal): Promise<void> {
     if (this.#context.variantMaker === undefined) return;
-    const { signal } = new AbortController();
     for await (const { id } of this.#snapshots.resources()) {
+      if (signal.aborted) return;
       try {
         if (!(await this.declared(id)).some(isMadeAhead)) continue;
         for await (const newest of this.#snapshots.newestFirst({ resourceId: id }, signal)) {
@@ -185,6 +185,7 @@ export class CatalogueVariantManager implements VariantManager {
           break;
         }
       } catch (error) {
+        if (signal.aborted) return;
         this.#context.logger.error({ err: error, resourceId: id }, 'variants could not be made ahead');
       }
     }

@@ -63,7 +63,7 @@ export interface VariantManager {
    * Queues what policies want to be made ahead of each resource's newest snapshot and is not there: policies change, and what other
    * tools back up tells nobody. What is known to be impossible is left alone.
    */
-  makeNewestAhead(): Promise<void>;
+  makeNewestAhead(signal?: AbortSignal): Promise<void>;
   /** Tells of each variant that was made or could not be, for metrics. */
   onEnd(listener: (end: VariantEnd) => void): void;
 }

@@ -43,14 +43,18 @@ async function* watched(
   watch: BusyWatch | undefined,
   onFault: (error: unknown) => void,
 ): AsyncGenerator<Uint8Array> {
+  let isGiving = false;
   try {
     for await (const piece of bytes) {
+      isGiving = true;
       watch?.begin();
       yield piece;
       watch?.end();
+      isGiving = false;
     }
   } catch (error) {
-    onFault(error);
+    // While a piece is given, it is the broken pipe that the stream throws in here.
+    if (!isGiving) onFault(error);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { typedMoment, typedTime } from './choose-backup.ts';
+import { typedEnd, typedMoment, typedTime } from './choose-backup.ts';
 import { derivedResourceId } from './files-resource.ts';
 
 test('times are read with their zone, or without one as local time', () => {
@@ -12,12 +12,27 @@ test('times are read with their zone, or without one as local time', () => {
 
 test('a moment keeps all digits that were typed, where its zone was typed too', () => {
   assert.equal(typedMoment('2026-01-31T12:30:00.123456+02:00', '--at'), '2026-01-31T12:30:00.123456+02:00');
-  assert.equal(typedMoment('2026-01-31 12:30:00.1Z', '--at'), '2026-01-31T12:30:00.100Z');
+  assert.equal(typedMoment('2026-01-31 12:30:00.1Z', '--at'), '2026-01-31T12:30:00.1Z');
   assert.throws(() => typedMoment('2026-13-31T12:30:00Z', '--at'), { code: 'usage-time-invalid' });
 });
 
+test('a time without a fraction names its whole second, as over HTTP', () => {
+  assert.equal(typedEnd('2026-01-31T12:30:00Z', '--at'), '2026-01-31T12:30:00.999Z');
+  assert.equal(typedEnd('2026-01-31T12:30:00.0Z', '--at'), '2026-01-31T12:30:00.000Z');
+  assert.equal(typedEnd('2026-01-31 12:30', '--at'), new Date(2026, 0, 31, 12, 30, 0, 999).toISOString());
+  assert.equal(typedEnd('2026-01-31 12:30:00.25', '--at'), new Date(2026, 0, 31, 12, 30, 0, 250).toISOString());
+});
+
 test('what is no time is refused with an example of one', () => {
-  for (const typed of ['yesterday', '12:30', '2026-13-01', '1']) {
+  for (const typed of [
+    'yesterday',
+    '12:30',
+    '2026-13-01',
+    '1',
+    '2026-02-30',
+    '2026-02-30 12:00',
+    '2026-01-31T12:30:00+2',
+  ]) {
     assert.throws(() => typedTime(typed, '--at'), { code: 'usage-time-invalid', message: /2026-01-31T12:30:00Z/ });
   }
 });

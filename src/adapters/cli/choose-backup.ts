@@ -1,6 +1,7 @@
 import type { Application } from '../../core/application.ts';
 import type { Backup } from '../../core/backup.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { readMoment } from '../../core/moment.ts';
 import { usageError } from './exit-codes.ts';
 
 const ID_PREFIX = 'backup-';
@@ -51,27 +52,42 @@ export async function* allBackups(
 }
 
 /**
- * The same as `typedTime`, with all digits of the second where the zone was typed too.
- * @returns RFC 3339
- */
-export function typedMoment(typed: string, option: string): string {
-  const rounded = typedTime(typed, option);
-  return /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/.test(typed) ? typed : rounded;
-}
-
-/**
  * Reads a time as people type it: RFC 3339, or without a zone in the zone of this process.
  * @returns RFC 3339, UTC
  */
 export function typedTime(typed: string, option: string): string {
-  const text = /^\d{4}-\d{2}-\d{2}$/.test(typed) ? `${typed}T00:00:00` : typed.replace(/^(\S+) (\d)/, '$1T$2');
-  const time = /^\d{4}-\d{2}-\d{2}T/.test(text) ? new Date(text) : new Date(Number.NaN);
-  if (!Number.isNaN(time.getTime())) return time.toISOString();
+  return new Date(typedMoment(typed, option)).toISOString();
+}
+
+/**
+ * The last millisecond that is named by what was typed: its whole second where it has no fraction.
+ * @returns RFC 3339, UTC
+ */
+export function typedEnd(typed: string, option: string): string {
+  const moment = readMoment(typedMoment(typed, option));
+  return new Date(moment?.lastMillisecond ?? Number.NaN).toISOString();
+}
+
+/**
+ * The same as `typedTime`, with the digits of the second that were typed where the zone was typed too.
+ * @returns RFC 3339
+ */
+export function typedMoment(typed: string, option: string): string {
+  const [, date, clock = '00:00', seconds = ':00', zone = ''] = TYPED.exec(typed) ?? [];
+  const text = `${date}T${clock}${seconds}`;
+  const moment = readMoment(`${text}${zone || 'Z'}`);
+  if (moment !== undefined && zone !== '') return moment.written;
+  if (moment !== undefined) {
+    const local = new Date(text).toISOString();
+    return seconds.includes('.') ? local : local.replace('.000Z', 'Z');
+  }
   throw usageError(
     'time-invalid',
     `${option} "${typed}" is no time. Write it as 2026-01-31T12:30:00Z, or without the zone as local time.`,
   );
 }
+
+const TYPED = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/i;
 
 /** The catalogue's upper bound is exclusive and its times are whole milliseconds. */
 function justAfter(time: string): string {

@@ -44,21 +44,36 @@ export async function answerDownload(parts: DownloadAnswer): Promise<FastifyRepl
   }
 }
 
-/** What `answerDownload` would say of the whole and uncoded content, which is not made. */
-export async function answerDownloadHead({ download, request, reply, gone }: DownloadAnswer): Promise<FastifyReply> {
+/**
+ * What `answerDownload` would say of the whole and uncoded content, which is not made. It takes a place all the same: to know what it is, programs are
+ * started, and whole clusters restored for the schema of a variant.
+ */
+export async function answerDownloadHead(parts: DownloadAnswer): Promise<FastifyReply> {
+  const { download, reply, gone } = parts;
+  const place = await download.enter();
+  let answer: Awaited<ReturnType<typeof headAnswer>>;
   try {
-    const opened = await download.open(gone.signal, { withoutMaking: true });
-    const unchanged = unchangedTag(request.headers as Record<string, string | undefined>, download, opened);
-    if (unchanged === undefined) requireVisibleEnd(opened, download, request);
-    const headers = { ...downloadHeaders(download), ...contentHeaders(download, opened) };
-    reply.hijack();
-    if (unchanged === undefined) reply.raw.writeHead(200, { ...headersOfAll(reply), ...headers });
-    else reply.raw.writeHead(304, { ...headersOfAll(reply), ...downloadHeaders(download), etag: unchanged });
-    reply.raw.end();
-    return reply;
+    answer = await headAnswer(parts);
   } finally {
     gone.abort();
+    // Before the answer: whoever has it may download at once.
+    await place.leave();
   }
+  reply.hijack();
+  reply.raw.writeHead(answer.status, { ...headersOfAll(reply), ...answer.headers });
+  reply.raw.end();
+  return reply;
+}
+
+async function headAnswer({ download, request, gone }: DownloadAnswer): Promise<{
+  status: 200 | 304;
+  headers: Record<string, string>;
+}> {
+  const opened = await download.open(gone.signal, { withoutMaking: true });
+  const unchanged = unchangedTag(request.headers as Record<string, string | undefined>, download, opened);
+  if (unchanged !== undefined) return { status: 304, headers: { ...downloadHeaders(download), etag: unchanged } };
+  requireVisibleEnd(opened, download, request);
+  return { status: 200, headers: { ...downloadHeaders(download), ...contentHeaders(download, opened) } };
 }
 
 interface PreparedAnswer {

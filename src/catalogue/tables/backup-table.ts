@@ -19,9 +19,16 @@ export function createBackupTable(database: Database, exclusively: Exclusively):
         await remove(transaction, backup.id);
         await insertRows(transaction, backup);
       }),
-    async get(id) {
-      return toBackup(await database.selectFrom('backups').select('record').where('id', '=', id).executeTakeFirst());
-    },
+    update: (id, change) =>
+      exclusively(async (transaction) => {
+        const before = await get(transaction, id);
+        if (before === undefined) return undefined;
+        const after = change(before);
+        await remove(transaction, id);
+        await insertRows(transaction, after);
+        return after;
+      }),
+    get: (id) => get(database, id),
     async page(filter, { limit, cursor }) {
       const { query, time, id } = filtered(database, filter);
       let wanted = query.select(['backups.id', 'backups.created_at', 'backups.record']);
@@ -108,8 +115,18 @@ export function createBackupTable(database: Database, exclusively: Exclusively):
       return new Set(rows.map((row) => row.id));
     },
     delete: (id) => exclusively((transaction) => remove(transaction, id)),
+    deleteUnlessHeld: (id) =>
+      exclusively(async (transaction) => {
+        if ((await get(transaction, id))?.held === true) return false;
+        await remove(transaction, id);
+        return true;
+      }),
     totals: () => totals(database),
   };
+}
+
+async function get(database: Database, id: string): Promise<Backup | undefined> {
+  return toBackup(await database.selectFrom('backups').select('record').where('id', '=', id).executeTakeFirst());
 }
 
 /** One statement is a transaction by itself, and most backups have no tags. */

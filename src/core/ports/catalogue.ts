@@ -78,8 +78,10 @@ export interface BackupFilter {
 
 export interface BackupTable {
   insert(backup: Backup): Promise<void>;
-  /** Inserts or replaces (recovery, changes of hold and expiry). */
+  /** Inserts or replaces (recovery). */
   put(backup: Backup): Promise<void>;
+  /** Changes what the row says at this moment. @returns undefined if it is not there, and nothing is entered */
+  update(id: string, change: (backup: Backup) => Backup): Promise<Backup | undefined>;
   get(id: string): Promise<Backup | undefined>;
   page(filter: BackupFilter, request: PageRequest): Promise<Page<Backup>>;
   count(filter: BackupFilter): Promise<number>;
@@ -98,6 +100,8 @@ export interface BackupTable {
   /** Among these, what is no backup: pieces of logs, kept variants and what is kept with them. */
   keptIdsOf(repositoryId: string): Promise<ReadonlySet<string>>;
   delete(id: string): Promise<boolean>;
+  /** @returns false if the row says at this moment that it is held: it stays */
+  deleteUnlessHeld(id: string): Promise<boolean>;
   totals(): Promise<{ backups: number; bytes: number; storedBytes: number; resources: number; newest?: string }>;
 }
 

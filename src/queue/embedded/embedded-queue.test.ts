@@ -132,3 +132,23 @@ test('cancels also what was claimed and is about to begin', { timeout: 10_000 },
   assert.equal((await operations.get('claimed'))?.status, 'cancelled');
   await queue.stop(1000);
 });
+
+test('leaves queued what it claims at the moment in which it is stopped', { timeout: 10_000 }, async () => {
+  const { promise: gate, resolve: release } = Promise.withResolvers<void>();
+  const { operations } = catalogue;
+  const claim = async (owner: string) => {
+    const claimed = await operations.claim(owner);
+    if (claimed?.id === 'late') await gate;
+    return claimed;
+  };
+  const queue = createEmbeddedQueue({ operations: { ...operations, claim }, owner: 'this', concurrency: 1, logger });
+  await queue.start(async ({ id }) => assert.fail(`${id} began`));
+  await queue.enqueue(operation('late'));
+  await runs('late');
+  const stopping = queue.stop(1000);
+  release();
+  await stopping;
+  assert.equal((await operations.get('late'))?.status, 'queued');
+  assert.deepEqual(await operations.owners(), []);
+  await operations.update('late', { status: 'cancelled' });
+});

@@ -89,9 +89,13 @@ class EmbeddedQueue implements WorkQueue {
 
   async #fill(): Promise<void> {
     while (this.#run !== undefined && this.#running.size < this.#options.concurrency) {
-      const operation = await this.#options.operations.claim(this.#options.owner);
+      const { operations, owner } = this.#options;
+      const operation = await operations.claim(owner);
       if (operation === undefined) return;
-      this.#begin(operation, this.#run);
+      const run: OperationRunner | undefined = this.#run;
+      if (run !== undefined) this.#begin(operation, run);
+      // Stopped meanwhile. Left as it is, the next process would take it for one that was cut off.
+      else await operations.update(operation.id, { status: 'queued' }, 'running');
     }
   }
 

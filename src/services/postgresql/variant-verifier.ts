@@ -1,4 +1,5 @@
 import { access, constants } from 'node:fs/promises';
+import { HoldfastError } from '../../core/errors.ts';
 import type { DrillFolders } from '../../core/ports/drill-folders.ts';
 import type { SqlSealer } from '../../core/ports/sql-sealer.ts';
 import type { VariantVerifier } from '../../core/ports/variant-verifier.ts';
@@ -15,23 +16,31 @@ import { startTool } from './tool-process.ts';
 /** Bytes at the beginning of a dump that say of which server it is. */
 const HEAD = 4096;
 const DATABASE = 'variant';
+/** For one statement, a table's rows or an index: one that never ends must not keep a server for ever. */
+const PATIENCE_SECONDS = 3600;
 /** Rows that go into a table of the same transaction are then not written to the log first. */
 const SETTINGS = { wal_level: 'minimal', max_wal_senders: '0', max_wal_size: '128MB' };
+
+export interface PostgresqlVariantVerifierParts {
+  sealer: SqlSealer;
+  /** For the server's files, removed on every path. */
+  folders: DrillFolders;
+  patienceSeconds?: number;
+}
 
 /**
  * Loads SQL of PostgreSQL as a developer does, sealed and in one transaction, into a server of its own that is thrown away. Keys, references and checks are
  * made behind the rows there, so that whatever is loaded to its end holds all of them.
- *
- * @param parts `folders`: for the server's files, removed on every path
  */
-export function createPostgresqlVariantVerifier(parts: { sealer: SqlSealer; folders: DrillFolders }): VariantVerifier {
+export function createPostgresqlVariantVerifier(parts: PostgresqlVariantVerifierParts): VariantVerifier {
+  const { folders, sealer, patienceSeconds = PATIENCE_SECONDS } = parts;
   return {
     async verify(_material, bytes, signal) {
       await withHead(bytes, HEAD, async (head, dump) => {
         const programs = await serverFor(head.toString('latin1'));
-        const folder = await parts.folders.make();
+        const folder = await folders.make();
         try {
-          await load(dump, { programs, folder: folder.path, sealer: parts.sealer, signal });
+          await load(dump, { programs, folder: folder.path, sealer, signal, patienceSeconds });
         } finally {
           await folder.remove();
         }
@@ -45,17 +54,18 @@ interface LoadOptions {
   folder: string;
   sealer: SqlSealer;
   signal: AbortSignal;
+  patienceSeconds: number;
 }
 
 async function load(dump: AsyncIterable<Uint8Array>, options: LoadOptions): Promise<void> {
-  const { programs, folder, sealer, signal } = options;
+  const { programs, folder, sealer, signal, patienceSeconds } = options;
   const psql = await psqlOf(programs);
   const server = await PrivateServer.prepare({ programs, folder, signal });
   try {
     const dataFolder = await server.initialise();
     await server.start(dataFolder, { user: server.superuser, settings: SETTINGS });
     const sealed = sealer.seal(dump, { dialect: 'postgresql', mode: 'create', title: DATABASE });
-    await runPsql(psql, sealed, { server, signal });
+    await runPsql(psql, sealed, { server, signal, patienceSeconds });
   } finally {
     await server.stop();
   }
@@ -64,15 +74,21 @@ async function load(dump: AsyncIterable<Uint8Array>, options: LoadOptions): Prom
 async function runPsql(
   program: string,
   sealed: AsyncIterable<Uint8Array>,
-  { server, signal }: { server: PrivateServer; signal: AbortSignal },
+  { server, signal, patienceSeconds: seconds }: { server: PrivateServer; signal: AbortSignal; patienceSeconds: number },
 ): Promise<void> {
   const { connection } = server;
   const tool = startTool(program, ['--no-psqlrc', '--quiet', ...READABLE_COMPLAINTS, '--file', '-'], {
     ...{ environment: connection.toolEnvironment(connection.database), signal, name: 'psql' },
   });
   tool.stdout.resume();
-  const { exitCode, stderr } = await feedChild(tool, sealed, { signal });
+  const patience = { seconds, exceeded: () => tooSlow(server.programs.version, seconds) };
+  const { exitCode, stderr } = await feedChild(tool, sealed, { signal, patience });
   if (exitCode !== 0) throw loadRefusal(stderr, server.programs.version);
+}
+
+function tooSlow(version: string, seconds: number): HoldfastError {
+  const message = `The variant cannot be loaded: PostgreSQL ${version} was busy with one statement for ${seconds} seconds, and was ended. Take verify: load out of the policy if the tables are that large.`;
+  return new HoldfastError('unavailable', 'variant-load-failed', message, { details: { seconds } });
 }
 
 /** As new as the server that was dumped: an older one may not know what is in the dump. */

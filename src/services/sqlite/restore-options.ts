@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { momentSchema } from '../../core/moment-schema.ts';
 import { parseRestoreFields } from '../../core/service-settings.ts';
 
 const schema = z.strictObject({
@@ -15,7 +16,7 @@ const schema = z.strictObject({
   conflict: z.enum(['fail', 'overwrite']).default('fail'),
   dryRun: z.boolean().default(false),
   /** The moment (RFC 3339) that the log is to lead to from the backup on. */
-  at: z.iso.datetime({ offset: true }).optional(),
+  at: momentSchema('must be a time by RFC 3339 such as 2026-01-31T12:30:00Z').optional(),
 });
 
 export type RestoreOptions = z.infer<typeof schema>;

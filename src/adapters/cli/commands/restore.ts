@@ -4,7 +4,7 @@ import type { Application, RestoreOperation } from '../../../core/application.ts
 import type { Backup } from '../../../core/backup.ts';
 import type { ContentDamage } from '../../../core/ports/repository.ts';
 import type { RestorePlan } from '../../../core/restore-plan.ts';
-import { chooseBackup, typedMoment, typedTime } from '../choose-backup.ts';
+import { chooseBackup, typedEnd, typedMoment } from '../choose-backup.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode, usageError } from '../exit-codes.ts';
 import { followOperation } from '../follow-operation.ts';
@@ -67,7 +67,7 @@ async function restore(session: CommandSession, reference: string, options: Rest
   if (reference !== 'latest' && (options.resource !== undefined || options.at !== undefined)) {
     throw usageError('needs-latest', '--resource and --at choose among backups: use them with "latest".');
   }
-  const at = options.at === undefined ? undefined : typedTime(options.at, '--at');
+  const at = options.at === undefined ? undefined : typedEnd(options.at, '--at');
   if (at !== undefined && options.resource === undefined) {
     throw usageError('resource-missing', 'Say whose state to restore: --at goes with --resource ID.');
   }

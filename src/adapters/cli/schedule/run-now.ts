@@ -1,4 +1,6 @@
 import type { Application } from '../../../core/application.ts';
+import { messageOf } from '../../../core/errors.ts';
+import type { Operation } from '../../../core/operation.ts';
 import type { Schedule } from '../../../core/schedule.ts';
 import { startScheduledWork } from '../../../core/scheduled-work.ts';
 import { followBackup, tellBackup } from '../backup-outcome.ts';
@@ -9,30 +11,35 @@ import { followDrill, tellDrill } from '../drill-outcome.ts';
 export async function runNow(session: CommandSession, id: string): Promise<void> {
   const application = await session.application();
   const schedule = await application.schedules.get(id);
-  if (schedule.kind === 'drill') await drillNow(session, application, schedule);
-  else await backUpNow(session, application, schedule);
+  const { resourceId, kind } = schedule;
+  session.deed =
+    kind === 'drill'
+      ? { action: 'drill.create', subject: resourceId, details: { scheduleId: id } }
+      : { action: 'backup.create', details: { resourceId, scheduleId: id } };
+  const operation = await startScheduledWork(application, schedule, session.actor);
+  const follow = kind === 'drill' ? drillNow : backUpNow;
+  try {
+    await follow(session, application, operation);
+  } catch (error) {
+    await record(application, schedule, operation).catch((failure: unknown) =>
+      session.output.warn(`The schedule "${id}" does not know that it ran: ${messageOf(failure)}`),
+    );
+    throw error;
+  }
+  await record(application, schedule, operation);
 }
 
-async function backUpNow(session: CommandSession, application: Application, schedule: Schedule): Promise<void> {
-  const details = { resourceId: schedule.resourceId, scheduleId: schedule.id };
-  session.deed = { action: 'backup.create', details };
-  const operation = await startScheduledWork(application, schedule, session.actor);
-  try {
-    const backup = await followBackup(application, operation, session);
-    session.deed = { ...session.deed, subject: backup.id };
-    tellBackup(session, backup);
-  } finally {
-    // Only now: the service would wait for the end of an operation that this process takes along when it is killed.
-    await application.schedules.recordRun(schedule.id, operation);
-  }
+/** Only when it has ended: the service would wait for the end of an operation that this process takes along when it is killed. */
+function record({ schedules }: Application, { id }: Schedule, operation: Operation): Promise<void> {
+  return schedules.recordRun(id, operation);
 }
 
-async function drillNow(session: CommandSession, application: Application, schedule: Schedule): Promise<void> {
-  session.deed = { action: 'drill.create', subject: schedule.resourceId, details: { scheduleId: schedule.id } };
-  const operation = await startScheduledWork(application, schedule, session.actor);
-  try {
-    tellDrill(session, await followDrill(application, operation, session));
-  } finally {
-    await application.schedules.recordRun(schedule.id, operation);
-  }
+async function backUpNow(session: CommandSession, application: Application, operation: Operation): Promise<void> {
+  const backup = await followBackup(application, operation, session);
+  if (session.deed !== undefined) session.deed = { ...session.deed, subject: backup.id };
+  tellBackup(session, backup);
+}
+
+async function drillNow(session: CommandSession, application: Application, operation: Operation): Promise<void> {
+  tellDrill(session, await followDrill(application, operation, session));
 }

@@ -12,6 +12,7 @@ describe('fields of requests', () => {
       '2025-13-01T00:00:00Z',
       '2025-02-30T00:00:00Z',
       '2025-01-01T12:00:00',
+      '9999-12-31T23:59:59-01:00',
     ]) {
       assert.equal(timestamp.safeParse(text).success, false, text);
     }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { momentSchema } from '../../../core/moment-schema.ts';
 
 /** Characters. */
 const LONGEST_ID = 200;
@@ -29,13 +30,11 @@ export function line(longest: number): z.ZodString {
 
 const TIMESTAMP_EXPECTED = 'must be a time by RFC 3339 such as 2025-01-01T12:30:00Z';
 
-/** RFC 3339; the catalogue compares in UTC with milliseconds. */
-export const timestamp = z.iso
-  .datetime({ offset: true, error: TIMESTAMP_EXPECTED })
-  .transform((text) => new Date(text).toISOString());
-
 /** A moment to restore, as it was written: without a fraction it names its whole second, which the core sees to. */
-export const moment = z.iso.datetime({ offset: true, error: TIMESTAMP_EXPECTED });
+export const moment = momentSchema(TIMESTAMP_EXPECTED);
+
+/** RFC 3339; the catalogue compares in UTC with milliseconds. */
+export const timestamp = moment.transform((text) => new Date(text).toISOString());
 
 /** A timestamp in a query: `+` of an offset arrives as a space where it was not escaped. */
 export const queryTimestamp = z.preprocess(

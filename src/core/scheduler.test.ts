@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import type { ManagerContext } from './manager-context.ts';
+import type { Operation } from './operation.ts';
+import type { Schedule } from './schedule.ts';
+import { Scheduler } from './scheduler.ts';
+
+const BEGIN = Date.parse('2026-01-31T12:00:30Z');
+
+describe('a scheduler', { timeout: 20_000 }, () => {
+  it('looks at the catalogue once at a time, and once more for all who ask meanwhile', async () => {
+    const looks: PromiseWithResolvers<readonly Schedule[]>[] = [];
+    const { scheduler } = schedulerOver({
+      list: () => {
+        const look = Promise.withResolvers<readonly Schedule[]>();
+        looks.push(look);
+        return look.promise;
+      },
+    });
+    const started = scheduler.start();
+    await settled();
+    const [one, two] = [scheduler.reload(), scheduler.reload()];
+    await settled();
+    assert.equal(looks.length, 1);
+    looks[0]!.resolve([]);
+    await started;
+    await settled();
+    assert.equal(looks.length, 2);
+    looks[1]!.resolve([]);
+    await Promise.all([one, two]);
+    await scheduler.stop();
+    assert.equal(looks.length, 2);
+  });
+
+  it('starts a schedule once that is due while it is being made up for', async (test) => {
+    const schedule = { ...EACH_MINUTE, updatedAt: EACH_MINUTE.createdAt, lastRunAt: '2026-01-31T11:00:00.000Z' };
+    const { scheduler, starting } = timed(test, { list: async () => [schedule], get: async () => schedule });
+    await scheduler.start();
+    await settled();
+    assert.equal(starting.length, 1);
+    test.mock.timers.tick(60_000);
+    await settled();
+    assert.equal(starting.length, 1);
+    starting[0]!.resolve(OPERATION);
+    await settled();
+    test.mock.timers.tick(60_000);
+    await settled();
+    assert.equal(starting.length, 2);
+    starting[1]!.resolve(OPERATION);
+    await scheduler.stop();
+  });
+
+  it('has recorded what it was starting when it has stopped', async (test) => {
+    const runs: string[] = [];
+    const { scheduler, starting } = timed(test, {
+      list: async () => [EACH_MINUTE],
+      get: async () => EACH_MINUTE,
+      recordRun: async (id) => void runs.push(id),
+    });
+    await scheduler.start();
+    test.mock.timers.tick(60_000);
+    await settled();
+    assert.equal(starting.length, 1);
+    const stopping = scheduler.stop().then(() => runs.push('stopped'));
+    await settled();
+    assert.deepEqual(runs, []);
+    starting[0]!.resolve(OPERATION);
+    await stopping;
+    assert.deepEqual(runs, [EACH_MINUTE.id, 'stopped']);
+  });
+});
+
+const EACH_MINUTE: Schedule = {
+  ...{ id: 'each-minute', resourceId: 'shop', cron: '* * * * *', timeZone: 'UTC', type: 'full', enabled: true },
+  ...{ createdAt: '2026-01-31T10:00:00.000Z', updatedAt: '2026-01-31T12:00:30.000Z' },
+};
+const OPERATION = { id: 'operation-1', status: 'completed' } as Operation;
+
+type Schedules = Partial<ManagerContext['catalogue']['schedules']>;
+
+/** A scheduler of backups that begin when a test says so. */
+function schedulerOver(schedules: Schedules) {
+  const starting: PromiseWithResolvers<Operation>[] = [];
+  const unexpected = (facts: object): never => assert.fail(JSON.stringify(facts));
+  const context = {
+    catalogue: {
+      schedules: { recordRun: async () => undefined, ...schedules },
+      operations: { get: async () => OPERATION },
+    },
+    clock: { now: () => new Date() },
+    logger: { debug: unexpected, info: unexpected, warn: () => undefined, error: unexpected },
+    configuration: { ...{ copies: [], copy: {}, scrub: {}, prune: {}, cleanup: {} } },
+  };
+  const start = (): Promise<Operation> => {
+    const begun = Promise.withResolvers<Operation>();
+    starting.push(begun);
+    return begun.promise;
+  };
+  const managers = { backups: { start }, policies: {}, repositories: {}, copies: {}, drills: {}, variants: {} };
+  const scheduler = new Scheduler(
+    context as unknown as ManagerContext,
+    managers as unknown as ConstructorParameters<typeof Scheduler>[1],
+  );
+  return { scheduler, starting };
+}
+
+/** As above, in a time that the test moves. */
+function timed(test: TestContext, schedules: Schedules) {
+  test.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: BEGIN });
+  return schedulerOver(schedules);
+}
+
+/** Until all that can go on has gone on. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+}
