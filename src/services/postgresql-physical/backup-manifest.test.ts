@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { formatManifest, parseManifest, type ReceivedFile, verifyAgainstManifest } from './backup-manifest.ts';
+import {
+  checksumText,
+  formatManifest,
+  parseManifest,
+  type ReceivedFile,
+  verifyAgainstManifest,
+} from './backup-manifest.ts';
+import { crc32c } from './crc32c.ts';
 import { labelOfWhole, manifestOfWhole } from './synthetic-full.ts';
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const checksumOf = (text: string): number => crc32c(Buffer.from(text));
 
-function manifestOf(files: Record<string, string>): Buffer {
+function manifestOf(files: Record<string, string>, written = checksumText): Buffer {
   return formatManifest(
     {
       'PostgreSQL-Backup-Manifest-Version': 2,
@@ -14,8 +20,8 @@ function manifestOf(files: Record<string, string>): Buffer {
         Path,
         Size: text.length,
         'Last-Modified': '2026-01-01 00:00:00 GMT',
-        'Checksum-Algorithm': 'SHA256',
-        Checksum: digest(text).toString('hex'),
+        'Checksum-Algorithm': 'CRC32C',
+        Checksum: written(checksumOf(text)),
       })),
       'WAL-Ranges': [{ Timeline: 1, 'Start-LSN': '0/2000028', 'End-LSN': '0/2000100' }],
     },
@@ -24,7 +30,9 @@ function manifestOf(files: Record<string, string>): Buffer {
 }
 
 function received(files: Record<string, string>): Map<string, ReceivedFile> {
-  return new Map(Object.entries(files).map(([path, text]) => [path, { size: text.length, digest: digest(text) }]));
+  return new Map(
+    Object.entries(files).map(([path, text]) => [path, { size: text.length, checksum: checksumOf(text) }]),
+  );
 }
 
 describe('a backup manifest', () => {
@@ -46,6 +54,11 @@ describe('a backup manifest', () => {
       });
   });
 
+  test('of a server on a big-endian machine is understood', () => {
+    const reversed = (checksum: number) => Buffer.from(checksumText(checksum), 'hex').reverse().toString('hex');
+    verifyAgainstManifest(parseManifest(manifestOf(files, reversed)), received(files));
+  });
+
   test('is refused with any byte changed', () => {
     const text = manifestOf(files);
     assert.match(text.toString(), /"System-Identifier": 18446744073709551615,/);
@@ -65,8 +78,8 @@ describe('a backup manifest', () => {
     assert.deepEqual(
       whole.Files.map(({ Path, Size, Checksum }) => [Path, Size, Checksum]),
       [
-        ['backup_label', 10, digest('START\nEND\n').toString('hex')],
-        ['PG_VERSION', 2, digest('18').toString('hex')],
+        ['backup_label', 10, checksumText(checksumOf('START\nEND\n'))],
+        ['PG_VERSION', 2, checksumText(checksumOf('18'))],
         ['base/5/1', 8192, undefined],
       ],
     );

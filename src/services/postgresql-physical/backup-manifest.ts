@@ -28,8 +28,8 @@ export type ManifestFile = z.infer<typeof file>;
 export interface ReceivedFile {
   /** bytes */
   size: number;
-  /** SHA-256 */
-  digest: Buffer;
+  /** CRC-32C */
+  checksum: number;
 }
 
 export const MANIFEST_PATH = 'backup_manifest';
@@ -72,11 +72,27 @@ export function verifyAgainstManifest(manifest: BackupManifest, received: Readon
     const found = received.get(path);
     if (found === undefined) throw violated(path, 'did not come');
     if (found.size !== each.Size) throw violated(path, `came with ${found.size} bytes instead of ${each.Size}`);
-    if (each['Checksum-Algorithm'] !== 'SHA256') throw damaged(`${path} has no SHA-256`);
-    if (found.digest.toString('hex') !== each.Checksum) throw violated(path, 'came with other bytes than were sent');
+    if (each['Checksum-Algorithm'] !== 'CRC32C') throw damaged(`${path} has no CRC-32C`);
+    if (!isChecksum(each.Checksum, found.checksum)) throw violated(path, 'came with other bytes than were sent');
   }
   for (const path of received.keys())
     if (!listed.has(path) && !path.startsWith('pg_wal/')) throw violated(path, 'is not in the backup manifest');
+}
+
+/** A CRC-32C as manifests have it: its four bytes as they lie in the memory of a little-endian server. */
+export function checksumText(checksum: number): string {
+  return bytesOf(checksum).toString('hex');
+}
+
+/** Servers on big-endian machines write the bytes in the other order. */
+function isChecksum(text: string | undefined, checksum: number): boolean {
+  return text === checksumText(checksum) || text === bytesOf(checksum).reverse().toString('hex');
+}
+
+function bytesOf(checksum: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(checksum);
+  return bytes;
 }
 
 /** Writes a manifest as the server does, one file a line, with its checksum. */

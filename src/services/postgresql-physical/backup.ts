@@ -5,7 +5,7 @@ import type { Content } from '../../core/tree-entry.ts';
 import { Connection, type ResolveSecret } from '../postgresql/connection.ts';
 import { parseManifest, verifyAgainstManifest } from './backup-manifest.ts';
 import { baseBackupCommand } from './base-backup-command.ts';
-import { type BackupPosition, BaseBackupStream, type SentTablespace } from './base-backup-stream.ts';
+import { type BackupPosition, BaseBackupStream, type Run, type SentTablespace } from './base-backup-stream.ts';
 import { ClusterStoring } from './cluster-storing.ts';
 import { type PhysicalConfiguration, parsePhysicalConfiguration } from './configuration.ts';
 import { type IncrementalBase, incrementalBase } from './incremental-base.ts';
@@ -181,8 +181,8 @@ async function receive(
   let manifest: Buffer | undefined;
   try {
     for await (const part of stream.parts()) {
-      if (part.kind === 'archive') await storing.take(part.tablespace, part.bytes);
-      else manifest = await gather(part.bytes);
+      if (part.kind === 'archive') await storing.take(part.tablespace, part.runs);
+      else manifest = await gather(part.runs);
     }
   } catch (error) {
     // Ours names the file and the block.
@@ -212,9 +212,9 @@ function isChecksumFailure(error: unknown): boolean {
   return error instanceof HoldfastError && error.details.sqlState === 'XX001';
 }
 
-async function gather(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+async function gather(runs: AsyncIterable<Run>): Promise<Buffer> {
   const gathered: Uint8Array[] = [];
-  for await (const piece of pieces) gathered.push(piece);
+  for await (const run of runs) gathered.push(Buffer.concat(run));
   return Buffer.concat(gathered);
 }
 

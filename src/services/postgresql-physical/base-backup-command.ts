@@ -22,13 +22,13 @@ export function baseBackupCommand(major: number, options: BaseBackupOptions): st
       'WAL NOWAIT',
       ...(maxRate === undefined ? [] : [`MAX_RATE ${maxRate}`]),
       ...(verifyChecksums ? [] : ['NOVERIFY_CHECKSUMS']),
-      `MANIFEST 'yes' MANIFEST_CHECKSUMS 'SHA256'`,
+      `MANIFEST 'yes' MANIFEST_CHECKSUMS 'CRC32C'`,
     ].join(' ');
   const list = [
     `LABEL ${name}, PROGRESS, CHECKPOINT '${checkpoint}', WAL, WAIT false, TARGET 'client'`,
     ...(maxRate === undefined ? [] : [`MAX_RATE ${maxRate}`]),
     `VERIFY_CHECKSUMS ${verifyChecksums}`,
-    `MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256'`,
+    `MANIFEST 'yes', MANIFEST_CHECKSUMS 'CRC32C'`,
     ...(incremental ? ['INCREMENTAL'] : []),
   ];
   return `BASE_BACKUP (${list.join(', ')})`;

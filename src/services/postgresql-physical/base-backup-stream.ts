@@ -14,31 +14,31 @@ export interface BackupPosition {
   timeline: number;
 }
 
+/** Bytes that follow each other, in pieces: all that were there at once. They stay as they are until the next run is asked for. */
+export type Run = readonly Uint8Array[];
+
 /** One part of a base backup; its bytes must be read to their end before the next part is asked for. */
 export type BackupPart =
-  | { kind: 'archive'; tablespace: SentTablespace | null; bytes: AsyncIterable<Buffer> }
-  | { kind: 'manifest'; bytes: AsyncIterable<Buffer> };
-
-interface Reading {
-  messages: AsyncGenerator<CommandMessage>;
-  /** A message that was read and belongs to the next part. */
-  held?: CommandMessage;
-}
+  | { kind: 'archive'; tablespace: SentTablespace | null; runs: AsyncIterable<Run> }
+  | { kind: 'manifest'; runs: AsyncIterable<Run> };
 
 /**
  * Reads what a server answers to BASE_BACKUP, of all versions: since 15 archives and manifest come in one copy stream whose
  * messages begin with their kind, before that each in a stream of its own.
  */
 export class BaseBackupStream {
-  readonly #reading: Reading;
+  readonly #batches: AsyncGenerator<readonly CommandMessage[]>;
   readonly #major: number;
+  /** Messages that are there, and which of them comes next. */
+  #batch: readonly CommandMessage[] = [];
+  #at = 0;
   #start: BackupPosition | undefined;
   #end: BackupPosition | undefined;
   #tablespaces: (SentTablespace | null)[] = [];
   #totalBytes = 0;
 
-  constructor(messages: AsyncGenerator<CommandMessage>, major: number) {
-    this.#reading = { messages };
+  constructor(batches: AsyncGenerator<readonly CommandMessage[]>, major: number) {
+    this.#batches = batches;
     this.#major = major;
   }
 
@@ -49,7 +49,8 @@ export class BaseBackupStream {
     for (;;) {
       const message = await this.#next();
       if (message?.kind === 'copy-begin') {
-        this.#reading.held = message;
+        // It belongs to the first part.
+        this.#at--;
         break;
       }
       if (message === undefined || message.kind === 'data') throw unexpected('no copy stream');
@@ -88,11 +89,12 @@ export class BaseBackupStream {
   async *#separateStreams(): AsyncGenerator<BackupPart> {
     for (const tablespace of this.#tablespaces) {
       await this.#expectCopy();
-      const bytes = this.#plainBytes();
-      yield { kind: 'archive', tablespace, bytes };
+      yield { kind: 'archive', tablespace, runs: this.#runs(plainBytes) };
+      await this.#expectEnd();
     }
     await this.#expectCopy();
-    yield { kind: 'manifest', bytes: this.#plainBytes() };
+    yield { kind: 'manifest', runs: this.#runs(plainBytes) };
+    await this.#expectEnd();
   }
 
   async #expectCopy(): Promise<void> {
@@ -100,13 +102,9 @@ export class BaseBackupStream {
     if (message?.kind !== 'copy-begin') throw unexpected('an archive is missing');
   }
 
-  async *#plainBytes(): AsyncGenerator<Buffer> {
-    for (;;) {
-      const message = await this.#next();
-      if (message?.kind === 'copy-end') return;
-      if (message?.kind !== 'data') throw unexpected('an archive ends early');
-      yield message.bytes;
-    }
+  async #expectEnd(): Promise<void> {
+    const message = await this.#next();
+    if (message?.kind !== 'copy-end') throw unexpected('an archive ends early');
   }
 
   async *#oneStream(): AsyncGenerator<BackupPart> {
@@ -117,23 +115,25 @@ export class BaseBackupStream {
       if (message?.kind !== 'data') throw unexpected('the stream of archives ends early');
       const kind = message.continues ? undefined : message.bytes[0];
       if (kind === PROGRESS) continue;
-      if (kind === NEW_ARCHIVE) yield { kind: 'archive', tablespace: archiveOf(message.bytes), bytes: this.#tagged() };
-      else if (kind === MANIFEST) yield { kind: 'manifest', bytes: this.#tagged() };
+      if (kind === NEW_ARCHIVE)
+        yield { kind: 'archive', tablespace: archiveOf(message.bytes), runs: this.#runs(taggedBytes()) };
+      else if (kind === MANIFEST) yield { kind: 'manifest', runs: this.#runs(taggedBytes()) };
       else throw unexpected('bytes that belong to no archive');
     }
   }
 
-  async *#tagged(): AsyncGenerator<Buffer> {
-    let kind: number | undefined;
-    for (;;) {
-      const message = await this.#next();
-      const continues = message?.kind === 'data' && message.continues;
-      if (message?.kind === 'data' && !continues) kind = message.bytes[0];
-      if (message?.kind !== 'data' || (kind !== DATA && kind !== PROGRESS)) {
-        this.#reading.held = message ?? { kind: 'complete' };
-        return;
+  /** What `bytesOf` finds in messages, up to the first one in which it finds nothing. */
+  async *#runs(bytesOf: (message: CommandMessage) => Buffer | undefined): AsyncGenerator<Run> {
+    let isOver = false;
+    while (!isOver && (await this.#hasNext())) {
+      const run: Buffer[] = [];
+      for (; this.#at < this.#batch.length; this.#at++) {
+        const bytes = bytesOf(this.#batch[this.#at] as CommandMessage);
+        isOver = bytes === undefined;
+        if (bytes === undefined) break;
+        if (bytes.length > 0) run.push(bytes);
       }
-      if (kind === DATA) yield continues ? message.bytes : message.bytes.subarray(1);
+      if (run.length > 0) yield run;
     }
   }
 
@@ -144,15 +144,38 @@ export class BaseBackupStream {
   }
 
   async #next(): Promise<CommandMessage | undefined> {
-    const { held } = this.#reading;
-    if (held !== undefined) {
-      delete this.#reading.held;
-      return held;
+    return (await this.#hasNext()) ? this.#batch[this.#at++] : undefined;
+  }
+
+  async #hasNext(): Promise<boolean> {
+    while (this.#at >= this.#batch.length) {
+      const next = await this.#batches.next();
+      if (next.done === true) return false;
+      this.#batch = next.value;
+      this.#at = 0;
     }
-    const next = await this.#reading.messages.next();
-    return next.done === true ? undefined : next.value;
+    return true;
   }
 }
+
+/** Before 15 all that comes is an archive's. */
+function plainBytes(message: CommandMessage): Buffer | undefined {
+  return message.kind === 'data' ? message.bytes : undefined;
+}
+
+/** Since 15 each message begins with its kind; what tells of progress may come in between. */
+function taggedBytes(): (message: CommandMessage) => Buffer | undefined {
+  let kind: number | undefined;
+  return (message) => {
+    if (message.kind !== 'data') return undefined;
+    if (!message.continues) kind = message.bytes[0];
+    if (kind === PROGRESS) return NOTHING;
+    if (kind !== DATA) return undefined;
+    return message.continues ? message.bytes : message.bytes.subarray(1);
+  };
+}
+
+const NOTHING = Buffer.alloc(0);
 
 const NEW_ARCHIVE = 'n'.charCodeAt(0);
 const MANIFEST = 'm'.charCodeAt(0);

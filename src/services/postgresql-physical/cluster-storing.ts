@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotWriter, TaskRunner } from '../../core/ports/repository.ts';
 import type { SnapshotRoot } from '../../core/snapshot-record.ts';
 import type { ByteString, TreeEntry } from '../../core/tree-entry.ts';
 import { MANIFEST_PATH, type ReceivedFile } from './backup-manifest.ts';
-import type { SentTablespace } from './base-backup-stream.ts';
+import type { Run, SentTablespace } from './base-backup-stream.ts';
 import { ContentStoring } from './content-storing.ts';
 import type { ContentTask, ContentTaskResult, PageRules } from './content-task.ts';
+import { crc32c } from './crc32c.ts';
 import type { EarlierFiles } from './earlier-files.ts';
 import { storeReconstructed } from './file-reconstruction.ts';
 import { ByteSource, readIncrementalHeader, wholeFileBlocks, wholeFilePath } from './incremental-file.ts';
@@ -60,7 +60,7 @@ export class ClusterStoring {
   }
 
   /** Stores one archive: of a tablespace, or of the data folder. */
-  async take(tablespace: SentTablespace | null, archive: AsyncIterable<Uint8Array>): Promise<void> {
+  async take(tablespace: SentTablespace | null, archive: AsyncIterable<Run>): Promise<void> {
     const prefix = tablespace === null ? '' : `pg_tblspc/${tablespace.oid}/`;
     for await (const file of tarFiles(archive)) {
       this.#options.signal.throwIfAborted();
@@ -99,7 +99,7 @@ export class ClusterStoring {
   }> {
     const modifiedAt = BigInt(Date.now()) * 1_000_000n;
     const metadata = { mode: 0o600, uid: 0, gid: 0, modifiedAt };
-    await this.#store({ path: MANIFEST_PATH, size: manifest.length, metadata }, [manifest]);
+    await this.#store({ path: MANIFEST_PATH, size: manifest.length, metadata }, [[manifest]], ignore);
     await this.#contents.finish();
     const root = await this.#tree.finish();
     return { root, files: this.received.size + 1, bytes: this.#storedBytes, readBytes: this.#readBytes };
@@ -110,36 +110,42 @@ export class ClusterStoring {
     await this.#contents.settle();
   }
 
-  async #takeFile(path: ByteString, { size, metadata, bytes }: TarFile): Promise<void> {
-    const hash = createHash('sha256');
-    const { onBytes, signal } = this.#options;
-    const count = (piece: Uint8Array): void => {
-      signal.throwIfAborted();
-      hash.update(piece);
-      this.#readBytes += piece.length;
-      onBytes(this.#readBytes, path);
-    };
+  async #takeFile(path: ByteString, { size, metadata, runs }: TarFile): Promise<void> {
+    const counted = this.#counted(path, runs);
+    const received = (checksum: number): void => void this.received.set(path, { size, checksum });
     const file = { path, size, metadata };
-    const counted = observed(bytes, count);
     const whole = this.#options.earlierFiles === undefined ? undefined : wholeFilePath(path);
-    if (whole !== undefined) await this.#storeChanges({ ...file, path: whole }, counted);
-    else if (path === LABEL_PATH) await this.#storeLabel(file, counted);
-    else await this.#store(file, counted);
-    this.received.set(path, { size, digest: hash.digest() });
+    if (whole !== undefined) received(await this.#storeChanges({ ...file, path: whole }, counted));
+    else if (path === LABEL_PATH) received(await this.#storeLabel(file, counted));
+    else await this.#store(file, counted, received);
   }
 
-  /** Stores the whole file of which only changed blocks came. */
+  async *#counted(path: ByteString, runs: AsyncIterable<Run>): AsyncGenerator<Run> {
+    const { onBytes, signal } = this.#options;
+    for await (const run of runs) {
+      signal.throwIfAborted();
+      this.#readBytes += bytesOf(run);
+      onBytes(this.#readBytes, path);
+      yield run;
+    }
+  }
+
+  /** Stores the whole file of which only changed blocks came. @returns the CRC-32C of what came */
   async #storeChanges(
     { path, metadata }: { path: ByteString; metadata: TarFile['metadata'] },
-    bytes: AsyncIterable<Uint8Array>,
-  ): Promise<void> {
+    runs: AsyncIterable<Run>,
+  ): Promise<number> {
     const { earlierFiles, pages, segmentBytes } = this.#options;
-    if (earlierFiles === undefined) return;
-    const source = new ByteSource(path, bytes);
+    let checksum = 0;
+    const observe = (piece: Uint8Array): void => {
+      checksum = crc32c(piece, checksum);
+    };
+    const source = new ByteSource(path, observed(runs, observe));
+    if (earlierFiles === undefined) throw source.damaged('no incremental backup was asked for');
     const header = await readIncrementalHeader(source, pages.pageBytes);
     const earlier = await earlierFiles.find(path);
     const size = wholeFileBlocks(header) * pages.pageBytes;
-    this.#begin({ path, size, metadata });
+    this.#begin({ path, size, metadata }, ignore);
     await storeReconstructed(
       { header, source, earlier, pageBytes: pages.pageBytes, segmentBytes },
       { earlierFiles, contents: this.#contents, runner: this.#runner },
@@ -148,35 +154,43 @@ export class ClusterStoring {
     await this.#contents.end();
     this.#storedBytes += size;
     this.reconstructed.set(path, size);
+    return checksum;
   }
 
   async #storeLabel(
     { path, metadata }: { path: ByteString; metadata: TarFile['metadata'] },
-    bytes: AsyncIterable<Uint8Array>,
-  ): Promise<void> {
+    runs: AsyncIterable<Run>,
+  ): Promise<number> {
     const pieces: Uint8Array[] = [];
-    for await (const piece of bytes) pieces.push(Uint8Array.from(piece));
-    const label = labelOfWhole(Buffer.concat(pieces));
+    for await (const run of runs) pieces.push(Buffer.concat(run));
+    const text = Buffer.concat(pieces);
+    const label = labelOfWhole(text);
     this.#label = label;
-    await this.#store({ path, size: label.length, metadata }, [label]);
+    await this.#store({ path, size: label.length, metadata }, [[label]], ignore);
+    return crc32c(text);
   }
 
   async #store(
     { path, size, metadata }: { path: ByteString; size: number; metadata: TarFile['metadata'] },
-    bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    runs: AsyncIterable<Run> | Iterable<Run>,
+    checked: (checksum: number) => void,
   ): Promise<void> {
-    this.#begin({ path, size, metadata });
+    this.#begin({ path, size, metadata }, checked);
     let stored = 0;
-    for await (const piece of bytes) {
-      await this.#contents.write(piece);
-      stored += piece.length;
+    for await (const run of runs) {
+      await this.#contents.write(run);
+      stored += bytesOf(run);
     }
     if (stored !== size) throw incomplete(path, stored, size);
     await this.#contents.end();
     this.#storedBytes += size;
   }
 
-  #begin({ path, size, metadata }: { path: ByteString; size: number; metadata: TarFile['metadata'] }): void {
+  /** @param checked told of the CRC-32C of what was written, once it is stored */
+  #begin(
+    { path, size, metadata }: { path: ByteString; size: number; metadata: TarFile['metadata'] },
+    checked: (checksum: number) => void,
+  ): void {
     const { segmentBytes, relationFileBytes, checksPages, pages } = this.#options;
     const relation = relationFileAt(path);
     const isChecked = relation !== undefined && checksPages;
@@ -185,7 +199,10 @@ export class ClusterStoring {
       size,
       segmentBytes: relation === undefined ? OTHER_SEGMENT_BYTES : segmentBytes,
       ...(isChecked ? { firstBlock: relation.part * (relationFileBytes / pages.pageBytes) } : {}),
-      complete: (content) => this.#tree.add({ ...metadata, path, type: 'file', size, content } satisfies TreeEntry),
+      complete: (content, checksum) => {
+        checked(checksum);
+        return this.#tree.add({ ...metadata, path, type: 'file', size, content } satisfies TreeEntry);
+      },
       wrongBlocks: (blocks) => this.#wrong.add(path, blocks),
     });
   }
@@ -193,14 +210,18 @@ export class ClusterStoring {
 
 const FOLDER_MODE = 0o700;
 
-async function* observed(
-  bytes: AsyncIterable<Uint8Array>,
-  look: (piece: Uint8Array) => void,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of bytes) {
-    look(piece);
-    yield piece;
-  }
+const ignore = (): void => undefined;
+
+function bytesOf(run: Run): number {
+  return run.reduce((sum, { length }) => sum + length, 0);
+}
+
+async function* observed(runs: AsyncIterable<Run>, look: (piece: Uint8Array) => void): AsyncGenerator<Uint8Array> {
+  for await (const run of runs)
+    for (const piece of run) {
+      look(piece);
+      yield piece;
+    }
 }
 
 function incomplete(path: ByteString, stored: number, size: number): HoldfastError {

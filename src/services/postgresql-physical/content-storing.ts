@@ -1,5 +1,6 @@
 import type { SnapshotWriter, TaskRunner } from '../../core/ports/repository.ts';
 import type { ByteString, Content, ContentSegment } from '../../core/tree-entry.ts';
+import type { Run } from './base-backup-stream.ts';
 import {
   type ContentPart,
   type ContentTask,
@@ -8,6 +9,7 @@ import {
   type StoredPart,
   unpacked,
 } from './content-task.ts';
+import { joinedCrc32c } from './crc32c.ts';
 
 /** A file whose bytes are to come. */
 export interface NewContent {
@@ -17,8 +19,8 @@ export interface NewContent {
   segmentBytes: number;
   /** Number of the file's first page in its relation, where pages are to be checked. */
   firstBlock?: number;
-  /** Called when all of it is stored. */
-  complete(content: Content): Promise<void>;
+  /** Called when all of it is stored. @param checksum CRC-32C of the bytes that were written */
+  complete(content: Content, checksum: number): Promise<void>;
   wrongBlocks(blocks: readonly number[]): void;
 }
 
@@ -31,6 +33,8 @@ interface OpenContent {
   closed: boolean;
   inline: Uint8Array | undefined;
   segments: ContentSegment[];
+  /** CRC-32C of what was stored so far. */
+  checksum: number;
 }
 
 interface Batch {
@@ -40,8 +44,16 @@ interface Batch {
   owners: PartOwner[];
 }
 
+interface Place {
+  batch: Batch;
+  part: ContentPart;
+  /** bytes */
+  room: number;
+}
+
 interface PartOwner {
   open: OpenContent;
+  part: ContentPart;
   /** Segments that are stored already and come at this place. */
   ready?: readonly ContentSegment[];
 }
@@ -67,20 +79,22 @@ export class ContentStoring {
 
   /** Begins a file; the one before must have got all its bytes. */
   begin(file: NewContent): void {
-    this.#open = { file, taken: 0, waiting: 0, closed: false, inline: undefined, segments: [] };
+    this.#open = { file, taken: 0, waiting: 0, closed: false, inline: undefined, segments: [], checksum: 0 };
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(run: Run): Promise<void> {
     const open = this.#require();
-    for (let done = 0; done < bytes.length; ) {
-      const { batch, part, room } = await this.#part(open);
-      const length = Math.min(room, bytes.length - done);
-      batch.buffer.set(bytes.subarray(done, done + length), batch.used);
-      batch.used += length;
-      part.length += length;
-      open.taken += length;
-      done += length;
-    }
+    for (const bytes of run)
+      for (let done = 0; done < bytes.length; ) {
+        const { batch, part, room } = this.#place(open) ?? (await this.#nextPlace(open));
+        const length = Math.min(room, bytes.length - done);
+        // `set` goes word by word where memory is shared.
+        copyBytes(bytes, done, length, batch.buffer, batch.used);
+        batch.used += length;
+        part.length += length;
+        open.taken += length;
+        done += length;
+      }
   }
 
   /** Adds segments that are stored already, at a place where a segment begins. */
@@ -90,8 +104,9 @@ export class ContentStoring {
     open.taken += length;
     // Its place among what is still being stored is kept by a part of its own.
     const batch = this.#currentBatch();
-    batch.parts.push({ offset: batch.used, length: 0, segmentBytes: open.file.segmentBytes, isWhole: false });
-    batch.owners.push({ open, ready: segments });
+    const part = { offset: batch.used, length: 0, segmentBytes: open.file.segmentBytes, isWhole: false };
+    batch.parts.push(part);
+    batch.owners.push({ open, part, ready: segments });
     open.waiting++;
   }
 
@@ -99,7 +114,7 @@ export class ContentStoring {
     const open = this.#require();
     open.closed = true;
     this.#open = undefined;
-    if (open.waiting === 0 && open.taken === 0) await open.file.complete({ inline: new Uint8Array() });
+    if (open.waiting === 0 && open.taken === 0) await open.file.complete({ inline: new Uint8Array() }, 0);
   }
 
   /** Stores what is left and waits for all of it. */
@@ -118,10 +133,10 @@ export class ContentStoring {
     return this.#open;
   }
 
-  /** The part of the current batch that takes the open file's next bytes, and how many it can take. */
-  async #part(open: OpenContent): Promise<{ batch: Batch; part: ContentPart; room: number }> {
+  /** The part of the current batch that takes the open file's next bytes, and how many it can take; undefined where it is full. */
+  #place(open: OpenContent): Place | undefined {
     const { file } = open;
-    let batch = this.#currentBatch();
+    const batch = this.#currentBatch();
     const owner = batch.owners.at(-1);
     const last = owner?.open === open && owner.ready === undefined ? batch.parts.at(-1) : undefined;
     const left = file.size - open.taken;
@@ -132,10 +147,16 @@ export class ContentStoring {
       const room = this.#roomFor(file, batch.buffer.length - batch.used, left);
       if (room > 0) return { batch, part: this.#addPart(batch, open), room };
     }
+    return undefined;
+  }
+
+  /** One in the next batch, once that is free. */
+  async #nextPlace(open: OpenContent): Promise<Place> {
     this.#submit();
     while (this.#inFlight.length >= BATCHES_IN_FLIGHT) await this.#takeFirst();
-    batch = this.#currentBatch();
-    return { batch, part: this.#addPart(batch, open), room: this.#roomFor(file, batch.buffer.length, left) };
+    const batch = this.#currentBatch();
+    const room = this.#roomFor(open.file, batch.buffer.length, open.file.size - open.taken);
+    return { batch, part: this.#addPart(batch, open), room };
   }
 
   /** A part that does not reach the file's end ends where a segment does. */
@@ -156,7 +177,7 @@ export class ContentStoring {
       ...(firstBlock === undefined ? {} : { firstBlock: firstBlock + open.taken / this.#pages.pageBytes }),
     };
     batch.parts.push(part);
-    batch.owners.push({ open });
+    batch.owners.push({ open, part });
     open.waiting++;
     return part;
   }
@@ -190,7 +211,8 @@ export class ContentStoring {
     for (const [index, part] of parts.entries()) await this.#take(first.owners[index] as PartOwner, part);
   }
 
-  async #take({ open, ready }: PartOwner, { content, wrongBlocks }: StoredPart): Promise<void> {
+  async #take({ open, part, ready }: PartOwner, { content, checksum, wrongBlocks }: StoredPart): Promise<void> {
+    open.checksum = joinedCrc32c(open.checksum, checksum, part.length);
     if (wrongBlocks.length > 0) open.file.wrongBlocks(wrongBlocks);
     if ('inline' in content) open.inline = content.inline;
     else for (const segment of ready ?? unpacked(content)) open.segments.push(segment);
@@ -198,12 +220,16 @@ export class ContentStoring {
     if (!open.closed || open.waiting > 0) return;
     const { inline, segments, file } = open;
     open.segments = [];
-    await file.complete(inline === undefined ? await this.#listed(segments) : { inline });
+    await file.complete(inline === undefined ? await this.#listed(segments) : { inline }, open.checksum);
   }
 
   async #listed(segments: readonly ContentSegment[]): Promise<Content> {
     return segments.length > LONG_LIST ? this.#writer.storeSegments(segments) : { segments };
   }
+}
+
+function copyBytes(from: Uint8Array, begin: number, length: number, to: Buffer, at: number): void {
+  Buffer.from(from.buffer, from.byteOffset + begin, length).copy(to, at);
 }
 
 const BATCH_BYTES = 2 * 1024 * 1024;

@@ -1,5 +1,6 @@
 import type { EncodedEntries, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
 import type { ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
+import { crc32c } from './crc32c.ts';
 import { pageChecksum } from './page-checksum.ts';
 
 export type ContentTask =
@@ -26,6 +27,8 @@ export interface PageRules {
 
 export interface StoredPart {
   content: { inline: Uint8Array } | PackedSegments;
+  /** CRC-32C of the part. */
+  checksum: number;
   /** Numbers of pages whose checksum is wrong, the first few. */
   wrongBlocks: readonly number[];
 }
@@ -68,16 +71,27 @@ function bufferOf({ buffer }: Uint8Array | Uint32Array): ArrayBuffer {
 function storePart(context: TaskContext, batch: Uint8Array, part: ContentPart, rules: PageRules): StoredPart {
   const bytes = batch.subarray(part.offset, part.offset + part.length);
   const wrongBlocks = part.firstBlock === undefined ? [] : findWrongBlocks(bytes, part.firstBlock, rules);
-  return { content: store(context, bytes, part), wrongBlocks };
+  return { ...store(context, bytes, part), wrongBlocks };
 }
 
-function store({ sink, inlineLimit }: TaskContext, bytes: Uint8Array, part: ContentPart): StoredPart['content'] {
-  if (part.isWhole && bytes.length <= inlineLimit) return { inline: Uint8Array.from(bytes) };
+function store(
+  { sink, inlineLimit }: TaskContext,
+  bytes: Uint8Array,
+  part: ContentPart,
+): Pick<StoredPart, 'content' | 'checksum'> {
+  if (part.isWhole && bytes.length <= inlineLimit)
+    return { content: { inline: Uint8Array.from(bytes) }, checksum: crc32c(bytes) };
   const segments: ContentSegment[] = [];
-  for (let at = 0; at < bytes.length; at += part.segmentBytes)
-    segments.push(...sink.store(bytes.subarray(at, at + part.segmentBytes)));
+  let checksum = 0;
+  for (let at = 0; at < bytes.length; at += part.segmentBytes) {
+    const piece = bytes.subarray(at, at + part.segmentBytes);
+    // Right before it is hashed: the processor has it at hand then.
+    checksum = crc32c(piece, checksum);
+    segments.push(...sink.store(piece));
+  }
   const ids = segments.flatMap(({ id }) => (id === null ? [] : [id]));
-  return { ids: Uint8Array.from(Buffer.concat(ids)), lengths: Uint32Array.from(segments, ({ length }) => length) };
+  const lengths = Uint32Array.from(segments, ({ length }) => length);
+  return { content: { ids: Uint8Array.from(Buffer.concat(ids)), lengths }, checksum };
 }
 
 export function unpacked({ ids, lengths }: PackedSegments): ContentSegment[] {

@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream';
+import { ReadingSocket } from './reading-socket.ts';
 
 /** Told of the bytes of CopyData messages as they come. @param continues the message that the last piece was of */
 export type TakeCopyData = (bytes: Buffer, continues: boolean) => void;
 
 /**
  * Takes the messages of copy streams off a connection before `pg` sees them, whose parser copies what does not come in one read, which
- * is most of what a base backup is. All other messages go to `pg` as they came. Pieces are parts of what the socket gave,
- * which nobody writes to again.
+ * is most of what a base backup is. All other messages go to `pg` as they came. Pieces are parts of what the socket gave.
  *
  * Source of the format: PostgreSQL documentation, 55.7: a byte that names the kind of message, then four bytes of its length,
  * which counts these four and what follows.
@@ -15,6 +15,7 @@ export class CopyDataTap {
   readonly #stream: Duplex;
   readonly #take: TakeCopyData;
   readonly #readers: ((bytes: Buffer) => void)[];
+  readonly #event: 'piece' | 'data';
   readonly #header = Buffer.alloc(HEADER_BYTES);
   #headerBytes = 0;
   /** Bytes of the message at hand that are to come. */
@@ -30,7 +31,8 @@ export class CopyDataTap {
     this.#stream = stream;
     this.#take = take;
     this.#readers = stream.listeners('data') as ((bytes: Buffer) => void)[];
-    stream.on('data', this.#read);
+    this.#event = stream instanceof ReadingSocket ? 'piece' : 'data';
+    stream.on(this.#event, this.#read);
     for (const reader of this.#readers) stream.off('data', reader);
   }
 
@@ -39,7 +41,7 @@ export class CopyDataTap {
     if (this.#isRemoved) return;
     this.#isRemoved = true;
     for (const reader of this.#readers) this.#stream.on('data', reader);
-    this.#stream.off('data', this.#read);
+    this.#stream.off(this.#event, this.#read);
   }
 
   readonly #read = (bytes: Buffer): void => {
@@ -57,8 +59,7 @@ export class CopyDataTap {
     this.#isCopyData = this.#header[0] === COPY_DATA;
     this.#continues = false;
     this.#left = Math.max(0, this.#header.readUInt32BE(1) - LENGTH_BYTES);
-    // Whoever reads it may keep it for later.
-    if (!this.#isCopyData) this.#forward(Buffer.from(this.#header));
+    if (!this.#isCopyData) this.#forward(this.#header);
     return taken;
   }
 
@@ -85,8 +86,9 @@ export class CopyDataTap {
     this.#give(whole);
   }
 
+  /** `pg` may keep what it gets. */
   #forward(bytes: Buffer): void {
-    for (const reader of this.#readers) reader.call(this.#stream, bytes);
+    for (const reader of this.#readers) reader.call(this.#stream, Buffer.from(bytes));
   }
 }
 

@@ -40,7 +40,7 @@ export async function storeReconstructed(
     await reusing.finish();
     const bytes = await earlierBytes(earlierFiles, earlier, from, to, changed.length * pageBytes === to - from);
     for (const offset of changed) bytes.set(await source.take(pageBytes), offset);
-    await contents.write(bytes);
+    await contents.write([bytes]);
   }
   await reusing.finish();
 }
@@ -120,7 +120,7 @@ class Reuse {
     }
     let from = this.#from;
     for (const { length } of segments) {
-      await this.#contents.write(await this.#read(from, from + length));
+      await this.#contents.write([await this.#read(from, from + length)]);
       from += length;
     }
   }

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 import type { Connection } from '../postgresql/connection.ts';
 import { connect, queryFailure } from '../postgresql/session.ts';
+import { ReadingSocket } from './reading-socket.ts';
 import { type CommandMessage, StreamingCommand } from './streaming-command.ts';
 
 /** A connection that takes replication commands (PostgreSQL documentation, 55.4), one at a time. */
@@ -20,7 +21,7 @@ export class ReplicationSession {
   static async open(connection: Connection, signal: AbortSignal): Promise<ReplicationSession> {
     signal.throwIfAborted();
     const options = { ...(await connection.clientOptions(connection.database)), replication: 'true' };
-    const client = new pg.Client(options);
+    const client = new pg.Client(options.ssl === false ? { ...options, stream: readingSocket } : options);
     const session = new ReplicationSession(client, connection);
     // A connection that is lost between two commands is told by the next one; without a listener it would end the process.
     client.on('error', () => undefined);
@@ -50,11 +51,12 @@ export class ReplicationSession {
   async row(command: string): Promise<Readonly<Record<string, string | null>>> {
     let names: readonly string[] = [];
     let row: Record<string, string | null> | undefined;
-    for await (const message of this.messages(command)) {
-      if (message.kind === 'columns') names = message.names;
-      if (message.kind === 'row')
-        row ??= Object.fromEntries(message.values.map((value, index) => [names[index] ?? '', value]));
-    }
+    for await (const messages of this.messages(command))
+      for (const message of messages) {
+        if (message.kind === 'columns') names = message.names;
+        if (message.kind === 'row')
+          row ??= Object.fromEntries(message.values.map((value, index) => [names[index] ?? '', value]));
+      }
     if (row !== undefined) return row;
     throw new HoldfastError('internal', 'postgresql-row-missing', 'The server gave no row where one was due.');
   }
@@ -67,10 +69,10 @@ export class ReplicationSession {
     throw new HoldfastError('internal', 'postgresql-setting-missing', message);
   }
 
-  /** Runs a command and gives what it answers as it comes. */
-  messages(command: string): AsyncGenerator<CommandMessage> {
+  /** Runs a command and gives what it answers as it comes, those messages together that came at once. */
+  messages(command: string): AsyncGenerator<readonly CommandMessage[]> {
     const failureOf = (error: unknown) => replicationFailure(error, this.#connection);
-    return this.#client.query(new StreamingCommand(command, failureOf)).messages();
+    return this.#client.query(new StreamingCommand(command, failureOf)).batches();
   }
 
   /** Gives the server a copy stream (UPLOAD_MANIFEST). */
@@ -91,6 +93,11 @@ export class ReplicationSession {
 }
 
 const MOST_NOTICES = 100;
+
+/** Login and all that `pg` parses itself get copies, which are small. */
+function readingSocket(): ReadingSocket {
+  return new ReadingSocket();
+}
 
 /** A command that takes one copy stream and answers nothing. */
 class CopyInCommand implements pg.Submittable {

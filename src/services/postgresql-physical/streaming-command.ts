@@ -1,5 +1,6 @@
 import type { Connection, Submittable } from 'pg';
 import { CopyDataTap } from './copy-data-tap.ts';
+import { ReadingSocket } from './reading-socket.ts';
 
 /** What the server answers to a replication command, in the order of the protocol. */
 export type CommandMessage =
@@ -21,7 +22,7 @@ const RESUME_AT = 128 * 1024;
  */
 export class StreamingCommand implements Submittable {
   readonly #text: string;
-  readonly #waiting: CommandMessage[] = [];
+  #waiting: CommandMessage[] = [];
   readonly #failureOf: (error: unknown) => Error;
   #connection: Connection | undefined;
   #tap: CopyDataTap | undefined;
@@ -31,26 +32,36 @@ export class StreamingCommand implements Submittable {
   #failure: Error | undefined;
   #wake: () => void = ignore;
 
-  /** @param failureOf what `messages` rejects with for an error of the server (`pg.DatabaseError`) or the connection */
+  /** @param failureOf what `batches` rejects with for an error of the server (`pg.DatabaseError`) or the connection */
   constructor(text: string, failureOf: (error: unknown) => Error) {
     this.#text = text;
     this.#failureOf = failureOf;
   }
 
-  /** Rejects after all that came before the error. */
-  async *messages(): AsyncGenerator<CommandMessage> {
+  /**
+   * All messages that are there at once, again and again: a step of an asynchronous iteration for each piece of a copy stream takes longer
+   * than what is done with it. Their bytes stay as they are until the next are asked for. Rejects after all that came before the error.
+   */
+  async *batches(): AsyncGenerator<readonly CommandMessage[]> {
     for (;;) {
       while (this.#waiting.length > 0) {
-        // Taken as a whole: to shift one by one from a long list is slow.
-        for (const message of this.#waiting.splice(0)) {
-          yield message;
-          this.#taken(message);
-        }
+        const messages = this.#waiting;
+        const bytes = this.#bytesWaiting;
+        this.#waiting = [];
+        const stream = this.#connection?.stream;
+        const kept = stream instanceof ReadingSocket ? stream.takeKept() : [];
+        yield messages;
+        if (stream instanceof ReadingSocket) stream.giveBack(kept);
+        this.#taken(bytes);
       }
       if (this.#failure !== undefined) throw this.#failureOf(this.#failure);
       if (this.#ended) return;
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        // Not at once, so that all that the socket has comes together.
+        this.#wake = () => {
+          this.#wake = ignore;
+          setImmediate(resolve);
+        };
       });
     }
   }
@@ -93,6 +104,8 @@ export class StreamingCommand implements Submittable {
   }
 
   readonly #takeCopyData = (bytes: Buffer, continues: boolean): void => {
+    const stream = this.#connection?.stream;
+    if (stream instanceof ReadingSocket) stream.keep();
     this.#bytesWaiting += bytes.length;
     this.#push({ kind: 'data', bytes, continues });
     if (this.#paused || this.#bytesWaiting < PAUSE_AT) return;
@@ -107,9 +120,8 @@ export class StreamingCommand implements Submittable {
     this.#wake();
   }
 
-  #taken(message: CommandMessage): void {
-    if (message.kind !== 'data') return;
-    this.#bytesWaiting -= message.bytes.length;
+  #taken(bytes: number): void {
+    this.#bytesWaiting -= bytes;
     if (!this.#paused || this.#bytesWaiting > RESUME_AT) return;
     this.#paused = false;
     this.#connection?.stream.resume();

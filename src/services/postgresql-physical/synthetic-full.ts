@@ -1,6 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { ByteString } from '../../core/tree-entry.ts';
-import { type BackupManifest, formatManifest, type ManifestFile, manifestPath } from './backup-manifest.ts';
+import {
+  type BackupManifest,
+  checksumText,
+  formatManifest,
+  type ManifestFile,
+  manifestPath,
+} from './backup-manifest.ts';
+import { crc32c } from './crc32c.ts';
 import { wholeFilePath } from './incremental-file.ts';
 
 export const LABEL_PATH = 'backup_label';
@@ -25,8 +31,7 @@ export function manifestOfWhole(
 ): Buffer {
   const files = manifest.Files.map((file): ManifestFile => {
     const path = manifestPath(file);
-    if (path === LABEL_PATH)
-      return { ...file, Size: label.length, Checksum: createHash('sha256').update(label).digest('hex') };
+    if (path === LABEL_PATH) return { ...file, Size: label.length, Checksum: checksumText(crc32c(label)) };
     const whole = wholeFilePath(path);
     if (whole === undefined) return file;
     // Names of relation files are plain.

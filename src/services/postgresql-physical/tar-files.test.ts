@@ -1,52 +1,122 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { pack } from 'tar-stream';
+import fc from 'fast-check';
+import { type Pack, pack } from 'tar-stream';
+import type { Run } from './base-backup-stream.ts';
 import { tarFiles } from './tar-files.ts';
 
-function archive(...names: string[]): AsyncIterable<Uint8Array> {
-  const packing = pack();
-  for (const name of names) packing.entry({ name, mode: 0o600, mtime: new Date(5000) }, `content of ${name}`);
+async function bytesOf(packing: Pack): Promise<Buffer> {
   packing.finalize();
-  return packing as AsyncIterable<unknown> as AsyncIterable<Uint8Array>;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of packing as AsyncIterable<unknown> as AsyncIterable<Uint8Array>) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
-async function read(source: AsyncIterable<Uint8Array>): Promise<Record<string, string>> {
+function archive(...names: string[]): Promise<Buffer> {
+  const packing = pack();
+  for (const name of names) packing.entry({ name, mode: 0o600, mtime: new Date(5000) }, `content of ${name}`);
+  return bytesOf(packing);
+}
+
+/** Runs of up to three pieces of these lengths, again and again. */
+async function* runs(bytes: Buffer, lengths: readonly number[] = [bytes.length || 1]): AsyncGenerator<Run> {
+  let run: Uint8Array[] = [];
+  for (let at = 0, turn = 0; at < bytes.length; turn++) {
+    const length = lengths[turn % lengths.length] as number;
+    run.push(bytes.subarray(at, at + length));
+    at += length;
+    if (turn % 3 === 2) {
+      yield run;
+      run = [];
+    }
+  }
+  yield run;
+}
+
+async function read(source: AsyncIterable<Run>): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
-  for await (const { path, bytes, metadata } of tarFiles(source)) {
+  for await (const { path, runs: content, metadata } of tarFiles(source)) {
     assert.equal(metadata.modifiedAt, 5_000_000_000n);
+    assert.equal(metadata.mode, 0o600);
     let text = '';
-    for await (const piece of bytes) text += Buffer.from(piece).toString();
+    for await (const run of content) text += Buffer.concat(run).toString();
     found[path] = text;
   }
   return found;
 }
 
-async function* cut(source: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Uint8Array> {
-  for await (const piece of source) {
-    if (length > 0) yield piece.subarray(0, length);
-    length -= piece.length;
-  }
+/** As src/port/tar.c writes a length of 8 GiB and more; the sum of all bytes follows. */
+function setSize(header: Buffer, size: number): void {
+  header.fill(0, 124, 136);
+  header[124] = 0x80;
+  header.writeBigUInt64BE(BigInt(size), 128);
+  header.fill(' ', 148, 156);
+  const sum = header.reduce((before, byte) => before + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
 }
 
 describe('an archive of a base backup', () => {
   test('gives its files, with or without the blocks that end it', async () => {
     const expected = { 'base/1': 'content of base/1', global: 'content of ./global' };
-    assert.deepEqual(await read(archive('base/1', './global')), expected);
-    assert.deepEqual(await read(cut(archive('base/1', './global'), 4 * 512)), expected);
+    const bytes = await archive('base/1', './global');
+    assert.deepEqual(await read(runs(bytes)), expected);
+    assert.deepEqual(await read(runs(bytes.subarray(0, 4 * 512))), expected);
   });
 
-  test('is refused where it ends in the midst of a file', async () => {
-    await assert.rejects(read(cut(archive('base/1', 'global'), 700)), { code: 'postgresql-archive-damaged' });
+  test('gives the same files in whatever pieces it comes', async () => {
+    const names = ['PG_VERSION', 'base/1', `base/${'x'.repeat(94)}`, `${'folder/'.repeat(14)}file`];
+    const bytes = await archive(...names);
+    const expected = Object.fromEntries(names.map((name) => [name, `content of ${name}`]));
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 5 }), async (lengths) =>
+        assert.deepEqual(await read(runs(bytes, lengths)), expected),
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  test('gives folders and links without bytes, and lengths that need more than octal digits', async () => {
+    const packing = pack();
+    packing.entry({ name: 'pg_wal', type: 'directory', mode: 0o700, uid: 101, gid: 104 });
+    packing.entry({ name: 'pg_tblspc/5', type: 'symlink', linkname: '/fast' });
+    packing.entry({ name: 'huge' }, '');
+    const bytes = await bytesOf(packing);
+    // Nine gibibytes are not made here: the header is all that is looked at.
+    setSize(bytes.subarray(1024, 1536), 9 * 2 ** 30);
+    const found: [string, string, number, number][] = [];
+    for await (const { path, kind, size, metadata } of tarFiles(runs(bytes))) {
+      found.push([path, kind, size, metadata.uid]);
+      if (size > 0) break;
+    }
+    assert.deepEqual(found, [
+      ['pg_wal', 'directory', 0, 101],
+      ['pg_tblspc/5', 'symlink', 0, 0],
+      ['huge', 'file', 9 * 2 ** 30, 0],
+    ]);
+  });
+
+  test('is refused where it ends in the midst of a file or of a header, or has a header that is none', async () => {
+    const bytes = await archive('base/1', 'global');
+    const changed = Buffer.from(bytes);
+    changed[3]! ^= 1;
+    for (const wrong of [bytes.subarray(0, 700), bytes.subarray(0, 1300), bytes.subarray(0, 520), changed])
+      await assert.rejects(read(runs(wrong)), { code: 'postgresql-archive-damaged' });
   });
 
   test('is refused with names that would lead out of a data folder', async () => {
     for (const name of ['../x', '/etc/x', 'base/../../x', 'base//x', '.'])
-      await assert.rejects(read(archive(name)), { code: /postgresql-path-unsafe/ }, name);
+      await assert.rejects(read(runs(await archive(name))), { code: /postgresql-path-unsafe/ }, name);
+  });
+
+  test('is refused with what no data folder holds', async () => {
+    const packing = pack();
+    packing.entry({ name: 'device', type: 'character-device' });
+    await assert.rejects(read(runs(await bytesOf(packing))), { code: 'postgresql-answer-unexpected' });
   });
 
   test('passes on why its bytes ended', async () => {
-    async function* failing(): AsyncGenerator<Uint8Array> {
-      yield* cut(archive('base/1'), 600);
+    async function* failing(): AsyncGenerator<Run> {
+      yield [(await archive('base/1')).subarray(0, 600)];
       throw Object.assign(new Error('lost'), { code: 'x' });
     }
     await assert.rejects(read(failing()), /lost/);
