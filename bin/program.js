@@ -20,27 +20,33 @@ export async function programToRun() {
   const sources = { main: SOURCE, compileCache, keep: () => undefined };
   if (!existsSync(SOURCE)) return { ...sources, main: join(packageRoot, 'dist', 'main.mjs') };
   if (process.env.HOLDFAST_FROM_SOURCES) return sources;
-  const folder = join(BUNDLES, nameOfInputs());
-  const main = join(folder, 'main.mjs');
-  if (!existsSync(main)) {
-    try {
-      await makeBundle(folder);
-    } catch (error) {
-      tellOfFailure(error);
-      return sources;
-    }
+  try {
+    const folder = await currentBundle();
+    const keep = () => markUsed(folder);
+    keep();
+    return { main: join(folder, 'main.mjs'), compileCache: join(folder, 'compiled'), keep };
+  } catch (error) {
+    tellOfFailure(error);
+    return sources;
   }
-  const keep = () => markUsed(folder);
-  keep();
-  return { main, compileCache: join(folder, 'compiled'), keep };
+}
+
+async function currentBundle() {
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    const name = nameOfInputs();
+    const folder = join(BUNDLES, name);
+    if (existsSync(join(folder, 'main.mjs')) || (await makeBundle(folder, () => nameOfInputs() === name)))
+      return folder;
+  }
+  throw new Error('the sources change all the time.');
 }
 
 /** Size and time of change of each file that goes into a bundle. */
 function nameOfInputs() {
-  const hash = createHash('sha256');
+  let facts = '';
   const add = (path) => {
-    const { size, mtimeMs } = statSync(path);
-    hash.update(`${path}\0${size}\0${mtimeMs}\n`);
+    const status = statSync(path, { throwIfNoEntry: false });
+    if (status !== undefined) facts += `${path}\0${status.size}\0${status.mtimeMs}\n`;
   };
   const addFolder = (folder) => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -51,14 +57,20 @@ function nameOfInputs() {
   };
   addFolder(join(packageRoot, 'src'));
   addFolder(join(packageRoot, 'bin'));
-  for (const name of ['package.json', 'package-lock.json', 'tsconfig.json']) {
-    if (existsSync(join(packageRoot, name))) add(join(packageRoot, name));
-  }
-  return hash.digest('hex').slice(0, 32);
+  // The last one is npm's account of what it installed.
+  const others = ['package.json', 'package-lock.json', 'tsconfig.json', 'node_modules/.package-lock.json'];
+  for (const name of others) add(join(packageRoot, name));
+  return createHash('sha256').update(facts).digest('hex').slice(0, 32);
 }
 
-/** Built aside and renamed: a bundle is there as a whole or not at all, however many processes start at once. */
-async function makeBundle(folder) {
+/**
+ * Built aside and renamed: a bundle is there as a whole or not at all, however many processes start at once.
+ *
+ * @param {string} folder
+ * @param {() => boolean} isCurrent whether the sources are still those that the folder is named after
+ * @returns {Promise<boolean>} false where they are not: it is made of some of these and some of those
+ */
+async function makeBundle(folder, isCurrent) {
   mkdirSync(BUNDLES, { recursive: true });
   const aside = mkdtempSync(join(BUNDLES, 'new-'));
   try {
@@ -66,6 +78,7 @@ async function makeBundle(folder) {
     const { buildBundle, syncFolder } = await import('./bundle-build.js');
     // The folder is made anew because mkdtemp lets no other account in; servers of databases start Holdfast as their own.
     await buildBundle(join(aside, 'bundle'), folder);
+    if (!isCurrent()) return false;
     try {
       renameSync(join(aside, 'bundle'), folder);
     } catch (error) {
@@ -77,6 +90,7 @@ async function makeBundle(folder) {
     rmSync(aside, { recursive: true, force: true });
   }
   removeOldBundles(folder);
+  return true;
 }
 
 /** A running process may import from its bundle at any time, and says each hour that it is there. */
