@@ -38,12 +38,12 @@ export function prepareCheckout({ development }) {
  *
  * @param {string} node
  * @param {readonly string[]} commandLine options of Node.js, the script, its arguments
- * @param {{ channel?: boolean }} [options]
+ * @param {{ channel?: boolean, compileCache?: string }} [options]
  */
 export function runAsChild(node, commandLine, options = {}) {
   const child = spawn(node, commandLine, {
     stdio: options.channel ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit',
-    env: { ...SETTINGS, ...process.env },
+    env: { NODE_COMPILE_CACHE: options.compileCache ?? compileCache, ...SETTINGS, ...process.env },
   });
   for (const signal of INTERRUPTS) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => fail(`${node} did not start: ${error.message}.`));
@@ -156,4 +156,4 @@ export function failureCode() {
 }
 
 /** As package.json's scripts set it too: buffers that threads take turns with need not lie about in a pool of each thread. */
-const SETTINGS = { NODE_COMPILE_CACHE: compileCache, MALLOC_ARENA_MAX: '2' };
+const SETTINGS = { MALLOC_ARENA_MAX: '2' };

@@ -41,6 +41,7 @@ import { setAside } from './process/catalogue-aside.ts';
 import { processLog } from './process/process-log.ts';
 import { isProcessAlive, ownProcess } from './process/process-owner.ts';
 import { announce, announcementOf, withdraw } from './process/service-announcement.ts';
+import { SILENT_LOG } from './process/silent-log.ts';
 
 /**
  * The composition root: the only place that knows every adapter. What only some commands need is imported when it is asked
@@ -159,6 +160,10 @@ async function openApplication(
   mode: ApplicationMode,
   options: OpenApplicationOptions = {},
 ): Promise<Application> {
+  if (options.startThreads === true) {
+    const { startWaitingThreads } = await import('./repository/pipeline/waiting-threads.ts');
+    startWaitingThreads(configuration.repositories[0]?.workers ?? 0);
+  }
   const [
     { createApplication },
     { createCopyOpener },
@@ -176,7 +181,7 @@ async function openApplication(
     import('./process/missing-repository.ts'),
     import('./notifiers/log/log-notifier.ts'),
     import('./catalogue/sqlite/sqlite-catalogue.ts'),
-    processLog(configuration.logLevel),
+    mode === 'command' && configuration.logLevel === 'silent' ? SILENT_LOG : processLog(configuration.logLevel),
   ]);
   const file = catalogueFile(configuration.dataFolder);
   const openCatalogue = () => openSqliteCatalogue({ file });

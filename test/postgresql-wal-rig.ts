@@ -4,7 +4,7 @@ import path from 'node:path';
 import { resolveSecret } from '../src/config/resolve-secret.ts';
 import type { CaptureProgress, ResourceLog } from '../src/core/ports/resource-log.ts';
 import type { Resource } from '../src/core/resource.ts';
-import { createPostgresqlLog } from '../src/services/postgresql-physical/capture.ts';
+import { createPostgresqlLog } from '../src/services/postgresql-physical/postgresql-log.ts';
 import { readWalLog, type WalPiece } from '../src/services/postgresql-physical/wal-pieces.ts';
 import { type Lsn, parseLsn } from '../src/services/postgresql-physical/wal-position.ts';
 import { eventually } from './eventually.ts';

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { parse, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import type { ConfigurationOverrides } from '../core/composition.ts';
 import type {
@@ -224,21 +223,11 @@ async function readConfigurationFile(named: string | undefined, workingFolder: s
       { cause },
     );
   }
+  // Most commands run without a file, and what reads YAML is large.
+  const { parseYaml } = await import('./parse-yaml.ts');
   const parsed = configurationFileSchema.safeParse(withoutEmpty(parseYaml(file, text)) ?? {});
   if (!parsed.success) throw fieldError(file, parsed.error);
   return parsed.data;
-}
-
-/** Says where and what, but neither shows the line nor keeps the parser's error, which does: it may hold a secret. */
-function parseYaml(file: string, text: string): unknown {
-  try {
-    return parse(text, { maxAliasCount: 100, logLevel: 'error' });
-  } catch (error) {
-    const [start] = error instanceof YAMLParseError ? (error.linePos ?? []) : [];
-    const where = start === undefined ? '' : ` at line ${start.line}, column ${start.col}`;
-    const [what] = messageOf(error).split(/ at line |[:\n]/);
-    throw new HoldfastError('invalid', 'configuration-invalid', `${file} is not valid YAML${where}: ${what}.`);
-  }
 }
 
 /** A section whose settings are all commented out is null in YAML, and means nothing was set. */

@@ -85,6 +85,8 @@ export interface OpenApplicationOptions {
    * them; false for `command`.
    */
   initialise?: boolean;
+  /** Says that threads will surely be wanted: they start at once, while all else is opened. Default: when something wants them. */
+  startThreads?: boolean;
   /** Told once with the path when a key file was made: it must be copied elsewhere. Default: the log and stderr. */
   onKeyFileMade?: (path: string) => void;
 }

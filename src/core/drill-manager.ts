@@ -45,7 +45,7 @@ export class CatalogueDrillManager implements DrillManager {
     const resource = await this.#context.catalogue.resources.get(request.resourceId);
     const service = this.#context.services.get(backup.service);
     drillOf(service);
-    const assertions = parseAssertions(service, [...(resource?.assertions ?? []), ...(request.assertions ?? [])]);
+    const assertions = await parseAssertions(service, [...(resource?.assertions ?? []), ...(request.assertions ?? [])]);
     const input: DrillInput = { ...choice, assertions };
     const operation = queuedOperation(this.#context, {
       kind: 'drill',

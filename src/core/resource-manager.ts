@@ -49,7 +49,7 @@ export class CatalogueResourceManager implements ResourceManager {
     requireUsableId(resource.id, 'resource');
     const service = services.get(resource.service);
     const configuration = service.parseConfiguration(resource.configuration ?? {});
-    const assertions = parseAssertions(service, resource.assertions ?? []);
+    const assertions = await parseAssertions(service, resource.assertions ?? []);
     if (resource.metadata?.retentionDays !== undefined) requireRetentionDays(resource.metadata.retentionDays);
     if (resource.policyId !== undefined) await this.#requirePolicy(resource.policyId);
     const before = await catalogue.resources.get(resource.id);

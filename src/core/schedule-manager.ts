@@ -55,7 +55,7 @@ export class CatalogueScheduleManager implements ScheduleManager {
     requireTimeZone(timeZone);
     requireCron(schedule.cron, timeZone, clock.now());
     const service = services.get((await requireResource(this.#context, schedule.resourceId)).service);
-    const what = schedule.kind === 'drill' ? drillFields(service, schedule) : backupFields(service, schedule);
+    const what = schedule.kind === 'drill' ? await drillFields(service, schedule) : backupFields(service, schedule);
     const before = await catalogue.schedules.get(id);
     const now = clock.now().toISOString();
     const row: Schedule = {
@@ -112,13 +112,13 @@ function backupFields(
   return { type };
 }
 
-function drillFields(
+async function drillFields(
   service: Service,
   { type, which, moment, assertions = [] }: ScheduledWork,
-): Pick<Schedule, 'kind' | 'which' | 'moment' | 'assertions'> {
+): Promise<Pick<Schedule, 'kind' | 'which' | 'moment' | 'assertions'>> {
   if (type !== undefined) throw mixed('`type` is of schedules of backups');
   drillOf(service);
-  const parsed = parseAssertions(service, assertions);
+  const parsed = await parseAssertions(service, assertions);
   const isOfMoment = moment !== undefined && moment !== 'newest';
   if (isOfMoment) requireMoments(service, which);
   const choice = isOfMoment ? { moment } : { which: which ?? 'newest' };

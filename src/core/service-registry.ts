@@ -53,7 +53,7 @@ export function drillOf(service: Service): NonNullable<Service['drill']> {
 }
 
 /** @throws HoldfastError `assertions-invalid` (invalid), `assertions-not-offered` (unsupported) */
-export function parseAssertions(service: Service, assertions: readonly unknown[]): readonly Assertion[] {
+export async function parseAssertions(service: Service, assertions: readonly unknown[]): Promise<readonly Assertion[]> {
   if (assertions.length === 0) return [];
   if (service.parseAssertions !== undefined) return service.parseAssertions(assertions);
   const message = `The service "${service.name}" knows no assertions. Leave \`assertions\` away.`;

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { type ChunkLocation, ChunkTable } from './chunk-table.ts';
-import { ROW_LENGTH } from './index-segment.ts';
+import { ROW_LENGTH } from './index-row.ts';
 
 function idOf(number: number): Buffer {
   return createHash('sha256').update(`chunk ${number}`).digest();

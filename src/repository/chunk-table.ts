@@ -1,4 +1,4 @@
-import { ROW_LENGTH } from './index-segment.ts';
+import { ROW_LENGTH } from './index-row.ts';
 
 /** Where a chunk lies. `pack` numbers a pack of this process's list. */
 export interface ChunkLocation {

@@ -3,14 +3,8 @@ import { createHash, createSecretKey, randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { errorOf, mutationsOf, RUNS } from '../../test/mutated-bytes.ts';
-import {
-  compactPack,
-  decodeIndexSegment,
-  encodeIndexSegment,
-  ROW_LENGTH,
-  rowCount,
-  segmentOf,
-} from './index-segment.ts';
+import { ROW_LENGTH } from './index-row.ts';
+import { compactPack, decodeIndexSegment, encodeIndexSegment, rowCount, segmentOf } from './index-segment.ts';
 import { encodeMetadata } from './metadata-encoding.ts';
 import { CIPHER_GCM } from './record-cipher.ts';
 import { SEALED_KIND, sealObject, singleKey } from './sealed-object.ts';

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
 import { freeMemory } from '../core/freed-memory.ts';
 import { listOf } from '../core/list-schema.ts';
+import { ROW_LENGTH } from './index-row.ts';
 import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
 import type { FooterFrame } from './pack-format.ts';
 import { CIPHER_GCM, type CipherId } from './record-cipher.ts';
@@ -32,8 +33,6 @@ export interface IndexedPack {
   header: Uint8Array;
 }
 
-/** id (32), pack's position in the segment's list, frame offset, frame length, offset in the frame's body, plain length (u32 each). */
-export const ROW_LENGTH = 52;
 /** Where the pack's position is in a row. */
 const PACK_AT = 32;
 /** Rows after which a writer begins another segment. */

@@ -2,6 +2,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { freeMemory } from '../core/freed-memory.ts';
 import type { Storage, StoredObject } from '../core/ports/storage.ts';
 import { type ChunkLocation, ChunkTable } from './chunk-table.ts';
+import { ROW_LENGTH } from './index-row.ts';
 import {
   decodeIndexSegment,
   encodeIndexSegment,
@@ -9,22 +10,15 @@ import {
   type IndexSegment,
   MOST_ROWS,
   type NewPack,
-  ROW_LENGTH,
   rowCount,
   segmentOf,
 } from './index-segment.ts';
 import type { Keyring } from './keyring.ts';
+import { PACK_GONE, PACK_PLAIN, PACK_UNUSABLE } from './pack-flags.ts';
 import { PACK_KIND } from './pack-format.ts';
 import { PackList } from './pack-list.ts';
 import type { SessionCallbacks } from './pipeline/session-callbacks.ts';
 import { CIPHER_NONE } from './record-cipher.ts';
-
-/** Bits of a pack's flags, which worker threads read in shared memory. */
-export const PACK_PLAIN = 1;
-/** Condemned by a collector, or known to be bad: its chunks count as absent for writers. */
-export const PACK_UNUSABLE = 2;
-/** No segment names it any more. Such a pack is unusable, too. */
-export const PACK_GONE = 4;
 
 /** The shared memory that a worker needs to look chunks up. */
 export interface SharedIndex {

@@ -6,9 +6,10 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Storage } from '../core/ports/storage.ts';
 import { openStorage } from '../storage/local/local-storage.ts';
-import { Keyring, keyringName, readKeyring } from './keyring.ts';
+import { Keyring, keyringName } from './keyring.ts';
 import { encodeMetadata } from './metadata-encoding.ts';
 import { KEYRING_SEAL, sealObject, singleKey } from './sealed-object.ts';
+import { readKeyring } from './stored-keyring.ts';
 
 const ID = '00112233445566778899aabbccddeeff';
 const CONFIG = Buffer.from('{"a":"config"}');

@@ -1,30 +1,19 @@
 import { createHash, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
-import { listOf } from '../core/list-schema.ts';
-import type { Storage } from '../core/ports/storage.ts';
-import { decodeMetadata, encodeMetadata, refuseNewerVersion } from './metadata-encoding.ts';
-import { type EpochKeys, KEYRING_SEAL, openObject, SEALED_KIND, sealObject, singleKey } from './sealed-object.ts';
+import { encodeMetadata } from './metadata-encoding.ts';
+import { type EpochKeys, KEYRING_SEAL, sealObject, singleKey } from './sealed-object.ts';
 
-const secretBytes = z.custom<Uint8Array>(
-  (bytes) => bytes instanceof Uint8Array && bytes.length === 32,
-  'must be 32 bytes',
-);
-
-const keyringSchema = z.object({
-  version: z.literal(1),
+/** What a keyring object holds. */
+export interface KeyringContent {
+  version: 1;
   /** SHA-256 of the `config` object's bytes: a changed config is noticed. */
-  configHash: secretBytes,
+  configHash: Uint8Array;
   /** Key of the HMAC that names chunks. */
-  idKey: secretBytes,
+  idKey: Uint8Array;
   /** Secret from which the chunker's gear table is derived. */
-  chunkerKey: secretBytes,
-  epochs: listOf(
-    z.object({ epoch: z.number().int().min(0).max(255), dataKey: secretBytes, createdAt: z.string() }),
-  ).refine((epochs) => epochs.length > 0),
-});
-
-type KeyringContent = z.infer<typeof keyringSchema>;
+  chunkerKey: Uint8Array;
+  epochs: readonly { epoch: number; dataKey: Uint8Array; createdAt: string }[];
+}
 
 /** Plain secrets, to be handed to worker threads of this process and nowhere else. */
 export interface KeyringSecrets {
@@ -125,48 +114,6 @@ export class Keyring implements EpochKeys {
 
 export function keyringName(generation: number): string {
   return `keyring/${String(generation).padStart(8, '0')}`;
-}
-
-/** Of the keyrings that there are, in order. */
-export async function keyringGenerations(storage: Storage): Promise<number[]> {
-  const names = (await storage.list('keyring/', { sizes: false })).map((object) => object.key);
-  return names
-    .flatMap((name) => /^keyring\/(\d{8})$/.exec(name)?.[1] ?? [])
-    .map(Number)
-    .sort((a, b) => a - b);
-}
-
-/** @throws HoldfastError `config-changed` (damaged) where `config` is not the one that the keyring was made for */
-export async function readKeyring(
-  storage: Storage,
-  repositoryId: string,
-  masterKey: KeyObject,
-  generation: number,
-  config: Uint8Array,
-): Promise<Keyring> {
-  const name = keyringName(generation);
-  const plain = openObject(singleKey(repositoryId, masterKey), await storage.get(name), {
-    kind: SEALED_KIND.keyring,
-    name,
-  });
-  const decoded = decodeMetadata(plain);
-  refuseNewerVersion(decoded, name);
-  const parsed = keyringSchema.safeParse(decoded);
-  if (!parsed.success)
-    throw new HoldfastError('damaged', 'object-damaged', `${name} does not hold a keyring.`, {
-      cause: parsed.error,
-      details: { object: name },
-    });
-  const { version: _version, configHash, ...content } = parsed.data;
-  if (!sha256(config).equals(configHash)) {
-    throw new HoldfastError(
-      'damaged',
-      'config-changed',
-      "The repository's `config` is not the one it was made with. Restore that one file from a copy of the repository.",
-      { details: { object: 'config' } },
-    );
-  }
-  return new Keyring(repositoryId, content);
 }
 
 function sha256(bytes: Uint8Array): Buffer {

@@ -8,12 +8,13 @@ import { readCollectionState } from './collection/collection-state.ts';
 import { EngineRepository } from './engine-repository.ts';
 import { type FollowingRotation, IndexStore } from './index-store.ts';
 import { listSlots, openWithAny } from './key-slots.ts';
-import { type Keyring, keyringGenerations, keyringName, readKeyring } from './keyring.ts';
+import { type Keyring, keyringName } from './keyring.ts';
 import { InlinePool } from './pipeline/inline-pool.ts';
 import { WorkerPool } from './pipeline/worker-pool.ts';
 import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
 import { decodeSettings, type RepositorySettings } from './settings.ts';
 import { SnapshotStore } from './snapshot-store.ts';
+import { keyringGenerations, readKeyring } from './stored-keyring.ts';
 
 /**
  * @param providers tried in order on every key slot

@@ -4,8 +4,9 @@ import type { KeyProvider } from '../core/ports/key-provider.ts';
 import type { KeySlot, RepositoryKeys } from '../core/ports/repository.ts';
 import { conditionOf } from './check/slot-checks.ts';
 import { addSlot, type KeySlotObject, listSlots, type OpenedSlot, openWithAny, slotName } from './key-slots.ts';
-import { keyringGenerations, keyringName } from './keyring.ts';
+import { keyringName } from './keyring.ts';
 import type { OpenKeys, RepositoryParts } from './repository-parts.ts';
+import { keyringGenerations } from './stored-keyring.ts';
 
 /** Adds, removes and rotates keys. No pack is rewritten by any of it. */
 export class EngineKeys implements RepositoryKeys {

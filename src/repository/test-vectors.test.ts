@@ -18,11 +18,12 @@ import { decode } from './codec.ts';
 import { contentSegments } from './content-list.ts';
 import { decodeIndexSegment } from './index-segment.ts';
 import { authenticationOf, type KeySlotObject, openWithAny } from './key-slots.ts';
-import { Keyring, readKeyring } from './keyring.ts';
+import { Keyring } from './keyring.ts';
 import { decodeMetadata } from './metadata-encoding.ts';
 import { footerRecord, PackOpener } from './pack-reader.ts';
 import { createRecordCipher, derive } from './record-cipher.ts';
 import { openObject } from './sealed-object.ts';
+import { readKeyring } from './stored-keyring.ts';
 import { TreeBuilder } from './tree-builder.ts';
 import { decodeTreePage, encodeTreeEntry } from './tree-entry-codec.ts';
 

@@ -5,13 +5,14 @@ import { VerificationLedger } from '../../src/repository/check/verification-ledg
 import { readCollectionState, readLastCollection } from '../../src/repository/collection/collection-state.ts';
 import { sessionsAtWork } from '../../src/repository/collection/session-marks.ts';
 import { readTrash } from '../../src/repository/collection/trash.ts';
-import { decodeIndexSegment, ROW_LENGTH, segmentOf } from '../../src/repository/index-segment.ts';
-import { readKeyring } from '../../src/repository/keyring.ts';
+import { ROW_LENGTH } from '../../src/repository/index-row.ts';
+import { decodeIndexSegment, segmentOf } from '../../src/repository/index-segment.ts';
 import { encodeMetadata } from '../../src/repository/metadata-encoding.ts';
 import { KEYRING_SEAL, openObject, SEALED_KIND, sealObject, singleKey } from '../../src/repository/sealed-object.ts';
 import { newSettings } from '../../src/repository/settings.ts';
 import { decodeSnapshot, encodeSnapshot } from '../../src/repository/snapshot-codec.ts';
 import { SnapshotStore } from '../../src/repository/snapshot-store.ts';
+import { readKeyring } from '../../src/repository/stored-keyring.ts';
 import type { SeededRandom } from '../simulation/seeded-random.ts';
 import type { FuzzedDecoder } from './decoder.ts';
 import { bytes, id, snapshotRecord, time } from './examples.ts';

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import type { Application } from '../../core/application.ts';
+import type { OpenApplicationOptions } from '../../core/composition.ts';
 import type { Configuration } from '../../core/configuration.ts';
 import { systemErrorCode } from '../../core/errors.ts';
 import type { CommandSession } from './command-session.ts';
@@ -11,9 +12,11 @@ import type { CommandSession } from './command-session.ts';
 export async function openAndMakeRepository(
   session: CommandSession,
   configuration?: Configuration,
+  options: OpenApplicationOptions = {},
 ): Promise<Application> {
   const chosen = configuration ?? (await session.configuration({ logLevel: 'silent' }));
   return session.application(chosen, {
+    ...options,
     initialise: await isNewDataFolder(chosen.dataFolder),
     onKeyFileMade: (path) => {
       session.output.warn(

@@ -6,7 +6,7 @@ import type { Policy } from '../../core/policy.ts';
 import type { Catalogue } from '../../core/ports/catalogue.ts';
 import type { VariantBlock } from '../../core/variant.ts';
 import { makeFolders } from '../../process/make-folders.ts';
-import { migrate } from '../migrations/migrate.ts';
+import { isUpToDate, migrate } from '../migrations/migrate.ts';
 import type { CatalogueSchema, Exclusively } from '../schema.ts';
 import { createAuditTable } from '../tables/audit-table.ts';
 import { createBackupTable } from '../tables/backup-table.ts';
@@ -41,7 +41,7 @@ export async function openSqliteCatalogue(options: { file: string }): Promise<Ca
       sqlite.execute('PRAGMA synchronous = NORMAL');
       const database = new Kysely<CatalogueSchema>({ dialect: new SqliteDialect({ database: sqlite }) });
       const exclusively = createExclusively(database, sqlite);
-      await exclusively(migrate);
+      if (!(await isUpToDate(database))) await exclusively(migrate);
       return tablesOf(database, exclusively);
     } catch (error) {
       sqlite.close();

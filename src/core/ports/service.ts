@@ -61,7 +61,7 @@ export interface Service {
   /** Restores a backup into a throw-away target and compares it with what was backed up. */
   drill?(context: DrillContext): Promise<DrillOutcome>;
   /** Validates what a user says of restored data, and fills in defaults. @throws HoldfastError `assertions-invalid` (invalid) */
-  parseAssertions?(assertions: readonly unknown[]): readonly Assertion[];
+  parseAssertions?(assertions: readonly unknown[]): readonly Assertion[] | Promise<readonly Assertion[]>;
 }
 
 export interface BackupContext {

@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { expectBack } from '../../core/given-back.ts';
 import type { MaskingRun, TableCounts } from './masking-run.ts';
@@ -164,7 +163,7 @@ class MaskingPool implements OpenMaskingPool {
   }
 }
 
-const PROGRAM = new URL(`./masking-worker${extname(import.meta.filename)}`, import.meta.url);
+const PROGRAM = new URL('./masking-worker.ts', import.meta.url);
 
 /** The counts of a table, made where there are none. */
 export function countsOf({ counts }: Pick<MaskingRun, 'counts'>, table: string): TableCounts {

@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RowSelection } from '../masking/row-selection.ts';
 import type { ChoosingAnswer, ChoosingStart } from './choosing-messages.ts';
@@ -38,4 +37,4 @@ export async function chooseInThread(
   }
 }
 
-const PROGRAM = new URL(`./choosing-worker${extname(import.meta.filename)}`, import.meta.url);
+const PROGRAM = new URL('./choosing-worker.ts', import.meta.url);

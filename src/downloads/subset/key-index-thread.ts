@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { ContentDialect } from '../content/content-schema.ts';
 import type { GatheredIndex, IndexParts } from './key-index-builder.ts';
@@ -45,7 +44,7 @@ const AHEAD = 4;
 const PIECE = 512 << 10;
 /** That a thread may take to end by itself. */
 const PATIENCE_MILLISECONDS = 5000;
-const PROGRAM = new URL(`./key-index-worker${extname(import.meta.filename)}`, import.meta.url);
+const PROGRAM = new URL('./key-index-worker.ts', import.meta.url);
 
 async function feed(bytes: AsyncIterable<Uint8Array>, thread: IndexThread): Promise<void> {
   let [piece, length] = [new Uint8Array(0), 0];

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
-import { decodeIndexSegment, encodeIndexSegment, ROW_LENGTH } from '../index-segment.ts';
+import { ROW_LENGTH } from '../index-row.ts';
+import { decodeIndexSegment, encodeIndexSegment } from '../index-segment.ts';
 import { inLanes, STORAGE_LANES } from '../lanes.ts';
 import { packIdOf } from '../pack-format.ts';
 import type { RepositoryParts } from '../repository-parts.ts';

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
-import { type IndexedPack, type IndexSegment, MOST_ROWS, ROW_LENGTH } from '../index-segment.ts';
+import { ROW_LENGTH } from '../index-row.ts';
+import { type IndexedPack, type IndexSegment, MOST_ROWS } from '../index-segment.ts';
 
 /** A segment as it lies in the storage. */
 export interface NamedSegment {

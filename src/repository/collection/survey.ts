@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { CollectionOptions } from '../../core/ports/repository-collection.ts';
-import { PACK_UNUSABLE } from '../index-store.ts';
 import { inLanes, STORAGE_LANES } from '../lanes.ts';
+import { PACK_UNUSABLE } from '../pack-flags.ts';
 import { packIdOf } from '../pack-format.ts';
 import { listBadPacks } from '../repair/bad-packs.ts';
 import type { RepositoryParts } from '../repository-parts.ts';

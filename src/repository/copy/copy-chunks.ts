@@ -1,7 +1,7 @@
 import type { SnapshotRecord } from '../../core/snapshot-record.ts';
 import { type LocatedChunk, planRanges } from '../chunk-planner.ts';
-import { PACK_PLAIN, PACK_UNUSABLE } from '../index-store.ts';
 import { chunkMissing } from '../missing-chunk.ts';
+import { PACK_PLAIN, PACK_UNUSABLE } from '../pack-flags.ts';
 import { PACK_KIND } from '../pack-format.ts';
 import type { ReadChunks } from '../pipeline/engine-tasks.ts';
 import { ENGINE_MODULE } from '../pipeline/messages.ts';

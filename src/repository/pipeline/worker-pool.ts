@@ -1,10 +1,11 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { HoldfastError } from '../../core/errors.ts';
 import type { WrittenPack } from '../pack-writer.ts';
 import type { FromWorker, OpenSession, SessionCounts, ToWorker, WorkerStart } from './messages.ts';
 import type { SessionCallbacks } from './session-callbacks.ts';
 import type { PoolSession, TaskPool } from './task-pool.ts';
 import { fromTransferredError, toTransferredError } from './transferred-error.ts';
+import { beginThread } from './waiting-threads.ts';
 
 /** The worker threads of one repository, started when first needed. Sessions of several snapshots share them. */
 export class WorkerPool implements TaskPool {
@@ -214,11 +215,7 @@ class Thread {
 
   constructor(start: WorkerStart, events: ThreadEvents) {
     this.#events = events;
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: start,
-      resourceLimits: HEAP_LIMITS,
-    });
-    this.#worker.unref();
+    this.#worker = beginThread(start);
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => this.#die(error));
     this.#worker.on('exit', () =>
@@ -346,7 +343,5 @@ function repositoryClosed(): HoldfastError {
   return new HoldfastError('cancelled', 'repository-closed', 'The repository was closed while work was under way.');
 }
 
-/** Young objects die fast here; a large nursery would only hold more memory. Unit: MiB. */
-const HEAP_LIMITS = { maxYoungGenerationSizeMb: 8 };
 /** Tasks given to a thread before it has finished the one at hand: one runs, one waits. */
 const TASKS_AHEAD = 2;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Storage } from '../../core/ports/storage.ts';
@@ -6,11 +7,15 @@ import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 import { newThreadMemory } from './range-source.ts';
 import type { ChunkPlace } from './session-callbacks.ts';
 import { fromTransferredError, toTransferredError } from './transferred-error.ts';
+import type { WaitingStart } from './waiting-threads.ts';
 import { WorkerSession } from './worker-session.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('This module runs in a worker thread of the pipeline only.');
-const { storage: reference, settings }: WorkerStart = workerData;
+const { begin }: WaitingStart = workerData;
+const [start] = await once(begin, 'message');
+const { storage: reference, settings }: WorkerStart = start;
+begin.close();
 const module: { openStorage(options: Readonly<Record<string, unknown>>): Promise<Storage> } = await import(
   reference.module
 );

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { DrillContext, DrillFinding, DrillOutcome } from '../../core/ports/service-drill.ts';
 import type { AssertionThreadData } from './assertion-worker.ts';
@@ -80,7 +79,7 @@ async function judgeAll(
 
 function startThread(document: Uint8Array): Worker {
   const workerData: AssertionThreadData = { document };
-  return new Worker(new URL(`./assertion-worker${extname(import.meta.filename)}`, import.meta.url), { workerData });
+  return new Worker(new URL('./assertion-worker.ts', import.meta.url), { workerData });
 }
 
 /** @returns undefined where it takes too long */

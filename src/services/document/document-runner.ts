@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import {
@@ -73,7 +72,7 @@ function runThread(task: DocumentTask, owned: readonly Uint8Array[], signal: Abo
       reject(cancelled());
       return;
     }
-    const worker = new Worker(new URL(`./document-worker${extname(import.meta.filename)}`, import.meta.url), {
+    const worker = new Worker(new URL('./document-worker.ts', import.meta.url), {
       workerData: task,
       transferList: owned.map((bytes) => bytes.buffer as ArrayBuffer),
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MEBIBYTES },

@@ -14,9 +14,7 @@ import type {
 import type { DownloadContext, DownloadMaterial } from '../../core/ports/service-download.ts';
 import type { DrillContext, DrillOutcome } from '../../core/ports/service-drill.ts';
 import { plannedNames, servicePlan } from '../../core/restore-plan.ts';
-import { parseDocumentAssertions } from './document-assertions.ts';
 import { DOCUMENT_FORMATS, downloadDocument } from './document-download.ts';
-import { drillDocument } from './document-drill.ts';
 import { DocumentRunner } from './document-runner.ts';
 import type { PreparedDocument, StoredLink } from './document-work.ts';
 import { RecentDocuments } from './recent-documents.ts';
@@ -129,11 +127,14 @@ class DocumentService implements Service {
     return downloadDocument(context, () => this.#rebuild(context.chain, context.signal));
   }
 
-  drill(context: DrillContext): Promise<DrillOutcome> {
+  async drill(context: DrillContext): Promise<DrillOutcome> {
+    const { drillDocument } = await import('./document-drill.ts');
     return drillDocument(context, () => this.#rebuild(context.chain, context.signal));
   }
 
-  parseAssertions(assertions: readonly unknown[]): readonly Assertion[] {
+  /** Loads what knows JSONPath. */
+  async parseAssertions(assertions: readonly unknown[]): Promise<readonly Assertion[]> {
+    const { parseDocumentAssertions } = await import('./document-assertions.ts');
     return parseDocumentAssertions(assertions);
   }
 

@@ -1,7 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { request as requestPlain } from 'node:http';
-import { request as requestTls } from 'node:https';
-import { getCACertificates } from 'node:tls';
 
 export interface HttpRequest {
   method: 'GET' | 'POST';
@@ -40,9 +37,10 @@ export async function askJson(request: HttpRequest): Promise<HttpAnswer> {
       : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
     ...request.headers,
   };
+  // Loaded late, because they bring half of Node.js with them and few commands ask anybody.
+  const { request: send } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
   try {
     return await new Promise<HttpAnswer>((resolve, reject) => {
-      const send = url.protocol === 'https:' ? requestTls : requestPlain;
       // Said in so many words, because an environment variable of Node.js turns the verification off for a whole process.
       const options = { method: request.method, headers, agent: false, rejectUnauthorized: true, ...ca };
       const sent = send(url, { ...options, signal: AbortSignal.any([signal, time]) }, (response) => {
@@ -73,6 +71,7 @@ export async function askJson(request: HttpRequest): Promise<HttpAnswer> {
 async function authorities(file: string): Promise<string[]> {
   const pem = await readFile(file, 'utf8');
   if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Error(`${file} holds no certificate in PEM.`);
+  const { getCACertificates } = await import('node:tls');
   return [...getCACertificates('default'), pem];
 }
 

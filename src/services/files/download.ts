@@ -2,16 +2,15 @@ import { contentDownload } from '../../core/content-download.ts';
 import { choiceInvalid, requireChoice } from '../../core/download-choice.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
-import type { DownloadContext, DownloadFormat, DownloadMaterial } from '../../core/ports/service-download.ts';
+import type { DownloadContext, DownloadMaterial } from '../../core/ports/service-download.ts';
 import type { ByteString, TreeEntry } from '../../core/tree-entry.ts';
 import { type ArchiveFile, archiveFiles, nameInArchive } from './archive-files.ts';
 import { printable, toByteString } from './byte-path.ts';
+import { FILES_FORMATS } from './download-formats.ts';
 import { LeftOut } from './left-out.ts';
 import { refuseLostEntries } from './restore.ts';
 import { tarArchive } from './tar-archive.ts';
 import { zipArchive } from './zip-archive.ts';
-
-export const FILES_FORMATS: readonly DownloadFormat[] = ['tar', 'zip', 'bytes'];
 
 /**
  * A tree, or what is at or below some paths, as an archive that unpacks into the folder where it is unpacked; or one file by itself.

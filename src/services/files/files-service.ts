@@ -1,14 +1,12 @@
 import type { Service } from '../../core/ports/service.ts';
-import { backUpFiles } from './backup.ts';
 import { parseFilesConfiguration } from './configuration.ts';
-import { downloadFiles, FILES_FORMATS } from './download.ts';
-import { parseFilesAssertions } from './files-assertions.ts';
-import { drillFiles } from './files-drill.ts';
-import { testPaths } from './paths-test.ts';
-import { restoreFiles } from './restore.ts';
+import { FILES_FORMATS } from './download-formats.ts';
 import { DEFAULT_SIZES, type FilesSizes } from './sizes.ts';
 
-/** Backs up and restores trees of files of the machine that Holdfast runs on. */
+/**
+ * Backs up and restores trees of files of the machine that Holdfast runs on. What does the work is loaded when it is asked for: every
+ * command knows all services, and uses one or none.
+ */
 export function createFilesService(sizes: FilesSizes = DEFAULT_SIZES): Service {
   return {
     name: 'files',
@@ -17,13 +15,13 @@ export function createFilesService(sizes: FilesSizes = DEFAULT_SIZES): Service {
     backupTypes: ['full', 'incremental', 'differential'],
     source: 'fetched',
     parseConfiguration: parseFilesConfiguration,
-    backup: (context) => backUpFiles(context, sizes),
-    restore: (context) => restoreFiles(context, sizes),
+    backup: async (context) => (await import('./backup.ts')).backUpFiles(context, sizes),
+    restore: async (context) => (await import('./restore.ts')).restoreFiles(context, sizes),
     downloads: { formats: FILES_FORMATS },
-    download: downloadFiles,
-    drill: (context) => drillFiles(context, sizes),
-    parseAssertions: parseFilesAssertions,
+    download: async (context) => (await import('./download.ts')).downloadFiles(context),
+    drill: async (context) => (await import('./files-drill.ts')).drillFiles(context, sizes),
+    parseAssertions: async (assertions) => (await import('./files-assertions.ts')).parseFilesAssertions(assertions),
     restoresIntoResources: true,
-    test: testPaths,
+    test: async (context) => (await import('./paths-test.ts')).testPaths(context),
   };
 }

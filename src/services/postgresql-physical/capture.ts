@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
-import type { CaptureContext, ServiceLog } from '../../core/ports/resource-log.ts';
+import type { CaptureContext } from '../../core/ports/resource-log.ts';
 import type { Resource } from '../../core/resource.ts';
 import { Connection, type ResolveSecret } from '../postgresql/connection.ts';
 import { connectionSchema } from '../postgresql/connection-schema.ts';
@@ -10,7 +10,6 @@ import { CaptureReports } from './capture-reports.ts';
 import { createSlot, dropSlot, type ReplicationSlot, readServerFacts, readSlot } from './capture-slot.ts';
 import { type CaptureStart, continuationOf, requireSameCluster, startOfTimeline, timelineAt } from './capture-start.ts';
 import { streamTimeline } from './capture-stream.ts';
-import { momentsOfLog } from './log-moments.ts';
 import { newFilePiece, readWalLog, supersededPieces, type WalLog } from './wal-pieces.ts';
 import {
   formatLsn,
@@ -18,32 +17,18 @@ import {
   type Lsn,
   lastOf,
   parseHistory,
-  parseLsn,
   startOfSegment,
   type TimelineEnd,
 } from './wal-position.ts';
-import { slotName, type WalConfiguration, walSchema } from './wal-schema.ts';
+import { slotName, slotOf, type WalConfiguration, walOf } from './wal-schema.ts';
 
 /**
- * Keeps the WAL of PostgreSQL clusters as it is written, by physical replication.
+ * Follows the WAL of a resource's server until the context's signal aborts.
  *
  * @param resolveSecret reads what a reference to a password names
  */
-export function createPostgresqlLog(resolveSecret: ResolveSecret): ServiceLog {
-  return {
-    // A slot keeps WAL on the server's disk: none is made for somebody who did not ask for it.
-    isKept: (configuration) => configuration.wal !== undefined && walOf(configuration).mode === 'stream',
-    capture: (context) => new Capture(context, resolveSecret).run(),
-    release: async (resource, now) => {
-      // By another name it may still be the same server, whose slot is in use then.
-      if (now === undefined || slotOf(now) !== slotOf(resource)) await dropReplicationSlot(resource, resolveSecret);
-    },
-    moments: momentsOfLog,
-    // A history is some lines, and every backup of its timeline and of later ones needs it. A backup that begins in the middle of
-    // a segment needs its beginning too.
-    outlivesBackups: ({ facts, to }, oldest) =>
-      facts.kind === 'history' || facts.partial === true || (oldest !== undefined && isNeededBy(oldest, to)),
-  };
+export function captureWal(context: CaptureContext, resolveSecret: ResolveSecret): Promise<void> {
+  return new Capture(context, resolveSecret).run();
 }
 
 /**
@@ -59,20 +44,6 @@ export async function dropReplicationSlot(resource: Resource, resolveSecret: Res
   } finally {
     await session.close();
   }
-}
-
-/** A standby's checkpoint, with which its backup begins, may be older than the backup. */
-function isNeededBy(serviceData: Readonly<Record<string, unknown>>, end: string): boolean {
-  const { startLsn } = serviceData;
-  return typeof startLsn === 'string' && parseLsn(end) > parseLsn(startLsn);
-}
-
-function slotOf({ configuration, id }: Resource): string {
-  return slotName(walOf(configuration), id);
-}
-
-function walOf(configuration: Readonly<Record<string, unknown>>): WalConfiguration {
-  return walSchema.parse(configuration.wal ?? {});
 }
 
 async function connectionOf(resource: Resource, resolveSecret: ResolveSecret): Promise<Connection> {

@@ -1,6 +1,6 @@
 import { choiceInvalid, requireChoice } from '../../core/download-choice.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { DownloadContext, DownloadFormat, DownloadMaterial } from '../../core/ports/service-download.ts';
+import type { DownloadContext, DownloadMaterial } from '../../core/ports/service-download.ts';
 import { SCHEMA_ONLY } from '../postgresql/archive-reading.ts';
 import { type ClientTools, findClientTools } from '../postgresql/client-tools.ts';
 import { toolOutput } from '../postgresql/database-dump.ts';
@@ -8,12 +8,11 @@ import { type ListedTable, listTables } from '../postgresql/database-facts.ts';
 import { ALONE, chosenTables, someTables, sqlMaterial } from '../postgresql/download.ts';
 import { findServerPrograms } from '../postgresql/server-programs.ts';
 import { quoted, Session } from '../postgresql/session.ts';
+import { CLUSTER_FORMATS } from './download-formats.ts';
 import { recordedCluster } from './recorded-cluster.ts';
 import type { ServerPlaces } from './server-places.ts';
 import { ThrowAwayCluster } from './throw-away-cluster.ts';
 import type { WalGetCommand } from './wal-get-command.ts';
-
-export const CLUSTER_FORMATS: readonly DownloadFormat[] = ['sql'];
 
 /**
  * Plain SQL of one database, as pg_dump makes it of a throw-away server that the whole backup is restored into: the first byte comes when all of

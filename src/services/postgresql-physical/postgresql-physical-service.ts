@@ -1,18 +1,14 @@
 import type { Service } from '../../core/ports/service.ts';
 import type { ResolveSecret } from '../postgresql/connection.ts';
-import { parsePostgresqlAssertions } from '../postgresql/postgresql-assertions.ts';
-import { backUpCluster } from './backup.ts';
-import { createPostgresqlLog } from './capture.ts';
-import { CLUSTER_FORMATS, downloadCluster } from './cluster-download.ts';
 import { parsePhysicalConfiguration } from './configuration.ts';
-import { testCluster } from './connection-test.ts';
-import { drillCluster } from './physical-drill.ts';
-import { restoreCluster } from './restore.ts';
+import { CLUSTER_FORMATS } from './download-formats.ts';
+import { createPostgresqlLog } from './postgresql-log.ts';
 import { ServerPlaces } from './server-places.ts';
 import type { WalGetCommand } from './wal-get-command.ts';
 
 /**
- * Backs up a whole PostgreSQL cluster physically, by the replication protocol, and restores it into a data folder.
+ * Backs up a whole PostgreSQL cluster physically, by the replication protocol, and restores it into a data folder. What does the
+ * work is loaded when it is asked for.
  *
  * A download is one database as SQL: a data folder starts only on the same major version and architecture, with its WAL and its tablespaces in
  * their places, and it holds the roles and passwords of the whole server.
@@ -29,14 +25,15 @@ export function createPostgresqlPhysicalService(resolveSecret: ResolveSecret, wa
     backupTypes: ['full', 'incremental', 'differential'],
     source: 'fetched',
     parseConfiguration: parsePhysicalConfiguration,
-    backup: (context) => backUpCluster(context, resolveSecret),
+    backup: async (context) => (await import('./backup.ts')).backUpCluster(context, resolveSecret),
     restoresIntoResources: true,
-    restore: (context) => restoreCluster(context, walGet),
+    restore: async (context) => (await import('./restore.ts')).restoreCluster(context, walGet),
     downloads: { formats: CLUSTER_FORMATS, dialect: 'postgresql' },
-    download: (context) => downloadCluster(context, { walGet, places }),
-    drill: (context) => drillCluster(context, walGet),
-    parseAssertions: parsePostgresqlAssertions,
+    download: async (context) => (await import('./cluster-download.ts')).downloadCluster(context, { walGet, places }),
+    drill: async (context) => (await import('./physical-drill.ts')).drillCluster(context, walGet),
+    parseAssertions: async (assertions) =>
+      (await import('../postgresql/postgresql-assertions.ts')).parsePostgresqlAssertions(assertions),
     log: createPostgresqlLog(resolveSecret),
-    test: (context) => testCluster(context, resolveSecret),
+    test: async (context) => (await import('./connection-test.ts')).testCluster(context, resolveSecret),
   };
 }

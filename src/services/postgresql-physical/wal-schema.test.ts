@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createPostgresqlLog } from './capture.ts';
+import { createPostgresqlLog } from './postgresql-log.ts';
 import { slotName, walSchema } from './wal-schema.ts';
 
 test('a slot is called after its resource, and no two resources share one', () => {

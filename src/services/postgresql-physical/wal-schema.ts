@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { Resource } from '../../core/resource.ts';
 
 /** How a cluster's WAL is kept; stands under `wal` in the resource's configuration. Without it, no WAL is kept. */
 export const walSchema = z.strictObject({
@@ -33,4 +34,14 @@ export function slotName(configuration: Pick<WalConfiguration, 'slot'>, resource
   const safe = resourceId.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_');
   const isSame = safe === resourceId && safe.length <= 54;
   return `holdfast_${isSame ? safe : `${safe.slice(0, 45)}_${createHash('sha256').update(resourceId).digest('hex').slice(0, 8)}`}`;
+}
+
+/** Of a resource's configuration. */
+export function walOf(configuration: Readonly<Record<string, unknown>>): WalConfiguration {
+  return walSchema.parse(configuration.wal ?? {});
+}
+
+/** The replication slot of a resource. */
+export function slotOf({ configuration, id }: Resource): string {
+  return slotName(walOf(configuration), id);
 }

@@ -3,15 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { choiceInvalid, requireChoice } from '../../core/download-choice.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { DownloadContext, DownloadFormat, DownloadMaterial } from '../../core/ports/service-download.ts';
+import type { DownloadContext, DownloadMaterial } from '../../core/ports/service-download.ts';
 import { type ReadableArchive, restoredSql, SCHEMA_ONLY, storedArchive } from './archive-reading.ts';
 import { printedName, type Selection, selectionOf } from './archive-selection.ts';
 import { findClientTools } from './client-tools.ts';
 import type { StoredDatabase } from './contents.ts';
+import { POSTGRESQL_FORMATS } from './download-formats.ts';
 import { StoredBackup } from './stored-backup.ts';
 import { tableLines } from './table-lines.ts';
-
-export const POSTGRESQL_FORMATS: readonly DownloadFormat[] = ['sql', 'custom'];
 
 /**
  * What a developer's own database has none of: owners, privileges, tablespaces; and what must not reach out of it: subscriptions

@@ -1,16 +1,11 @@
 import type { Service } from '../../core/ports/service.ts';
-import { readPlainSql } from './archive-reading.ts';
-import { backUpPostgresql } from './backup.ts';
 import { parsePostgresqlConfiguration } from './configuration.ts';
 import type { ResolveSecret } from './connection.ts';
-import { testPostgresql } from './connection-test.ts';
-import { downloadPostgresql, POSTGRESQL_FORMATS } from './download.ts';
-import { parsePostgresqlAssertions } from './postgresql-assertions.ts';
-import { drillPostgresql } from './postgresql-drill.ts';
-import { restorePostgresql } from './restore.ts';
+import { POSTGRESQL_FORMATS } from './download-formats.ts';
 
 /**
- * Backs up PostgreSQL databases logically, with the client tools, and restores them whole or in part.
+ * Backs up PostgreSQL databases logically, with the client tools, and restores them whole or in part. What does the
+ * work is loaded when it is asked for.
  *
  * @param resolveSecret reads what a reference to a password names
  */
@@ -24,14 +19,17 @@ export function createPostgresqlService(resolveSecret: ResolveSecret): Service {
     source: 'fetched',
     mediaType: 'application/sql',
     parseConfiguration: parsePostgresqlConfiguration,
-    backup: (context) => backUpPostgresql(context, resolveSecret),
-    restore: (context) => restorePostgresql(context, resolveSecret),
+    backup: async (context) => (await import('./backup.ts')).backUpPostgresql(context, resolveSecret),
+    restore: async (context) => (await import('./restore.ts')).restorePostgresql(context, resolveSecret),
     restoresIntoResources: true,
-    read: readPlainSql,
+    read: async function* (chain, signal) {
+      yield* (await import('./archive-reading.ts')).readPlainSql(chain, signal);
+    },
     downloads: { formats: POSTGRESQL_FORMATS, dialect: 'postgresql' },
-    download: downloadPostgresql,
-    drill: drillPostgresql,
-    parseAssertions: parsePostgresqlAssertions,
-    test: (context) => testPostgresql(context, resolveSecret),
+    download: async (context) => (await import('./download.ts')).downloadPostgresql(context),
+    drill: async (context) => (await import('./postgresql-drill.ts')).drillPostgresql(context),
+    parseAssertions: async (assertions) =>
+      (await import('./postgresql-assertions.ts')).parsePostgresqlAssertions(assertions),
+    test: async (context) => (await import('./connection-test.ts')).testPostgresql(context, resolveSecret),
   };
 }

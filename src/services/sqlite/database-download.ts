@@ -1,9 +1,8 @@
 import { contentDownload, sha256Of } from '../../core/content-download.ts';
 import { requireChoice } from '../../core/download-choice.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { DownloadContext, DownloadFormat, DownloadMaterial } from '../../core/ports/service-download.ts';
-
-export const SQLITE_FORMATS: readonly DownloadFormat[] = ['sqlite'];
+import type { DownloadContext, DownloadMaterial } from '../../core/ports/service-download.ts';
+import { SQLITE_FORMATS } from './download-formats.ts';
 
 /** The database file, as SQLite's online backup made it. */
 export async function downloadDatabase({ chain, choice, signal }: DownloadContext): Promise<DownloadMaterial> {

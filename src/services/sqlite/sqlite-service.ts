@@ -1,18 +1,11 @@
 import type { Service } from '../../core/ports/service.ts';
-import { backUpDatabase } from './backup.ts';
-import { captureDatabase } from './capture.ts';
 import { parseSqliteConfiguration } from './configuration.ts';
-import { downloadDatabase, SQLITE_FORMATS } from './database-download.ts';
-import { testDatabase } from './database-test.ts';
-import { momentsOfLog } from './log-moments.ts';
-import { readDatabase } from './read-database.ts';
-import { restoreDatabase } from './restore.ts';
-import { parseSqliteAssertions } from './sqlite-assertions.ts';
-import { drillDatabase } from './sqlite-drill.ts';
+import { SQLITE_FORMATS } from './download-formats.ts';
 
 /**
  * Backs up SQLite databases of this machine while they are in use, each as the file that SQLite's own online backup makes, and
- * restores them checked. Every backup is a full one; what earlier ones hold already is not stored again.
+ * restores them checked. Every backup is a full one; what earlier ones hold already is not stored again. What does the work is loaded
+ * when it is asked for.
  */
 export function createSqliteService(): Service {
   return {
@@ -23,19 +16,21 @@ export function createSqliteService(): Service {
     source: 'fetched',
     mediaType: 'application/vnd.sqlite3',
     parseConfiguration: parseSqliteConfiguration,
-    backup: backUpDatabase,
-    restore: restoreDatabase,
+    backup: async (context) => (await import('./backup.ts')).backUpDatabase(context),
+    restore: async (context) => (await import('./restore.ts')).restoreDatabase(context),
     restoresIntoResources: true,
-    read: readDatabase,
+    read: async function* (chain, signal, options) {
+      yield* (await import('./read-database.ts')).readDatabase(chain, signal, options);
+    },
     downloads: { formats: SQLITE_FORMATS },
-    download: downloadDatabase,
+    download: async (context) => (await import('./database-download.ts')).downloadDatabase(context),
     log: {
       isKept: (configuration) => parseSqliteConfiguration(configuration).log.enabled,
-      capture: captureDatabase,
-      moments: momentsOfLog,
+      capture: async (context) => (await import('./capture.ts')).captureDatabase(context),
+      moments: async (question) => (await import('./log-moments.ts')).momentsOfLog(question),
     },
-    drill: drillDatabase,
-    parseAssertions: parseSqliteAssertions,
-    test: testDatabase,
+    drill: async (context) => (await import('./sqlite-drill.ts')).drillDatabase(context),
+    parseAssertions: async (assertions) => (await import('./sqlite-assertions.ts')).parseSqliteAssertions(assertions),
+    test: async (context) => (await import('./database-test.ts')).testDatabase(context),
   };
 }

@@ -68,7 +68,7 @@ class LocalStorage implements Storage {
   constructor(folder: string) {
     this.location = folder;
     this.#folders = new DurableFolders(folder);
-    this.reopen = { module: import.meta.url, options: { folder } };
+    this.reopen = { module: new URL('./local-storage.ts', import.meta.url).href, options: { folder } };
   }
 
   async putNew(key: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<'created' | 'exists'> {

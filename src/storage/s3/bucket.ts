@@ -22,7 +22,7 @@ export interface OpenedObject extends BucketObject {
   body: Readable;
 }
 
-type Sdk = typeof import('@aws-sdk/client-s3');
+type Sdk = typeof import('./sdk.ts');
 
 /**
  * One bucket of an S3 server: whole keys, no prefix of its own. What comes back is looked at: a listing that cannot be whole, a range
@@ -49,7 +49,7 @@ export class Bucket {
   /** Asks the server nothing yet. */
   static async open(options: S3ClientOptions, resolveSecret: SecretResolver): Promise<Bucket> {
     const client = await createS3Client(options, resolveSecret);
-    return new Bucket(await import('@aws-sdk/client-s3'), client, options);
+    return new Bucket(await import('./sdk.ts'), client, options);
   }
 
   /**

@@ -49,10 +49,8 @@ export const DEFAULT_SOCKETS = 16;
  * @throws HoldfastError `s3-options-invalid`, `s3-ca-unreadable` (invalid)
  */
 export async function createS3Client(options: S3ClientOptions, resolveSecret: SecretResolver): Promise<S3Client> {
-  const [{ S3Client }, { StandardRetryStrategy }, { NodeHttpHandler }, ca] = await Promise.all([
-    import('@aws-sdk/client-s3'),
-    import('@smithy/core/retry'),
-    import('@smithy/node-http-handler'),
+  const [{ S3Client, StandardRetryStrategy, NodeHttpHandler }, ca] = await Promise.all([
+    import('./sdk.ts'),
     authorities(options.caFile),
   ]);
   const { sockets = DEFAULT_SOCKETS, connectSeconds = 10, idleSeconds = 60 } = options;

@@ -71,7 +71,7 @@ class S3Storage implements Storage {
     this.#bucket = bucket;
     this.#prefix = prefix === undefined ? '' : `${prefix}/`;
     this.location = `s3://${[options.bucket, ...(prefix === undefined ? [] : [prefix])].join('/')}${endpoint === undefined ? '' : ` (${endpoint})`}`;
-    this.reopen = { module: import.meta.url, options: { ...options } };
+    this.reopen = { module: new URL('./s3-storage.ts', import.meta.url).href, options: { ...options } };
   }
 
   async putNew(key: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<'created' | 'exists'> {

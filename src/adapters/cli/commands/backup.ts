@@ -60,7 +60,7 @@ async function backUp(session: CommandSession, paths: readonly string[], options
   const selection = isStream || paths.length === 0 ? undefined : await filesSelection(paths, options);
   const configuration = await session.configuration({ logLevel: 'silent' });
   session.deed = { action: 'backup.create', details: { resourceId: options.resource ?? paths } };
-  const application = await openAndMakeRepository(session, configuration);
+  const application = await openAndMakeRepository(session, configuration, { startThreads: !isStream });
   const backup = isStream
     ? await backUpStream(session, application, options)
     : await backUpFiles(session, application, selection, options);

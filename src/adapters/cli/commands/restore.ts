@@ -71,7 +71,7 @@ async function restore(session: CommandSession, reference: string, options: Rest
   if (at !== undefined && options.resource === undefined) {
     throw usageError('resource-missing', 'Say whose state to restore: --at goes with --resource ID.');
   }
-  const application = await session.application();
+  const application = await session.application(undefined, { startThreads: true });
   const among = { ...(options.resource === undefined ? {} : { resourceId: options.resource }), ...(at && { at }) };
   const backup = await chooseBackup(application, reference, among);
   requireFetched(application, backup, options);

@@ -9,6 +9,8 @@ import { count, formatBytes, formatDuration } from '../formatting.ts';
 import { wholeNumber } from '../option-values.ts';
 import { startProgress } from '../progress-display.ts';
 
+/** From here on packs are read, in threads. */
+const FIRST_LEVEL_OF_PACKS = 3;
 const LEVELS = `
 Levels, each with all before it:
   0  settings and snapshots can be read        3  every pack has the bytes it was written with
@@ -37,7 +39,7 @@ type RepositoryReport = CheckReport & { repositoryId: string };
 
 async function verify(session: CommandSession, references: readonly string[], options: VerifyOptions): Promise<void> {
   const { level } = options;
-  const application = await session.application();
+  const application = await session.application(undefined, { startThreads: level >= FIRST_LEVEL_OF_PACKS });
   session.deed = { action: 'repository.verify', details: { level, backupIds: references.slice(0, 100) } };
   const reports: RepositoryReport[] = [];
   for (const [repositoryId, backupIds] of await backupsByRepository(application, references)) {

@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../../../core/errors.ts';
 import { variantFailed } from './sqlite-fault.ts';
@@ -46,7 +45,7 @@ export async function runSqliteJob(
   }
 }
 
-const PROGRAM = fileURLToPath(new URL(`./sqlite-worker${extname(import.meta.filename)}`, import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./sqlite-worker.ts', import.meta.url));
 /** Until the first sign of life, seconds. */
 const FIRST_PATIENCE = 300;
 

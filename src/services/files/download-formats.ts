@@ -1,0 +1,3 @@
+import type { DownloadFormat } from '../../core/ports/service-download.ts';
+
+export const FILES_FORMATS: readonly DownloadFormat[] = ['tar', 'zip', 'bytes'];

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { appendFile, cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+
+const CHECKOUT = path.join(import.meta.dirname, '..');
+const DAY = 86_400_000;
+const run = promisify(execFile);
+
+describe('a checkout runs from a bundle', () => {
+  test('that is made once, by however many processes start at first, and anew when a source changes', async (t) => {
+    const checkout = await Checkout.make(t);
+    const starts = await Promise.all([1, 2, 3].map(() => checkout.start('--version')));
+    for (const { stdout, stderr } of starts) assert.deepEqual([stdout, stderr], [VERSION, '']);
+    const made = await checkout.bundles();
+    assert.equal(made.length, 1, `one bundle and nothing half done: ${made}`);
+    await checkout.start('--version');
+    assert.deepEqual(await checkout.bundles(), made);
+
+    await appendFile(checkout.path('src/main.ts'), '\n');
+    await checkout.start('--version');
+    assert.equal((await checkout.bundles()).length, 2, 'a running process may still read from the one before');
+  });
+
+  test('that holds the threads, tasks and storages of a backup and its restore', async (t) => {
+    const checkout = await Checkout.make(t);
+    await mkdir(checkout.path('given'));
+    await appendFile(checkout.path('given/file'), 'x'.repeat(200_000));
+    await checkout.start('backup', checkout.path('given'), '--resource', 'given', '--data', checkout.path('data'));
+    // What the bundle needs of the sources is in it.
+    await rm(checkout.path('src/services'), { recursive: true });
+    const bundle = checkout.path('node_modules/.cache/bundles', (await checkout.bundles())[0]!, 'main.mjs');
+    const words = ['restore', 'latest', '--resource', 'given', '--target', checkout.path('back')];
+    await run(process.execPath, [bundle, ...words, '--data', checkout.path('data')], { cwd: checkout.folder });
+    const restored = await readdir(checkout.path('back'), { recursive: true });
+    assert.ok(restored.some((name) => path.basename(name) === 'file'));
+  });
+
+  test('or from its sources where none can be made, and says why', async (t) => {
+    const checkout = await Checkout.make(t);
+    await rm(checkout.path('node_modules/esbuild'));
+    const { stdout, stderr } = await checkout.start('--version');
+    assert.equal(stdout, VERSION);
+    assert.match(stderr, /^Holdfast: running from the sources.*esbuild.*\n$/);
+    assert.deepEqual(await checkout.bundles(), []);
+  });
+
+  test('or from its sources where that is asked for', async (t) => {
+    const checkout = await Checkout.make(t);
+    const { stdout } = await checkout.start({ HOLDFAST_FROM_SOURCES: '1' }, '--version');
+    assert.equal(stdout, VERSION);
+    assert.deepEqual(await checkout.bundles(), []);
+  });
+
+  test('and keeps others that were used within a week, because what runs imports from them', async (t) => {
+    const checkout = await Checkout.make(t);
+    for (const [name, days] of [
+      ['used', 6],
+      ['forgotten', 8],
+    ] as const) {
+      await mkdir(checkout.path('node_modules/.cache/bundles', name), { recursive: true });
+      const then = new Date(Date.now() - days * DAY);
+      await utimes(checkout.path('node_modules/.cache/bundles', name), then, then);
+    }
+    await checkout.start('--version');
+    const bundles = await checkout.bundles();
+    assert.deepEqual([bundles.length, bundles.includes('used'), bundles.includes('forgotten')], [2, true, false]);
+  });
+
+  test('whose errors name lines of the sources where they are asked for', async (t) => {
+    const checkout = await Checkout.make(t);
+    const failure = await checkout.start({ HOLDFAST_DEBUG: '1' }, 'list', '--data', checkout.path('none')).then(
+      () => assert.fail('there is no repository'),
+      (error: { stderr: string }) => error.stderr,
+    );
+    assert.match(failure, /src\/adapters\/cli\/commands\/list\.ts:\d+/);
+  });
+});
+
+describe('what is published', () => {
+  test('runs without sources, lock file and tools for development', async (t) => {
+    const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'holdfast-package-')));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const checkout = await Checkout.make(t);
+    for (const name of ['README.md', 'LICENSE', 'docs'])
+      await cp(path.join(CHECKOUT, name), checkout.path(name), { recursive: true });
+    await run('npm', ['pack', '--pack-destination', folder], { cwd: checkout.folder });
+    const [archive] = (await readdir(folder)).filter((name) => name.endsWith('.tgz'));
+    const modules = path.join(folder, 'node_modules');
+    await mkdir(path.join(modules, 'holdfast'), { recursive: true });
+    await run('tar', [
+      '-xzf',
+      path.join(folder, archive!),
+      '-C',
+      path.join(modules, 'holdfast'),
+      '--strip-components=1',
+    ]);
+    await linkPackages(modules, (name) => name !== 'esbuild' && name !== 'typescript');
+    const holdfast = async (...words: string[]) =>
+      run(process.execPath, [path.join(modules, 'holdfast/bin/holdfast.js'), ...words], { cwd: folder });
+    assert.equal((await holdfast('--version')).stdout, VERSION);
+    assert.match(
+      (await holdfast('backup', path.join(modules, 'holdfast/docs'), '--data', 'data')).stdout,
+      /full backup/,
+    );
+    assert.match((await holdfast('verify', '--level', '4', '--data', 'data')).stdout, /./);
+  });
+});
+
+const VERSION = '0.1.0\n';
+
+/** A copy of what a start looks at, with the packages of this checkout. */
+class Checkout {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async make(t: TestContext): Promise<Checkout> {
+    const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'holdfast-checkout-')));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    for (const name of ['src', 'bin', 'package.json', 'package-lock.json', 'tsconfig.json'])
+      await cp(path.join(CHECKOUT, name), path.join(folder, name), { recursive: true, preserveTimestamps: true });
+    await linkPackages(path.join(folder, 'node_modules'), () => true);
+    return new Checkout(folder);
+  }
+
+  path(...names: string[]): string {
+    return path.join(this.folder, ...names);
+  }
+
+  start(...words: string[]): Promise<{ stdout: string; stderr: string }>;
+  start(environment: NodeJS.ProcessEnv, ...words: string[]): Promise<{ stdout: string; stderr: string }>;
+  start(first: string | NodeJS.ProcessEnv, ...words: string[]): Promise<{ stdout: string; stderr: string }> {
+    const isWord = typeof first === 'string';
+    const foreign = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|NODE_)/.test(name));
+    return run(process.execPath, [this.path('bin/holdfast.js'), ...(isWord ? [first] : []), ...words], {
+      cwd: this.folder,
+      env: { ...Object.fromEntries(foreign), ...(isWord ? {} : first) },
+    });
+  }
+
+  async bundles(): Promise<string[]> {
+    return readdir(this.path('node_modules/.cache/bundles')).catch(() => []);
+  }
+}
+
+async function linkPackages(folder: string, isWanted: (name: string) => boolean): Promise<void> {
+  const packages = path.join(CHECKOUT, 'node_modules');
+  await mkdir(folder, { recursive: true });
+  for (const name of await readdir(packages))
+    if (name !== '.cache' && isWanted(name)) await symlink(path.join(packages, name), path.join(folder, name));
+}
