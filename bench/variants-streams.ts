@@ -141,7 +141,7 @@ async function measureStream(each: Case, bytes: number, threads: number, workFol
       program: process.execPath,
       // As the launcher starts Holdfast.
       commandLine: ['--max-semi-space-size=4', program, JSON.stringify(job)],
-      environment: { MALLOC_ARENA_MAX: '2' },
+      environment: { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: join(workFolder, 'compile-cache') },
     },
     workFolder,
   );
