@@ -1,6 +1,6 @@
 import { HoldfastError } from '../core/errors.ts';
 import { ChunkIdentifier } from './chunk-identifier.ts';
-import { decode } from './codec.ts';
+import { decode, RAW } from './codec.ts';
 import type { Keyring } from './keyring.ts';
 import {
   decodeFooter,
@@ -28,6 +28,8 @@ import type { ZstdContexts } from './zstd-contexts.ts';
 export interface OpenedFrame {
   chunks: FrameChunk[];
   body: Uint8Array;
+  /** The next call with the same contexts writes to the body's memory. */
+  isShared: boolean;
 }
 
 /** Opens the records of one pack, given its header (from the pack or from the index). */
@@ -49,14 +51,17 @@ export class PackOpener {
 
   /**
    * @param record a frame's record header and sealed bytes, exactly
-   * @param contexts what many calls share; body and ids are then valid until their next use
+   * @param contexts what many calls share; the body is then valid until their next use
+   * @param keep leaves a body that needs no decoder in memory of its own
    */
-  openFrame(record: Buffer, contexts?: ZstdContexts): OpenedFrame {
-    const plain = this.#openRecord(record, FRAME_MAGIC, contexts?.opened);
+  openFrame(record: Buffer, contexts?: ZstdContexts, keep = false): OpenedFrame {
+    const opened = keep ? undefined : contexts?.opened;
+    const plain = this.#openRecord(record, FRAME_MAGIC, opened);
     const table = decodeFrameTable(plain, this.key);
     return {
       chunks: table.chunks,
       body: this.#decode(table.codec, plain.subarray(table.bodyOffset), table.bodyLength, contexts),
+      isShared: table.codec === RAW ? opened !== undefined : contexts !== undefined,
     };
   }
 
