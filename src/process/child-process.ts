@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
-import type { Readable, Stream, Writable } from 'node:stream';
+import { Readable, type Stream, type Writable } from 'node:stream';
 import type { ServerAccount } from './server-account.ts';
 
 export interface ChildEnd {
@@ -32,6 +32,8 @@ export interface ChildOptions {
   account?: ServerAccount | undefined;
   /** A secret that it reads from its descriptor 3, where neither its arguments nor its environment show it. */
   secret?: string;
+  /** Where its output goes in place of `stdout`. */
+  output?: Socket;
   /** Whether it writes reports for programs to its descriptor 4. */
   reports?: boolean;
   /** What to tell where it cannot be started. */
@@ -52,15 +54,16 @@ const INHERITED = new Set(['PATH', 'TMPDIR', 'TZ', 'LD_LIBRARY_PATH']);
 
 /** Starts a program without a shell, in a process group of its own. An abort ends it. */
 export function startChild(program: string, args: readonly string[], options: ChildOptions): RunningChild {
-  const { environment, signal, folder, account, secret, reports: reporting = false, notStarted } = options;
+  const { environment, signal, folder, account, secret, output, reports: reporting = false, notStarted } = options;
   signal.throwIfAborted();
   const child = spawn(program, args, {
     env: environment,
     ...(folder === undefined ? {} : { cwd: folder }),
-    stdio: ['pipe', 'pipe', 'pipe', secret === undefined ? 'ignore' : 'pipe', reporting ? 'pipe' : 'ignore'],
+    stdio: ['pipe', output ?? 'pipe', 'pipe', secret === undefined ? 'ignore' : 'pipe', reporting ? 'pipe' : 'ignore'],
     detached: true,
     ...account,
   }) as ChildProcessWithoutNullStreams;
+  const stdout: Readable = output === undefined ? child.stdout : Readable.from([]);
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-TEXT_KEPT);
@@ -92,7 +95,7 @@ export function startChild(program: string, args: readonly string[], options: Ch
   ended.catch(() => undefined);
   const stopSoon = (): void => {
     // A process has not ended for Node.js before all that it wrote was read.
-    child.stdout.resume();
+    stdout.resume();
     if (child.exitCode !== null || child.signalCode !== null) return;
     kill('SIGTERM');
     timer ??= setTimeout(() => kill('SIGKILL'), PATIENCE);
@@ -102,5 +105,5 @@ export function startChild(program: string, args: readonly string[], options: Ch
     stopSoon();
     await ended.catch(() => undefined);
   };
-  return { stdin: child.stdin, stdout: child.stdout, ended, stop };
+  return { stdin: child.stdin, stdout, ended, stop };
 }

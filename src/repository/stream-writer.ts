@@ -61,6 +61,8 @@ class StreamCutter {
   readonly #free: Buffer[] = [];
   #buffer: Buffer | undefined;
   #filled = 0;
+  /** Up to here was looked for the end of the chunk that the buffer begins with. */
+  #seen = 0;
   #failure: unknown;
 
   constructor(options: StreamWriterOptions) {
@@ -70,10 +72,11 @@ class StreamCutter {
   async add(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
       this.#buffer ??= this.#newBuffer();
-      const piece = bytes.subarray(at, at + this.#buffer.length - this.#filled);
-      this.#buffer.set(piece, this.#filled);
-      this.#filled += piece.length;
-      at += piece.length;
+      const length = Math.min(bytes.length - at, this.#buffer.length - this.#filled);
+      // `set` goes word by word where memory is shared.
+      Buffer.from(bytes.buffer, bytes.byteOffset + at, length).copy(this.#buffer, this.#filled);
+      this.#filled += length;
+      at += length;
       if (this.#filled === this.#buffer.length) await this.#send(false);
     }
   }
@@ -98,22 +101,24 @@ class StreamCutter {
     this.#buffer = undefined;
   }
 
-  /** Sends all chunks that are surely complete; the rest begins the next buffer. */
+  /** Sends all chunks that are complete; the rest, less than one chunk, begins the next buffer. */
   async #send(last: boolean): Promise<void> {
     const { chunker, storeChunks, signal } = this.#options;
     const full = this.#buffer;
     if (full === undefined) return;
     const ends: number[] = [];
     let start = 0;
-    while (start < this.#filled && (last || this.#filled - start >= chunker.sizes.maximum)) {
-      start = chunker.cut(full, start, this.#filled);
-      ends.push(start);
+    while (start < this.#filled) {
+      const seen = Math.max(start, this.#seen);
+      const end = chunker.find(full, start, this.#filled, seen) ?? (last ? this.#filled : undefined);
+      if (end === undefined) break;
+      start = end;
+      ends.push(end);
     }
-    const rest = full.subarray(start, this.#filled);
     if (ends.length === 0) return;
     this.#buffer = this.#free.pop() ?? this.#newBuffer();
-    this.#buffer.set(rest);
-    this.#filled = rest.length;
+    // All of the rest was looked at already.
+    this.#seen = this.#filled = full.copy(this.#buffer, 0, start, this.#filled);
     const stored = storeChunks(full.subarray(0, start), ends).finally(() => this.#free.push(full));
     this.#segments.push(stored);
     const settled = stored.catch((error: unknown) => {

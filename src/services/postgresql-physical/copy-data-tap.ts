@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { ReadingSocket } from './reading-socket.ts';
+import { ReadingSocket } from '../../process/reading-socket.ts';
 
 /** Told of the bytes of CopyData messages as they come. @param continues the message that the last piece was of */
 export type TakeCopyData = (bytes: Buffer, continues: boolean) => void;

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
+import { ReadingSocket } from '../../process/reading-socket.ts';
 import type { Connection } from '../postgresql/connection.ts';
 import { connect, queryFailure } from '../postgresql/session.ts';
-import { ReadingSocket } from './reading-socket.ts';
 import { type CommandMessage, StreamingCommand } from './streaming-command.ts';
 
 /** A connection that takes replication commands (PostgreSQL documentation, 55.4), one at a time. */

@@ -1,6 +1,6 @@
 import type { Connection, Submittable } from 'pg';
+import { ReadingSocket } from '../../process/reading-socket.ts';
 import { CopyDataTap } from './copy-data-tap.ts';
-import { ReadingSocket } from './reading-socket.ts';
 
 /** What the server answers to a replication command, in the order of the protocol. */
 export type CommandMessage =

@@ -19,7 +19,8 @@ import {
 import { parseTableName, toolPattern, toolTablePattern } from './name-pattern.ts';
 import { Session } from './session.ts';
 import { toolFailure, toolMessages, unreadableMessage } from './tool-failure.ts';
-import { startTool, writingLongPieces } from './tool-process.ts';
+import { ToolPipe } from './tool-pipe.ts';
+import { startTool, type ToolProcess, writingLongPieces } from './tool-process.ts';
 
 export interface DumpContext {
   configuration: PostgresqlConfiguration;
@@ -117,7 +118,7 @@ async function storeDump(
 ): Promise<StoredStream> {
   const { writer, configuration, onBytes } = context;
   const args = ['--format=custom', '--compress=0', `--snapshot=${snapshot}`, ...choiceArguments(configuration)];
-  return writer.writeStream(toolOutput('pg_dump', args, name, context, signal), {
+  return writer.writeStream(toolOutput('pg_dump', args, name, context, signal, true), {
     onBytes: (bytes) => onBytes(name, bytes),
   });
 }
@@ -126,30 +127,40 @@ export interface ToolOutputContext extends Pick<DumpContext, 'connection' | 'too
   configuration: Pick<PostgresqlConfiguration, 'lockTimeoutSeconds'>;
 }
 
-/** What pg_dump or pg_dumpall writes; ends with an error unless the tool ended with 0. */
+/**
+ * What pg_dump or pg_dumpall writes; ends with an error unless the tool ended with 0.
+ *
+ * @param isDoneAtOnce whether the caller is done with each piece when it asks for the next one, so that its memory can be used again
+ */
 export async function* toolOutput(
   tool: 'pg_dump' | 'pg_dumpall',
   args: readonly string[],
   database: string,
   { connection, tools, warn, configuration }: ToolOutputContext,
   signal: AbortSignal,
+  isDoneAtOnce = false,
 ): AsyncGenerator<Uint8Array> {
   const wait = `--lock-wait-timeout=${configuration.lockTimeoutSeconds * 1000}`;
   const dumping = await writingLongPieces(tools.program(tool), ['--no-password', wait, ...args]);
-  const running = startTool(dumping.program, dumping.args, {
-    environment: connection.toolEnvironment(database),
-    signal,
-    name: tool,
-  });
-  running.stdin.end();
+  const pipe = isDoneAtOnce ? await ToolPipe.open() : undefined;
+  let running: ToolProcess | undefined;
   try {
-    yield* running.stdout;
+    running = startTool(dumping.program, dumping.args, {
+      environment: connection.toolEnvironment(database),
+      signal,
+      name: tool,
+      ...(pipe === undefined ? {} : { output: pipe.writing }),
+    });
+    running.stdin.end();
+    pipe?.writing.destroy();
+    yield* pipe?.pieces() ?? running.stdout;
     const end = await running.ended;
     signal.throwIfAborted();
     if (end.exitCode !== 0) throw toolFailure(end, { tool, database, connection });
     for (const message of toolMessages(end.stderr)) warn(`${database}: ${connection.withoutSecret(message)}`);
   } finally {
-    await running.stop();
+    pipe?.close();
+    await running?.stop();
   }
 }
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 import { type ChildEnd, type RunningChild, startChild } from '../../process/child-process.ts';
 
@@ -12,7 +13,7 @@ export interface ToolProcess extends RunningChild {
 export function startTool(
   program: string,
   args: readonly string[],
-  options: { environment: NodeJS.ProcessEnv; signal: AbortSignal; name: string },
+  options: { environment: NodeJS.ProcessEnv; signal: AbortSignal; name: string; output?: Socket },
 ): ToolProcess {
   const { name, ...rest } = options;
   return { name, ...startChild(program, args, { ...rest, notStarted: (cause) => notStarted(program, cause) }) };
