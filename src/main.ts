@@ -145,6 +145,7 @@ const composition: Composition = {
   runningService,
   inspectRepository,
   openReplica,
+  storageSetting: async (place) => (await import('./config/storage-place.ts')).settingOf(place, process.cwd()),
   policyWorkshop: async ({ downloads }) =>
     (await import('./downloads/variants/policy-workshop.ts')).createPolicyWorkshop({
       policyFolder: downloads?.policyFolder,

@@ -155,6 +155,20 @@ describe('documents that are backed up', () => {
     assert.equal(items[0]?.id, operation.id);
   });
 
+  test('a restore fails with what is wrong with the backup, also where that cannot be recorded', async () => {
+    const { id } = await post('unrecorded', { n: 1 });
+    await managed.repository.forgetSnapshot(id, { trashDays: 1, reason: 'test' });
+    const { operations } = managed.catalogue;
+    const { update } = operations;
+    Object.assign(operations, { update: () => Promise.reject(new Error('the catalogue is busy')) });
+    try {
+      const restoring = managed.application.restores.restore({ backupId: id, createdBy: 'test' });
+      await assert.rejects(restoring, { code: 'snapshot-missing' });
+    } finally {
+      Object.assign(operations, { update });
+    }
+  });
+
   test('a moment without a fraction names its whole second, and there is nothing before the first backup', async () => {
     const first = await post('moments', { n: 1 });
     const request = { resourceId: 'moments', createdBy: 'test' };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { loadConfiguration } from './load-configuration.ts';
-import { storageAt } from './storage-place.ts';
+import { settingOf, storageAt } from './storage-place.ts';
 
 let folder: string;
 before(async () => {
@@ -45,6 +45,22 @@ test('a repository lies in the bucket that is configured, its key in the data fo
   assert.deepEqual(repositories[0]?.keys, [
     { kind: 'keyfile', path: path.join(folder, 'data', 'keys', 'holdfast.key') },
   ]);
+});
+
+test('what the configuration file is told to say of a place names that place', async () => {
+  for (const place of [
+    's3://b-b',
+    's3://b-b/',
+    's3://b-b/a/b/?endpoint=https://minio.example:9000&pathStyle=true',
+    'there',
+  ]) {
+    const { repositories } = await load(JSON.stringify({ repository: settingOf(place, folder) }));
+    assert.deepEqual(repositories[0]?.storage, storageAt(place, { workingFolder: folder, environment: {} }), place);
+  }
+  assert.deepEqual(settingOf('s3://b-b/a/b/?region=here', folder), {
+    s3: { bucket: 'b-b', prefix: 'a/b', region: 'here' },
+  });
+  assert.throws(() => settingOf('s3://b-b?secret=x', folder), { code: 'storage-address-invalid' });
 });
 
 test('an address says where, and leaves the rest to the file and to the environment of the AWS SDK', async () => {

@@ -22,7 +22,7 @@ export function storageAt(
   from: { workingFolder: string; environment: NodeJS.ProcessEnv },
   configured?: S3Settings,
 ): StorageChoice {
-  if (!place.startsWith('s3://')) return inFolder(path.resolve(from.workingFolder, place));
+  if (!place.startsWith(SCHEME)) return inFolder(path.resolve(from.workingFolder, place));
   return inBucket({ ...configured, ...settingsOf(place) }, from);
 }
 
@@ -32,6 +32,11 @@ export function storageOf(
 ): StorageChoice | undefined {
   if (s3 !== undefined) return inBucket(s3, from);
   return folder === undefined ? undefined : storageAt(folder, from);
+}
+
+/** What a configuration file says of a place that an option names. @throws HoldfastError `storage-address-invalid` (invalid) */
+export function settingOf(place: string, workingFolder: string): ConfiguredPlace {
+  return place.startsWith(SCHEME) ? { s3: settingsOf(place) } : { folder: path.resolve(workingFolder, place) };
 }
 
 function inFolder(folder: string): StorageChoice {
@@ -44,7 +49,7 @@ function inBucket(
 ): StorageChoice {
   const endpoint = settings.endpoint ?? environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL;
   const caFile = settings.caFile ?? environment.AWS_CA_BUNDLE;
-  const prefix = settings.prefix?.replace(/^\/+|\/+$/g, '');
+  const prefix = settings.prefix === undefined ? undefined : withoutSlashes(settings.prefix);
   const options = {
     ...settings,
     endpoint: endpoint?.replace(/\/$/, ''),
@@ -63,7 +68,7 @@ function settingsOf(address: string): Partial<S3Settings> & { bucket: string } {
   const [, bucket, prefix, query] = ADDRESS.exec(address) ?? [];
   if (bucket === undefined) throw invalid(address, RULE);
   const settings: Record<string, unknown> = { bucket };
-  if (prefix !== undefined && prefix !== '/') settings.prefix = prefix;
+  if (prefix !== undefined && prefix !== '/') settings.prefix = withoutSlashes(prefix);
   for (const [name, value] of new URLSearchParams(query)) {
     if (name === 'endpoint' || name === 'region') settings[name] = value;
     else if (name === 'pathStyle' && /^(true|false)$/.test(value)) settings[name] = value === 'true';
@@ -75,6 +80,11 @@ function settingsOf(address: string): Partial<S3Settings> & { bucket: string } {
   throw invalid(address, `Its ${issue?.path.join('.')} should be ${issue?.message}.`);
 }
 
+function withoutSlashes(prefix: string): string {
+  return prefix.replace(/^\/+|\/+$/g, '');
+}
+
+const SCHEME = 's3://';
 const ADDRESS = /^s3:\/\/([^/?#@]+)(\/[^?#@]*)?(?:\?([^#]*))?$/;
 const RULE =
   'Write s3://bucket or s3://bucket/prefix, with ?endpoint=, ?region= and ?pathStyle=true after it where they are needed; credentials stand in the configuration or in the environment.';

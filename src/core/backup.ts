@@ -1,7 +1,8 @@
 import type { StoredSidecar, StoredVariant } from './stored-variant.ts';
 
 /** How a backup found what changed: everything read, since the latest backup, or since the latest full one. */
-export type BackupType = 'full' | 'incremental' | 'differential';
+export const BACKUP_TYPES = ['full', 'incremental', 'differential'] as const;
+export type BackupType = (typeof BACKUP_TYPES)[number];
 
 export type BackupStatus = 'completed' | 'damaged';
 

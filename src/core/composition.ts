@@ -54,6 +54,9 @@ export interface Composition {
   /** For `repair`: opens a copy of a repository, by its folder or `s3://` address, to fetch from it. @throws `repository-missing` (no-repository) */
   openReplica(place: string): Promise<Storage>;
 
+  /** For `recover`: what the configuration file says of a folder or `s3://` address. */
+  storageSetting(place: string): Promise<object>;
+
   /** For `policy`. Needs nothing to be open. */
   policyWorkshop(configuration: Pick<Configuration, 'downloads'>): Promise<PolicyWorkshop>;
 

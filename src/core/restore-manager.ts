@@ -163,10 +163,12 @@ export class CatalogueRestoreManager implements RestoreManager {
       const view = await end({ status: 'completed', progress: { percent: 100 }, result: outcome.result, warnings });
       return restored.data === undefined ? { operation: view } : { operation: view, data: restored.data };
     } catch (error) {
-      await end(
-        signal.aborted
-          ? { status: 'cancelled' }
-          : { status: 'failed', error: failureOf(error), result: this.#failedResult(backup, error) },
+      const how = signal.aborted
+        ? { status: 'cancelled' as const }
+        : { status: 'failed' as const, error: failureOf(error), result: this.#failedResult(backup, error) };
+      // What is wrong with the restore is what counts.
+      await end(how).catch((err: unknown) =>
+        this.#context.logger.error({ err, operationId: operation.id }, 'recording an operation failed'),
       );
       if (!signal.aborted) this.#notifyFailure(operation, backup, error);
       throw error;

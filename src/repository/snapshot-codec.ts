@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Backup } from '../core/backup.ts';
+import { BACKUP_TYPES, type Backup } from '../core/backup.ts';
+import { DOWNLOAD_FORMATS } from '../core/download-format.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { listOf } from '../core/list-schema.ts';
 import type { SnapshotRecord, SnapshotRoot } from '../core/snapshot-record.ts';
@@ -10,7 +11,7 @@ import { decodeContent, encodeContent } from './tree-entry-codec.ts';
 const tags = z.record(z.string(), z.string());
 const variantSource = {
   sourceId: z.string(),
-  format: z.enum(['sql', 'custom', 'sqlite', 'tar', 'zip', 'json', 'bytes']),
+  format: z.enum(DOWNLOAD_FORMATS),
   database: z.string().optional(),
 };
 const backupSchema = z.object({
@@ -18,8 +19,8 @@ const backupSchema = z.object({
   resourceId: z.string(),
   resourceType: z.string(),
   service: z.string(),
-  type: z.enum(['full', 'incremental', 'differential']),
-  requestedType: z.enum(['full', 'incremental', 'differential']).optional(),
+  type: z.enum(BACKUP_TYPES),
+  requestedType: z.enum(BACKUP_TYPES).optional(),
   status: z.enum(['completed', 'damaged']),
   contentKind: z.enum(['document', 'stream', 'tree']),
   size: z.number(),

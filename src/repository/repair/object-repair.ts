@@ -12,7 +12,7 @@ import { quarantine } from './quarantine.ts';
 import type { Replicas } from './replicas.ts';
 
 /**
- * Mends objects that describe backups, `snapshots/` and `updates/`, those of collections, `gc/`, and key slots. What does not open is fetched from
+ * Mends objects that describe backups, `snapshots/`, `updates/` and `trash/`, those of collections, `gc/`, and key slots. What does not open is fetched from
  * a copy (its seal proves it) or else, where nothing rests on it, taken out of the way, into the quarantine.
  */
 export class ObjectRepair {
@@ -31,11 +31,13 @@ export class ObjectRepair {
   async mend(key: string): Promise<void> {
     const snapshot = /^snapshots\/([^/]+)$/.exec(key)?.[1];
     const updated = /^updates\/([^/]+)\/\d+$/.exec(key)?.[1];
+    const isTrash = /^trash\/[^/]+$/.test(key);
     const [, round, part] = /^gc\/(\d{10})\/(condemned|resolution|done)$/.exec(key) ?? [];
     try {
       if (key.startsWith(slotName(''))) await this.#mendSlot(key);
       else if (snapshot !== undefined) await this.#mendSnapshot(key);
       else if (updated !== undefined) await this.#mendUpdate(key, updated);
+      else if (isTrash) await this.#mendTrash(key);
       else if (part !== undefined) await this.#mendRound(key, Number(round), part as RoundPart);
     } catch (error) {
       // It may be whole, and sealed with a key that this keyring lacks.
@@ -63,6 +65,15 @@ export class ObjectRepair {
       await snapshots.update({ ...record.backup, held: true });
     }
     const message = `${key} does not open: ${id} is described as when it was made, and held, because it may have been held. Set its hold and expiry as they should be.`;
+    this.#step('quarantine-object', key, message);
+  }
+
+  /** Left where it is, it would keep every collection from beginning: what it needs cannot be told. */
+  async #mendTrash(key: string): Promise<void> {
+    const bytes = await this.#damaged(key, SEALED_KIND.trash);
+    if (bytes === undefined || (await this.#fetch(key, SEALED_KIND.trash, bytes))) return;
+    await this.#takeAway(key, bytes);
+    const message = `${key} does not open, and no copy of that object was found: that forgotten backup cannot be brought back. What is left of the object is in the quarantine; the next collection frees what nothing else needs.`;
     this.#step('quarantine-object', key, message);
   }
 
@@ -168,4 +179,4 @@ export class ObjectRepair {
   }
 }
 
-type Kind = (typeof SEALED_KIND)['snapshot' | 'update' | RoundPart];
+type Kind = (typeof SEALED_KIND)['snapshot' | 'update' | 'trash' | RoundPart];

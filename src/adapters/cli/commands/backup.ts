@@ -1,7 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 import { type Command, Option } from 'commander';
 import type { Application } from '../../../core/application.ts';
-import type { Backup, BackupMetadata, BackupType } from '../../../core/backup.ts';
+import { BACKUP_TYPES, type Backup, type BackupMetadata, type BackupType } from '../../../core/backup.ts';
 import { followBackup, tellBackup } from '../backup-outcome.ts';
 import type { CommandSession } from '../command-session.ts';
 import { usageError } from '../exit-codes.ts';
@@ -29,11 +29,7 @@ export function define(command: Command, session: CommandSession): void {
     .argument('[path...]', 'files and folders; "-" for a stream from standard input')
     .option('--resource <id>', 'resource to file the backup under (default: from host and path)')
     .addOption(
-      new Option('--type <type>', 'what to read (default: incremental; the first one is full)').choices([
-        'full',
-        'incremental',
-        'differential',
-      ]),
+      new Option('--type <type>', 'what to read (default: incremental; the first one is full)').choices(BACKUP_TYPES),
     )
     .option('--exclude <pattern>', 'leave out what matches, in the syntax of .gitignore; may be repeated', gathered)
     .option('--exclude-file <file>', 'a file of such patterns; may be repeated', gathered)

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { Backup, BackupType } from '../../../core/backup.ts';
+import { BACKUP_TYPES, type Backup, type BackupType } from '../../../core/backup.ts';
 import type { BackupFilter } from '../../../core/ports/catalogue.ts';
 import type { Column } from '../../../reports/table.ts';
 import { allBackups, typedTime } from '../choose-backup.ts';
@@ -19,7 +19,7 @@ interface ListOptions {
 export function define(command: Command, session: CommandSession): void {
   command
     .option('--resource <id>', 'only backups of this resource')
-    .addOption(new Option('--type <type>', 'only of this type').choices(['full', 'incremental', 'differential']))
+    .addOption(new Option('--type <type>', 'only of this type').choices(BACKUP_TYPES))
     .option('--tag <name[=value]>', 'only with this tag')
     .option('--from <time>', 'only made at or after this time')
     .option('--until <time>', 'only made before this time')

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { DownloadFormat } from '../../../core/download-format.ts';
+import { DOWNLOAD_FORMATS } from '../../../core/download-format.ts';
 import { VARIANT_NAME } from '../../../core/grant.ts';
 import type { CommandSession } from '../command-session.ts';
 import { gathered, wholeNumber } from '../option-values.ts';
@@ -7,7 +7,8 @@ import type { CheckOptions } from '../policy/check-policy.ts';
 import type { InitOptions } from '../policy/draft-policy.ts';
 import type { PreviewOptions } from '../policy/preview-variant.ts';
 
-const FORMATS: readonly DownloadFormat[] = ['sql', 'sqlite', 'tar', 'zip', 'json', 'bytes'];
+/** An archive of PostgreSQL is a program's to read. */
+const FORMATS = DOWNLOAD_FORMATS.filter((format) => format !== 'custom');
 /** Of each table; the first ones. */
 const SAMPLED_ROWS = 5000;
 const PREVIEWED_ROWS = 10;

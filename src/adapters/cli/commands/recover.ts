@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import path from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import type { ConfigurationOverrides } from '../../../core/composition.ts';
@@ -54,6 +53,7 @@ async function recover(session: CommandSession, options: RecoverOptions): Promis
   } finally {
     display.end();
   }
+  const settings = await settingsToWrite(session, options, configuration);
   const unreadable = repositories.flatMap((repository) => repository.unreadable);
   for (const what of unreadable) session.output.warn(`Not readable: ${what}. "holdfast verify" says more.`);
   if (unreadable.length > 0) session.exitCode = ExitCode.damageFound;
@@ -61,17 +61,22 @@ async function recover(session: CommandSession, options: RecoverOptions): Promis
     ...repositories.map(({ location, added }) => `Found ${count(added, 'backup')} in ${location}.`),
     ...(setAside === undefined ? [] : [`The old catalogue lies in ${setAside}.`]),
     `The catalogue in ${configuration.dataFolder} is complete. "holdfast list" shows the backups.`,
-    ...settingsToWrite(options, configuration),
+    ...settings,
   ]);
 }
 
 /** Options hold for this command alone: what comes next would look for repository and key elsewhere. */
-function settingsToWrite(options: RecoverOptions, { dataFolder }: Configuration): string[] {
+async function settingsToWrite(
+  { composition }: CommandSession,
+  options: RecoverOptions,
+  { dataFolder }: Configuration,
+): Promise<string[]> {
   const key = namedKey(options);
   if (options.repository === undefined && key === undefined) return [];
+  const place = options.repository === undefined ? {} : await composition.storageSetting(options.repository);
   const keys =
     key === undefined ? {} : { keys: [key.kind === 'keyfile' ? { file: key.path } : { passphrase: key.passphrase }] };
-  const settings = { data: dataFolder, repository: { ...placeSetting(options.repository), ...keys } };
+  const settings = { data: dataFolder, repository: { ...place, ...keys } };
   return [
     'Options hold for one command. Write this into holdfast.yaml before the next one, unless it is there:',
     ...stringify(settings)
@@ -79,16 +84,6 @@ function settingsToWrite(options: RecoverOptions, { dataFolder }: Configuration)
       .split('\n')
       .map((line) => `  ${line}`),
   ];
-}
-
-function placeSetting(place: string | undefined): object {
-  if (place === undefined) return {};
-  if (!place.startsWith('s3://')) return { folder: path.resolve(place) };
-  const { hostname: bucket, pathname, searchParams } = new URL(place);
-  const prefix = pathname.replace(/^\/+|\/+$/g, '');
-  const { pathStyle, ...rest } = Object.fromEntries(searchParams);
-  const style = pathStyle === undefined ? {} : { pathStyle: pathStyle === 'true' };
-  return { s3: { bucket, ...(prefix === '' ? {} : { prefix }), ...rest, ...style } };
 }
 
 function overridesFrom(options: RecoverOptions): ConfigurationOverrides {

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { BackupType } from '../../../core/backup.ts';
+import { BACKUP_TYPES, type BackupType } from '../../../core/backup.ts';
 import { HoldfastError, unlessNotFound } from '../../../core/errors.ts';
 import type { Schedule } from '../../../core/schedule.ts';
 import { printable } from '../../../reports/table.ts';
@@ -83,13 +83,7 @@ function addWorkOptions(command: Command): Command {
   return command
     .option('--time-zone <zone>', 'where the expression is read, for instance Europe/Berlin (default: UTC)')
     .addOption(new Option('--kind <kind>', 'what it starts (default: backup)').choices(['backup', 'drill']))
-    .addOption(
-      new Option('--type <type>', 'of backups: what to read (default: full)').choices([
-        'full',
-        'incremental',
-        'differential',
-      ]),
-    )
+    .addOption(new Option('--type <type>', 'of backups: what to read (default: full)').choices(BACKUP_TYPES))
     .addOption(
       new Option('--which <backup>', 'of drills: which backup is restored (default: newest)').choices([
         'newest',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { DOWNLOAD_FORMATS } from '../../../core/download-format.ts';
 
-export const downloadFormat = z.enum(['sql', 'custom', 'sqlite', 'tar', 'zip', 'json', 'bytes']);
+export const downloadFormat = z.enum(DOWNLOAD_FORMATS);
 
 /** A snapshot that can be downloaded, as `GET /snapshots` lists it. */
 export const snapshotSchema = z

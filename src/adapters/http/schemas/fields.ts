@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BACKUP_TYPES } from '../../../core/backup.ts';
 import { momentSchema } from '../../../core/moment-schema.ts';
 
 /** Characters. */
@@ -45,7 +46,7 @@ export const queryTimestamp = z.preprocess(
 /** The service knows what they may say. */
 export const assertions = z.array(z.record(z.string(), z.unknown())).max(200);
 
-export const backupType = z.enum(['full', 'incremental', 'differential']);
+export const backupType = z.enum(BACKUP_TYPES);
 
 export const operationStatus = z.enum(['queued', 'running', 'completed', 'failed', 'cancelled']);
 
