@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { appendFile, cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, utimes } from 'node:fs/promises';
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -98,6 +98,7 @@ describe('what is published', () => {
       path.join(modules, 'holdfast'),
       '--strip-components=1',
     ]);
+    assert.match(await readFile(path.join(modules, 'holdfast/dist/THIRD-PARTY-LICENSES.txt'), 'utf8'), /^zod 4.*MIT/m);
     await linkPackages(modules, (name) => name !== 'esbuild' && name !== 'typescript');
     const holdfast = async (...words: string[]) =>
       run(process.execPath, [path.join(modules, 'holdfast/bin/holdfast.js'), ...words], { cwd: folder });
