@@ -48,6 +48,15 @@ describe('a checkout runs from a bundle', () => {
     assert.deepEqual(await checkout.bundles(), []);
   });
 
+  test('or from its sources where one of them finds things in a way that the bundle does not know, and names the place', async (t) => {
+    const checkout = await Checkout.make(t);
+    await appendFile(checkout.path('src/core/errors.ts'), '\nexport const here = import.meta.dirname;\n');
+    const { stdout, stderr } = await checkout.start('--version');
+    assert.equal(stdout, VERSION);
+    assert.match(stderr, /src\/core\/errors\.ts:\d+: the bundle knows import\.meta/);
+    assert.deepEqual(await checkout.bundles(), []);
+  });
+
   test('or from its sources where that is asked for', async (t) => {
     const checkout = await Checkout.make(t);
     const { stdout } = await checkout.start({ HOLDFAST_FROM_SOURCES: '1' }, '--version');
