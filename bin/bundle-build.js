@@ -65,15 +65,13 @@ function readSources(place) {
 
 const ZOD = "import { z } from 'zod'";
 
-export function sourceFiles(folder = SOURCES) {
-  const found = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return found
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
-    .map((entry) => join(entry.parentPath, entry.name));
+function sourceFiles() {
+  const names = readdirSync(SOURCES, { recursive: true });
+  return names.filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')).map((name) => join(SOURCES, name));
 }
 
 /** All files of the bundle lie in one folder, so that an address is right in whichever of them the code ends up. */
-export function withAddresses(path, source, { entries, place }) {
+function withAddresses(path, source, { entries, place }) {
   const text = source.replace(ADDRESS, (_, named) => {
     const target = resolve(dirname(path), named);
     if (!named.endsWith('.ts')) return `new URL('${relative(place, target).replaceAll(sep, '/')}', ${MODULE}.url)`;

@@ -3,11 +3,11 @@ import { realpathSync } from 'node:fs';
 import nodeModule from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { failureCode, prepareCheckout, runAsChild } from './checkout.js';
-import { programToRun } from './program.js';
+import { KEEP_EVERY_MILLISECONDS, programToRun } from './program.js';
 
 const node = prepareCheckout({ development: false });
 const { main, compileCache, keep } = await programToRun();
-setInterval(keep, 3_600_000).unref();
+setInterval(keep, KEEP_EVERY_MILLISECONDS).unref();
 
 if (realpathSync(node) === realpathSync(process.execPath)) {
   // Under `npm start` the pinned Node.js is first on PATH: no second process is needed.

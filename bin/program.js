@@ -5,6 +5,7 @@ import { compileCache, packageRoot } from './checkout.js';
 
 const BUNDLES = join(packageRoot, 'node_modules', '.cache', 'bundles');
 const SOURCE = join(packageRoot, 'src', 'main.ts');
+export const KEEP_EVERY_MILLISECONDS = 600_000;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
@@ -14,7 +15,7 @@ const DAY = 24 * HOUR;
  * sources themselves.
  *
  * @returns {Promise<{ main: string, compileCache: string, keep(): void }>} the module to start, where its compiled code is kept,
- *   and what tells, about every hour as long as it runs, that the bundle is in use
+ *   and what tells, called every `KEEP_EVERY_MILLISECONDS`, that the bundle is in use
  */
 export async function programToRun() {
   const sources = { main: SOURCE, compileCache, keep: () => undefined };
@@ -93,7 +94,7 @@ async function makeBundle(folder, isCurrent) {
   return true;
 }
 
-/** A running process may import from its bundle at any time, and says each hour that it is there. */
+/** A running process may import from its bundle at any time, and says every ten minutes that it is there. */
 function removeOldBundles(folder) {
   const others = readdirSync(BUNDLES)
     .map((name) => join(BUNDLES, name))
@@ -101,7 +102,7 @@ function removeOldBundles(folder) {
     .map((path) => ({ path, age: Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) }))
     .sort((one, other) => one.age - other.age);
   for (const [index, { path, age }] of others.entries()) {
-    if (age > 7 * DAY || (index >= MOST_BUNDLES && age > 3 * HOUR)) rmSync(path, { recursive: true, force: true });
+    if (age > 7 * DAY || (index >= MOST_BUNDLES && age > HOUR)) rmSync(path, { recursive: true, force: true });
   }
 }
 

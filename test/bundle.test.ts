@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { appendFile, cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, utimes } from 'node:fs/promises';
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -45,6 +45,15 @@ describe('a checkout runs from a bundle', () => {
     const { stdout, stderr } = await checkout.start('--version');
     assert.equal(stdout, VERSION);
     assert.match(stderr, /^Holdfast: running from the sources.*esbuild.*\n$/);
+    assert.deepEqual(await checkout.bundles(), []);
+  });
+
+  test('or from its sources where one of them finds things in a way that the bundle does not know, and names the place', async (t) => {
+    const checkout = await Checkout.make(t);
+    await appendFile(checkout.path('src/core/errors.ts'), '\nexport const here = import.meta.dirname;\n');
+    const { stdout, stderr } = await checkout.start('--version');
+    assert.equal(stdout, VERSION);
+    assert.match(stderr, /src\/core\/errors\.ts:\d+: the bundle knows import\.meta/);
     assert.deepEqual(await checkout.bundles(), []);
   });
 
@@ -98,6 +107,7 @@ describe('what is published', () => {
       path.join(modules, 'holdfast'),
       '--strip-components=1',
     ]);
+    assert.match(await readFile(path.join(modules, 'holdfast/dist/THIRD-PARTY-LICENSES.txt'), 'utf8'), /^zod 4.*MIT/m);
     await linkPackages(modules, (name) => name !== 'esbuild' && name !== 'typescript');
     const holdfast = async (...words: string[]) =>
       run(process.execPath, [path.join(modules, 'holdfast/bin/holdfast.js'), ...words], { cwd: folder });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -20,17 +20,15 @@ const LISTING = `
       return next(url, context);
     },
   });
-  process.on('exit', () => process.stdout.write('\\nPACKAGES ' + [...packages].sort().join(' ')));`;
+  process.on('exit', () => {
+    if (process.moduleLoadList.includes('NativeModule http')) packages.add('node:http');
+    process.stdout.write('\\nPACKAGES ' + [...packages].sort().join(' '));
+  });`;
 
 test('what only tells about commands, or asks another service, loads no package that it does not need', async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-start-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
-  const packagesOf = async (...words: string[]) => {
-    const listing = `data:text/javascript,${encodeURIComponent(LISTING)}`;
-    const run = promisify(execFile)(process.execPath, ['--import', listing, MAIN, ...words], { cwd: folder });
-    const { stdout } = await run.catch((error: { stdout: string }) => error);
-    return /PACKAGES (.*)$/.exec(stdout)?.[1]?.split(' ') ?? [];
-  };
+  const packagesOf = (...words: string[]) => loadedPackages(folder, MAIN, ...words);
   const telling = [
     ['--help'],
     ['--version'],
@@ -41,6 +39,28 @@ test('what only tells about commands, or asks another service, loads no package 
   const pull = await packagesOf('pull', 'shop', '--server', 'http://127.0.0.1:1', '--output', 'shop.sql');
   assert.ok(pull.includes('commander'));
   for (const heavy of ['zod', 'yaml', 'fastify', 'pino', 'kysely']) assert.ok(!pull.includes(heavy), heavy);
+});
+
+test('a backup of files loads no package of other services, and its threads none but what encodes and decodes', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-start-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await mkdir(path.join(folder, 'given'));
+  const backup = await loadedPackages(folder, MAIN, 'backup', 'given', '--data', 'data');
+  for (const used of ['commander', 'kysely', 'zod']) assert.ok(backup.includes(used), used);
+  for (const heavy of [
+    'pg',
+    'yaml',
+    'pino',
+    'jsonpath-rfc9535',
+    'tar-stream',
+    '@aws-sdk/client-s3',
+    'fastify',
+    'node:http',
+  ])
+    assert.ok(!backup.includes(heavy), heavy);
+  // Outside of a thread it ends when all that it imports is loaded.
+  const worker = path.join(path.dirname(MAIN), 'repository/pipeline/worker.ts');
+  assert.deepEqual(await loadedPackages(folder, worker), ['cborg']);
 });
 
 test('the service says at once that a folder cannot be made', { skip: !existsSync('/proc/self') }, async (t) => {
@@ -62,3 +82,11 @@ test('the service says at once that a folder cannot be made', { skip: !existsSyn
   assert.equal(repository.code, 1);
   assert.match(repository.stderr, /\/proc\/nope.* cannot be made/);
 });
+
+/** The packages of whose modules the script loads any, and `node:http` with them. */
+async function loadedPackages(folder: string, script: string, ...words: string[]): Promise<readonly string[]> {
+  const listing = `data:text/javascript,${encodeURIComponent(LISTING)}`;
+  const run = promisify(execFile)(process.execPath, ['--import', listing, script, ...words], { cwd: folder });
+  const { stdout } = await run.catch((error: { stdout: string }) => error);
+  return /PACKAGES (.*)$/.exec(stdout)?.[1]?.split(' ') ?? [];
+}
