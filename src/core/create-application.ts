@@ -127,7 +127,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
   const captures = new Captures(context);
   const background = new Background(
     context,
-    { repositories, drills, scheduler, captures, variants },
+    { repositories, policies, drills, scheduler, captures, variants },
     run,
     parts.isAlive,
   );
@@ -178,6 +178,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
 class Background {
   readonly #context: ManagerContext;
   readonly #repositories: RepositoryStorageManager;
+  readonly #policies: CataloguePolicyManager;
   readonly #drills: CatalogueDrillManager;
   readonly #scheduler: Scheduler;
   readonly #captures: Captures;
@@ -192,6 +193,7 @@ class Background {
     context: ManagerContext,
     parts: {
       repositories: RepositoryStorageManager;
+      policies: CataloguePolicyManager;
       drills: CatalogueDrillManager;
       scheduler: Scheduler;
       captures: Captures;
@@ -202,6 +204,7 @@ class Background {
   ) {
     this.#context = context;
     this.#repositories = parts.repositories;
+    this.#policies = parts.policies;
     this.#drills = parts.drills;
     this.#scheduler = parts.scheduler;
     this.#captures = parts.captures;
@@ -232,10 +235,11 @@ class Background {
   }
 
   async #end(graceMilliseconds: number): Promise<void> {
-    this.#scheduler.stop();
+    await Promise.all([this.#scheduler.stop(), this.#policies.stop()]);
     await this.#captures.stop();
-    await this.#variants.settled();
     await this.#context.queue.stop(graceMilliseconds);
+    // The backups that ended until now began them.
+    await this.#variants.settled();
     await this.#reconciliation;
     await this.#context.recentChains.close();
     const closings = await Promise.allSettled(this.#context.repositories.all().map((open) => open.close()));
