@@ -50,7 +50,6 @@ function holdfast(): BackupTool | undefined {
   if (!existsSync(main)) return undefined;
   // The launcher only looks for the pinned Node.js, on which this runs already: measured is what it starts, as it starts it.
   const environment = {
-    NODE_COMPILE_CACHE: join(packageRoot, 'node_modules', '.cache', 'compiled'),
     MALLOC_ARENA_MAX: '2',
   };
   const command = (place: ToolPlace, ...words: string[]): Command => ({

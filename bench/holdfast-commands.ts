@@ -52,7 +52,6 @@ export class HoldfastCommands {
         ...words,
       ],
       environment: {
-        NODE_COMPILE_CACHE: join(packageRoot, 'node_modules', '.cache', 'compiled'),
         MALLOC_ARENA_MAX: '2',
       },
     };

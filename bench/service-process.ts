@@ -8,7 +8,7 @@ import { freePort } from '../test/free-port.ts';
 const START_LIMIT_MILLISECONDS = 30_000;
 /** USER_HZ, which is 100 on every Linux that Node.js runs on. */
 const TICKS_PER_SECOND = 100;
-const main = join(dirname(dirname(fileURLToPath(import.meta.url))), 'src', 'main.ts');
+const main = join(dirname(dirname(fileURLToPath(import.meta.url))), 'bin', 'holdfast.js');
 
 /** The real service on a data folder and a free port of loopback. */
 export class ServiceProcess {
