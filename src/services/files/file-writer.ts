@@ -239,7 +239,7 @@ function makeNode(path: ByteString, entry: TreeEntry): boolean {
 }
 
 /** Writes bytes to a place in a file. */
-export function writeAll(descriptor: number, bytes: Uint8Array, offset: number): void {
+function writeAll(descriptor: number, bytes: Uint8Array, offset: number): void {
   for (let done = 0; done < bytes.length; )
     done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
 }

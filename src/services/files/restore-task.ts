@@ -1,11 +1,11 @@
-import { closeSync, constants, openSync } from 'node:fs';
 import type { TaskContext, TaskHandler, TreePageEntries } from '../../core/ports/repository.ts';
 import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
+import { DirectFile } from '../../process/direct-file.ts';
 import { isDamage } from './base-entries.ts';
 import { isBelow, printable } from './byte-path.ts';
 import { conflictAt, decide } from './conflict-decision.ts';
 import { FileFilling, type WantedFile } from './file-filling.ts';
-import { FileWriter, type FileWriterOptions, writeAll } from './file-writer.ts';
+import { FileWriter, type FileWriterOptions } from './file-writer.ts';
 import type { Conflict } from './restore-options.ts';
 import { addAction, type DirectoryEnd, directoryEnd, emptyResult, type RestoreTaskResult } from './restore-result.ts';
 import { RestoreTarget, type RestoreTargetOptions, statusAt } from './restore-target.ts';
@@ -207,14 +207,14 @@ class RestoreRun {
   }
 
   async #ranges({ path, temporary, chunks }: Extract<RestoreTask, { kind: 'ranges' }>): Promise<void> {
-    const descriptor = openSync(Buffer.from(temporary, 'latin1'), constants.O_WRONLY | constants.O_NOFOLLOW);
+    const file = DirectFile.open(Buffer.from(temporary, 'latin1'));
     const lengths = new Map(chunks.map(({ tag, length }) => [tag, length]));
     try {
       await this.#context.readDespiteDamage(
         chunks,
         (offset, bytes) => {
           this.#stop.throwIfStopped();
-          writeAll(descriptor, bytes, offset);
+          file.write(bytes, offset);
         },
         (offset, reason) => {
           const range = { offset, length: lengths.get(offset) ?? 0 };
@@ -222,8 +222,9 @@ class RestoreRun {
           this.#result.damages.push({ path: printable(path), ...range, reason: reason.message });
         },
       );
+      await file.finish();
     } finally {
-      closeSync(descriptor);
+      await file.close();
     }
   }
 

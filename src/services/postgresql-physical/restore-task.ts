@@ -2,6 +2,7 @@ import { closeSync, constants, fchmodSync, fchownSync, fsyncSync, ftruncateSync,
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import type { TaskContext, TaskHandler } from '../../core/ports/repository.ts';
 import type { Content } from '../../core/tree-entry.ts';
+import { DirectFile } from '../../process/direct-file.ts';
 
 export interface FileOwner {
   uid: number;
@@ -116,23 +117,26 @@ async function writeFiles(
 }
 
 async function writeRanges(context: TaskContext, place: string, chunks: readonly FileChunk[]): Promise<number> {
-  const descriptor = naming(place, () => openSync(bytesOf(place), constants.O_WRONLY | constants.O_NOFOLLOW));
-  const runs = new WriteRuns();
+  const file = naming(place, () => DirectFile.open(bytesOf(place)));
   let written = 0;
   try {
     await context.readDespiteDamage(
       chunks,
       (offset, bytes) => {
-        runs.write(descriptor, place, bytes, offset);
+        naming(place, () => file.write(bytes, offset));
         written += bytes.length;
       },
       (_offset, reason) => {
         throw lost(place, reason);
       },
     );
-    runs.finish();
+    await file.finish().catch((error: unknown) =>
+      naming(place, () => {
+        throw error;
+      }),
+    );
   } finally {
-    closeSync(descriptor);
+    await file.close();
   }
   return written;
 }

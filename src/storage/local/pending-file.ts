@@ -1,8 +1,9 @@
-import { closeSync, constants, fchmodSync, fsync, openSync, unlinkSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fsync, openSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import type { PendingObject } from '../../core/ports/storage.ts';
+import { openDirect, writeAll, writeAllSync } from '../../process/direct-writes.ts';
 import { isPageAligned, PAGE } from '../../process/page-aligned-memory.ts';
 import { storageFault } from './storage-fault.ts';
 import { makeStorageFolders } from './storage-folders.ts';
@@ -137,43 +138,6 @@ interface OpenFile {
 /** Published objects are read only. */
 const FINISHED_MODE = 0o400;
 const syncDescriptor = promisify(fsync);
-const writeAsync = promisify(write);
-
-/** Opens a file past the page cache. @returns undefined where that cannot be done */
-export function openDirect(file: string, flags: number): number | undefined {
-  if (constants.O_DIRECT === undefined) return undefined;
-  try {
-    return openSync(file, flags | constants.O_DIRECT);
-  } catch (error) {
-    if (systemErrorCode(error) !== 'EINVAL') throw error;
-    return undefined;
-  }
-}
-
-/** @param ordinary takes what the direct descriptor refuses for its alignment (disks of larger sectors) */
-function writeAllSync(descriptor: number, bytes: Uint8Array, position: number, ordinary = descriptor): void {
-  let chosen = descriptor;
-  for (let done = 0; done < bytes.length; ) {
-    try {
-      done += writeSync(chosen, bytes, done, bytes.length - done, position + done);
-    } catch (error) {
-      if (chosen === ordinary || systemErrorCode(error) !== 'EINVAL') throw error;
-      chosen = ordinary;
-    }
-  }
-}
-
-async function writeAll(descriptor: number, bytes: Uint8Array, position: number, ordinary: number): Promise<void> {
-  let chosen = descriptor;
-  for (let done = 0; done < bytes.length; ) {
-    try {
-      done += (await writeAsync(chosen, bytes, done, bytes.length - done, position + done)).bytesWritten;
-    } catch (error) {
-      if (chosen === ordinary || systemErrorCode(error) !== 'EINVAL') throw error;
-      chosen = ordinary;
-    }
-  }
-}
 
 function closeAll(file: OpenFile): void {
   closeSync(file.descriptor);

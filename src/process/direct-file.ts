@@ -1,0 +1,142 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { openDirect, writeAll, writeAllSync } from './direct-writes.ts';
+import { allocatePageAligned, isPageAligned, PAGE } from './page-aligned-memory.ts';
+
+/**
+ * A part of a file that is written around the page cache where the file system can (`O_DIRECT`), while the caller goes on: fresh pages of the
+ * cache cost more processor time than all else that a restore does (docs/decisions/0047-restored-around-the-page-cache.md).
+ *
+ * Bytes that follow each other are gathered in blocks; whole pages of a block go directly, and the page at either end, of which somebody else
+ * may write the rest, by the page cache. No byte may be written twice.
+ */
+export class DirectFile {
+  readonly #ordinary: number;
+  readonly #direct: number | undefined;
+  readonly #writes = new Set<Promise<void>>();
+  #failure: { error: unknown } | undefined;
+  #block: Buffer | undefined;
+  /** Of the block: where it begins in the file, at a page's start, and which of its bytes are there. */
+  #place = 0;
+  #from = 0;
+  #to = 0;
+
+  private constructor(ordinary: number, direct: number | undefined) {
+    this.#ordinary = ordinary;
+    this.#direct = direct;
+  }
+
+  /** @param path of a file that is there; a symbolic link is refused */
+  static open(path: Buffer): DirectFile {
+    const flags = constants.O_WRONLY | constants.O_NOFOLLOW;
+    const ordinary = openSync(path, flags);
+    try {
+      return new DirectFile(ordinary, openDirect(path, flags));
+    } catch (error) {
+      closeSync(ordinary);
+      throw error;
+    }
+  }
+
+  /** The bytes are copied. @throws what went wrong in an earlier write, too */
+  write(bytes: Uint8Array, offset: number): void {
+    for (let done = 0; done < bytes.length; ) {
+      const block = this.#blockAt(offset + done);
+      const count = Math.min(bytes.length - done, block.length - this.#to);
+      block.set(bytes.subarray(done, done + count), this.#to);
+      this.#to += count;
+      done += count;
+      if (this.#to === block.length) this.#flush();
+    }
+  }
+
+  /** Resolves when all is written; what was not, is thrown. */
+  async finish(): Promise<void> {
+    this.#flush();
+    await this.#settle();
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Descriptors, whose numbers other files may get, go when no write is under way. What was not finished may be lost. */
+  async close(): Promise<void> {
+    await this.#settle();
+    this.#giveBack();
+    closeSync(this.#ordinary);
+    if (this.#direct !== undefined) closeSync(this.#direct);
+  }
+
+  #blockAt(offset: number): Buffer {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#block !== undefined && offset !== this.#place + this.#to) this.#flush();
+    if (this.#block === undefined) {
+      this.#block = takeBlock() ?? allocateBlock();
+      this.#from = offset % PAGE;
+      this.#to = this.#from;
+      this.#place = offset - this.#from;
+    }
+    return this.#block;
+  }
+
+  #flush(): void {
+    const block = this.#block;
+    if (block === undefined) return;
+    const [first, last] =
+      this.#direct === undefined || !isPageAligned(block) ? [this.#to, this.#to] : this.#wholePages();
+    writeAllSync(this.#ordinary, block.subarray(this.#from, first), this.#place + this.#from);
+    writeAllSync(this.#ordinary, block.subarray(last, this.#to), this.#place + last);
+    if (first < last) this.#writeDirectly(block, first, last);
+    this.#giveBack();
+  }
+
+  /** @returns two times the end where there is none */
+  #wholePages(): [first: number, last: number] {
+    const first = Math.ceil(this.#from / PAGE) * PAGE;
+    const last = this.#to - (this.#to % PAGE);
+    return first < last ? [first, last] : [this.#to, this.#to];
+  }
+
+  /** Waits for the disk only where all blocks are under way. */
+  #writeDirectly(block: Buffer, first: number, last: number): void {
+    const direct = this.#direct ?? this.#ordinary;
+    const next = takeBlock();
+    const [bytes, position] = [block.subarray(first, last), this.#place + first];
+    if (next === undefined) {
+      writeAllSync(direct, bytes, position, this.#ordinary);
+      return;
+    }
+    this.#block = next;
+    const writing = writeAll(direct, bytes, position, this.#ordinary)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => {
+        this.#writes.delete(writing);
+        free.push(block);
+      });
+    this.#writes.add(writing);
+  }
+
+  #giveBack(): void {
+    if (this.#block !== undefined) free.push(this.#block);
+    this.#block = undefined;
+  }
+
+  async #settle(): Promise<void> {
+    while (this.#writes.size > 0) await Promise.all(this.#writes);
+  }
+}
+
+/** Bytes. */
+const BLOCK = 1024 * 1024;
+/** Of a thread: while a thread decodes it does not hear of writes that ended. */
+const MOST_BLOCKS = 8;
+const free: Buffer[] = [];
+let made = 0;
+
+function takeBlock(): Buffer | undefined {
+  return free.pop() ?? (made < MOST_BLOCKS ? allocateBlock() : undefined);
+}
+
+function allocateBlock(): Buffer {
+  made++;
+  return allocatePageAligned(BLOCK);
+}
