@@ -4,10 +4,12 @@ import { archiveNotUnderstood } from './unreadable.ts';
 
 /** Who is shown what stands behind the head of an archive, in its order. */
 export interface ArchiveVisitor {
-  /** Rows follow. Undefined: of nothing that is known. */
-  begin(table: ArchiveTable | undefined): void;
+  /** Rows follow. Undefined: of nothing that is known. @returns whether any of them is wanted */
+  begin(table: ArchiveTable | undefined): boolean;
   /** A row with its line end; before it stands its length (`LENGTH_BYTES`). The memory is that of the piece, or of this row alone. */
   row(bytes: Buffer, from: number, to: number): void;
+  /** In the place of `row`, of a row that is too long to be held and of a table of which none is wanted. */
+  longRow(): void;
   /** After the last row of a table, before anything else. */
   end(): void;
   /** All that is no row, its lengths among it. */
@@ -21,7 +23,7 @@ const [DATA, LARGE_OBJECTS] = [1, 3];
 /** What pg_dump writes behind the rows, as one chunk. */
 const END_OF_ROWS = Buffer.from('\\.\n\n\n');
 
-type Place = 'block' | 'table' | 'rows' | 'ended' | 'objects' | 'object' | 'chunk';
+type Place = 'block' | 'table' | 'rows' | 'long row' | 'ended' | 'objects' | 'object' | 'chunk';
 
 /**
  * Finds the rows in the blocks of data of an archive that `archiveHead` understands, without looking at what is in them: their lengths
@@ -32,10 +34,12 @@ export class ArchiveRows {
   readonly #visitor: ArchiveVisitor;
   #place: Place = 'block';
   #table: ArchiveTable | undefined;
-  /** The beginning of what did not come whole yet. */
+  #isWanted = true;
+  /** The beginning of what did not come whole yet, and how many bytes are needed to go on. */
   #begun: Buffer[] = [];
   #begunBytes = 0;
-  /** Bytes of a chunk of a large object that are still to come. */
+  #neededBytes = 0;
+  /** Bytes of a long row, or of a chunk of a large object, that are still to come. */
   #left = 0;
   #isOfObjects = false;
 
@@ -66,30 +70,28 @@ export class ArchiveRows {
   #continued(bytes: Buffer): number {
     let from = 0;
     while (this.#begunBytes > 0) {
-      const begun = Buffer.concat(this.#begun);
-      const wanted = this.#wanted(begun);
-      const missing = wanted - begun.length;
-      const part = bytes.subarray(from, from + Math.max(missing, 0));
+      const part = bytes.subarray(from, from + this.#neededBytes - this.#begunBytes);
       from += part.length;
+      this.#begin(part);
+      if (this.#begunBytes < this.#neededBytes) return from;
+      const whole = Buffer.concat(this.#begun);
       this.#begun = [];
       this.#begunBytes = 0;
-      const whole = part.length === 0 ? begun : Buffer.concat([begun, part]);
-      if (whole.length < wanted || this.#next(whole, 0) < 0) this.#begin(whole);
-      if (from === bytes.length) return from;
+      if (this.#next(whole, 0) < 0) this.#begin(whole);
     }
     return from;
   }
 
-  /** Bytes that are needed to go on, of which some are at hand. */
-  #wanted(begun: Buffer): number {
-    if (this.#place === 'block') return 1;
-    if (this.#place !== 'rows' || begun.length < LENGTH_BYTES) return LENGTH_BYTES;
-    return LENGTH_BYTES + lengthAt(begun, 0);
-  }
-
+  /** Keeps what is not whole: a copy, since the memory of a piece is not its own for long. */
   #begin(bytes: Buffer): void {
+    if (this.#begunBytes === 0) this.#neededBytes = this.#needed(bytes);
     this.#begun.push(Buffer.from(bytes));
     this.#begunBytes += bytes.length;
+  }
+
+  #needed(begun: Buffer): number {
+    if (this.#place !== 'rows' || begun.length < LENGTH_BYTES) return LENGTH_BYTES;
+    return LENGTH_BYTES + lengthAt(begun, 0);
   }
 
   /** Reads what begins at `from`: as many rows as there are, or one thing else. @returns where it ends; -1 where it is not whole */
@@ -101,6 +103,8 @@ export class ArchiveRows {
         return this.#block(bytes, from);
       case 'chunk':
         return this.#chunk(bytes, from);
+      case 'long row':
+        return this.#longRow(bytes, from);
       default:
         return this.#number(bytes, from);
     }
@@ -116,7 +120,11 @@ export class ArchiveRows {
       const length = lengthAt(bytes, at);
       const end = start + length;
       if (length === 0 || bytes[end - 1] !== NEWLINE || bytes[start] === END_OF_ROWS[0]) {
-        if (length > LONGEST_ROW) throw tooLong(this.#table?.table ?? '');
+        if (length > LONGEST_ROW) {
+          if (this.#isWanted) throw tooLong(this.#table?.table ?? '');
+          [this.#place, this.#left] = ['long row', length];
+          return start;
+        }
         if (end > bytes.length) break;
         if (length === 0) throw strange('rows have no end');
         if (bytes[end - 1] !== NEWLINE) throw strange('rows are cut otherwise');
@@ -132,6 +140,16 @@ export class ArchiveRows {
       at = end;
     }
     return at > from ? at : -1;
+  }
+
+  #longRow(bytes: Buffer, from: number): number {
+    const to = Math.min(bytes.length, from + this.#left);
+    this.#left -= to - from;
+    if (this.#left > 0) return to;
+    if (bytes[to - 1] !== NEWLINE) throw strange('rows are cut otherwise');
+    this.#visitor.longRow();
+    this.#place = 'rows';
+    return to;
   }
 
   #blockEnds(bytes: Buffer, from: number, to: number): number {
@@ -173,7 +191,7 @@ export class ArchiveRows {
     }
     this.#table = this.#tables.get(number);
     this.#place = 'rows';
-    this.#visitor.begin(this.#table);
+    this.#isWanted = this.#visitor.begin(this.#table);
   }
 
   #chunk(bytes: Buffer, from: number): number {

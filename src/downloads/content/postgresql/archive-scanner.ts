@@ -70,11 +70,17 @@ class ScannedRows implements ArchiveVisitor {
     for (const [table, rows] of this.#counts) this.#scan.end(table, rows);
   }
 
-  begin(table: ArchiveTable | undefined): void {
+  begin(table: ArchiveTable | undefined): boolean {
     this.#table = table?.table ?? '';
     this.#ordinal = 0;
     const wanted = table && this.#scan.begin(table.table, table.columns);
     this.#fields = table && wanted && new ArchiveFields(table.columns.length, wanted);
+    return this.#fields !== undefined;
+  }
+
+  longRow(): void {
+    this.#check();
+    this.#ordinal++;
   }
 
   row(bytes: Buffer, from: number, to: number): void {

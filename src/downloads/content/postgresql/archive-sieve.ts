@@ -101,11 +101,16 @@ class Sifting implements ArchiveVisitor {
     return this.#given.splice(0);
   }
 
-  begin(table: ArchiveTable | undefined): void {
+  begin(table: ArchiveTable | undefined): boolean {
     this.#table = table?.table ?? '';
     this.#selection = this.#selections.get(this.#table);
     this.#ordinal = 0;
     this.#next = this.#selection === undefined ? 0 : nextOrNever(this.#selection, 0);
+    return this.#selection !== NO_ROWS;
+  }
+
+  longRow(): void {
+    this.#ordinal++;
   }
 
   row(bytes: Buffer, from: number, to: number): void {

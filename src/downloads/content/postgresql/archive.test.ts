@@ -8,6 +8,7 @@ import { archiveHead } from './archive-head.ts';
 import { scanArchive } from './archive-scanner.ts';
 import { ArchiveSieve } from './archive-sieve.ts';
 import { createPostgresqlContent } from './postgresql-content.ts';
+import { LONGEST_ROW } from './row-blocks.ts';
 
 const FIELD = fc.oneof(fc.integer().map(String), fc.constant('\\N'), fc.string({ unit: 'grapheme' }).map(escaped));
 const ROWS = fc.array(fc.tuple(FIELD, FIELD, FIELD), { maxLength: 30 });
@@ -116,6 +117,31 @@ describe('an archive of pg_dump', () => {
       }
     const short = scanArchive(chunked(archiveOf([[['1']]]), 50), new Shown(), new AbortController().signal);
     await assert.rejects(short, { code: 'variant-failed', message: /fewer fields/ });
+  });
+
+  it('steps over rows that are too long to be held where none of their table are wanted, and is refused elsewhere', async () => {
+    const row = ['1', '2', 'x'.repeat(LONGEST_ROW)];
+    const whole = archiveOf([[], [], [], [], [['4', '5', '6'], row, ['7', '8', '9']]]);
+    const sieve = new ArchiveSieve(runOf([[], [], [], [], [true, true, true]]));
+    const left = await collected(sieve.sifted(chunked(whole, 100_003)));
+    assert.ok(left.equals(archiveOf([[], [], [], [], []])));
+    assert.equal(sieve.rows(`public.t${STRUCTURE}`), 3);
+    const counts = new Map<string, number>();
+    const counting = {
+      ...{ begin: () => undefined, fields: () => assert.fail(), row: () => assert.fail() },
+      end: (table: string, rows: number) => void counts.set(table, rows),
+    };
+    await scanArchive(chunked(whole, 100_003), counting, new AbortController().signal);
+    assert.equal(counts.get(`public.t${STRUCTURE}`), 3);
+    const wanted = archiveOf([[row]]);
+    const signal = new AbortController().signal;
+    for (const reading of [
+      collected(new ArchiveSieve(runOf([[false]])).sifted(chunked(wanted, 100_003))),
+      scanArchive(chunked(wanted, 100_003), new Shown(), signal),
+    ])
+      await assert.rejects(reading, { code: 'variant-failed', message: /more than 64 MiB/ });
+    const cut = chunked(whole.subarray(0, -LONGEST_ROW / 2), 100_003);
+    await assert.rejects(scanArchive(cut, counting, signal), { code: 'archive-not-understood' });
   });
 });
 
