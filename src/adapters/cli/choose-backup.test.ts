@@ -37,6 +37,22 @@ test('what is no time is refused with an example of one', () => {
   }
 });
 
+test('a local time whose year has not four digits in UTC is refused as one that is none', (t) => {
+  const zone = process.env.TZ;
+  t.after(() => {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
+  for (const [inZone, typed] of [
+    ['Asia/Tokyo', '0000-01-01'],
+    ['America/New_York', '9999-12-31 23:59'],
+  ] as const) {
+    process.env.TZ = inZone;
+    for (const read of [typedTime, typedEnd])
+      assert.throws(() => read(typed, '--at'), { code: 'usage-time-invalid' }, inZone);
+  }
+});
+
 test("a resource's id is made of host and paths, of the characters that ids may have", () => {
   assert.equal(derivedResourceId(['/srv/my shop'], 'web 1'), 'files-web-1-srv-my-shop');
   assert.equal(derivedResourceId(['/'], 'h'), 'files-h-root');

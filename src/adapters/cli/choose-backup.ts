@@ -79,7 +79,9 @@ export function typedMoment(typed: string, option: string): string {
   if (moment !== undefined && zone !== '') return moment.written;
   if (moment !== undefined) {
     const local = new Date(text).toISOString();
-    return seconds.includes('.') ? local : local.replace('.000Z', 'Z');
+    const written = seconds.includes('.') ? local : local.replace('.000Z', 'Z');
+    // In UTC it may lie in a year that has not four digits.
+    if (readMoment(written) !== undefined) return written;
   }
   throw usageError(
     'time-invalid',
