@@ -1,10 +1,25 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, utimes } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
+import { firstLine } from './first-line.ts';
 
 const CHECKOUT = path.join(import.meta.dirname, '..');
 const DAY = 86_400_000;
@@ -32,7 +47,7 @@ describe('a checkout runs from a bundle', () => {
     await checkout.start('backup', checkout.path('given'), '--resource', 'given', '--data', checkout.path('data'));
     // What the bundle needs of the sources is in it.
     await rm(checkout.path('src/services'), { recursive: true });
-    const bundle = checkout.path('node_modules/.cache/bundles', (await checkout.bundles())[0]!, 'main.mjs');
+    const bundle = checkout.path('.bundles', (await checkout.bundles())[0]!, 'main.mjs');
     const words = ['restore', 'latest', '--resource', 'given', '--target', checkout.path('back')];
     await run(process.execPath, [bundle, ...words, '--data', checkout.path('data')], { cwd: checkout.folder });
     const restored = await readdir(checkout.path('back'), { recursive: true });
@@ -45,6 +60,12 @@ describe('a checkout runs from a bundle', () => {
     const { stdout, stderr } = await checkout.start('--version');
     assert.equal(stdout, VERSION);
     assert.match(stderr, /^Holdfast: running from the sources.*esbuild.*\n$/);
+    const failure = await checkout.start('list', '--json', '--data', checkout.path('none')).then(
+      () => assert.fail('there is no repository'),
+      (error: { stderr: string }) => error.stderr.trim().split('\n'),
+    );
+    assert.match(JSON.parse(failure[0]!).warning, /^running from the sources/);
+    assert.equal(typeof JSON.parse(failure.at(-1)!).code, 'string');
     assert.deepEqual(await checkout.bundles(), []);
   });
 
@@ -70,13 +91,76 @@ describe('a checkout runs from a bundle', () => {
       ['used', 6],
       ['forgotten', 8],
     ] as const) {
-      await mkdir(checkout.path('node_modules/.cache/bundles', name), { recursive: true });
+      await mkdir(checkout.path('.bundles', name), { recursive: true });
       const then = new Date(Date.now() - days * DAY);
-      await utimes(checkout.path('node_modules/.cache/bundles', name), then, then);
+      await utimes(checkout.path('.bundles', name), then, then);
     }
     await checkout.start('--version');
     const bundles = await checkout.bundles();
     assert.deepEqual([bundles.length, bundles.includes('used'), bundles.includes('forgotten')], [2, true, false]);
+  });
+
+  test('and keeps one that an account reads which may not write to it', async (t) => {
+    const checkout = await Checkout.make(t);
+    const then = new Date(Date.now() - 30 * DAY);
+    for (const [name, read] of [
+      ['read', new Date(Date.now() - DAY)],
+      ['forgotten', new Date(Date.now() - 9 * DAY)],
+    ] as const) {
+      await mkdir(checkout.path('.bundles', name), { recursive: true });
+      await utimes(checkout.path('.bundles', name), read, then);
+    }
+    await checkout.start('--version');
+    const bundles = await checkout.bundles();
+    assert.deepEqual([bundles.length, bundles.includes('read')], [2, true]);
+  });
+
+  test('also where sources of another content have the same size and the same time', async (t) => {
+    const checkout = await Checkout.make(t);
+    const file = checkout.path('src/main.ts');
+    const [text, { atime, mtime }] = [await readFile(file, 'utf8'), await stat(file)];
+    await appendFile(file, '// one\n');
+    await utimes(file, atime, mtime);
+    await checkout.start('--version');
+    await writeFile(file, `${text}// two\n`);
+    await utimes(file, atime, mtime);
+    await checkout.start('--version');
+    assert.equal((await checkout.bundles()).length, 2);
+  });
+
+  test('and makes it again where half of it was removed', async (t) => {
+    const checkout = await Checkout.make(t);
+    await checkout.start('--version');
+    const made = await checkout.bundles();
+    await rm(checkout.path('.bundles', made[0]!, 'main.mjs'));
+    const { stdout, stderr } = await checkout.start('--version');
+    assert.deepEqual([stdout, stderr], [VERSION, '']);
+    assert.deepEqual(await checkout.bundles(), made);
+    assert.ok((await readdir(checkout.path('.bundles', made[0]!))).includes('main.mjs'));
+  });
+
+  test('and a service goes on from it while sources change and packages are installed anew', async (t) => {
+    const checkout = await Checkout.make(t);
+    const service = spawn(
+      process.execPath,
+      [checkout.path('bin/holdfast.js'), 'serve', '--data', checkout.path('data'), '--port', '0', '--json'],
+      { cwd: checkout.folder, env: checkout.environment(), stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    t.after(async () => {
+      const ended = once(service, 'exit');
+      if (service.exitCode === null && service.kill('SIGKILL')) await ended;
+    });
+    const { url } = JSON.parse(await firstLine(service)) as { url: string };
+    await rm(checkout.path('node_modules'), { recursive: true });
+    await linkPackages(checkout.path('node_modules'), () => true);
+    await appendFile(checkout.path('src/main.ts'), '\n');
+    await checkout.start('--version');
+    const answer = await fetch(`${url}/resources/given/backups`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/octet-stream' },
+      body: 'x'.repeat(200_000),
+    });
+    assert.ok(answer.ok, await answer.text());
   });
 
   test('whose errors name lines of the sources where they are asked for', async (t) => {
@@ -147,15 +231,18 @@ class Checkout {
   start(environment: NodeJS.ProcessEnv, ...words: string[]): Promise<{ stdout: string; stderr: string }>;
   start(first: string | NodeJS.ProcessEnv, ...words: string[]): Promise<{ stdout: string; stderr: string }> {
     const isWord = typeof first === 'string';
-    const foreign = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|NODE_)/.test(name));
     return run(process.execPath, [this.path('bin/holdfast.js'), ...(isWord ? [first] : []), ...words], {
       cwd: this.folder,
-      env: { ...Object.fromEntries(foreign), ...(isWord ? {} : first) },
+      env: { ...this.environment(), ...(isWord ? {} : first) },
     });
   }
 
+  environment(): NodeJS.ProcessEnv {
+    return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|NODE_)/.test(name)));
+  }
+
   async bundles(): Promise<string[]> {
-    return readdir(this.path('node_modules/.cache/bundles')).catch(() => []);
+    return readdir(this.path('.bundles')).catch(() => []);
   }
 }
 
