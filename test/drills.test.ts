@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HoldfastError } from '../src/core/errors.ts';
 import type { Service } from '../src/core/ports/service.ts';
 import { createDocumentService } from '../src/services/document/document-service.ts';
 import { createStreamService } from '../src/services/stream/stream-service.ts';
@@ -33,6 +34,17 @@ describe('restore drills', () => {
     assert.deepEqual([lastProven?.backupId, lastProven?.at], [newest.id, drill.completedAt]);
     const { items } = await rig.managed.application.audit.page({ subject: drill.id }, { limit: 10 });
     assert.deepEqual([items[0]?.action, items[0]?.outcome], ['drill.complete', 'success']);
+  });
+
+  test('leave their evidence once though the audit log has no room for a moment, and say that it does not vouch for it', async (t) => {
+    await rig.postStream('crowded', randomBytes(100));
+    const full = new HoldfastError('unavailable', 'catalogue-full', 'The disk is full.');
+    const append = t.mock.method(rig.managed.catalogue.audit, 'append', () => Promise.reject(full), { times: 1 });
+    const { drill, operation } = await rig.drill('crowded');
+    assert.equal(append.mock.callCount(), 1);
+    assert.deepEqual([operation.status, operation.error?.code], ['failed', 'drill-not-vouched-for']);
+    const { items } = await rig.managed.application.drills.list({ resourceId: 'crowded' }, { limit: 10 });
+    assert.deepEqual(items, [drill]);
   });
 
   test('compare the recovery point with the newest backup, whichever one is restored', async () => {

@@ -56,6 +56,17 @@ describe('a private PostgreSQL server', { skip: SKIP_REASON, timeout: 600_000 },
     await server.stop();
   });
 
+  test('is given up where making its cluster hangs', async () => {
+    const program = path.join(parent, 'initdb');
+    await writeFile(program, '#!/bin/sh\ntrap "" TERM\nexec sleep 1000\n', { mode: 0o755 });
+    const folder = path.join(parent, 'hanging');
+    await mkdir(folder, { mode: 0o700 });
+    const programs = { ...(await findServerPrograms(14)), program: () => program };
+    const server = await PrivateServer.prepare({ programs, folder, signal });
+    const failure = { code: 'postgresql-private-server-failed', message: /initdb was not done after 0.2 seconds/ };
+    await assert.rejects(server.initialise(0.2), failure);
+  });
+
   test('takes nothing from the configuration of a data folder that reaches out', async () => {
     const server = await prepare('configured');
     const dataFolder = await server.initialise();

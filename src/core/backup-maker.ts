@@ -89,7 +89,11 @@ async function makeInTurn(
     await requireBase(context, repository, backup);
     await requireAdoptedOnce(context, repository, backup);
     isKept = backup.chainLength > 0;
-    if (isKept) await context.recentChains.keep(backup.id, chosen.chain.links);
+    // The backup is complete: what others built on could not be closed is no fault of it.
+    if (isKept)
+      await context.recentChains.keep(backup.id, chosen.chain.links).catch((err: unknown) => {
+        context.logger.warn({ err, backupId: backup.id }, 'an earlier chain could not be closed');
+      });
     return backup;
   } finally {
     if (!isKept) await chosen.chain.close();

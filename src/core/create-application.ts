@@ -96,7 +96,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     services: new ServiceRegistry(parts.services),
     nextId: createIdentifierSource(parts.clock),
     events: new OperationEvents(),
-    backupEnds: new BackupEnds(),
+    backupEnds: new BackupEnds(parts.logger),
     recentChains: new RecentChains(),
     hookedWork: new HookedWork(parts),
     cancellations: new Set(),

@@ -68,6 +68,25 @@ describe('a scheduler', { timeout: 20_000 }, () => {
     await stopping;
     assert.deepEqual(runs, [EACH_MINUTE.id, 'stopped']);
   });
+
+  it('has queued what it was queueing when it has stopped, and queues no more', async (test) => {
+    const queueing = Promise.withResolvers<Operation>();
+    const asked: string[] = [];
+    const startPrune = (id: string): Promise<Operation> => {
+      asked.push(id);
+      return queueing.promise;
+    };
+    const { scheduler } = timed(test, { list: async () => [] }, { all: ['one', 'two'], startPrune });
+    await scheduler.start();
+    test.mock.timers.tick(60_000);
+    await settled();
+    const stopping = scheduler.stop().then(() => asked.push('stopped'));
+    await settled();
+    assert.deepEqual(asked, ['one']);
+    queueing.resolve(OPERATION);
+    await stopping;
+    assert.deepEqual(asked, ['one', 'stopped']);
+  });
 });
 
 const EACH_MINUTE: Schedule = {
@@ -78,8 +97,16 @@ const OPERATION = { id: 'operation-1', status: 'completed' } as Operation;
 
 type Schedules = Partial<ManagerContext['catalogue']['schedules']>;
 
+/** Repositories that are collected each minute. */
+interface Collected {
+  all: readonly string[];
+  startPrune(id: string): Promise<Operation>;
+}
+
+const NOTHING_COLLECTED: Collected = { all: [], startPrune: async (id) => assert.fail(id) };
+
 /** A scheduler of backups that begin when a test says so. */
-function schedulerOver(schedules: Schedules) {
+function schedulerOver(schedules: Schedules, { all, startPrune }: Collected = NOTHING_COLLECTED) {
   const starting: PromiseWithResolvers<Operation>[] = [];
   const unexpected = (facts: object): never => assert.fail(JSON.stringify(facts));
   const context = {
@@ -89,14 +116,25 @@ function schedulerOver(schedules: Schedules) {
     },
     clock: { now: () => new Date() },
     logger: { debug: unexpected, info: unexpected, warn: () => undefined, error: unexpected },
-    configuration: { ...{ copies: [], copy: {}, scrub: {}, prune: {}, cleanup: {} } },
+    repositories: { all: () => all.map((id) => ({ id })) },
+    configuration: {
+      ...{ copies: [], copy: {}, scrub: {}, cleanup: {} },
+      prune: { enabled: all.length > 0, cron: '* * * * *', timeZone: 'UTC' },
+    },
   };
   const start = (): Promise<Operation> => {
     const begun = Promise.withResolvers<Operation>();
     starting.push(begun);
     return begun.promise;
   };
-  const managers = { backups: { start }, policies: {}, repositories: {}, copies: {}, drills: {}, variants: {} };
+  const managers = {
+    backups: { start },
+    policies: {},
+    repositories: { startPrune },
+    copies: {},
+    drills: {},
+    variants: {},
+  };
   const scheduler = new Scheduler(
     context as unknown as ManagerContext,
     managers as unknown as ConstructorParameters<typeof Scheduler>[1],
@@ -105,9 +143,9 @@ function schedulerOver(schedules: Schedules) {
 }
 
 /** As above, in a time that the test moves. */
-function timed(test: TestContext, schedules: Schedules) {
+function timed(test: TestContext, schedules: Schedules, collected?: Collected) {
   test.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: BEGIN });
-  return schedulerOver(schedules);
+  return schedulerOver(schedules, collected);
 }
 
 /** Until all that can go on has gone on. */

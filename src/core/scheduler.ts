@@ -37,6 +37,8 @@ export class Scheduler {
   /** By the schedule's id; one that is due again meanwhile is not started twice. */
   readonly #firing = new Map<string, Promise<void>>();
   #cleaning: Promise<unknown> | undefined;
+  /** What goes through repositories and copies, and queues an operation for each. */
+  readonly #queueing = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   #started = false;
 
@@ -67,15 +69,15 @@ export class Scheduler {
     const { cleanup, prune, scrub, copy, copies } = this.#context.configuration;
     if (copy.enabled && copies.length > 0)
       this.#copy = new Cron(copy.cron, { timezone: copy.timeZone, protect: true, unref: true }, () =>
-        this.#syncCopies(),
+        this.#untilQueued(this.#syncCopies()),
       );
     if (scrub.enabled)
       this.#scrub = new Cron(scrub.cron, { timezone: scrub.timeZone, protect: true, unref: true }, () =>
-        this.#verifySome(scrub.fraction),
+        this.#untilQueued(this.#verifySome(scrub.fraction)),
       );
     if (prune.enabled)
       this.#prune = new Cron(prune.cron, { timezone: prune.timeZone, protect: true, unref: true }, () =>
-        this.#collect(),
+        this.#untilQueued(this.#collect()),
       );
     if (!cleanup.enabled) return;
     const cleanUp = () => {
@@ -97,7 +99,7 @@ export class Scheduler {
     this.#copy?.stop();
     for (const { job } of this.#jobs.values()) job?.stop();
     this.#jobs.clear();
-    await Promise.all([this.#reloading, this.#cleaning, ...this.#firing.values()]);
+    await Promise.all([this.#reloading, this.#cleaning, ...this.#queueing, ...this.#firing.values()]);
   }
 
   /** Brings the jobs in line with the catalogue, one such look after the other; what has not changed runs on. */
@@ -201,9 +203,15 @@ export class Scheduler {
     return last !== undefined && !hasEnded(last);
   }
 
+  #untilQueued(queueing: Promise<void>): Promise<void> {
+    this.#queueing.add(queueing);
+    return queueing.finally(() => this.#queueing.delete(queueing));
+  }
+
   /** Each repository is collected as an operation of its own, which tells what it removed. */
   async #collect(): Promise<void> {
     for (const { id } of this.#context.repositories.all()) {
+      if (!this.#started) return;
       try {
         await this.#repositories.startPrune(id, { createdBy: 'schedule:prune' });
       } catch (error) {
@@ -214,6 +222,7 @@ export class Scheduler {
 
   async #verifySome(maxFraction: number): Promise<void> {
     for (const { id } of this.#context.repositories.all()) {
+      if (!this.#started) return;
       try {
         await this.#repositories.startVerify(id, { level: 3, budget: { maxFraction }, createdBy: 'schedule:scrub' });
       } catch (error) {
@@ -224,6 +233,7 @@ export class Scheduler {
 
   async #syncCopies(): Promise<void> {
     for (const { id } of this.#context.configuration.copies) {
+      if (!this.#started) return;
       try {
         await this.#copies.startSync(id, { createdBy: 'schedule:copy' });
       } catch (error) {

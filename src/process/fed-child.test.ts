@@ -31,6 +31,14 @@ describe('a program that is fed', { timeout: 60_000 }, () => {
     assert.deepEqual([exitCode, stderr], [3, 'no\n']);
   });
 
+  it('has not ended well where it leaves most of its input', async () => {
+    const child = start('exit 0');
+    const endless = (async function* () {
+      for (;;) yield Buffer.alloc(65_536);
+    })();
+    await assert.rejects(feedChild(child, endless, { signal: never }), { code: /EPIPE|ECONNRESET|ERR_STREAM/ });
+  });
+
   it('is gone where its source fails, and the fault of the source is told', async () => {
     const child = start('cat >/dev/null; exit 3');
     const failing = (async function* () {

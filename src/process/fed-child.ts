@@ -10,7 +10,7 @@ export interface FeedOptions {
 
 /**
  * Gives a program its input to the end and waits for its own end. It is gone afterwards on every path.
- * @throws what the source throws, the signal's reason, `patience.exceeded`
+ * @throws what the source throws, the signal's reason, `patience.exceeded`; `EPIPE` where the program ended well without all of its input
  */
 export async function feedChild(
   child: RunningChild,
@@ -24,13 +24,20 @@ export async function feedChild(
   };
   const watch = patience === undefined ? undefined : new BusyWatch(patience.seconds, () => giveUp(patience.exceeded()));
   try {
-    // Where the program leaves early, its end says more than the broken pipe.
-    const given = Readable.from(watched(bytes, watch, giveUp), { objectMode: false });
-    await pipeline(given, child.stdin, { signal }).catch(() => undefined);
+    let isWhole = false;
+    const given = Readable.from(
+      watched(bytes, watch, giveUp, () => {
+        isWhole = true;
+      }),
+      { objectMode: false },
+    );
+    const broken: unknown = await pipeline(given, child.stdin, { signal }).catch((error: unknown) => error);
     watch?.begin();
     const end = await child.ended;
     signal.throwIfAborted();
     if (faults.length > 0) throw faults[0];
+    // Where the program leaves early, its end says more than the broken pipe, unless it says that all is well.
+    if (end.exitCode === 0 && !isWhole) throw broken;
     return end;
   } finally {
     watch?.end();
@@ -42,6 +49,7 @@ async function* watched(
   bytes: AsyncIterable<Uint8Array>,
   watch: BusyWatch | undefined,
   onFault: (error: unknown) => void,
+  onEnd: () => void,
 ): AsyncGenerator<Uint8Array> {
   let isGiving = false;
   try {
@@ -52,6 +60,7 @@ async function* watched(
       watch?.end();
       isGiving = false;
     }
+    onEnd();
   } catch (error) {
     // While a piece is given, it is the broken pipe that the stream throws in here.
     if (!isGiving) onFault(error);

@@ -20,6 +20,11 @@ export class ReadingSocket extends Socket {
     this.#isKept = true;
   }
 
+  /** Bytes of memory that were kept since `takeKept` was called last: each read takes the whole of a buffer, however little came. */
+  get keptBytes(): number {
+    return this.#kept.length * READ_BYTES;
+  }
+
   /** All memory that was kept since this was called last. */
   takeKept(): readonly Buffer[] {
     const kept = this.#kept;

@@ -15,6 +15,8 @@ export type CommandMessage =
 /** Bytes that wait for their reader before the socket is paused, and until it goes on. */
 const PAUSE_AT = 512 * 1024;
 const RESUME_AT = 128 * 1024;
+/** Bytes of memory that what waits may lie in: where little comes at once, that is much more than what waits. */
+const MOST_KEPT = 4 * 1024 * 1024;
 
 /**
  * A command of the simple query protocol whose answer may hold several result sets and copy streams (BASE_BACKUP), for
@@ -108,7 +110,8 @@ export class StreamingCommand implements Submittable {
     if (stream instanceof ReadingSocket) stream.keep();
     this.#bytesWaiting += bytes.length;
     this.#push({ kind: 'data', bytes, continues });
-    if (this.#paused || this.#bytesWaiting < PAUSE_AT) return;
+    const isCrowded = stream instanceof ReadingSocket && stream.keptBytes >= MOST_KEPT;
+    if (this.#paused || (this.#bytesWaiting < PAUSE_AT && !isCrowded)) return;
     this.#paused = true;
     this.#connection?.stream.pause();
   };

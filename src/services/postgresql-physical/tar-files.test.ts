@@ -45,11 +45,13 @@ async function read(source: AsyncIterable<Run>): Promise<Record<string, string>>
   return found;
 }
 
-/** As src/port/tar.c writes a length of 8 GiB and more; the sum of all bytes follows. */
-function setSize(header: Buffer, size: number): void {
-  header.fill(0, 124, 136);
-  header[124] = 0x80;
-  header.writeBigUInt64BE(BigInt(size), 128);
+const [SIZE, TIME] = [124, 136];
+
+/** As src/port/tar.c writes what octal digits are too few for: a length of 8 GiB and more, and what is negative. The sum of all bytes follows. */
+function setNumber(header: Buffer, at: number, number: number): void {
+  header.fill(0, at, at + 12);
+  header[at] = 0x80;
+  header.writeBigInt64BE(BigInt(number), at + 4);
   header.fill(' ', 148, 156);
   const sum = header.reduce((before, byte) => before + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
@@ -82,7 +84,7 @@ describe('an archive of a base backup', () => {
     packing.entry({ name: 'huge' }, '');
     const bytes = await bytesOf(packing);
     // Nine gibibytes are not made here: the header is all that is looked at.
-    setSize(bytes.subarray(1024, 1536), 9 * 2 ** 30);
+    setNumber(bytes.subarray(1024, 1536), SIZE, 9 * 2 ** 30);
     const found: [string, string, number, number][] = [];
     for await (const { path, kind, size, metadata } of tarFiles(runs(bytes))) {
       found.push([path, kind, size, metadata.uid]);
@@ -93,6 +95,20 @@ describe('an archive of a base backup', () => {
       ['pg_tblspc/5', 'symlink', 0, 0],
       ['huge', 'file', 9 * 2 ** 30, 0],
     ]);
+  });
+
+  test('gives files that are older than 1970, and is refused with lengths below zero or beyond all that there are', async () => {
+    const old = await archive('PG_VERSION');
+    setNumber(old.subarray(0, 512), TIME, -5);
+    for await (const { metadata, runs: content } of tarFiles(runs(old))) {
+      assert.equal(metadata.modifiedAt, -5_000_000_000n);
+      for await (const _run of content);
+    }
+    for (const size of [-1, -(2 ** 40), 2 ** 62]) {
+      const wrong = await archive('PG_VERSION');
+      setNumber(wrong.subarray(0, 512), SIZE, size);
+      await assert.rejects(read(runs(wrong)), { code: 'postgresql-archive-damaged' }, String(size));
+    }
   });
 
   test('is refused where it ends in the midst of a file or of a header, or has a header that is none', async () => {

@@ -139,7 +139,7 @@ function readHeader(block: Buffer): Omit<TarFile, 'runs'> | undefined {
   return {
     path: safePath(name),
     kind,
-    size: numberAt(block, 124, 12),
+    size: sizeOf(block),
     metadata: {
       mode: numberAt(block, 100, 8) & 0o7777,
       uid: numberAt(block, 108, 8),
@@ -151,16 +151,25 @@ function readHeader(block: Buffer): Omit<TarFile, 'runs'> | undefined {
 
 const SPACE = 0x20;
 
-/** Octal digits, or, where these are too few, a first byte of 0x80 and a big-endian number. */
+/**
+ * Octal digits, or, where these are too few, a first byte of 0x80 and a big-endian number of up to 64 bits. Times before 1970 come in these
+ * 64 bits as well, as servers keep them: in two's complement.
+ */
 function numberAt(block: Buffer, at: number, length: number): number {
   if (block[at] === 0x80) {
-    const bytes = block.subarray(at + 1, at + length);
-    const number = Number(`0x${bytes.toString('hex')}`);
+    const bits = BigInt(`0x${block.toString('hex', at + 1, at + length)}`);
+    const number = Number(bits < 2n ** 64n ? BigInt.asIntN(64, bits) : bits);
     if (Number.isSafeInteger(number)) return number;
   }
   const digits = textAt(block, at, length).trim();
   if (!/^[0-7]*$/.test(digits)) throw damaged('a number in a header of it is none');
   return Number.parseInt(digits || '0', 8);
+}
+
+function sizeOf(block: Buffer): number {
+  const size = numberAt(block, 124, 12);
+  if (size < 0) throw damaged('a length in a header of it is negative');
+  return size;
 }
 
 function textAt(block: Buffer, at: number, length: number): string {

@@ -107,15 +107,17 @@ export class PrivateServer {
 
   /**
    * Makes a cluster of UTF-8 and the locale C, with page checksums.
+   * @param patienceSeconds until it is ended; it takes some seconds
    * @returns its data folder
    * @throws HoldfastError `postgresql-private-server-failed` (unavailable)
    */
-  async initialise(): Promise<string> {
+  async initialise(patienceSeconds = 600): Promise<string> {
     const dataFolder = await this.makeFolder('data');
-    await this.run('initdb', [
+    const args = [
       ...['--pgdata', dataFolder, '--username', this.superuser, '--encoding', 'UTF8', '--locale', 'C'],
       ...['--auth', 'trust', '--data-checksums', '--no-sync'],
-    ]);
+    ];
+    await this.run('initdb', args, patienceSeconds);
     return dataFolder;
   }
 
@@ -187,20 +189,29 @@ export class PrivateServer {
 
   /**
    * Runs one of the server's own programs as the server's account.
+   * @param patienceSeconds until it is ended; by default it may take as long as it takes, which depends on the data
    * @throws HoldfastError `postgresql-private-server-failed` (unavailable) with what it said
    */
-  async run(name: string, args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  async run(
+    name: string,
+    args: readonly string[],
+    patienceSeconds?: number,
+  ): Promise<{ stdout: string; stderr: string }> {
     try {
       return await promisify(execFile)(this.programs.program(name), [...args], {
         cwd: this.#folder,
         env: { ...inheritedEnvironment(), HOME: this.#folder, LC_ALL: 'C' },
         signal: this.#signal,
         maxBuffer: 64 << 20,
+        // What hangs may not heed a politer one.
+        ...(patienceSeconds === undefined ? {} : { timeout: patienceSeconds * 1000, killSignal: 'SIGKILL' as const }),
         ...this.#account,
       });
     } catch (error) {
       this.#signal.throwIfAborted();
       const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+      if (patienceSeconds !== undefined && error instanceof Error && 'killed' in error && error.killed === true)
+        throw failed(`${name} was not done after ${patienceSeconds} seconds, and was ended`, said, error);
       throw failed(`${name} did not succeed`, said === '' ? messageOf(error) : said, error);
     }
   }
