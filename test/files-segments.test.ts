@@ -46,7 +46,8 @@ describe('a large file', () => {
     await rig.restore(backup, { target: `${rig.folder}/holes/target` }, { service });
     assertSameTree(`${rig.folder}/holes/target/source`, source);
     const blocks = (folder: string): number => lstatSync(`${folder}/over segments`).blocks;
-    assert.ok(blocks(`${rig.folder}/holes/target/source`) <= blocks(source));
+    // File systems count what they need to list a file's pieces, of which there are more until the page cache was written.
+    assert.ok(blocks(`${rig.folder}/holes/target/source`) <= blocks(source) + 16);
     assert.ok(made.readBytes < made.sourceBytes / 2);
     const { content } = (await rig.entries(backup)).find((entry) => entry.path.endsWith('over segments'))!;
     assert.ok(content !== undefined && 'segments' in content);

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -76,6 +85,20 @@ describe('a part of a file that goes around the page cache', () => {
       { code: 'ENOSPC' },
     );
     await writer.close();
+  });
+
+  const skip = process.platform !== 'linux' && 'Only Linux lists descriptors in /proc.';
+  test('leaves no descriptor open where closing fails', { skip }, async () => {
+    const file = path.join(places()[0]!, 'file');
+    writeFileSync(file, '');
+    const lowest = openSync('/dev/null', 'r');
+    closeSync(lowest);
+    const before = readdirSync('/proc/self/fd').length;
+    const writer = DirectFile.open(Buffer.from(file));
+    // It got the lowest number for its first descriptor, which it cannot close itself now.
+    closeSync(lowest);
+    await assert.rejects(writer.close(), { code: 'EBADF' });
+    assert.equal(readdirSync('/proc/self/fd').length, before);
   });
 
   test('does not follow a symbolic link', () => {

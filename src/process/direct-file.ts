@@ -56,12 +56,15 @@ export class DirectFile {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Descriptors, whose numbers other files may get, go when no write is under way. What was not finished may be lost. */
+  /** Descriptors, whose numbers other files may get, go when no write is under way. What was not finished may be lost. @throws what closing tells (NFS) */
   async close(): Promise<void> {
     await this.#settle();
     this.#giveBack();
-    closeSync(this.#ordinary);
-    if (this.#direct !== undefined) closeSync(this.#direct);
+    try {
+      closeSync(this.#ordinary);
+    } finally {
+      if (this.#direct !== undefined) closeSync(this.#direct);
+    }
   }
 
   #blockAt(offset: number): Buffer {
@@ -69,7 +72,7 @@ export class DirectFile {
     if (this.#block !== undefined && offset !== this.#place + this.#to) this.#flush();
     if (this.#block === undefined) {
       this.#block = takeBlock() ?? allocateBlock();
-      this.#from = offset % PAGE;
+      this.#from = offset % LARGEST_PAGE;
       this.#to = this.#from;
       this.#place = offset - this.#from;
     }
@@ -89,8 +92,8 @@ export class DirectFile {
 
   /** @returns two times the end where there is none */
   #wholePages(): [first: number, last: number] {
-    const first = Math.ceil(this.#from / PAGE) * PAGE;
-    const last = this.#to - (this.#to % PAGE);
+    const first = Math.ceil(this.#from / LARGEST_PAGE) * LARGEST_PAGE;
+    const last = this.#to - (this.#to % LARGEST_PAGE);
     return first < last ? [first, last] : [this.#to, this.#to];
   }
 
@@ -125,7 +128,12 @@ export class DirectFile {
   }
 }
 
-/** Bytes. */
+/**
+ * Of the page cache: processors other than x64 may run with larger pages than direct transfers ask for, and not every file system (of a
+ * network) keeps the rest of such a page right when it is written in both ways. Bytes.
+ */
+const LARGEST_PAGE = process.arch === 'x64' ? PAGE : 65_536;
+/** Bytes; whole pages of any kind. */
 const BLOCK = 1024 * 1024;
 /** Of a thread: while a thread decodes it does not hear of writes that ended. */
 const MOST_BLOCKS = 8;

@@ -185,4 +185,15 @@ describe('a content that is expected', () => {
       assert.deepEqual(cutsOf(cut([INPUT], [6000], expected)), plain);
     }
   });
+
+  test('is cut alike where a chunk of no bytes is expected at its end', () => {
+    const nothing = { id: store.identify(Buffer.alloc(0)), length: 0 };
+    for (const run of [INPUT.subarray(0, 3000), Buffer.alloc(0)]) {
+      const plain = cut([run], [6000]);
+      assert.deepEqual(
+        cutsOf(cut([run], [6000], { segments: [...plain, nothing, nothing], offset: 0 })),
+        cutsOf(plain),
+      );
+    }
+  });
 });

@@ -28,7 +28,8 @@ export class ExpectedCuts {
   constructor({ segments, offset }: ExpectedContent) {
     let at = 0;
     for (const { id, length } of segments) {
-      if (id !== null) {
+      // A chunk of no bytes would be expected again behind itself, for ever.
+      if (id !== null && length > 0) {
         this.#ids.push(id);
         this.#offsets.push(at);
         this.#lengths.push(length);

@@ -71,3 +71,31 @@ test('a stream is cut as its content says, in whatever pieces it comes', async (
     { numRuns: 60 },
   );
 });
+
+test('a stream is cut, too, where the longest chunk is longer than a batch', async () => {
+  const chunker = new Chunker(Buffer.alloc(32, 5), { minimum: 2 ** 20, average: 2 ** 21, maximum: 9 * 2 ** 20 });
+  const content = Buffer.alloc(20 * 2 ** 20, 7);
+  const lengths: number[] = [];
+  const options = {
+    chunker,
+    inlineLimit: 0,
+    storeChunks: async (_bytes: Uint8Array, ends: readonly number[]): Promise<ContentSegment[]> =>
+      ends.map((end, index) => {
+        const length = end - (ends[index - 1] ?? 0);
+        lengths.push(length);
+        return { id: Buffer.alloc(32), length };
+      }),
+    storePages: async () => [],
+    onInline: () => undefined,
+    signal: undefined,
+  };
+  async function* source(): AsyncGenerator<Buffer> {
+    yield content;
+  }
+  await writeStream(source(), options, {});
+  assert.deepEqual(
+    lengths,
+    cutAtOnce(chunker, content).map(({ length }) => length),
+  );
+  assert.ok(lengths.includes(chunker.sizes.maximum));
+});

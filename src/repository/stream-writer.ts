@@ -82,7 +82,9 @@ class StreamCutter {
   }
 
   #newBuffer(): Buffer {
-    const length = Math.min(BATCH_BYTES, this.#options.chunker.sizes.maximum * 2);
+    const { maximum } = this.#options.chunker.sizes;
+    // Room for one chunk at least: of fewer bytes the chunker may ask for more, for ever.
+    const length = Math.max(maximum, Math.min(BATCH_BYTES, maximum * 2));
     const at = SPARE.findIndex((each) => each.length === length);
     return SPARE.splice(at < 0 ? SPARE.length : at, 1)[0] ?? Buffer.from(new SharedArrayBuffer(length));
   }
