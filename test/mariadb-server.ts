@@ -44,7 +44,14 @@ export class MariadbServer {
       await run(
         'mariadb-install-db',
         [
-          ...['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'],
+          // A server that starts removes what another one is using in a folder for temporary files that they share.
+          ...[
+            '--no-defaults',
+            `--datadir=${data}`,
+            `--tmpdir=${data}`,
+            '--auth-root-authentication-method=normal',
+            '--skip-test-db',
+          ],
           ...(ACCOUNT === undefined ? [] : ['--user=mysql']),
         ],
         { env: PATHS, cwd: folder },
@@ -61,7 +68,14 @@ export class MariadbServer {
     const log = path.join(this.folder, 'log');
     const output = openSync(log, 'a');
     const options = [
-      ...['--no-defaults', `--datadir=${data}`, `--socket=${this.socket}`, '--skip-networking', '--skip-log-bin'],
+      ...[
+        '--no-defaults',
+        `--datadir=${data}`,
+        `--tmpdir=${data}`,
+        `--socket=${this.socket}`,
+        '--skip-networking',
+        '--skip-log-bin',
+      ],
       ...[
         `--pid-file=${path.join(this.folder, 'pid')}`,
         '--innodb-flush-log-at-trx-commit=0',

@@ -216,7 +216,7 @@ function falseIfDamaged(error: unknown): boolean {
 }
 
 /** Bytes. */
-const READ_WITHOUT_ASKING = 4 * 1024 * 1024;
+const READ_WITHOUT_ASKING = 256 * 1024;
 /** More than the grain of any kernel's clock; nanoseconds. */
 const TICK = 50_000_000n;
 
