@@ -34,7 +34,7 @@ import type { VariantMaker } from './core/ports/variant-maker.ts';
 import type { VariantVerifier } from './core/ports/variant-verifier.ts';
 import type { WorkQueue } from './core/ports/work-queue.ts';
 import { createVariantVerification } from './core/variant-verification.ts';
-import { createKeyFile } from './keys/keyfile/key-file.ts';
+import { createKeyFile, keyFileNotice } from './keys/keyfile/key-file.ts';
 import { createKeyFileProvider } from './keys/keyfile/keyfile-provider.ts';
 import { createPassphraseProvider } from './keys/passphrase/passphrase-provider.ts';
 import { setAside } from './process/catalogue-aside.ts';
@@ -399,10 +399,6 @@ function walGetCommand({ dataFolder }: Configuration): (resourceId: string) => r
 
 function catalogueFile(dataFolder: string): string {
   return path.join(dataFolder, 'catalogue.sqlite');
-}
-
-function keyFileNotice(file: string): string {
-  return `A new key file was made: ${file}. Copy it to another place now: without it nothing restores.\n`;
 }
 
 process.exitCode = await runCommandLine(process.argv.slice(2), composition);

@@ -344,29 +344,6 @@ describe('repair', () => {
     await reader.close();
   });
 
-  test('a forgotten backup that is damaged is fetched from a copy, or taken away, so that collections go on', async () => {
-    const { id } = await backUpBytes(repository, randomBytes(1000));
-    await backUpBytes(repository, randomBytes(1000));
-    await repository.forgetSnapshot(id, { trashDays: 7, reason: 'test' });
-    const replica = await copyOfRepository();
-    await flip(temporary.folder, `trash/${id}`, 80);
-    await assert.rejects(repository.collect({ dryRun: true }), { code: 'object-damaged' });
-    assert.deepEqual(did(await repair({ replicas: [replica.storage] })), ['fetch-object']);
-    assert.deepEqual(await damages(), []);
-    assert.deepEqual(
-      (await repository.listTrash()).map((entry) => entry.id),
-      [id],
-    );
-    await flip(temporary.folder, `trash/${id}`, 80);
-    assert.deepEqual(did(await repair({ dryRun: true })), ['quarantine-object']);
-    await assert.rejects(repository.collect({ dryRun: true }), { code: 'object-damaged' });
-    assert.deepEqual(did(await repair()), ['quarantine-object']);
-    assert.deepEqual(await damages(), []);
-    assert.deepEqual(await repository.listTrash(), []);
-    await repository.collect({ dryRun: false });
-    assert.deepEqual(await damages(), []);
-  });
-
   test('what a newer Holdfast wrote stops the repair before anything is touched', async () => {
     const { id } = await backUpBytes(repository, randomBytes(300_000));
     await flip(temporary.folder, await largestPack(), 5000);

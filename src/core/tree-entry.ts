@@ -4,7 +4,11 @@
  */
 export type ByteString = string;
 
-export type EntryType = 'file' | 'directory' | 'symlink' | 'fifo' | 'character-device' | 'block-device' | 'socket';
+export const ENTRY_TYPES = [
+  ...(['file', 'directory', 'symlink', 'fifo'] as const),
+  ...(['character-device', 'block-device', 'socket'] as const),
+] as const;
+export type EntryType = (typeof ENTRY_TYPES)[number];
 
 /** A part of a content: `length` bytes of the chunk `id`, or, where `id` is null, a hole of `length` zero bytes. */
 export interface ContentSegment {

@@ -1,6 +1,13 @@
 import { HoldfastError } from '../core/errors.ts';
 import type { TreePageReading } from '../core/ports/repository.ts';
-import type { Content, ContentSegment, EntryType, MissingRange, TreeEntry } from '../core/tree-entry.ts';
+import {
+  type Content,
+  type ContentSegment,
+  ENTRY_TYPES,
+  type EntryType,
+  type MissingRange,
+  type TreeEntry,
+} from '../core/tree-entry.ts';
 import { decodeFirstMetadata, encodeMetadata } from './metadata-encoding.ts';
 import { TreeEntryEncoder } from './tree-entry-encoder.ts';
 import { TreeEntryReader } from './tree-entry-reader.ts';
@@ -120,15 +127,7 @@ function toMissingRanges(value: unknown): MissingRange[] {
   });
 }
 
-const TYPES: ReadonlySet<unknown> = new Set<EntryType>([
-  'file',
-  'directory',
-  'symlink',
-  'fifo',
-  'character-device',
-  'block-device',
-  'socket',
-]);
+const TYPES: ReadonlySet<unknown> = new Set<unknown>(ENTRY_TYPES);
 
 /** @param value a CBOR map @throws HoldfastError `metadata-damaged` */
 export function toTreeEntry(value: unknown): TreeEntry {

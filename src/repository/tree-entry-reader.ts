@@ -1,4 +1,4 @@
-import type { Content, ContentSegment, EntryType, TreeEntry } from '../core/tree-entry.ts';
+import { type Content, type ContentSegment, ENTRY_TYPES, type EntryType, type TreeEntry } from '../core/tree-entry.ts';
 
 /**
  * Reads the entries of a tree's page straight from its CBOR (RFC 8949, section 3), in a tenth of the time that decoding any CBOR
@@ -249,13 +249,4 @@ const FIELDS = NAMES.map((name) => Buffer.from(name, 'latin1'));
 const FIELD = Object.fromEntries(NAMES.map((name, field) => [name, field])) as Record<(typeof NAMES)[number], number>;
 const REQUIRED = (1 << FIELD.path) | (1 << FIELD.type) | (1 << FIELD.mode) | (1 << FIELD.uid) | (1 << FIELD.gid);
 
-const TYPE_NAMES: readonly EntryType[] = [
-  'file',
-  'directory',
-  'symlink',
-  'fifo',
-  'character-device',
-  'block-device',
-  'socket',
-];
-const TYPES = TYPE_NAMES.map((type) => ({ type, name: Buffer.from(type, 'latin1') }));
+const TYPES = ENTRY_TYPES.map((type) => ({ type, name: Buffer.from(type, 'latin1') }));

@@ -134,3 +134,8 @@ export async function readKeyFile(file: string): Promise<Buffer> {
 function checksumOf(secret: Buffer): string {
   return createHash('sha256').update(secret).digest('hex').slice(0, 8);
 }
+
+/** A line for whoever had one made without asking for it. */
+export function keyFileNotice(file: string): string {
+  return `A new key file was made: ${file}. Copy it to another place now: without it nothing restores.\n`;
+}

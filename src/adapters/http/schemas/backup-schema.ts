@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ENTRY_TYPES } from '../../../core/tree-entry.ts';
 import { backupType, id, line, partialMetadata, retentionDays, tags } from './fields.ts';
 
 const EXAMPLE_METADATA = {
@@ -199,7 +200,7 @@ export const treeEntrySchema = z
   .object({
     path: z.string().describe('Bytes that are not UTF-8 show as U+FFFD; then `pathBase64` holds the exact bytes.'),
     pathBase64: z.string().optional(),
-    type: z.enum(['file', 'directory', 'symlink', 'fifo', 'character-device', 'block-device', 'socket']),
+    type: z.enum(ENTRY_TYPES),
     mode: z.string().describe('Octal permission bits.'),
     uid: z.number(),
     gid: z.number(),
