@@ -36,7 +36,7 @@ export class Scheduler {
   #nextReload: Promise<void> | undefined;
   /** By the schedule's id; one that is due again meanwhile is not started twice. */
   readonly #firing = new Map<string, Promise<void>>();
-  #cleaning: Promise<unknown> | undefined;
+  #cleaning: Promise<void> | undefined;
   /** What goes through repositories and copies, and queues an operation for each. */
   readonly #queueing = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
@@ -81,7 +81,8 @@ export class Scheduler {
       );
     if (!cleanup.enabled) return;
     const cleanUp = () => {
-      this.#cleaning = Promise.all([this.#cleaning, this.#cleanUp()]);
+      const earlier = this.#cleaning;
+      this.#cleaning = this.#cleanUp().then(() => earlier);
     };
     this.#cleanup = new Cron(cleanup.cron, { timezone: cleanup.timeZone, protect: true, unref: true }, cleanUp);
     this.#firstCleanup = setTimeout(cleanUp, FIRST_CLEANUP_MILLISECONDS).unref();
