@@ -22,4 +22,5 @@ if (patterns.length === 0) {
 }
 const node = prepareCheckout({ development: true });
 const concurrency = `--test-concurrency=${Math.max(2, availableParallelism())}`;
-runAsChild(node, ['--test', '--test-reporter=spec', concurrency, ...options, ...patterns]);
+const limit = `--import=${new URL('test-limit.js', import.meta.url)}`;
+runAsChild(node, ['--test', '--test-reporter=spec', limit, concurrency, ...options, ...patterns]);

@@ -1,25 +1,27 @@
 import type { ManagerContext } from './manager-context.ts';
 import type { Operation, Progress } from './operation.ts';
+import { Throttle } from './throttle.ts';
 
 const CATALOGUE_INTERVAL = 400;
 const WATCHERS_INTERVAL = 100;
 
 /**
  * Takes any number of progress reports of one operation and passes on few: to those who watch in this process at most ten a
- * second, to the catalogue less than three.
+ * second, to the catalogue less than three. The latest one always arrives, however long no other follows it.
  */
 export class OperationProgress {
   readonly #context: ManagerContext;
   readonly #operation: Operation;
+  readonly #announcing: Throttle;
+  readonly #storing: Throttle;
   #latest: Progress;
-  #announced = 0;
-  #stored = 0;
-  #writing: Promise<void> | undefined;
 
   constructor(context: ManagerContext, operation: Operation) {
     this.#context = context;
     this.#operation = operation;
     this.#latest = operation.progress;
+    this.#announcing = new Throttle(WATCHERS_INTERVAL, () => this.#announce());
+    this.#storing = new Throttle(CATALOGUE_INTERVAL, () => this.#store());
   }
 
   get latest(): Progress {
@@ -28,20 +30,17 @@ export class OperationProgress {
 
   report(progress: Progress): void {
     this.#latest = { ...progress, percent: Math.max(0, Math.min(100, Math.floor(progress.percent))) };
-    const now = performance.now();
-    if (now - this.#announced < WATCHERS_INTERVAL) return;
-    this.#announced = now;
-    this.#context.events.publish({ ...this.#operation, progress: this.#latest });
-    if (now - this.#stored < CATALOGUE_INTERVAL || this.#writing !== undefined) return;
-    this.#stored = now;
-    this.#writing = this.#store().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#announcing.ask();
+    this.#storing.ask();
   }
 
   /** Waits for the last write, so that it cannot arrive after the operation's end was recorded. */
   async settle(): Promise<void> {
-    await this.#writing;
+    await Promise.all([this.#announcing.stop(), this.#storing.stop()]);
+  }
+
+  async #announce(): Promise<void> {
+    this.#context.events.publish({ ...this.#operation, progress: this.#latest });
   }
 
   async #store(): Promise<void> {
