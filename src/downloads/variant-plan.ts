@@ -84,3 +84,6 @@ export interface FilePlan {
 
 /** No rule at all, written out: reviewed and found not to be personal. */
 export const KEEP = 'keep';
+
+/** What the database computes of the masked row when the rows are there. */
+export const DERIVE = 'derive';

@@ -110,6 +110,8 @@ export interface PreviewedTable {
   columns: readonly string[];
   /** Long values are cut; what the database computes is `undefined`. */
   rows: readonly (readonly (string | null | undefined)[])[];
+  /** Columns that are computed when the variant is loaded, by an expression of its policy. */
+  derived?: readonly string[];
   /** Of a reduced variant. */
   size?: { rows: number; of: number };
 }

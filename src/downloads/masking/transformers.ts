@@ -10,6 +10,7 @@ import { bool, choice, enumeration } from './transformers/choices.ts';
 import { hash, token, uuid } from './transformers/codes.ts';
 import { date } from './transformers/dates.ts';
 import { numeric } from './transformers/decimals.ts';
+import { derive } from './transformers/derive.ts';
 import { bytes, lorem, redact } from './transformers/filler.ts';
 import { constTransformer, defaultTransformer, nullTransformer } from './transformers/fixed.ts';
 import { alnum, digits, phone, zip } from './transformers/formats.ts';
@@ -57,6 +58,7 @@ const ALL: readonly Transformer[] = [
   redact,
   bytes,
   template,
+  derive,
   textTransformer,
   jsonTransformer,
   arrayTransformer,

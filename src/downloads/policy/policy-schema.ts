@@ -15,7 +15,7 @@ const rule = z
       'must be a rule: `keep`, a transformer, a domain, null, or a transformer with its options such as `{ const: x }`',
   })
   .describe(
-    'What is done to a value: `keep`, the name of a transformer or of a domain, null, `{ transformer: options }` or `{ domain: name }`.',
+    'What is done to a value: `keep`, the name of a transformer or of a domain, null, `{ transformer: options }` or `{ domain: name }`. A whole column may be `{ derive: "SQL over masked columns" }`.',
   );
 
 /** An object with `rule` in it is not one: it says more of its column. */
@@ -45,7 +45,7 @@ const column = z
     ],
     { error: 'must be a rule, or an object with a `rule` and what else is to be said of the column' },
   )
-  .describe('What is done to the values of the column; `generated` for one that the database computes.');
+  .describe('What is done to the values of the column; `generated` for one that the database computes, `{ derive: "lower(email)" }` for one that it is to compute of masked columns when the rows are there.');
 
 const columns = z.record(z.string(), column).describe('Every column of the table, by its name, with its rule.');
 const unless = text.describe(

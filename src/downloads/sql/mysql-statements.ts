@@ -1,7 +1,7 @@
 import { refuseSeveral } from './mysql-routine.ts';
 import { notSealable } from './not-sealable.ts';
 import { BYTE } from './sql-bytes.ts';
-import { identifierOf, type TextToken, tokensOf } from './sql-tokens.ts';
+import { hasComment, identifierOf, type TextToken, tokensOf } from './sql-tokens.ts';
 
 const SPACE = Buffer.from(' ');
 /** Is in the database from the first statement of a download to the last one. */
@@ -60,6 +60,8 @@ export function mysqlStatementFate(statement: Buffer, firstWord: string, delimit
     case 'select':
       if (head[1]?.text !== 'setval') throw unknown(head);
       return statement;
+    case 'update':
+      return filling(statement, head, delimiter);
     case 'use':
       throw severalDatabases();
     default:
@@ -103,6 +105,14 @@ function setting(tokens: readonly TextToken[], statement: Buffer): Buffer | unde
     throw notSealable(
       'it sets a mode or a character set in which strings are read in another way (NO_BACKSLASH_ESCAPES, ANSI_QUOTES, gbk …)',
     );
+  return statement;
+}
+
+/** ``UPDATE `users` SET `label` = (…), …;``, with which masked variants fill columns. No dump has any. */
+function filling(statement: Buffer, head: readonly TextToken[], delimiter: string): Buffer {
+  const isOfOneTable = head[1]?.kind === 'name' && head[2]?.text === 'set' && head[3]?.kind === 'name';
+  const hasComments = hasComment(statement, tokensOf(statement, 'mysql', { delimiter }));
+  if (!isOfOneTable || head[4]?.text !== '=' || hasComments || delimiter !== ';') throw unknown(head);
   return statement;
 }
 

@@ -13,7 +13,7 @@ import { chooseRows } from '../subset/closure.ts';
 import { countBits } from '../subset/row-bits.ts';
 import { chosenCounts, selectionOf } from '../subset/selection.ts';
 import type { SubsetPlan } from '../subset/subset-plan.ts';
-import type { TablePlan, VariantPlan } from '../variant-plan.ts';
+import { DERIVE, type TablePlan, type VariantPlan } from '../variant-plan.ts';
 import { subsetIndex } from './chosen-rows.ts';
 import type { PolicyContent } from './compile-variant.ts';
 import { type ContentShape, withContent } from './content-reading.ts';
@@ -83,10 +83,13 @@ async function previewedTables(
   }
   const shown = new Map(tables.map((table) => [table.table, new ShownRows(table, options, selection)]));
   await scanUntilShown(shown, dialect, options);
-  return tables.map(({ table, fate }) => {
+  return tables.map((planned) => {
+    const { table, fate } = planned;
     const size = sizes.get(table);
     const { columns, rows } = shown.get(table) ?? { columns: [], rows: [] };
-    return { table, fate, columns, rows, ...(size === undefined || fate !== 'rows' ? {} : { size }) };
+    const derived = fate === 'rows' ? derivedOf(planned) : [];
+    const isFilled = derived.length > 0 ? { derived } : {};
+    return { table, fate, columns, rows, ...isFilled, ...(size === undefined || fate !== 'rows' ? {} : { size }) };
   });
 }
 
@@ -142,7 +145,7 @@ class ShownRows {
     const { held, request } = options;
     const schema = held === 'document' ? undefined : held.tables.find(({ name }) => name === table.table);
     const computed = schema?.columns.filter(({ isGenerated }) => isGenerated) ?? [];
-    this.#computed = new Set(computed.map(({ name }) => name));
+    this.#computed = new Set([...computed.map(({ name }) => name), ...derivedOf(table)]);
     const chosen = selection?.tables[table.table];
     const there = selection === undefined ? Number.POSITIVE_INFINITY : countBits(chosen?.kept ?? new Uint8Array());
     this.#wanted = table.fate === 'rows' ? Math.min(request.rows, there) : 0;
@@ -175,6 +178,10 @@ class ShownRows {
       throw error instanceof RowFault ? faulty(this.#table.table, ordinal) : error;
     }
   }
+}
+
+function derivedOf({ columns }: TablePlan): string[] {
+  return columns.filter(({ rule }) => rule.transformer === DERIVE).map(({ column }) => column);
 }
 
 function cut(value: string | null): string | null {

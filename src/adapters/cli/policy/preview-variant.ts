@@ -39,20 +39,20 @@ function previewLines({ tables, document }: VariantPreview): string[] {
   ];
 }
 
-function shownTable({ table, fate, columns, rows, size }: PreviewedTable): string[] {
+function shownTable({ table, fate, columns, rows, size, derived = [] }: PreviewedTable): string[] {
   const name = printable(table);
   if (fate !== 'rows') return [`${name}: ${fate === 'drop' ? 'left out' : 'without rows'}`];
   const many = size === undefined ? '' : `, ${size.rows} of ${count(size.of, 'row')}`;
   if (rows.length === 0) return [`${name}${many === '' ? ': no rows' : many}`];
   const cells = columns.map((heading, index) => ({
     heading: printable(heading),
-    value: (row: PreviewedTable['rows'][number]) => cellOf(row[index]),
+    value: (row: PreviewedTable['rows'][number]) => cellOf(row[index], derived.includes(heading)),
   }));
   return [`${name}${many}`, ...tableLines(cells, rows).map((line) => `  ${line}`)];
 }
 
-function cellOf(value: string | null | undefined): string {
-  if (value === undefined) return '(computed)';
+function cellOf(value: string | null | undefined, isDerived: boolean): string {
+  if (value === undefined) return isDerived ? '(derived)' : '(computed)';
   if (value === null) return 'NULL';
   return value.length <= WIDEST ? value : `${value.slice(0, WIDEST - 1)}…`;
 }

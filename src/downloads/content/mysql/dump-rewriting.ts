@@ -2,12 +2,14 @@ import { type ContentPart, countsOf } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import { type ColumnPlan, KEEP, type TablePlan } from '../../variant-plan.ts';
+import { DerivedColumns } from '../derived-columns.ts';
 import { FirstRows } from '../first-rows.ts';
 import { tableName, tableNameParts } from '../table-name.ts';
 import { knownComments, withoutComments } from './dump-comments.ts';
 import type { DumpPiece } from './dump-pieces.ts';
 import { type DumpStatement, dumpStatement } from './dump-statement.ts';
 import { DumpTables } from './dump-tables.ts';
+import { fillingStatement } from './filled-columns.ts';
 import { InsertBatch } from './insert-batch.ts';
 import { type InsertHeader, insertHeader } from './insert-header.ts';
 import type { InsertRowsOptions } from './insert-rows.ts';
@@ -32,6 +34,7 @@ export class DumpRewriting {
   readonly #plans: ReadonlyMap<string, TablePlan>;
   readonly #tables = new DumpTables();
   readonly #batch = new InsertBatch();
+  readonly #derived: DerivedColumns;
   /** By the bytes before the first row, in Latin-1. */
   readonly #headers = new Map<string, PlannedRows>();
   #lastHeader = Buffer.alloc(0);
@@ -56,6 +59,7 @@ export class DumpRewriting {
     const { content } = run.plan;
     if (content.kind !== 'tables') throw variantFailed('The plan is not one for a dump of a database.');
     this.#run = run;
+    this.#derived = new DerivedColumns(run.plan, 'mysql');
     this.#plans = new Map(content.tables.map((plan) => [plan.table, plan]));
     this.#isUntouched =
       run.selection === undefined &&
@@ -71,6 +75,8 @@ export class DumpRewriting {
     else if (piece.kind === 'gap' && !this.#batch.isEmpty && isSpace(piece.bytes)) this.#batch.space(piece.bytes);
     else {
       yield* this.#batch.rest();
+      // Behind a command there may be another delimiter.
+      if (piece.kind !== 'gap') yield* this.#filled();
       const given = piece.kind === 'statement' ? this.#statement(piece) : this.#other(piece);
       if (given === undefined) return;
       yield piece.kind === 'statement' && !this.#isUntouched ? withoutComments(given, piece.delimiter) : given;
@@ -80,12 +86,21 @@ export class DumpRewriting {
   /** After the last piece. */
   *end(): Generator<ContentPart> {
     yield* this.#batch.rest();
+    yield* this.#filled();
     const made = new Set([...this.#tables.definitions].map(({ table }) => tableName([table])));
     for (const name of new Set([...made, ...this.#plans.keys()]))
       if (!made.has(name) || !this.#plans.has(name)) throw otherContent(name);
     for (const [name, { rows }] of Object.entries(this.#run.selection?.tables ?? {}))
       if (this.#plans.get(name)?.fate === 'rows' && rows !== (this.#ordinals.get(name) ?? 0)) throw otherRows(name);
     for (const name of this.#plans.keys()) if (this.#plans.get(name)?.fate !== 'drop') countsOf(this.#run, name);
+  }
+
+  /** After the rows, before whatever else follows them: a table's triggers stand behind its rows. */
+  *#filled(): Generator<ContentPart> {
+    for (const due of this.#derived.due()) {
+      const definition = this.#tables.definition(tableNameParts(due.table)[0] ?? '');
+      yield fillingStatement(due, definition, this.#tables.charset);
+    }
   }
 
   #statement({ bytes, firstWord, delimiter }: DumpPiece & { kind: 'statement' }): Buffer | undefined {
@@ -176,6 +191,7 @@ export class DumpRewriting {
     const { plan, header } = rows;
     const isFirst = this.#isLooking && plan.fate === 'rows' && this.#first.has(plan.table, bytes.length);
     const source = rows.isChanged || isFirst ? rows.source : undefined;
+    this.#derived.noteRows(plan.table);
     const isSelected = plan.fate === 'rows' && this.#run.selection !== undefined;
     if (isSelected && !Object.hasOwn(this.#run.selection?.tables ?? {}, plan.table)) throw otherRows(plan.table);
     const needsCount = source === undefined || isSelected;

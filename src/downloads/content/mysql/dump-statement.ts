@@ -34,6 +34,8 @@ export function dumpStatement(statement: Buffer, firstWord: string, delimiter: s
     if (delimiter !== ';') throw unreadable('it has an INSERT between commands that set another delimiter');
     return { kind: 'rows' };
   }
+  // Those that fill columns of a variant are no dump's.
+  if (firstWord === 'update') throw unreadable('it has a statement UPDATE, which no dump of one database has');
   if (mysqlStatementFate(statement, firstWord, delimiter) === undefined) return { kind: 'none' };
   const tokens = tokensOf(statement, 'mysql', { delimiter });
   if (holdsRows(tokens)) throw unreadable('it has rows in a statement that is no INSERT');

@@ -3,10 +3,12 @@ import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 import type { SqlPiece } from '../../sql/sql-lexer.ts';
 import { hasComment, tokensOf } from '../../sql/sql-tokens.ts';
+import { DerivedColumns } from '../derived-columns.ts';
 import type { SiftedRows } from './archive-sieve.ts';
 import type { ChosenRows } from './chosen-rows.ts';
 import { Definition, decoded, stringOf } from './definition.ts';
 import { DroppedTables } from './dropped-tables.ts';
+import { fillingStatement } from './filled-columns.ts';
 import { knownComments } from './gap-comments.ts';
 import { InsertRewriter } from './insert-rewriter.ts';
 import { PlannedRows, type RowsFate } from './planned-rows.ts';
@@ -35,6 +37,7 @@ export class DumpRewriter {
   readonly #sifted: SiftedRows;
   readonly #dropped: DroppedTables;
   readonly #inserts: InsertRewriter;
+  readonly #derived: DerivedColumns;
   /** What stands before the next statement: it goes with it. */
   #gap: Buffer = Buffer.alloc(0);
   #copy: CopyRows | undefined;
@@ -48,7 +51,8 @@ export class DumpRewriter {
     this.#dropped = new DroppedTables(dropped, this.#schema);
     this.#planned = new PlannedRows(run, sifted);
     this.#sifted = sifted;
-    this.#inserts = new InsertRewriter(run, this.#planned, this.#schema);
+    this.#derived = new DerivedColumns(run.plan, 'postgresql');
+    this.#inserts = new InsertRewriter(run, this.#planned, this.#schema, this.#derived);
   }
 
   /** @throws HoldfastError `variant-failed`, `variant-content-unreadable` */
@@ -77,6 +81,7 @@ export class DumpRewriter {
   /** After the last piece. */
   *end(): Generator<Part> {
     yield* this.#flush();
+    yield* this.#filled();
     yield knownComments(this.#gap);
     this.#planned.requireSelected();
   }
@@ -92,6 +97,7 @@ export class DumpRewriter {
       return;
     }
     yield* this.#inserts.flush();
+    yield* this.#filled();
     if (kind === 'unknown' || kind === 'commented') throw unreadable(refusal(bytes, kind));
     if (kind === 'left out') {
       this.#gap = Buffer.alloc(0);
@@ -129,6 +135,12 @@ export class DumpRewriter {
     yield* this.#flushHeld();
   }
 
+  /** After the rows, before whatever else follows them. */
+  *#filled(): Generator<Part> {
+    for (const due of this.#derived.due())
+      yield fillingStatement(due, this.#schema.table(due.table)?.isPartitioned === true);
+  }
+
   *#flushHeld(): Generator<Part> {
     yield* this.#held?.parts ?? [];
     this.#held = undefined;
@@ -151,6 +163,7 @@ export class DumpRewriter {
     if (fate.kind === 'skip') return;
     checkColumns(fate.plan, definition, columns);
     if (generatedAmong(columns, definition).length > 0) throw computed(name);
+    this.#derived.noteRows(name);
     const chosen = this.#planned.chosen(name);
     if (chosen !== undefined) {
       const source = this.#planned.source({ table: name, columns, format: 'postgresql-chosen-copy' });

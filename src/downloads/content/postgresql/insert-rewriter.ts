@@ -2,6 +2,7 @@ import type { RowBlockPart } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import { RowFault } from '../../masking/row-fault.ts';
 import type { RowSource } from '../../masking/row-format.ts';
+import type { DerivedColumns } from '../derived-columns.ts';
 import { FirstRows } from '../first-rows.ts';
 import { knownComments } from './gap-comments.ts';
 import { insertHead } from './insert-head.ts';
@@ -30,12 +31,14 @@ export class InsertRewriter {
   readonly #run: MaskingRun;
   readonly #rows: PlannedRows;
   readonly #schema: SchemaReader;
+  readonly #derived: DerivedColumns;
   readonly #first = new FirstRows();
   #insert: InsertRows | undefined;
 
   /** @param schema As far as it is known by now */
-  constructor(run: MaskingRun, rows: PlannedRows, schema: SchemaReader) {
+  constructor(run: MaskingRun, rows: PlannedRows, schema: SchemaReader, derived: DerivedColumns) {
     this.#run = run;
+    this.#derived = derived;
     this.#rows = rows;
     this.#schema = schema;
   }
@@ -64,6 +67,7 @@ export class InsertRewriter {
     const all = definition && defaultColumns(definition, true);
     const columns = head === undefined ? [] : (named ?? unnamedColumns(fate.plan, all));
     if (fate.kind !== 'skip') checkColumns(fate.plan, definition, columns);
+    if (fate.kind !== 'skip') this.#derived.noteRows(name);
     if (head === undefined) {
       yield* this.#emptyRow(fate, bytes, gap);
       return;

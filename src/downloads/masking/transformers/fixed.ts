@@ -75,6 +75,7 @@ export const defaultTransformer: Transformer<Record<string, never>> = {
   },
 };
 
-function emptyOf(column: ColumnFacts): string | undefined {
+/** Undefined where none is known. */
+export function emptyOf(column: ColumnFacts): string | undefined {
   return column.allowedValues?.[0] ?? EMPTY[column.family];
 }

@@ -3,6 +3,7 @@ import type { ContentPlan, FilePlan } from '../../variant-plan.ts';
 import type { FilePolicy, TablePolicy } from '../masking-policy.ts';
 import { fitsPath } from '../name-pattern.ts';
 import { checkColumns, checkReadOrder } from './check-columns.ts';
+import { checkDerived } from './check-derived.ts';
 import { ColumnDecisions } from './column-decisions.ts';
 import type { Compilation, FileTree } from './compilation.ts';
 import { jsonPlan } from './compile-document.ts';
@@ -52,9 +53,11 @@ function filePlan({ pattern, fate, csv, json }: FilePolicy, compilation: Compila
   if (csv === undefined) return { pattern, fate };
   const { delimiter, quote, hasHeader, table: policy } = csv;
   const covered = coveredCsv(csvTable(pattern, [...policy.columns.keys()]), policy);
-  const decisions = decided(covered, compilation);
+  const view = new SchemaView({ dialect: 'csv', tables: [covered.table] });
+  const decisions = new ColumnDecisions(view, new Map([[covered.table.name, covered]]), compilation);
   checkColumns(covered, decisions, compilation);
   checkReadOrder(covered.table, decisions, compilation);
+  checkDerived(covered, view, decisions, compilation);
   checkUnlessOf(covered, compilation);
   return { pattern, fate, csv: { delimiter, quote, hasHeader, table: tablePlan(covered, decisions, compilation) } };
 }
@@ -88,11 +91,6 @@ function checkHeader(table: TableSchema, files: readonly FilePolicy[], { problem
 
 function coveredCsv(table: TableSchema, policy: TablePolicy): CoveredTable {
   return { table, fate: 'rows', policies: [policy], ...(policy.unless === undefined ? {} : { unless: policy.unless }) };
-}
-
-function decided(covered: CoveredTable, compilation: Compilation): ColumnDecisions {
-  const view = new SchemaView({ dialect: 'csv', tables: [covered.table] });
-  return new ColumnDecisions(view, new Map([[covered.table.name, covered]]), compilation);
 }
 
 function csvTable(name: string, columns: readonly string[]): TableSchema {

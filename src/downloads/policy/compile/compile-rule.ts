@@ -3,7 +3,7 @@ import { messageOf } from '../../../core/errors.ts';
 import { plainIssue } from '../../../core/plain-issue.ts';
 import type { TypeFamily } from '../../content/content-schema.ts';
 import type { ColumnFacts, NestedRule, Transformer, TransformerFacts } from '../../masking/transformer.ts';
-import { KEEP, type Rule } from '../../variant-plan.ts';
+import { DERIVE, KEEP, type Rule } from '../../variant-plan.ts';
 import type { RulePolicy, TransformerRule } from '../masking-policy.ts';
 import { readRule } from '../read-rule.ts';
 import { knownKeysAt } from '../schema-keys.ts';
@@ -205,8 +205,10 @@ export function compileRuleForAny(
   for (const family of families) {
     const trial: Compilation = { ...compilation, problems: [] };
     const compiled = compileRule(policy, { family, type: type ?? family, isNullable: true }, place, trial);
-    if (compiled !== undefined && !readsOthers(compiled.facts)) return compiled.rule;
-    if (compiled !== undefined)
+    const isDerived = compiled?.rule.transformer === DERIVE;
+    if (isDerived) trial.problems.push(derivedInside(place));
+    if (compiled !== undefined && !isDerived && !readsOthers(compiled.facts)) return compiled.rule;
+    if (compiled !== undefined && !isDerived)
       trial.problems.push({
         ...place,
         code: 'options-invalid',
@@ -217,6 +219,15 @@ export function compileRuleForAny(
   }
   compilation.problems.push(...problems);
   return undefined;
+}
+
+function derivedInside(place: RulePlace): PolicyProblem {
+  return {
+    ...place,
+    code: 'derive-not-possible',
+    message: `${nameOf(place)} has the rule \`${DERIVE}\` for a part of a value: a database fills whole columns.`,
+    suggestion: 'Derive the column as a whole, or write a rule that hangs on the value alone.',
+  };
 }
 
 export function readsOthers({ reads }: TransformerFacts): boolean {

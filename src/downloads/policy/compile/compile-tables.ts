@@ -2,6 +2,7 @@ import { messageOf } from '../../../core/errors.ts';
 import type { ColumnSchema, ContentSchema } from '../../content/content-schema.ts';
 import type { ColumnPlan, Rule, TablePlan } from '../../variant-plan.ts';
 import { checkColumns, checkReadOrder } from './check-columns.ts';
+import { checkDerived } from './check-derived.ts';
 import { checkForeignKeys, checkUniqueKeys } from './check-keys.ts';
 import { type ColumnDecision, ColumnDecisions } from './column-decisions.ts';
 import type { Compilation } from './compilation.ts';
@@ -18,6 +19,7 @@ export function compileTables(schema: ContentSchema, compilation: Compilation): 
     if (table.fate !== 'rows') continue;
     checkColumns(table, decisions, compilation);
     checkReadOrder(table.table, decisions, compilation);
+    checkDerived(table, view, decisions, compilation);
     checkUniqueKeys(table, view, decisions, compilation);
     checkForeignKeys(table, covered, view, decisions, compilation);
     checkUnlessOf(table, compilation);

@@ -32,6 +32,7 @@ export type PolicyProblemCode =
   | 'uniqueness-lost'
   | 'reads-unknown-column'
   | 'reads-in-a-circle'
+  | 'derive-not-possible'
   | 'condition-invalid'
   /** Rows would refer to nothing. */
   | 'foreign-key-differs'

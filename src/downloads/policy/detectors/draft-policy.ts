@@ -157,6 +157,8 @@ function reasonOf(column: ColumnSchema, rule: string, group: ColumnGroup | undef
     return `as ${table.name}.${leader.name}, to which it refers${rule === 'keep' ? '; review' : ''}${found === '' ? '' : `: ${found}`}`;
   }
   if (rule === 'keep') return found === '' ? 'review' : `review: ${found}`;
+  if (column.family === 'search')
+    return `search: it holds words of other columns; the database computes it of masked ones with { derive: "to_tsvector('simple', …)" }`;
   return found === '' ? `${column.family}: its values may hold anything` : found;
 }
 
