@@ -85,7 +85,9 @@ describe('columns of a variant that MariaDB derives', { skip: MARIADB_SKIP_REASO
   });
 
   it('stop the variant before its first byte where the same value would stand in all rows of a unique key', async () => {
-    await variants.policy(POLICY.replace('{ derive: "lower(`Email`)" }', '{ derive: { expression: "lower(email)", meanwhile: x } }'));
+    await variants.policy(
+      POLICY.replace('{ derive: "lower(`Email`)" }', '{ derive: { expression: "lower(email)", meanwhile: x } }'),
+    );
     const bytes = await server.dump('shop', '--skip-dump-date');
     await assert.rejects(made(bytes), { code: 'variant-blocked', message: /unique key/ });
   });

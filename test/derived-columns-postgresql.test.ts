@@ -89,7 +89,12 @@ describe('columns of a variant that PostgreSQL derives', { skip: SKIP_REASON, ti
   };
 
   it('are computed of the masked values, however the rows stand in the dump, and fire no trigger', async () => {
-    for (const options of [[], ['--inserts'], ['--column-inserts', '--rows-per-insert=100'], ['--load-via-partition-root']]) {
+    for (const options of [
+      [],
+      ['--inserts'],
+      ['--column-inserts', '--rows-per-insert=100'],
+      ['--load-via-partition-root'],
+    ]) {
       const { bytes, report } = await made(await dump(...options), 'masked');
       const users = report.tables.find(({ name }) => name === 'public.users');
       assert.deepEqual([users?.rowsIn, users?.rowsOut], [3000, 3000]);

@@ -90,6 +90,23 @@ describe('some tables of a masked variant of a PostgreSQL backup', { skip: SKIP_
     assert.match(sealed, /\\if/);
   });
 
+  it('have the columns that are derived, and fill no other table', async () => {
+    const derived = `street: { derive: "'No ' || number || ' of ' || pg_catalog.md5(user_id::text)" }`;
+    await policy(
+      POLICY.replace('street: street', derived).replace(
+        'body: { text: { scrub: [email, phone] } }',
+        'body: { derive: "on_type || on_id" }',
+      ),
+    );
+    const script = await sql({ tables: ['users', 'addresses'], seal: 'full' });
+    assert.deepEqual(script.match(/^UPDATE .*? SET/gm), ['UPDATE ONLY "public"."addresses" SET']);
+    const [part, whole] = [await loaded(script), await loaded(await sql({}))];
+    const rows = `SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM addresses t`;
+    assert.equal(await rig.server.sql(part, rows), await rig.server.sql(whole, rows));
+    const right = `SELECT count(*) FROM addresses WHERE street = 'No ' || number || ' of ' || md5(user_id::text)`;
+    assert.equal(await rig.server.sql(part, right), '4000');
+  });
+
   it('are told from the whole variant and from other tables of it by their fingerprint', async () => {
     const wanted = [
       {},

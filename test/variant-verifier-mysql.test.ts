@@ -36,6 +36,7 @@ CREATE TRIGGER stamped BEFORE INSERT ON users FOR EACH ROW SET NEW.email = lower
 `;
 
 function policyOf(resource: string): string {
+  const doc = resource === 'derived' ? `{ derive: "json_object('total', total)" }` : 'keep';
   return `
 version: 1
 resource: ${resource}
@@ -47,7 +48,7 @@ variants:
     subset: { seed: test, dangling: keep, unconnected: { "*": all }, roots: [{ table: orders, sample: 20% }] }
 tables:
   users: { columns: { id: keep, email: email, born: { date: { truncate: year } } } }
-  orders: { columns: { id: keep, user_email: email, total: keep, doc: keep } }
+  orders: { columns: { id: keep, user_email: email, total: keep, doc: ${doc} } }
   '"we.ird """': { columns: { 'a\`': keep, b: keep } }
   kept: { columns: { id: keep } }
 `;
@@ -81,7 +82,7 @@ describe('a variant of a MariaDB dump that is loaded before anybody gets it', {
     }
     const policyFolder = path.join(folder, 'policies');
     await mkdir(policyFolder);
-    for (const resource of ['good', 'broken'])
+    for (const resource of ['good', 'broken', 'derived'])
       await writeFile(path.join(policyFolder, `${resource}.yaml`), policyOf(resource));
     managed = await openManagedApplication(path.join(folder, 'data'), {
       parts: {
@@ -149,6 +150,12 @@ describe('a variant of a MariaDB dump that is loaded before anybody gets it', {
     assert.equal(operation.status, 'completed', operation.error?.message ?? '');
     assert.equal(overview.kept.length, 1);
     await assertNothingLeft();
+  });
+
+  it('is published with the columns that the server derives', async () => {
+    const { operation, overview } = await build('derived', dump);
+    assert.equal(operation.status, 'completed', operation.error?.message ?? '');
+    assert.equal(overview.kept.length, 1);
   });
 
   it('is never published where a reference is broken, and the constraint is named without the value', async () => {

@@ -20,6 +20,7 @@ INSERT INTO orders SELECT g, 'person' || (g % 400 + 1) || '@corp.example', g FRO
 `;
 
 function policyOf(resource: string): string {
+  const born = resource === 'derived' ? '{ derive: "born_of(id)" }' : '{ date: { truncate: year } }';
   return `
 version: 1
 resource: ${resource}
@@ -30,7 +31,7 @@ variants:
     verify: load
     subset: { seed: test, dangling: keep, roots: [{ table: public.orders, sample: 20% }] }
 tables:
-  public.users: { columns: { id: keep, email: email, born: { date: { truncate: year } } } }
+  public.users: { columns: { id: keep, email: email, born: ${born} } }
   public.orders: { columns: { id: keep, user_email: email, total: keep } }
 `;
 }
@@ -52,7 +53,7 @@ describe('a variant that is loaded before anybody gets it', { skip: SKIP_REASON,
     dump = await server.dump('shop');
     const policyFolder = path.join(folder, 'policies');
     await mkdir(policyFolder);
-    for (const resource of ['good', 'broken', 'cut', 'newer'])
+    for (const resource of ['good', 'broken', 'cut', 'newer', 'derived'])
       await writeFile(path.join(policyFolder, `${resource}.yaml`), policyOf(resource));
     const folders = createDrillFolders({ owner: 'test', isAlive: () => true, parent: path.join(folder, 'd') });
     await mkdir(path.join(folder, 'd'), { mode: 0o711 });
@@ -106,6 +107,13 @@ describe('a variant that is loaded before anybody gets it', { skip: SKIP_REASON,
     const told = JSON.stringify([operation, overview, managed.notifications, logged]);
     assert.doesNotMatch(told, /somebody|corp\.example|example\.test/);
     assert.deepEqual(await readdir(path.join(folder, 'd')), []);
+  });
+
+  it('is never published where the database cannot derive a column, and neither is the expression told', async () => {
+    const { operation, overview } = await build('derived', dump);
+    assert.equal(operation.error?.code, 'variant-not-loadable', operation.error?.message ?? '');
+    assert.deepEqual([overview.kept.length, overview.blocks.length], [0, 1]);
+    assert.doesNotMatch(JSON.stringify([operation, overview]), /person\d|example\.test/);
   });
 
   it('leaves neither a server nor files where somebody cancels', async () => {

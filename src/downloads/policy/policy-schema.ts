@@ -45,7 +45,9 @@ const column = z
     ],
     { error: 'must be a rule, or an object with a `rule` and what else is to be said of the column' },
   )
-  .describe('What is done to the values of the column; `generated` for one that the database computes, `{ derive: "lower(email)" }` for one that it is to compute of masked columns when the rows are there.');
+  .describe(
+    'What is done to the values of the column; `generated` for one that the database computes, `{ derive: "lower(email)" }` for one that it is to compute of masked columns when the rows are there.',
+  );
 
 const columns = z.record(z.string(), column).describe('Every column of the table, by its name, with its rule.');
 const unless = text.describe(

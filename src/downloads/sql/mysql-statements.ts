@@ -113,6 +113,7 @@ function filling(statement: Buffer, head: readonly TextToken[], delimiter: strin
   const isOfOneTable = head[1]?.kind === 'name' && head[2]?.text === 'set' && head[3]?.kind === 'name';
   const hasComments = hasComment(statement, tokensOf(statement, 'mysql', { delimiter }));
   if (!isOfOneTable || head[4]?.text !== '=' || hasComments || delimiter !== ';') throw unknown(head);
+  refuseMarker(head);
   return statement;
 }
 

@@ -7,7 +7,7 @@ import { withoutVariables } from './without-variables.ts';
 export interface SqlExpression {
   /** With one space or line end in the place of each white space outside of literals, so that no line of it is a client's command. */
   text: string;
-  /** What may be names of columns, as the database understands them: words and quoted names that are no function, qualifier or type behind `::`. */
+  /** What may be names of columns, as the database understands them: words, keywords among them, and quoted names that are no function, qualifier or type behind `::`. */
   names: readonly string[];
 }
 

@@ -89,6 +89,24 @@ test('what MariaDB writes for computed columns, which is made of originals, is n
   assert.doesNotMatch(JSON.stringify(preview), /secret|corp/i);
 });
 
+test('a preview says of which columns the database derives the values, and a draft where that is of use', async () => {
+  const dump = [
+    '-- PostgreSQL database dump\n\nCREATE TABLE public.posts (id bigint NOT NULL, title text, words tsvector);\n',
+    "COPY public.posts (id, title, words) FROM stdin;\n1\tof 'secret'\t'secret':1\n\\.\n\n-- PostgreSQL database dump complete\n",
+  ];
+  const content = contentOf('blog', { format: 'sql', dialect: 'postgresql' }, dump);
+  const { text } = await drafted(content);
+  assert.match(text, /words: \{ rule: null, type: tsvector \} {2}# search: .*derive/);
+  const derived = text
+    .replace('title: { rule: keep,', 'title: { rule: lorem,')
+    .replace('rule: null', `rule: { derive: "to_tsvector('simple', title)" }`);
+  await writeFile(path.join(folder, 'policies', 'blog.yaml'), derived);
+  const { tables } = await workshop().preview(content, { variant: 'masked', rows: 3 }, signal);
+  assert.deepEqual(tables[0]?.derived, ['words']);
+  assert.deepEqual([tables[0]?.rows[0]?.[0], tables[0]?.rows[0]?.[2]], ['1', undefined]);
+  assert.doesNotMatch(JSON.stringify(tables), /secret/);
+});
+
 const HEAD =
   '-- PostgreSQL database dump\n\nCREATE TABLE public.a (id bigint NOT NULL, email text);\nCREATE TABLE public.b (id bigint);\n';
 

@@ -143,5 +143,5 @@ const LACKS: ReadonlySet<number> = new Set([1115, 1126, 1127, 1128, 1193, 1231, 
 const CLASSES: Readonly<Record<string, string>> = {
   '22': 'a value is not one of its column’s type',
   '23': 'a constraint does not hold',
-  '42': 'a definition is refused',
+  '42': 'a definition, or the expression of a derived column, is refused',
 };

@@ -37,7 +37,7 @@ const FULL = /^(53|58)/;
 const CLASSES: Readonly<Record<string, string>> = {
   '22': 'a value is not one of its column’s type',
   '23': 'a constraint does not hold',
-  '42': 'a definition is refused',
+  '42': 'a definition, or the expression of a derived column, is refused',
 };
 
 const HOLD = 'does not hold';
