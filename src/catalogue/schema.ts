@@ -45,6 +45,15 @@ export interface CatalogueSchema {
     record: string;
   };
   download_usage: { account: string; period: string; downloads: number; bytes: number };
+  /** `hash` is the SHA-256 of the secret that opens one. */
+  tickets: {
+    hash: string;
+    owner: string;
+    created_at: string;
+    expires_at: string;
+    used_at: string | null;
+    record: string;
+  };
   documents: { collection: string; id: string; created_at: string; record: string };
   audit_events: {
     sequence: number;

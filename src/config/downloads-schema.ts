@@ -20,6 +20,9 @@ export const downloadsSchema = z.strictObject({
     })
     .optional(),
   idleSeconds: positive.max(86_400).optional(),
+  tickets: z
+    .union([z.literal(false), positive.max(60)], { error: 'false, or for how many minutes a ticket is good: 1 to 60' })
+    .optional(),
   publicUrl: z
     .url({ protocol: /^https?$/, error: 'a URL such as https://backups.example.org' })
     .transform((url) => url.replace(/\/+$/, ''))
@@ -38,6 +41,7 @@ export function downloadsOf(
     maxConcurrent,
     limits = {},
     idleSeconds,
+    tickets,
     publicUrl,
     policies,
     transformers,
@@ -46,6 +50,7 @@ export function downloadsOf(
   return {
     maxConcurrent: maxConcurrent ?? DEFAULT_DOWNLOADS.maxConcurrent,
     idleSeconds: idleSeconds ?? DEFAULT_DOWNLOADS.idleSeconds,
+    ticketMinutes: tickets === false ? 0 : (tickets ?? DEFAULT_DOWNLOADS.ticketMinutes),
     limits: {
       ...(downloadsPerHour === undefined ? {} : { downloadsPerHour }),
       ...(concurrent === undefined ? {} : { concurrent }),

@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiToken, LocalUser, Principal } from './access.ts';
 import type { AccessManager, NewToken } from './application.ts';
 import { HoldfastError } from './errors.ts';
-import { activeGrants } from './grant-expiry.ts';
 import type { IdentifierSource } from './identifier.ts';
+import { isTokenExpired, principalOfToken } from './kept-callers.ts';
 import type { DocumentTable } from './ports/catalogue.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Credentials, IdentityProvider } from './ports/identity-provider.ts';
@@ -106,18 +106,11 @@ export class TokenAccessManager implements AccessManager {
     for (const candidate of await this.#tokens.list()) {
       const hash = Buffer.from(candidate.hash, 'hex');
       const fits = hash.length === digest.length && timingSafeEqual(hash, digest);
-      if (fits && !isExpired(candidate, now)) found = candidate;
+      if (fits && !isTokenExpired(candidate, now)) found = candidate;
     }
     if (found === undefined) return undefined;
     await this.#recordUse(found, now);
-    const { name, role, resources, grants } = found;
-    return {
-      name,
-      role,
-      method: 'token',
-      ...(resources === undefined ? {} : { resources }),
-      ...(grants === undefined ? {} : { grants: activeGrants(grants, now) }),
-    };
+    return principalOfToken(found, now);
   }
 
   /** @throws HoldfastError `token-name-taken` (conflict): the audit log tells callers apart by it */
@@ -186,10 +179,6 @@ async function askAboutNobody(providers: readonly IdentityProvider[]): Promise<v
 
 function tokenOf(credentials: Credentials): string | undefined {
   return credentials.kind === 'bearer' && TOKEN.test(credentials.token) ? credentials.token : undefined;
-}
-
-function isExpired(token: ApiToken, now: Date): boolean {
-  return token.expiresAt !== undefined && Date.parse(token.expiresAt) <= now.getTime();
 }
 
 function sha256(token: string): Buffer {

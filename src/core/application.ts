@@ -18,6 +18,7 @@ import type { RepairReport } from './ports/repository-repair.ts';
 import type { Resource } from './resource.ts';
 import type { ResourceTest } from './resource-test.ts';
 import type { Schedule } from './schedule.ts';
+import type { TicketManager } from './ticket.ts';
 import type { TreeEntry } from './tree-entry.ts';
 import type { UserManager } from './user-manager.ts';
 import type { ValidationResult } from './validator.ts';
@@ -34,6 +35,7 @@ export interface Application {
   readonly restores: RestoreManager;
   readonly drills: DrillManager;
   readonly downloads: DownloadManager;
+  readonly tickets: TicketManager;
   readonly variants: VariantManager;
   readonly resources: ResourceManager;
   readonly operations: OperationManager;

@@ -6,6 +6,7 @@ import { expireLog } from './log-expiry.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { RetentionRules } from './policy.ts';
 import { planRetention } from './retention.ts';
+import { hourBefore } from './ticket-manager.ts';
 import { expireVariants } from './variant-expiry.ts';
 
 export interface CleanupReport {
@@ -35,6 +36,7 @@ export async function cleanUpEverything(
   await round.step('expiring variants', () => round.expireVariants());
   await round.step('deleting old operations', () => round.deleteOldOperations());
   await round.step('expiring idempotency keys', () => round.expireIdempotencyKeys());
+  await round.step('expiring tickets', () => round.expireTickets());
   const kept = await context.catalogue.backups.count({});
   if (round.forgotten.length > 0) {
     context.logger.info({ forgotten: round.forgotten.length, kept, by }, 'cleanup forgot backups');
@@ -166,6 +168,11 @@ class CleanupRound {
   async expireIdempotencyKeys(): Promise<void> {
     const before = this.#context.clock.now().getTime() - IDEMPOTENCY_HOURS * 3_600_000;
     await this.#context.catalogue.idempotency.expire(new Date(before).toISOString());
+  }
+
+  async expireTickets(): Promise<void> {
+    const { catalogue, clock } = this.#context;
+    await catalogue.tickets.expire(hourBefore(clock.now()));
   }
 }
 

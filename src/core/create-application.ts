@@ -44,6 +44,8 @@ import { CatalogueScheduleManager } from './schedule-manager.ts';
 import { Scheduler } from './scheduler.ts';
 import { ServiceRegistry } from './service-registry.ts';
 import { RepositoryStorageManager } from './storage-manager.ts';
+import { CatalogueTicketManager } from './ticket-manager.ts';
+import { TicketOwners } from './ticket-owners.ts';
 import { CatalogueUserManager } from './user-manager.ts';
 import { CatalogueVariantManager } from './variant-manager.ts';
 
@@ -135,13 +137,27 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     if (backup !== undefined) variants.makeAhead(backup.resourceId, backup.id, background.enqueue);
   });
   const startedAt = parts.clock.now();
+  const downloads = new CatalogueDownloadManager(context, parts.version, variants);
+  const access = new TokenAccessManager({
+    ...context,
+    ...parts.catalogue,
+    ...parts.identity,
+    isVouchedFor: vouchesForCallers(parts.configuration.identity),
+  });
+  const owners = new TicketOwners({
+    ...parts.catalogue,
+    clock: parts.clock,
+    identity: parts.configuration.identity,
+    credentialsExist: () => access.credentialsExist(),
+  });
   const application: Application = {
     version: parts.version,
     backups,
     adoptions,
     restores,
     drills,
-    downloads: new CatalogueDownloadManager(context, parts.version, variants),
+    downloads,
+    tickets: new CatalogueTicketManager(context, downloads, owners),
     variants,
     resources: new CatalogueResourceManager(context, () => void captures.reload()),
     operations: new CatalogueOperationManager(context),
@@ -150,12 +166,7 @@ export function createApplication(parts: ApplicationParts): CreatedApplication {
     repositories,
     copies,
     logs: new CatalogueLogManager(context, captures),
-    access: new TokenAccessManager({
-      ...context,
-      ...parts.catalogue,
-      ...parts.identity,
-      isVouchedFor: vouchesForCallers(parts.configuration.identity),
-    }),
+    access,
     users: new CatalogueUserManager({ ...context, ...parts.catalogue, passwords: parts.identity?.passwords }),
     audit: new CatalogueAuditLog(parts.catalogue.audit, parts.clock),
     idempotency: parts.catalogue.idempotency,

@@ -157,6 +157,8 @@ export interface DownloadConfiguration {
   limits: DownloadLimits;
   /** Seconds after which a client that takes nothing is given up. */
   idleSeconds: number;
+  /** How long a ticket is good for, at most 60; 0: there are none. */
+  ticketMinutes: number;
   /** How people reach the service, for the lines to copy: `https://backups.example.org`. */
   publicUrl?: string;
   /** The folder of masking policies. Absent: there are no variants but raw ones. */
@@ -165,7 +167,17 @@ export interface DownloadConfiguration {
   transformerFolder?: string;
 }
 
-export const DEFAULT_DOWNLOADS: DownloadConfiguration = { maxConcurrent: 64, limits: {}, idleSeconds: 60 };
+export const DEFAULT_DOWNLOADS: DownloadConfiguration = {
+  maxConcurrent: 64,
+  limits: {},
+  idleSeconds: 60,
+  ticketMinutes: 10,
+};
+
+/** Tables or paths of one download. */
+export const MOST_PARTS = 1000;
+/** Characters. */
+export const LONGEST_REASON = 500;
 
 /** The data as it was backed up. */
 export const RAW_VARIANT = 'raw';

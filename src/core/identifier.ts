@@ -4,7 +4,9 @@ import type { Clock } from './ports/clock.ts';
 import { randomFraction } from './random-fraction.ts';
 
 /** Makes ids such as `operation-01JZ…`: a prefix and a ULID, unique, and in the order in which this process made them. */
-export type IdentifierSource = (prefix: 'operation' | 'restore' | 'schedule' | 'policy' | 'token' | 'drill') => string;
+export type IdentifierSource = (
+  prefix: 'operation' | 'restore' | 'schedule' | 'policy' | 'token' | 'drill' | 'ticket',
+) => string;
 
 export function createIdentifierSource(clock: Clock): IdentifierSource {
   const next = monotonicFactory(randomFraction);

@@ -13,6 +13,7 @@ import type { Configuration } from '../../core/configuration.ts';
 import { keepAuditTrail } from './audit-trail.ts';
 import { guardDoor } from './authentication.ts';
 import { collectDocumentation, documentationRoutes } from './documentation.ts';
+import { DownloadMetrics } from './download-metrics.ts';
 import { downloadRefusal } from './download-refusal.ts';
 import type { HttpContext } from './http-context.ts';
 import { HttpMetrics } from './http-metrics.ts';
@@ -43,6 +44,7 @@ import { restoreRoutes } from './routes/restore.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
 import { serviceInformationRoutes } from './routes/service-information.ts';
 import { snapshotRoutes } from './routes/snapshots.ts';
+import { ticketRoutes } from './routes/tickets.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 import { userRoutes } from './routes/users.ts';
@@ -89,7 +91,7 @@ type AnswerError = (error: unknown, request: FastifyRequest, reply: FastifyReply
 function errorAnswers(application: Application): AnswerError {
   const refuseDownload = downloadRefusal(application, () => undefined);
   return (error, request, reply) =>
-    /^\/download(?![^/?])/.test(request.url)
+    /^\/(download|t)(?![^/?])/.test(request.url)
       ? refuseDownload(error, request, reply)
       : sendProblem(error, request, reply);
 }
@@ -160,7 +162,9 @@ async function addRoutes(server: HttpServer, context: HttpContext): Promise<void
   backupContentRoutes(server, context);
   restoreRoutes(server, context);
   drillRoutes(server, context);
-  downloadRoutes(server, context);
+  const downloadMetrics = new DownloadMetrics(context.metrics.registry);
+  downloadRoutes(server, context, downloadMetrics);
+  ticketRoutes(server, context, downloadMetrics);
   snapshotRoutes(server, context);
   variantRoutes(server, context);
   resourceRoutes(server, context);

@@ -19,6 +19,8 @@ export interface DownloadAnswer {
   reply: FastifyReply;
   /** Aborted when the client goes; ends all that was begun for it. */
   gone: AbortController;
+  /** Called when the first piece is there and nothing was sent yet; what it throws is the answer. */
+  take?: () => Promise<void>;
 }
 
 /** Gives a download, or says that the client has it already. Whatever is wrong before its first byte is thrown. */
@@ -86,12 +88,13 @@ interface PreparedAnswer {
 /** Content shorter than this is not coded. */
 const LEAST_CODED = 1024;
 
-async function prepared(opened: OpenDownload, { download, request, reply }: DownloadAnswer): Promise<PreparedAnswer> {
+async function prepared(opened: OpenDownload, parts: DownloadAnswer): Promise<PreparedAnswer> {
+  const { download, request, reply } = parts;
   const range = rangeOf(opened, download, request, reply);
   requireVisibleEnd(opened, download, request);
   const length = range?.length ?? opened.length;
   const pieces = opened.bytes(range)[Symbol.asyncIterator]();
-  const first = await pieces.next();
+  const first = await firstPiece(pieces, parts);
   const isCodable = range === undefined && !isOld(request) && (length === undefined || length >= LEAST_CODED);
   const accepted = isCodable ? acceptedCoding(request.headers['accept-encoding']) : 'identity';
   const isWorth = accepted !== 'identity' && first.done !== true && isWorthCoding(download.format, first.value);
@@ -110,6 +113,21 @@ async function prepared(opened: OpenDownload, { download, request, reply }: Down
     'content-length': `${range.length}`,
   };
   return { status: 206, headers: { ...headers, ...place }, pieces: all, length: range.length };
+}
+
+/** Nothing fails between the taking and the head of the answer. */
+async function firstPiece(
+  pieces: AsyncIterator<Uint8Array>,
+  { take }: DownloadAnswer,
+): Promise<IteratorResult<Uint8Array>> {
+  const first = await pieces.next();
+  try {
+    await take?.();
+    return first;
+  } catch (error) {
+    await pieces.return?.();
+    throw error;
+  }
 }
 
 function rangeOf(opened: OpenDownload, download: Download, request: FastifyRequest, reply: FastifyReply) {

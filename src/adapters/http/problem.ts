@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorKind, HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import { CHALLENGES } from './challenges.ts';
+import { withoutTickets } from './ticket-path.ts';
 
 /** An error answer by RFC 9457, `application/problem+json`. Further members are the error's details. */
 export interface Problem {
@@ -71,7 +72,7 @@ export function problemOf(error: unknown, request: Pick<FastifyRequest, 'id' | '
     status,
     detail,
     code,
-    instance: request.url.split('?', 1)[0] ?? request.url,
+    instance: withoutTickets(request.url.split('?', 1)[0] ?? request.url),
     requestId: request.id,
   };
   for (const [name, value] of Object.entries(details)) if (!(name in problem)) problem[name] = value;
@@ -133,7 +134,7 @@ function describe(error: unknown, status: number, requestId: string): Descriptio
     return { code: 'disk-full', detail: 'The disk is full. Free some space and send the request again.', details: {} };
   }
   if (status < 500 && error instanceof Error) {
-    return { code: codeOfStatus(status), detail: sentence(error.message), details: {} };
+    return { code: codeOfStatus(status), detail: withoutTickets(sentence(error.message)), details: {} };
   }
   if (status === 503) {
     return { code: 'shutting-down', detail: 'Holdfast is shutting down. Try again in a moment.', details: {} };

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { ListedSnapshot } from '../../core/download.ts';
+import type { DownloadFormat, SqlDialect } from '../../core/download-format.ts';
 import type { SnapshotAnswer } from './schemas/download-schema.ts';
 
 const HOST = /^[A-Za-z0-9.-]{1,253}(:\d{1,5})?$|^\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?$/;
@@ -27,7 +28,7 @@ export function snapshotAnswer(snapshot: ListedSnapshot, address: string, user: 
     defaultVariant: defaultVariant ?? null,
     proven: proven ?? null,
     url,
-    command: commandFor(url, snapshot, user),
+    command: downloadCommand(url, { ...snapshot, format: formats[0] }, user),
   };
 }
 
@@ -37,9 +38,14 @@ export function userOf({ principal, isKnown }: FastifyRequest): string | undefin
   return isKnown && !isLocal ? principal.name : undefined;
 }
 
-function commandFor(url: string, { formats, dialect }: ListedSnapshot, user: string | undefined): string {
+/** What to type for the download at a URL. */
+export function downloadCommand(
+  url: string,
+  { format, dialect }: { format: DownloadFormat | undefined; dialect?: SqlDialect },
+  user: string | undefined,
+): string {
   const fetching = `curl -fsS${user === undefined ? '' : ` -u ${quoted(user)}`}`;
-  if (formats[0] !== 'sql') return `${fetching} -OJ ${quoted(url)}`;
+  if (format !== 'sql') return `${fetching} -OJ ${quoted(url)}`;
   return `${fetching} ${quoted(url)} | ${dialect === 'mysql' ? 'mysql DATABASE' : 'psql DATABASE'}`;
 }
 

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { HttpServer } from './http-server.ts';
+import { withoutTickets } from './ticket-path.ts';
 
 /** Answers 404 to unknown paths, and 405 with `Allow` to known paths that do not know the method. */
 export function answerUnknownRoutes(server: HttpServer): void {
@@ -9,19 +10,20 @@ export function answerUnknownRoutes(server: HttpServer): void {
   });
   server.setNotFoundHandler(async (request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '/';
+    const shown = withoutTickets(path);
     const methods = [...new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods))];
     if (methods.length === 0) {
       throw new HoldfastError(
         'not-found',
         'route-not-found',
-        `There is nothing at ${request.method} ${path}. The documentation at /docs lists what there is.`,
+        `There is nothing at ${request.method} ${shown}. The documentation at /docs lists what there is.`,
       );
     }
     reply.header('allow', methods.sort().join(', '));
     throw new HoldfastError(
       'invalid',
       'method-not-allowed',
-      `${path} does not know the method ${request.method}, only ${methods.join(', ')}.`,
+      `${shown} does not know the method ${request.method}, only ${methods.join(', ')}.`,
     );
   });
 }

@@ -4,6 +4,7 @@ import { initial } from './0001-initial.ts';
 import { lookUps } from './0002-look-ups.ts';
 import { drills } from './0003-drills.ts';
 import { downloadUsage } from './0004-download-usage.ts';
+import { tickets } from './0005-tickets.ts';
 
 /** All migrations, in the order in which they are applied. A new one is a new file and a line here; old ones never change. */
 const MIGRATIONS = {
@@ -11,6 +12,7 @@ const MIGRATIONS = {
   '0002-look-ups': lookUps,
   '0003-drills': drills,
   '0004-download-usage': downloadUsage,
+  '0005-tickets': tickets,
 };
 
 /** Whether `migrate` would find nothing to do, asked in far less time than it takes to. */

@@ -17,6 +17,7 @@ import { createIdempotencyTable } from '../tables/idempotency-table.ts';
 import { createOperationTable } from '../tables/operation-table.ts';
 import { createResourceTable } from '../tables/resource-table.ts';
 import { createScheduleTable } from '../tables/schedule-table.ts';
+import { createTicketTable } from '../tables/ticket-table.ts';
 import { catalogueFault } from './catalogue-fault.ts';
 import { createExclusively, patiently } from './exclusively.ts';
 import { NodeSqliteDatabase } from './node-sqlite-database.ts';
@@ -64,6 +65,7 @@ function tablesOf(database: Kysely<CatalogueSchema>, exclusively: Exclusively): 
     variantBlocks: createDocumentTable<VariantBlock>(database, 'variant-blocks'),
     drills: createDrillTable(database),
     downloadUsage: createDownloadUsageTable(database),
+    tickets: createTicketTable(database, exclusively),
     audit: createAuditTable(database, exclusively),
     idempotency: createIdempotencyTable(database),
     close: () => database.destroy(),

@@ -5,6 +5,7 @@ import type { Operation, OperationKind, OperationStatus } from '../operation.ts'
 import type { Policy } from '../policy.ts';
 import type { Resource } from '../resource.ts';
 import type { Schedule } from '../schedule.ts';
+import type { Ticket } from '../ticket.ts';
 import type { VariantBlock } from '../variant.ts';
 
 /**
@@ -21,6 +22,7 @@ export interface Catalogue {
   readonly users: DocumentTable<LocalUser>;
   readonly drills: DrillTable;
   readonly downloadUsage: DownloadUsageTable;
+  readonly tickets: TicketTable;
   readonly variantBlocks: DocumentTable<VariantBlock>;
   readonly audit: AuditTable;
   readonly idempotency: IdempotencyTable;
@@ -168,6 +170,25 @@ export interface DownloadUsageTable {
 export interface DownloadUsage {
   downloads: number;
   bytes: number;
+}
+
+/** One-time leaves to download. */
+export interface TicketTable {
+  /**
+   * Forgets all that were made before `since`, and inserts one unless its owner has `open` that could be used, or has had `sinceThen` since. Atomic among
+   * processes.
+   * @returns undefined, or which limit its owner has reached, and when (RFC 3339) it is reached no more
+   */
+  insert(
+    ticket: Ticket,
+    within: { open: number; since: string; sinceThen: number },
+  ): Promise<{ limit: 'open' | 'sinceThen'; retryAt: string } | undefined>;
+  /** @param hash hex SHA-256 of the secret */
+  get(hash: string): Promise<Ticket | undefined>;
+  /** Uses one up. @returns false where it is not there, has expired, or was used: of all who try, in whatever process, one gets true */
+  take(hash: string, now: string): Promise<boolean>;
+  /** Forgets those that were made before a time (RFC 3339). */
+  expire(before: string): Promise<void>;
 }
 
 export interface AuditTable {

@@ -1,5 +1,5 @@
-import type { LocalUser, Principal } from '../../core/access.ts';
-import { activeGrants } from '../../core/grant-expiry.ts';
+import type { LocalUser } from '../../core/access.ts';
+import { isUserOpen, principalOfUser } from '../../core/kept-callers.ts';
 import type { DocumentTable } from '../../core/ports/catalogue.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { IdentityProvider } from '../../core/ports/identity-provider.ts';
@@ -32,21 +32,7 @@ export function createLocalUsers(parts: {
       if (user === undefined) return 'unrecognised';
       if (!isRight) return 'refused';
       verified.add(words, true);
-      return isOpen(user, clock.now()) ? principalOf(user, clock.now()) : 'refused';
+      return isUserOpen(user, clock.now()) ? principalOfUser(user, clock.now()) : 'refused';
     },
-  };
-}
-
-function isOpen(user: LocalUser, now: Date): boolean {
-  return !user.disabled && (user.expiresAt === undefined || Date.parse(user.expiresAt) > now.getTime());
-}
-
-function principalOf({ name, role, resources, grants }: LocalUser, now: Date): Principal {
-  return {
-    name,
-    role,
-    method: 'password',
-    ...(resources === undefined ? {} : { resources }),
-    ...(grants === undefined ? {} : { grants: activeGrants(grants, now) }),
   };
 }

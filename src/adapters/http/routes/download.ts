@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Download, DownloadRequest } from '../../../core/download.ts';
+import { type Download, type DownloadRequest, LONGEST_REASON, MOST_PARTS } from '../../../core/download.ts';
 import { VARIANT_NAME } from '../../../core/grant.ts';
 import { answerDownload, answerDownloadHead } from '../download-answer.ts';
-import { DownloadMetrics } from '../download-metrics.ts';
+import { factsOfDownload } from '../download-facts.ts';
+import type { DownloadMetrics } from '../download-metrics.ts';
 import { clientGone, downloadRefusal, outcomeOf, withFormats } from '../download-refusal.ts';
 import type { HttpContext } from '../http-context.ts';
 import type { HttpServer } from '../http-server.ts';
@@ -13,8 +14,6 @@ import { downloadFormat } from '../schemas/download-schema.ts';
 import { id, line } from '../schemas/fields.ts';
 
 const TAGS = ['Downloads'];
-const MOST_PARTS = 1000;
-const LONGEST_REASON = 500;
 
 const query = z.strictObject({
   variant: z
@@ -77,9 +76,8 @@ const DESCRIPTION =
   "The newest complete backup of a resource, or an older one, as its target understands it: SQL for `psql`, a database file, an archive of files, JSON, or the bytes as they were. `curl -fsS -u me … | psql app` is all that it takes. An answer that ends cleanly is whole; where something fails on the way, the connection is reset, and SQL ends with a statement that fails with the reason. `ETag` is strong where each download gives the same bytes, and ranges are given where the content can begin in the middle. `Accept-Encoding` may name gzip and zstd. `HEAD` tells the headers and makes nothing. Errors are SQL that fails with the reason, because a database's client takes an error in JSON for no error at all, unless `Accept` asks for JSON or the resource is no database. What you may not have is answered like what does not exist. A variant that has to be made first is waited for (`Prefer: wait=600`; default half a minute); if it takes longer, the answer is 409 with `Retry-After` and the operation to watch. One that cannot be made is 422 with its `problems`. The header `X-Reason` is kept in the audit log.";
 
 /** Developers' copies. */
-export function downloadRoutes(server: HttpServer, context: HttpContext): void {
+export function downloadRoutes(server: HttpServer, context: HttpContext, metrics: DownloadMetrics): void {
   const { downloads } = context.application;
-  const metrics = new DownloadMetrics(context.metrics.registry);
   const errorHandler = downloadRefusal(context.application, (problem) => metrics.refused(outcomeOf(problem)));
   const response = answers({
     200: bytesAnswer('The content.', 'application/octet-stream', z.string().meta({ format: 'binary' })),
@@ -200,10 +198,4 @@ function reasonOf({ headers, query: { reason } }: FastifyRequest<{ Querystring: 
 
 function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, ' ').slice(0, LONGEST_REASON);
-}
-
-function factsOfDownload({ snapshot, variant, format, isSealed, mode, newerId }: Download): Record<string, unknown> {
-  const { id: snapshotId, resourceId } = snapshot;
-  const passedOver = newerId === undefined ? {} : { insteadOf: newerId };
-  return { resource: resourceId, backup: snapshotId, variant, format, ...(isSealed ? { mode } : {}), ...passedOver };
 }

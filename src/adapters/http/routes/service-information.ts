@@ -109,6 +109,7 @@ const ENDPOINTS = {
   restoreOperations: '/restore/operations',
   snapshots: '/snapshots',
   download: '/download',
+  tickets: '/tickets',
   drills: '/drills',
   resources: '/resources',
   operations: '/operations',

@@ -1,0 +1,94 @@
+import type { Principal } from './access.ts';
+import type { Download, DownloadMode, DownloadRequest } from './download.ts';
+import { HoldfastError } from './errors.ts';
+import type { DownloadChoice } from './ports/service-download.ts';
+
+/** Leave to download one thing once, within minutes, for whoever holds its secret. The secret itself is kept nowhere. */
+export interface Ticket {
+  id: string;
+  /** Hex SHA-256 of the secret. */
+  hash: string;
+  /** RFC 3339, UTC. */
+  createdAt: string;
+  expiresAt: string;
+  /** When its download began to be given. */
+  usedAt?: string;
+  owner: TicketOwner;
+  order: TicketOrder;
+  /** Of the download as it was when it was asked for: a changed policy, or another version of Holdfast, makes another one. */
+  fingerprint: string;
+}
+
+/** Who asked for a ticket, as far as it has to be known later. */
+export interface TicketOwner {
+  name: string;
+  method: NonNullable<Principal['method']>;
+  /** Of a token. */
+  tokenId?: string;
+  /** Of a local user: another password, or another user of that name, is another one. */
+  passwordChangedAt?: string;
+  /** As a directory, an issuer or a proxy named them when the ticket was asked for. */
+  groups?: readonly string[];
+}
+
+/** What a ticket is for: all that was left open by who asked is settled. */
+export interface TicketOrder extends DownloadChoice {
+  resourceId: string;
+  snapshotId: string;
+  variant: string;
+  mode: DownloadMode;
+  seal: 'full' | 'none';
+  reason?: string;
+}
+
+/** As for a download. That the newest one is not made yet is told when the ticket is used. */
+export type TicketRequest = Omit<DownloadRequest, 'waitMilliseconds' | 'stale'>;
+
+/** One-time leaves to download. */
+export interface TicketManager {
+  /**
+   * A ticket for what the caller may download now.
+   *
+   * @returns the ticket; its secret, 32 random bytes in base64url, which is not kept; the download that it is for
+   * @throws HoldfastError what `DownloadManager.find` throws; `tickets-not-offered` (unsupported); `variant-needed` (invalid) for raw that was not named,
+   * `reason-needed` (denied) for raw without a reason; `ticket-limit-reached` (too-many) with `details.retryAfterSeconds`
+   */
+  create(request: TicketRequest, signal: AbortSignal): Promise<{ ticket: Ticket; secret: string; download: Download }>;
+  /**
+   * The ticket of a secret, used and expired ones as well. Changes nothing.
+   * @throws TicketRefused where there is none
+   */
+  find(secret: string): Promise<Ticket>;
+  /**
+   * What a ticket gives now: whoever asked for it must still be known and may still have it, and it must be the same as then.
+   * @throws TicketRefused where that is not so, or it was used, or has expired; HoldfastError for what may pass (`unavailable`)
+   */
+  redeem(ticket: Ticket, waitMilliseconds: number | undefined, signal: AbortSignal): Promise<RedeemableTicket>;
+}
+
+export interface RedeemableTicket {
+  /** Who asked for it, as far as downloads are concerned. */
+  principal: Principal;
+  download: Download;
+  /**
+   * Uses the ticket up. Of all who try, in whatever process, one succeeds.
+   * @throws TicketRefused
+   */
+  take(): Promise<void>;
+}
+
+/** Why a ticket gives nothing; for the audit log, and nobody who holds one. */
+export type TicketFault = 'unknown' | 'used' | 'expired' | 'owner-gone' | 'not-granted' | 'changed';
+
+/** One answer for whatever is wrong with a ticket. */
+export class TicketRefused extends HoldfastError {
+  readonly fault: TicketFault;
+
+  constructor(fault: TicketFault, cause?: unknown) {
+    const message =
+      'There is no such ticket. Each is good for one download, for some minutes, and only as long as what it is for may be given: ask for a new one.';
+    super('not-found', 'ticket-not-found', message, cause === undefined ? {} : { cause });
+    this.name = 'TicketRefused';
+    this.fault = fault;
+  }
+}
