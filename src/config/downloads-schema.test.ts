@@ -17,10 +17,15 @@ test('what is set of downloads counts', () => {
     publicUrl: 'https://backups.example.org/',
     limits: { concurrent: 2, bytesPerDay: 10 },
   };
-  assert.deepEqual(downloadsOf(downloadsSchema.parse(set), '/etc'), {
+  assert.deepEqual(downloadsOf(downloadsSchema.parse({ ...set, tickets: 5 }), '/etc'), {
     ...set,
+    ticketMinutes: 5,
     publicUrl: 'https://backups.example.org',
   });
+});
+
+test('tickets can be turned off', () => {
+  assert.equal(downloadsOf(downloadsSchema.parse({ tickets: false }), '/etc').ticketMinutes, 0);
 });
 
 test('the folders of masking policies and of what they name are looked for from the working folder', () => {
@@ -36,6 +41,9 @@ test('what downloads cannot be set to is refused', () => {
     { limits: { perDay: 1 } },
     { defaultResource: 'a b' },
     { defaultVariant: 'masked' },
+    { tickets: 0 },
+    { tickets: 61 },
+    { tickets: true },
   ])
     assert.equal(downloadsSchema.safeParse(wrong).success, false, JSON.stringify(wrong));
 });

@@ -18,7 +18,7 @@ import type { RepairReport } from './ports/repository-repair.ts';
 import type { Resource } from './resource.ts';
 import type { ResourceTest } from './resource-test.ts';
 import type { Schedule } from './schedule.ts';
-import type { TicketManager } from './ticket.ts';
+import type { TicketManager } from './ticket-request.ts';
 import type { TreeEntry } from './tree-entry.ts';
 import type { UserManager } from './user-manager.ts';
 import type { ValidationResult } from './validator.ts';

@@ -7,3 +7,6 @@ export type DownloadFormat = (typeof DOWNLOAD_FORMATS)[number];
 
 /** Whose SQL it is. */
 export type SqlDialect = 'postgresql' | 'mysql';
+
+/** SQL into an empty database, or in the place of what is there. */
+export type DownloadMode = 'create' | 'replace';

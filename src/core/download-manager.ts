@@ -4,13 +4,13 @@ import {
   DEFAULT_DOWNLOADS,
   type Download,
   type DownloadManager,
-  type DownloadMode,
   type DownloadRequest,
   type ListedSnapshot,
   RAW_VARIANT,
   type Snapshot,
   type SnapshotListRequest,
 } from './download.ts';
+import type { DownloadMode } from './download-format.ts';
 import { momentOfChoice } from './download-moment.ts';
 import { DownloadOpener } from './download-opener.ts';
 import {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { DownloadMode, OpenDownload } from './download.ts';
+import type { OpenDownload } from './download.ts';
+import type { DownloadMode } from './download-format.ts';
 import { DownloadMaterials, type OpenMaterial } from './download-materials.ts';
 import type { FoundSnapshot } from './downloadable-snapshots.ts';
 import { HoldfastError } from './errors.ts';

@@ -1,4 +1,5 @@
 import type { Principal } from './access.ts';
+import type { DownloadMode } from './download-format.ts';
 import type { DownloadLimits } from './grant.ts';
 import type { Page, PageRequest } from './ports/catalogue.ts';
 import type { DownloadChoice, DownloadFormat, SqlDialect } from './ports/service-download.ts';
@@ -46,8 +47,6 @@ export interface DownloadRequest extends Partial<DownloadChoice> {
   /** For SQL; default `full`. */
   seal?: 'full' | 'none';
 }
-
-export type DownloadMode = 'create' | 'replace';
 
 /** A recovery point that can be downloaded: a backup of a repository, or what another tool keeps. */
 export interface Snapshot {

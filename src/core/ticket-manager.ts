@@ -3,15 +3,9 @@ import type { Principal } from './access.ts';
 import { DEFAULT_DOWNLOADS, type Download, type DownloadManager, RAW_VARIANT } from './download.ts';
 import { type ErrorKind, HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
-import {
-  type RedeemableTicket,
-  type Ticket,
-  type TicketManager,
-  type TicketOrder,
-  TicketRefused,
-  type TicketRequest,
-} from './ticket.ts';
+import { type Ticket, type TicketOrder, TicketRefused } from './ticket.ts';
 import type { TicketOwners } from './ticket-owners.ts';
+import type { RedeemableTicket, TicketManager, TicketRequest } from './ticket-request.ts';
 
 const SECRET_BYTES = 32;
 const SECRET = /^[A-Za-z0-9_-]{43}$/;

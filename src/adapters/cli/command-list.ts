@@ -24,6 +24,7 @@ export const COMMANDS: readonly CommandSummary[] = [
   { name: 'diff', summary: 'show what changed between two backups', load: () => import('./commands/diff.ts') },
   { name: 'find', summary: 'find files in backups', load: () => import('./commands/find.ts') },
   { name: 'pull', summary: "download a developer's copy from a service", load: () => import('./commands/pull.ts') },
+  { name: 'ticket', summary: 'make a URL for one download', load: () => import('./commands/ticket.ts') },
   { name: 'variant', summary: 'keep masked and reduced copies', load: () => import('./commands/variant.ts') },
   { name: 'resource', summary: 'set up and test what is backed up', load: () => import('./commands/resource.ts') },
   {

@@ -1,19 +1,17 @@
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import { HoldfastError } from '../../../core/errors.ts';
 import type { Column } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode, usageError } from '../exit-codes.ts';
 import { formatBytes } from '../formatting.ts';
 import { gathered } from '../option-values.ts';
 import { type ProgressDisplay, startProgress } from '../progress-display.ts';
+import { addServiceOptions, type ServiceOptions, withService } from '../pull/called-service.ts';
 import { pullToFile } from '../pull/pull-to-file.ts';
 import { pullToPipe } from '../pull/pull-to-pipe.ts';
-import { authorizationFor, type CredentialOptions } from '../pull/server-credentials.ts';
-import { type ContentFacts, SnapshotServer, serverAddress } from '../pull/snapshot-server.ts';
+import type { ContentFacts, SnapshotServer } from '../pull/snapshot-server.ts';
 
-interface PullOptions extends CredentialOptions {
-  server?: string;
+interface PullOptions extends ServiceOptions {
   output?: string;
   conflict: 'fail' | 'overwrite';
   list?: boolean;
@@ -31,11 +29,7 @@ interface PullOptions extends CredentialOptions {
 }
 
 export function define(command: Command, session: CommandSession): void {
-  command
-    .argument('[resource]', 'what to download; default: what the server has as its default')
-    .option('--server <url>', 'the service; default: HOLDFAST_URL, or the one that runs on this data folder')
-    .option('--user <name>', 'who you are; the password is HOLDFAST_PASSWORD, in ~/.netrc, or asked for')
-    .option('--token <reference>', 'a token, as env:NAME or file:/path; default: HOLDFAST_TOKEN')
+  addServiceOptions(command.argument('[resource]', 'what to download; default: what the server has as its default'))
     .option('--output <file>', 'write a file instead of standard output; what was cut is gone on with')
     .addOption(new Option('--conflict <how>', 'if the file exists').choices(['fail', 'overwrite']).default('fail'))
     .option('--list', 'list what there is to download, and download nothing')
@@ -72,27 +66,10 @@ ${ExitCode.refused} you are not known or may not have it, ${ExitCode.notFound} t
 
 async function pull(session: CommandSession, resource: string | undefined, options: PullOptions): Promise<void> {
   requireSensible(options);
-  const url = await addressOf(session, options.server);
-  const authorization = await authorizationFor(url, options, process.env, session.signal);
-  if (authorization !== undefined && url.protocol === 'http:' && !LOOPBACK.test(url.hostname))
-    session.output.warn(`Your password or token goes to ${url.host} without encryption. Use https.`);
-  const server = new SnapshotServer({ url, authorization, version: session.composition.version });
-  try {
+  await withService(session, options, async ({ server, url }) => {
     if (options.list) await list(session, server, resource);
     else await download(session, server, { resource, options, url });
-  } catch (error) {
-    session.failureExitCode = exitCodeFor(error);
-    throw error;
-  }
-}
-
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
-function exitCodeFor(error: unknown): number | undefined {
-  if (!(error instanceof HoldfastError)) return undefined;
-  if (error.code === 'download-cut') return ExitCode.partial;
-  if (error.kind === 'unauthenticated' || error.kind === 'denied') return ExitCode.refused;
-  return error.kind === 'not-found' ? ExitCode.notFound : undefined;
+  });
 }
 
 function requireSensible({ at, backup, output, list: isList }: PullOptions): void {
@@ -100,15 +77,6 @@ function requireSensible({ at, backup, output, list: isList }: PullOptions): voi
     throw usageError('choice-ambiguous', 'Give --at or --backup, not both.');
   if (!isList && output === undefined && process.stdout.isTTY)
     throw usageError('output-missing', 'Pipe it into a program, or name a file: --output FILE (- for the terminal).');
-}
-
-async function addressOf(session: CommandSession, given: string | undefined): Promise<URL> {
-  const named = given ?? (process.env.HOLDFAST_URL || undefined);
-  if (named !== undefined) return serverAddress(named);
-  const { dataFolder } = await session.configuration({ logLevel: 'silent' });
-  const running = await session.composition.runningService(dataFolder);
-  if (running?.url !== undefined) return serverAddress(running.url);
-  throw usageError('server-missing', `No service runs on ${dataFolder}. Name one: --server URL, or HOLDFAST_URL.`);
 }
 
 function queryOf(options: PullOptions): URLSearchParams {

@@ -96,6 +96,16 @@ export class SnapshotServer {
     return { ...factsOf(response, this.#options.url), bytes: bytesOf(response, signal) };
   }
 
+  /** A one-time leave to download; what is asked for and what comes is as `POST /tickets` has it. */
+  async ticket(request: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Record<string, unknown>> {
+    const headers = { accept: 'application/json', 'content-type': 'application/json' };
+    const body = JSON.stringify(request);
+    const response = await this.#call('tickets', new URLSearchParams(), { method: 'POST', headers, body }, signal);
+    const answer: unknown = await response.json();
+    if (typeof answer !== 'object' || answer === null || !('url' in answer)) throw notHoldfast(this.#options.url);
+    return { ...answer };
+  }
+
   /** A copy that has to be made first is asked for until it is there: the server holds each request for minutes. */
   async #whenMade(get: () => Promise<Response>, signal: AbortSignal): Promise<Response> {
     for (;;) {
@@ -108,10 +118,14 @@ export class SnapshotServer {
     }
   }
 
-  async #get(
+  #get(route: string, query: URLSearchParams, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
+    return this.#call(route, query, { headers }, signal);
+  }
+
+  async #call(
     route: string,
     query: URLSearchParams,
-    headers: Record<string, string>,
+    { headers, ...call }: { method?: string; headers: Record<string, string>; body?: string },
     signal: AbortSignal,
   ): Promise<Response> {
     const { url, authorization, version } = this.#options;
@@ -121,6 +135,7 @@ export class SnapshotServer {
     let response: Response;
     try {
       response = await fetch(address, {
+        ...call,
         headers: { ...headers, ...credentials, 'user-agent': `holdfast-pull/${version}` },
         signal,
       });

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { DEFAULT_DOWNLOADS, type Download } from '../../../core/download.ts';
-import { type Ticket, TicketRefused, type TicketRequest } from '../../../core/ticket.ts';
+import { type Ticket, TicketRefused } from '../../../core/ticket.ts';
+import type { TicketRequest } from '../../../core/ticket-request.ts';
 import { answerDownload, answerDownloadHead } from '../download-answer.ts';
 import { factsOfDownload } from '../download-facts.ts';
 import type { DownloadMetrics } from '../download-metrics.ts';
