@@ -36,7 +36,7 @@ describe('what is kept of a ticket', () => {
     await rig.upload('shop');
     const fred = await rig.token('fred');
     const used = await rig.ticket(fred, RAW);
-    const open = await rig.ticket(fred, RAW);
+    const open = await rig.ticket(fred, { resource: 'shop' });
     const secrets = [used, open].map(({ path: at }) => at.slice('/t/'.length));
     const bodies: string[] = [];
     const call = async (url: string, init: RequestInit = {}) => bodies.push(await (await fetch(url, init)).text());
@@ -53,11 +53,17 @@ describe('what is kept of a ticket', () => {
     bodies.push(await (await fetch(`${rig.url}/metrics`, { headers: await adminOf(rig) })).text());
     const audits = JSON.stringify((await rig.application.audit.page({}, { limit: 1000 })).items);
     const { dataFolder } = rig.configuration;
+    assert.ok(rig.logged.join('').includes('request failed'), 'this is where it would be');
     const files = ['catalogue.sqlite', 'catalogue.sqlite-wal'].map((name) => readFile(path.join(dataFolder, name)));
     const stored = Buffer.concat(await Promise.all(files)).toString('latin1');
     assert.ok(stored.includes(used.id), 'this is where it would be');
     for (const secret of secrets)
-      for (const [where, text] of Object.entries({ audits, stored, logs: rig.logged.join(''), answers: bodies.join('') }))
+      for (const [where, text] of Object.entries({
+        audits,
+        stored,
+        logs: rig.logged.join(''),
+        answers: bodies.join(''),
+      }))
         assert.ok(!text.includes(secret), where);
   });
 

@@ -10,7 +10,9 @@ const basic = (name: string) => ({ authorization: `Basic ${Buffer.from(`${name}:
 const mayHave = (...variants: string[]): readonly Grant[] => [{ resources: ['shop'], variants }];
 
 const faults = async (rig: TicketsRig) =>
-  (await rig.audits('download.get')).filter(({ outcome: how }) => how === 'failure').map(({ details }) => details.fault);
+  (await rig.audits('download.get'))
+    .filter(({ outcome: how }) => how === 'failure')
+    .map(({ details }) => details.fault);
 
 describe('a ticket gives nothing any more', () => {
   it('when the token of who asked for it is revoked', async (t) => {
