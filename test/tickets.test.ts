@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { ticketSchema } from '../src/adapters/http/schemas/ticket-schema.ts';
+import { eventually } from './eventually.ts';
 import { CONTENT, MASKED, outcome, startTickets } from './tickets-rig.ts';
 
 const NONE: [number, string] = [404, 'ticket-not-found'];
@@ -64,6 +65,40 @@ describe('a ticket', () => {
     assert.deepEqual(await outcome(url, { range: 'bytes=1000-' }), [416, 'range-not-satisfiable']);
     assert.deepEqual(await outcome(`${url}?utm=1`), [400, 'request-invalid']);
     assert.deepEqual(await outcome(url), [200, CONTENT]);
+  });
+
+  it('waits for a copy that has to be made first, as long as it lives', async (t) => {
+    const rig = await startTickets(t);
+    rig.maker.declare('shop', { reduced: { kind: 'reduced' } });
+    await rig.upload('shop');
+    const { url, variant } = await rig.ticket(await rig.token('fred'), { resource: 'shop' });
+    assert.equal(variant, 'reduced');
+    rig.maker.hold();
+    assert.deepEqual(await outcome(url, { prefer: 'wait=1' }), [409, 'variant-being-made']);
+    rig.maker.release();
+    assert.deepEqual(await outcome(url), [200, MASKED]);
+    assert.deepEqual(await outcome(url), NONE);
+  });
+
+  it('leaves nothing open of those who came too late', async (t) => {
+    const rig = await startTickets(t);
+    await rig.upload('shop');
+    const { url } = await rig.ticket(await rig.token('fred'), { resource: 'shop' });
+    rig.maker.hold();
+    let refused = 0;
+    const coming = Array.from({ length: 6 }, async () => {
+      const [status, text] = await outcome(url);
+      if (status === 404) refused++;
+      return [status, text];
+    });
+    await eventually(() => refused === 5, 'Others than one were let in.');
+    await eventually(() => rig.maker.open === 1, 'What was begun for them is not ended.');
+    rig.maker.release();
+    assert.deepEqual(
+      (await Promise.all(coming)).filter(([status]) => status === 200),
+      [[200, MASKED]],
+    );
+    await eventually(() => rig.maker.open === 0, 'The download is not ended.');
   });
 
   it('may give a range, and then nothing more: who was cut off goes on with another ticket of the same', async (t) => {
