@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createCipheriv, randomBytes } from 'node:crypto';
 import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Content } from '../src/core/tree-entry.ts';
@@ -12,6 +12,9 @@ import { makeHardLinks, makeSparse, writeSparse } from './files-sample-tree.ts';
 const MEBIBYTE = 1024 * 1024;
 /** Small enough that a few megabytes are many segments and tasks. */
 const SIZES: FilesSizes = { small: 10_000, segment: 3 * MEBIBYTE, search: 2 * MEBIBYTE, restoreTask: MEBIBYTE };
+
+/** Of bytes with a place for each segment to begin in the first 1.4 MiB of its search, and for most others in the half MiB before that. */
+const SEED = 26;
 
 describe('a large file', () => {
   let rig: FilesRig;
@@ -81,7 +84,26 @@ describe('a large file', () => {
     assert.ok(backup.statistics.newBytes < MEBIBYTE, `${backup.statistics.newBytes} bytes were new`);
   });
 
+  test('is read in the segments it was read in before, though all behind an insertion has moved', async () => {
+    const source = await rig.newFolder('moved/source');
+    const bytes = createCipheriv('aes-256-ctr', Buffer.alloc(32, SEED), Buffer.alloc(16)).update(
+      Buffer.alloc(14 * MEBIBYTE),
+    );
+    writeFileSync(`${source}/file`, bytes);
+    const first = await rig.backUp({ paths: [source] }, { service });
+    writeFileSync(`${source}/file`, Buffer.concat([randomBytes(MEBIBYTE / 2), bytes]));
+    const second = await rig.backUp({ paths: [source] }, { service, base: first.backup });
+    const [before, after] = [await idsOf(first), new Set(await idsOf(second))];
+    // The chunk that the insertion runs into, and some until the cuts are where they were.
+    const lost = before.filter((id) => !after.has(id)).length;
+    assert.ok(lost < 6, `${lost} of ${before.length} chunks are not there any more`);
+    await rig.restore(second.backup, { target: `${rig.folder}/moved/target` }, { service });
+    assertSameTree(`${rig.folder}/moved/target/source`, source);
+  });
+
   test('that was edited is cut alike whether or not it is known what it held', async () => {
+    // Where segments begin is taken over from what is known.
+    const service = createFilesService({ ...SIZES, segment: 64 * MEBIBYTE });
     const source = await rig.newFolder('edited/source');
     // One with a list in its entry, one with pages of a list.
     for (const mebibytes of [10, 40]) {
@@ -105,6 +127,12 @@ describe('a large file', () => {
       assertSameTree(`${rig.folder}/edited/${mebibytes}/source`, source);
     }
   });
+
+  async function idsOf(made: MadeBackup): Promise<string[]> {
+    const content = await contentOf(made);
+    assert.ok(content !== undefined && 'segments' in content);
+    return content.segments.map(({ id }) => Buffer.from(id!).toString('hex'));
+  }
 
   async function contentOf({ backup }: MadeBackup): Promise<Content | undefined> {
     return (await rig.entries(backup)).find((entry) => entry.path.endsWith('/file'))?.content;

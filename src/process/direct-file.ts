@@ -6,8 +6,8 @@ import { allocatePageAligned, isPageAligned, PAGE } from './page-aligned-memory.
  * A part of a file that is written around the page cache where the file system can (`O_DIRECT`), while the caller goes on: fresh pages of the
  * cache cost more processor time than all else that a restore does (docs/decisions/0047-restored-around-the-page-cache.md).
  *
- * Bytes that follow each other are gathered in blocks; whole pages of a block go directly, and the page at either end, of which somebody else
- * may write the rest, by the page cache. No byte may be written twice.
+ * Bytes that follow each other are gathered in blocks; whole pages of a block go directly, as long as the disk keeps pace, and the page at either
+ * end, of which somebody else may write the rest, by the page cache. No byte may be written twice.
  */
 export class DirectFile {
   readonly #ordinary: number;
@@ -86,7 +86,7 @@ export class DirectFile {
       this.#direct === undefined || !isPageAligned(block) ? [this.#to, this.#to] : this.#wholePages();
     writeAllSync(this.#ordinary, block.subarray(this.#from, first), this.#place + this.#from);
     writeAllSync(this.#ordinary, block.subarray(last, this.#to), this.#place + last);
-    if (first < last) this.#writeDirectly(block, first, last);
+    if (first < last) this.#writePages(block, first, last);
     this.#giveBack();
   }
 
@@ -97,17 +97,16 @@ export class DirectFile {
     return first < last ? [first, last] : [this.#to, this.#to];
   }
 
-  /** Waits for the disk only where all blocks are under way. */
-  #writeDirectly(block: Buffer, first: number, last: number): void {
-    const direct = this.#direct ?? this.#ordinary;
+  /** Where all blocks are under way the disk lags behind: the page cache takes this one, and nobody waits. */
+  #writePages(block: Buffer, first: number, last: number): void {
     const next = takeBlock();
     const [bytes, position] = [block.subarray(first, last), this.#place + first];
     if (next === undefined) {
-      writeAllSync(direct, bytes, position, this.#ordinary);
+      writeAllSync(this.#ordinary, bytes, position);
       return;
     }
     this.#block = next;
-    const writing = writeAll(direct, bytes, position, this.#ordinary)
+    const writing = writeAll(this.#direct ?? this.#ordinary, bytes, position, this.#ordinary)
       .catch((error: unknown) => {
         this.#failure ??= { error };
       })

@@ -40,6 +40,14 @@ describe('codecs', () => {
     assert.equal(encode(Buffer.alloc(300_000), { name: 'zstd', level: 3 }).codec, ZSTD);
   });
 
+  test('what is likely to compress is not judged by its beginning, and stays raw all the same where it gains nothing', () => {
+    const choice: CodecChoice = { name: 'zstd', level: 3 };
+    const plain = Buffer.concat([randomBytes(70_000), Buffer.alloc(300_000)]);
+    assert.equal(encode(plain, choice).codec, RAW);
+    assert.equal(encode(plain, choice, undefined, true).codec, ZSTD);
+    assert.equal(encode(randomBytes(300_000), choice, undefined, true).codec, RAW);
+  });
+
   for (const [codec, bomb] of [
     [GZIP, gzipSync(Buffer.alloc(64 * 1024 * 1024))],
     [ZSTD, zstdCompressSync(Buffer.alloc(64 * 1024 * 1024))],

@@ -27,10 +27,11 @@ const PROBE_BYTES = 65_536;
  * fastest level first, so that what does not compress costs little (the `auto` of borg; research: engines.md 6.1).
  *
  * @param contexts what many calls share; the result is then valid until their next use
+ * @param isLikely whether it is likely to compress, as what came before it did: nothing is tried first
  */
-export function encode(plain: Uint8Array, choice: CodecChoice, contexts?: ZstdContexts): Encoded {
+export function encode(plain: Uint8Array, choice: CodecChoice, contexts?: ZstdContexts, isLikely = false): Encoded {
   if (choice.name === 'raw' || plain.length === 0) return { codec: RAW, bytes: plain };
-  if (plain.length > 4 * PROBE_BYTES) {
+  if (plain.length > 4 * PROBE_BYTES && !isLikely) {
     const probe = compress(plain.subarray(0, PROBE_BYTES), FASTEST, contexts);
     if (probe.length > PROBE_BYTES * WORTH_IT) return { codec: RAW, bytes: plain };
   }

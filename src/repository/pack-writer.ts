@@ -67,6 +67,7 @@ export class PackWriter {
   readonly #freeBlocks: Buffer[] = [];
   #blocks = 1;
   #failure: unknown;
+  #lastCodec: number = RAW;
   /** bytes of encoded bodies so far, before sealing */
   encodedBytes = 0;
 
@@ -129,7 +130,8 @@ export class PackWriter {
 
   #writeFrame(chunks: FrameChunk[], plain: Uint8Array): void {
     const open = this.#openPack();
-    const { codec, bytes } = encode(plain, this.#options.codec, this.#contexts);
+    const { codec, bytes } = encode(plain, this.#options.codec, this.#contexts, this.#lastCodec !== RAW);
+    this.#lastCodec = codec;
     this.encodedBytes += bytes.length;
     const table = encodeFrameTable(codec, plain.length, chunks);
     const sealedLength = open.records.sealedLength(table.length + bytes.length);

@@ -208,6 +208,9 @@ export interface TreePageReading {
   encoded(): Uint8Array;
 }
 
+/** Bytes before its end that a chunk's end depends on. */
+export const CHUNK_TAIL = 32;
+
 /** Cuts content into chunks, stores those that are new. */
 export interface ChunkSink {
   /** Stores up to one whole small content; cut where it is longer than a chunk may be. */
@@ -217,6 +220,11 @@ export interface ChunkSink {
    * only saves looking for the cuts.
    */
   beginContent(expected?: ExpectedContent): ContentBuilder;
+  /**
+   * Whether a chunk of `length` bytes may have been cut behind such a `tail`, its last `CHUNK_TAIL` bytes. Of a chunk as long as one may be, which
+   * any bytes may end, it says no.
+   */
+  mayEnd(tail: Uint8Array, length: number): boolean;
   /** Waits where the storage lags behind. To be asked between pieces of what is longer than some 10 MiB. */
   ready(): Promise<void>;
 }

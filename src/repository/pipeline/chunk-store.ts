@@ -97,6 +97,10 @@ export class ChunkStore implements ChunkSink {
     return new CutContent(this, this.#chunker, expected, buffer, () => this.#buffers.push(buffer));
   }
 
+  mayEnd(tail: Uint8Array, length: number): boolean {
+    return length < this.#chunker.sizes.maximum && this.#chunker.endsAt(tail, tail.length - length, tail.length);
+  }
+
   async ready(): Promise<void> {
     await this.#options.storage.ready?.();
   }

@@ -191,7 +191,7 @@ class FilesBackup {
   async #readLarge({ entry, changedAt, sparse, previous, isNew }: LargeFile): Promise<EncodedEntries | undefined> {
     const { path } = entry;
     const size = entry.size ?? 0;
-    const outcomes = await this.#readSegments({ path, size, sparse, ...(previous === undefined ? {} : { previous }) });
+    const outcomes = await this.#readJoined({ path, size, sparse, ...(previous === undefined ? {} : { previous }) });
     const parts: SegmentResult[] = [];
     for (const outcome of outcomes) {
       if ('fault' in outcome) {
@@ -219,6 +219,16 @@ class FilesBackup {
     return { bytes, ends: Uint32Array.of(bytes.length), paths: [path] };
   }
 
+  /**
+   * Where a segment begins depends on what the file held before. Should one task have been unable to read of that what another one has
+   * read, they would not agree.
+   */
+  async #readJoined({ previous, ...file }: Omit<FileSegment, 'start' | 'end'>): Promise<SegmentOutcome[]> {
+    if (previous === undefined) return this.#readSegments(file);
+    const outcomes = await this.#readSegments({ ...file, previous });
+    return areJoined(outcomes) ? outcomes : this.#readSegments(file);
+  }
+
   /** All segments are submitted at once; what else is to be read comes after them. */
   async #readSegments(file: Omit<FileSegment, 'start' | 'end'>): Promise<SegmentOutcome[]> {
     const tasks: Promise<BackupTaskResult>[] = [];
@@ -243,6 +253,17 @@ class FilesBackup {
       ...(path === undefined ? {} : { current: printable(path) }),
     });
   }
+}
+
+/** Whether each part begins where the one before it ends. What could not be read is no matter of how parts are joined. */
+export function areJoined(outcomes: readonly SegmentOutcome[]): boolean {
+  let end = 0;
+  for (const part of outcomes) {
+    if ('fault' in part) return true;
+    if (part.from !== end) return false;
+    end += part.bytes;
+  }
+  return true;
 }
 
 /** Puts the entries of large files back to where they belong among the others. @param all the batch's paths */

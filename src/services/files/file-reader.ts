@@ -1,5 +1,5 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import type { ContentBuilder, ExpectedContent, TaskContext } from '../../core/ports/repository.ts';
+import { CHUNK_TAIL, type ContentBuilder, type TaskContext } from '../../core/ports/repository.ts';
 import type { ByteString, Content, ContentSegment } from '../../core/tree-entry.ts';
 import { isDamage } from './base-entries.ts';
 import { type FileStatus, withoutTerminator } from './file-metadata.ts';
@@ -22,6 +22,8 @@ export interface FileSegment {
 
 export interface SegmentResult {
   segments: ContentSegment[];
+  /** Where they begin in the file. */
+  from: number;
   bytes: number;
   /** Bytes that were read; less than `bytes` where there are holes. */
   readBytes: number;
@@ -50,6 +52,7 @@ export class FileReader {
   readonly #sizes: FilesSizes;
   readonly #stop: StopFlag;
   readonly #scratch: Buffer;
+  readonly #tail = Buffer.alloc(CHUNK_TAIL);
 
   constructor(context: TaskContext, sizes: FilesSizes, stop: StopFlag) {
     this.#context = context;
@@ -88,9 +91,11 @@ export class FileReader {
     const descriptor = fromSource(() => openSync(withoutTerminator(terminated(`/${path}`)), OPEN_FLAGS));
     let builder: ContentBuilder | undefined;
     try {
-      const from = fromSource(() => this.#trueStart(descriptor, start, size, sparse));
-      const until = fromSource(() => this.#trueStart(descriptor, end, size, sparse));
-      builder = this.#context.sink.beginContent(await this.#expected(previous, from, until));
+      const earlier = await this.#earlier(previous, start, end);
+      const file = { descriptor, size, sparse, earlier };
+      const from = fromSource(() => this.#trueStart(file, start));
+      const until = fromSource(() => this.#trueStart(file, end));
+      builder = this.#context.sink.beginContent(earlier && { segments: earlier, offset: -from });
       let position = from;
       let readBytes = 0;
       while (position < until) {
@@ -110,6 +115,7 @@ export class FileReader {
       const status = fromSource(() => fstatSync(descriptor, { bigint: true }));
       return {
         segments: builder.finish(),
+        from,
         bytes: position - from,
         readBytes,
         status: { size: Number(status.size), modifiedAt: status.mtimeNs, changedAt: status.ctimeNs },
@@ -122,11 +128,11 @@ export class FileReader {
     }
   }
 
-  /** What lies there in the previous content, and what may have been moved there from near by. */
-  async #expected(previous: Content | undefined, from: number, until: number): Promise<ExpectedContent | undefined> {
+  /** What lies there in the previous content, and what may have been moved there from near by; the rest as if it were holes. */
+  async #earlier(previous: Content | undefined, start: number, end: number): Promise<ContentSegment[] | undefined> {
     if (previous === undefined) return undefined;
     const reach = this.#sizes.segment;
-    const within = { offset: from - reach, length: until - from + 2 * reach };
+    const within = { offset: start - reach, length: end - start + 2 * reach };
     const segments: ContentSegment[] = [];
     try {
       for await (const segment of this.#context.segments(previous, { despiteDamage: true, within }))
@@ -136,7 +142,7 @@ export class FileReader {
       if (!isDamage(error)) throw error;
       return undefined;
     }
-    return { segments, offset: -from };
+    return segments;
   }
 
   /** Fills the scratch buffer from a file's start, also where the file has grown since. @returns bytes read */
@@ -207,21 +213,67 @@ export class FileReader {
     return position - from;
   }
 
-  /** The segment before and the one after a boundary find the same place, each by itself. */
-  #trueStart(descriptor: number, nominal: number, size: number, sparse: boolean): number {
+  /**
+   * The segment before and the one after a boundary find the same place, each by itself. Where bytes were inserted in front, the
+   * first place after the nominal start is another one than it was: the one where a chunk of the previous content begins is taken.
+   */
+  #trueStart(file: OpenFile, nominal: number): number {
+    const { descriptor, size, sparse, earlier } = file;
     if (nominal === 0 || nominal >= size) return Math.min(nominal, size);
     // Within a hole any place will do, and there is nothing to look for.
     if (sparse && seekData(descriptor, nominal) !== nominal) return nominal;
     const end = Math.min(size, nominal + this.#sizes.search);
-    for (let position = nominal; position < end; position += this.#scratch.length - OVERLAP) {
+    const lengths = lengthsOf(earlier, nominal, nominal + this.#sizes.search);
+    let first: number | undefined;
+    for (const boundary of this.#boundaries(descriptor, nominal, end)) {
+      if (lengths.size === 0 || this.#mayBegin(descriptor, boundary, lengths)) return boundary;
+      first ??= boundary;
+    }
+    return first ?? end;
+  }
+
+  *#boundaries(descriptor: number, start: number, end: number): Generator<number> {
+    for (let position = start; position < end; position += this.#scratch.length - OVERLAP) {
       const wanted = Math.min(this.#scratch.length, end - position);
       const read = readSync(descriptor, this.#scratch, 0, wanted, position);
-      const found = findBoundary(this.#scratch.subarray(0, read));
-      if (found < read) return position + found;
+      const block = this.#scratch.subarray(0, read);
+      for (let at = findBoundary(block); at < read; at += findBoundary(block.subarray(at - WARM_UP)) - WARM_UP)
+        yield position + at;
       if (read < this.#scratch.length) break;
     }
-    return end;
   }
+
+  /** Whether a chunk of one of these lengths may be what begins there. By chance that holds for one place of some ten thousand. */
+  #mayBegin(descriptor: number, start: number, lengths: ReadonlySet<number>): boolean {
+    const { sink } = this.#context;
+    for (const length of lengths) {
+      const position = start + length - this.#tail.length;
+      if (position < start || readSync(descriptor, this.#tail, 0, this.#tail.length, position) < this.#tail.length)
+        continue;
+      if (sink.mayEnd(this.#tail, length)) return true;
+    }
+    return false;
+  }
+}
+
+/** A large file that is being read. */
+interface OpenFile {
+  descriptor: number;
+  size: number;
+  sparse: boolean;
+  /** Of the previous content, from its beginning on. */
+  earlier: readonly ContentSegment[] | undefined;
+}
+
+/** Of the chunks that begin from `from` up to `until`. */
+function lengthsOf(segments: readonly ContentSegment[] | undefined, from: number, until: number): Set<number> {
+  const lengths = new Set<number>();
+  let offset = 0;
+  for (const { id, length } of segments ?? []) {
+    if (id !== null && offset >= from && offset <= until) lengths.add(length);
+    offset += length;
+  }
+  return lengths;
 }
 
 /** The last byte of a block, and what is needed to come to its hash, are looked at again in the next one. */
