@@ -25,10 +25,12 @@ export class PostgresqlRig {
     this.folder = folder;
   }
 
+  /** @param programs of another server than the newest of this machine */
   static async create(
     parts: NonNullable<Parameters<typeof openManagedApplication>[1]>['parts'] = {},
+    programs?: string,
   ): Promise<PostgresqlRig> {
-    const server = await PostgresqlServer.start();
+    const server = await PostgresqlServer.start([], programs);
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-rig-'));
     await mkdir(path.join(folder, 'tmp'));
     process.env.TMPDIR = path.join(folder, 'tmp');

@@ -13,8 +13,9 @@ export const SKIP_REASON = skipUnless(SERVER_PROGRAMS !== undefined, 'initdb', '
 
 /** A server that is asked by the client programs, whose output is compared as it is. */
 export class PostgresqlServer extends PostgresqlInstance {
-  static async start(settings: readonly string[] = []): Promise<PostgresqlServer> {
-    const server = new PostgresqlServer(await PostgresqlInstance.place(SERVER_PROGRAMS));
+  /** @param programs of another server than the newest of this machine */
+  static async start(settings: readonly string[] = [], programs = SERVER_PROGRAMS): Promise<PostgresqlServer> {
+    const server = new PostgresqlServer(await PostgresqlInstance.place(programs));
     await server.initialise([], ['shared_buffers = 64MB', 'max_connections = 40', ...settings]);
     return server;
   }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { ShownRows } from '../../../../test/shown-rows.ts';
 import { chunked, collected, maskingRun } from '../../../../test/variant-rig.ts';
 import type { TableSelection } from '../../masking/row-selection.ts';
-import type { RowFields, RowScan } from '../table-content.ts';
 import { archiveHead } from './archive-head.ts';
 import { scanArchive } from './archive-scanner.ts';
 import { ArchiveSieve } from './archive-sieve.ts';
@@ -21,10 +21,10 @@ describe('an archive of pg_dump', () => {
       SIZES,
       fc.constantFrom(14, 15, 16),
       async (tables, sizes, minor) => {
-        const shown = new Shown();
+        const shown = new ShownRows();
         const signal = new AbortController().signal;
         await scanArchive(chunked(archiveOf(tables, { minor }), ...sizes), shown, signal);
-        const wanted = new Shown();
+        const wanted = new ShownRows();
         await createPostgresqlContent().scan(chunked(sqlOf(tables), 1 << 16), wanted, signal);
         assert.deepEqual(shown, wanted);
       },
@@ -69,7 +69,7 @@ describe('an archive of pg_dump', () => {
       const sieve = new ArchiveSieve(runOf([[false]]));
       assert.ok((await collected(sieve.sifted(chunked(bytes, 50)))).equals(bytes));
       assert.equal(sieve.rows('public.t0'), undefined);
-      const scanning = scanArchive(chunked(bytes, 50), new Shown(), new AbortController().signal);
+      const scanning = scanArchive(chunked(bytes, 50), new ShownRows(), new AbortController().signal);
       await assert.rejects(scanning, { code: 'archive-not-understood' });
     }
     assert.equal(archiveHead(archiveOf(tables).subarray(0, 200)), 'more');
@@ -97,7 +97,7 @@ describe('an archive of pg_dump', () => {
       for (const size of [7, 1 << 20]) {
         const sieve = new ArchiveSieve(runOf([[true], []]));
         await assert.rejects(collected(sieve.sifted(chunked(bytes, size))), { code: 'archive-not-understood' });
-        const scanning = scanArchive(chunked(bytes, size), new Shown(), new AbortController().signal);
+        const scanning = scanArchive(chunked(bytes, size), new ShownRows(), new AbortController().signal);
         await assert.rejects(scanning, { code: 'archive-not-understood' });
       }
   });
@@ -112,10 +112,10 @@ describe('an archive of pg_dump', () => {
     for (const { row, message } of faults)
       for (const size of [11, 1 << 20]) {
         const bytes = archiveOf([[['1', '2', '3'], row]], { encodes: 'latin1' });
-        const scanning = scanArchive(chunked(bytes, size), new Shown([]), new AbortController().signal);
+        const scanning = scanArchive(chunked(bytes, size), new ShownRows([]), new AbortController().signal);
         await assert.rejects(scanning, { code: 'variant-failed', message });
       }
-    const short = scanArchive(chunked(archiveOf([[['1']]]), 50), new Shown(), new AbortController().signal);
+    const short = scanArchive(chunked(archiveOf([[['1']]]), 50), new ShownRows(), new AbortController().signal);
     await assert.rejects(short, { code: 'variant-failed', message: /fewer fields/ });
   });
 
@@ -137,7 +137,7 @@ describe('an archive of pg_dump', () => {
     const signal = new AbortController().signal;
     for (const reading of [
       collected(new ArchiveSieve(runOf([[false]])).sifted(chunked(wanted, 100_003))),
-      scanArchive(chunked(wanted, 100_003), new Shown(), signal),
+      scanArchive(chunked(wanted, 100_003), new ShownRows(), signal),
     ])
       await assert.rejects(reading, { code: 'variant-failed', message: /more than 64 MiB/ });
     const cut = chunked(whole.subarray(0, -LONGEST_ROW / 2), 100_003);
@@ -150,34 +150,6 @@ const COLUMNS = ['a', 'b', 'c'];
 const STRUCTURE = 4;
 /** Bytes up to what says the compression. */
 const HEADER = 11;
-
-/** Remembers what it was shown. */
-class Shown implements Required<RowScan> {
-  readonly seen: unknown[] = [];
-  readonly #wanted: readonly number[];
-
-  constructor(wanted: readonly number[] = [2, 0]) {
-    this.#wanted = wanted;
-  }
-
-  begin(table: string, columns: readonly string[]): readonly number[] {
-    this.seen.push(['begin', table, columns]);
-    return this.#wanted;
-  }
-
-  fields(table: string, ordinal: number, fields: RowFields): void {
-    const values = this.#wanted.map((_, index) => [fields.integer(index), fields.value(index)]);
-    this.seen.push([table, ordinal, values]);
-  }
-
-  row(): void {
-    assert.fail('fields can be told');
-  }
-
-  end(table: string, rows: number): void {
-    this.seen.push(['end', table, rows]);
-  }
-}
 
 function runOf(chosen: readonly (readonly boolean[])[]) {
   const plans = chosen.map((_, table) => ({
