@@ -8,7 +8,7 @@ import type { Grant } from './grant.ts';
 import type { LogManager } from './log-overview.ts';
 import type { Operation, OperationKind, OperationStatus, Progress } from './operation.ts';
 import type { Policy, RetentionRules } from './policy.ts';
-import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
+import type { BackupFilter, NewestBackup, Page, PageRequest } from './ports/catalogue.ts';
 import type { Credentials } from './ports/identity-provider.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
 import type { ContentDamage, KeySlot, RepairOptions, Repository, RepositoryStatistics } from './ports/repository.ts';
@@ -104,6 +104,8 @@ export interface BackupManager {
   }): Promise<Operation>;
   get(id: string): Promise<Backup>;
   list(filter: BackupFilter, page: PageRequest): Promise<Page<Backup>>;
+  /** The newest backup of each of these resources that exists and has one, by the resource's id. */
+  newestOf(resourceIds: readonly string[]): Promise<ReadonlyMap<string, NewestBackup>>;
   /**
    * Forgets a backup (7 days in the repository's trash). @throws `backup-has-dependants` (conflict) naming them unless
    * `cascade`; `backup-held` (conflict). @returns ids of all that went

@@ -10,7 +10,7 @@ import { KeyedLock } from './keyed-lock.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Operation } from './operation.ts';
 import type { OperationWork } from './operation-work.ts';
-import type { BackupFilter, Page, PageRequest } from './ports/catalogue.ts';
+import type { BackupFilter, NewestBackup, Page, PageRequest } from './ports/catalogue.ts';
 import type { ContentDamage } from './ports/repository.ts';
 import { queuedOperation } from './queued-operation.ts';
 import { backupNotFound, requireBackup, requireResource } from './required-rows.ts';
@@ -112,6 +112,10 @@ export class CatalogueBackupManager implements BackupManager {
 
   async list(filter: BackupFilter, page: PageRequest): Promise<Page<Backup>> {
     return this.#context.catalogue.backups.page(filter, page);
+  }
+
+  async newestOf(resourceIds: readonly string[]): Promise<ReadonlyMap<string, NewestBackup>> {
+    return this.#context.catalogue.backups.newestOf(resourceIds);
   }
 
   async delete(id: string, options: { cascade: boolean; reason: string; by: string }): Promise<readonly string[]> {

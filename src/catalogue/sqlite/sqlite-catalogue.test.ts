@@ -147,6 +147,16 @@ describe('the SQLite catalogue', () => {
     assert.equal((await catalogue.backups.latest('shop', 'full'))?.id, 'b30');
   });
 
+  test('the newest backup of each resource is told of those that exist and have one', async () => {
+    const resource = { type: 'x', service: 'x', configuration: {}, repositoryId: 'default' };
+    for (const id of ['shop', 'without'])
+      await catalogue.resources.ensure({ ...resource, id, createdAt: at(0), updatedAt: at(0) });
+    const newest = await catalogue.backups.newestOf(['shop', 'without', 'unknown']);
+    assert.deepEqual([...newest], [['shop', { id: 'b39', createdAt: at(39) }]]);
+    assert.equal((await catalogue.backups.newestOf([])).size, 0);
+    for (const id of ['shop', 'without']) await catalogue.resources.delete(id);
+  });
+
   test('dependants are those whose chain goes through a backup, nearest first', async () => {
     const chain = { resourceId: 'chained', createdAt: at(100) };
     await catalogue.backups.insert(backup('c0', chain));
@@ -267,6 +277,7 @@ describe('the SQLite catalogue', () => {
     await backups.expired(at(0));
     await backups.allOf('shop');
     await backups.count({ resourceId: 'shop' });
+    await backups.newestOf(['shop', 'other']);
     const sorted = asked.length;
     // These sort what they found: at most a hundred rows, and what depends on one backup.
     await backups.atOrBefore('shop', at(5), 100);
@@ -276,7 +287,7 @@ describe('the SQLite catalogue', () => {
         .prepare(`EXPLAIN QUERY PLAN ${sql}`)
         .all(parameters)
         .map((row) => (row as { detail: string }).detail);
-      const steps = plan.filter((step) => /^(SCAN|SEARCH) (backups|backup_tags|child)/.test(step));
+      const steps = plan.filter((step) => /^(SCAN|SEARCH) (backups|backup_tags|child|latest)/.test(step));
       assert.ok(steps.length > 0, sql);
       for (const step of steps) assert.match(step, /USING (COVERING )?INDEX/, `${sql}: ${plan.join('; ')}`);
       if (index < sorted) assert.ok(!plan.some((step) => step.includes('TEMP B-TREE')), `${sql}: ${plan.join('; ')}`);

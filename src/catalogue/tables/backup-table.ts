@@ -1,6 +1,6 @@
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely';
 import type { Backup } from '../../core/backup.ts';
-import type { BackupFilter, BackupTable } from '../../core/ports/catalogue.ts';
+import type { BackupFilter, BackupTable, NewestBackup } from '../../core/ports/catalogue.ts';
 import { matchesAny } from '../id-patterns.ts';
 import { decodeCursor, encodeCursor } from '../keyset-cursor.ts';
 import { fromText, toText } from '../record-text.ts';
@@ -61,6 +61,7 @@ export function createBackupTable(database: Database, exclusively: Exclusively):
       if (type !== undefined) query = query.where('type', '=', type);
       return toBackup(await query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst());
     },
+    newestOf: (resourceIds) => newestOf(database, resourceIds),
     async atOrBefore(resourceId, time, maxSnapshots) {
       const newest = database
         .selectFrom('backups')
@@ -127,6 +128,24 @@ export function createBackupTable(database: Database, exclusively: Exclusively):
 
 async function get(database: Database, id: string): Promise<Backup | undefined> {
   return toBackup(await database.selectFrom('backups').select('record').where('id', '=', id).executeTakeFirst());
+}
+
+/** One look into an index for each, in one statement. */
+async function newestOf(
+  database: Database,
+  resourceIds: readonly string[],
+): Promise<ReadonlyMap<string, NewestBackup>> {
+  if (resourceIds.length === 0) return new Map();
+  const { rows } = await sql<NewestBackup & { resourceId: string }>`
+    SELECT resource_id AS "resourceId", id, created_at AS "createdAt" FROM backups WHERE id IN (
+      SELECT (
+        SELECT latest.id FROM backups AS latest WHERE latest.resource_id = resources.id
+        ORDER BY latest.created_at DESC, latest.id DESC LIMIT 1
+      )
+      FROM resources WHERE resources.id IN (${sql.join(resourceIds)})
+    )
+  `.execute(database);
+  return new Map(rows.map(({ resourceId, ...newest }) => [resourceId, newest]));
 }
 
 /** One statement is a transaction by itself, and most backups have no tags. */

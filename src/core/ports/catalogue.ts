@@ -89,6 +89,8 @@ export interface BackupTable {
   count(filter: BackupFilter): Promise<number>;
   /** The newest completed backup of a resource, of `type` if given. */
   latest(resourceId: string, type?: BackupType): Promise<Backup | undefined>;
+  /** The newest backup of each of these resources that exists and has one, by the resource's id. */
+  newestOf(resourceIds: readonly string[]): Promise<ReadonlyMap<string, NewestBackup>>;
   /** The newest completed backup created at or before `time`, among the newest `maxSnapshots` of the resource. */
   atOrBefore(resourceId: string, time: string, maxSnapshots: number): Promise<Backup | undefined>;
   /** Backups whose chain goes through `id`, nearest first: direct and indirect. */
@@ -106,6 +108,8 @@ export interface BackupTable {
   deleteUnlessHeld(id: string): Promise<boolean>;
   totals(): Promise<{ backups: number; bytes: number; storedBytes: number; resources: number; newest?: string }>;
 }
+
+export type NewestBackup = Pick<Backup, 'id' | 'createdAt'>;
 
 export interface OperationFilter {
   kind?: OperationKind;

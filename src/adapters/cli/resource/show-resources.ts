@@ -4,7 +4,7 @@ import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { formatTime, localTimeZone } from '../formatting.ts';
 import { scheduledWork } from '../schedule/schedule-words.ts';
-import { allResources } from './all-resources.ts';
+import { resourcePages } from './all-resources.ts';
 
 interface ListedResource extends Resource {
   newestBackup?: { id: string; createdAt: string };
@@ -13,9 +13,9 @@ interface ListedResource extends Resource {
 export async function listResources(session: CommandSession): Promise<void> {
   const application = await session.application();
   const resources: ListedResource[] = [];
-  for await (const resource of allResources(application)) {
+  for await (const page of resourcePages(application)) {
     session.signal.throwIfAborted();
-    resources.push(await withNewestBackup(application, resource));
+    resources.push(...(await withNewestBackups(application, page)));
   }
   session.output.table<ListedResource>(
     { resources },
@@ -35,7 +35,8 @@ export async function listResources(session: CommandSession): Promise<void> {
 
 export async function showResource(session: CommandSession, id: string): Promise<void> {
   const application = await session.application();
-  const resource = await withNewestBackup(application, await application.resources.get(id));
+  const found: ListedResource = await application.resources.get(id);
+  const [resource = found] = await withNewestBackups(application, [found]);
   const schedules = (await application.schedules.list()).filter(({ resourceId }) => resourceId === id);
   const { newestBackup: newest } = resource;
   session.output.result({ resource, schedules }, () => {
@@ -56,8 +57,10 @@ export async function showResource(session: CommandSession, id: string): Promise
   });
 }
 
-async function withNewestBackup(application: Application, resource: Resource): Promise<ListedResource> {
-  const [newest] = (await application.backups.list({ resourceId: resource.id }, { limit: 1 })).items;
-  if (newest === undefined) return resource;
-  return { ...resource, newestBackup: { id: newest.id, createdAt: newest.createdAt } };
+async function withNewestBackups(application: Application, resources: readonly Resource[]): Promise<ListedResource[]> {
+  const newest = await application.backups.newestOf(resources.map(({ id }) => id));
+  return resources.map((resource): ListedResource => {
+    const newestBackup = newest.get(resource.id);
+    return newestBackup === undefined ? resource : { ...resource, newestBackup };
+  });
 }
