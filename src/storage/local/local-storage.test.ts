@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -33,6 +34,18 @@ test('an object given up while blocks are on their way leaves nothing', async ()
   assert.deepEqual(await readdir(path.join(folder, 'tmp')), []);
 });
 
+test('an object given up closes all of its files, also where one does not close well', async () => {
+  const given = storage.beginNew();
+  given.write(Buffer.from('x'));
+  const [name = ''] = await readdir(path.join(folder, 'tmp'));
+  const opened = descriptorsOf(name);
+  assert.ok(opened.length > 0);
+  closeSync(opened[0]!);
+  await given.abort();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(descriptorsOf(name), []);
+});
+
 test('a listing of a repository that has gone is an error, not emptiness', async () => {
   const gone = await openStorage({ folder: path.join(folder, 'unmounted') });
   await assert.rejects(gone.list('snapshots/'), { code: 'object-missing' });
@@ -53,3 +66,18 @@ test('what a killed process left in tmp a day ago is removed, what is younger is
   assert.deepEqual(await readdir(path.join(folder, 'tmp')), ['1-young']);
   await rm(young!);
 });
+
+/** This process's, of a file in `tmp`, in the order in which they were opened. */
+function descriptorsOf(name: string): number[] {
+  const numbers = readdirSync('/proc/self/fd').map(Number);
+  return numbers.sort((a, b) => a - b).filter((number) => placeOf(number).includes(path.join('tmp', name)));
+}
+
+function placeOf(descriptor: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    // It was that of the listing.
+    return '';
+  }
+}

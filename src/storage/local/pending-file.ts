@@ -102,8 +102,11 @@ export class PendingFile implements PendingObject {
   /** The name goes at once; descriptors, whose numbers other files may get, only when no write is under way. */
   #discard(file: OpenFile): void {
     this.#done = true;
+    // Nothing of it is wanted any more, so that a descriptor which does not close well has nothing to tell.
+    void this.#settle()
+      .then(() => closeAll(file))
+      .catch(() => undefined);
     unlinkSync(file.path);
-    void this.#settle().then(() => closeAll(file));
   }
 
   async #settle(): Promise<void> {
@@ -139,7 +142,10 @@ interface OpenFile {
 const FINISHED_MODE = 0o400;
 const syncDescriptor = promisify(fsync);
 
-function closeAll(file: OpenFile): void {
-  closeSync(file.descriptor);
-  if (file.direct !== undefined) closeSync(file.direct);
+function closeAll({ descriptor, direct }: OpenFile): void {
+  try {
+    closeSync(descriptor);
+  } finally {
+    if (direct !== undefined) closeSync(direct);
+  }
 }
