@@ -48,7 +48,8 @@ export class ToolPipe {
       return undefined;
     } finally {
       server.close();
-      if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+      // The pipe is open by then, and an empty folder that stays harms nobody.
+      if (folder !== undefined) await rm(folder, { recursive: true, force: true }).catch(() => undefined);
     }
   }
 
