@@ -75,7 +75,7 @@ function nameOfInputs() {
  */
 async function makeBundle(folder, isCurrent) {
   mkdirSync(BUNDLES, { recursive: true });
-  const aside = mkdtempSync(join(BUNDLES, 'new-'));
+  const aside = mkdtempSync(join(BUNDLES, ASIDE));
   try {
     if (process.stderr.isTTY && !process.argv.includes('--json'))
       process.stderr.write('Holdfast: preparing the program (once after each change) …\n');
@@ -107,9 +107,11 @@ function putInPlace(made, folder, incomplete) {
 
 /** A running process may import from its bundle at any time, and says every ten minutes that it is there. */
 function removeOldBundles(folder) {
-  const others = readdirSync(BUNDLES)
-    .map((name) => join(BUNDLES, name))
-    .filter((path) => path !== folder)
+  const all = readdirSync(BUNDLES).map((name) => join(BUNDLES, name));
+  // A build takes some seconds; what one left behind that was killed is no bundle.
+  for (const path of all.filter(isAside)) if (unchangedFor(path) > HOUR) rmSync(path, { recursive: true, force: true });
+  const others = all
+    .filter((path) => path !== folder && !isAside(path))
     .map((path) => ({ path, age: unusedFor(path) }))
     .sort((one, other) => one.age - other.age);
   for (const [index, { path, age }] of others.entries()) {
@@ -142,6 +144,13 @@ function removeBundle(path) {
 }
 
 const OLD = 'old-';
+const ASIDE = 'new-';
+const isAside = (path) => basename(path).startsWith(ASIDE);
+
+function unchangedFor(path) {
+  const status = statSync(path, { throwIfNoEntry: false });
+  return status === undefined ? 0 : Date.now() - status.mtimeMs;
+}
 
 /** Never fails: it is called in the middle of everything, and what it is for matters in a week. */
 function markUsed(folder) {

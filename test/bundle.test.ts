@@ -100,6 +100,21 @@ describe('a checkout runs from a bundle', () => {
     assert.deepEqual([bundles.length, bundles.includes('used'), bundles.includes('forgotten')], [2, true, false]);
   });
 
+  test('and removes what a build left that was killed, not what one makes at this moment', async (t) => {
+    const checkout = await Checkout.make(t);
+    for (const [name, hours] of [
+      ['new-killed', 2],
+      ['new-begun', 0],
+    ] as const) {
+      await mkdir(checkout.path('.bundles', name, 'bundle'), { recursive: true });
+      const then = new Date(Date.now() - hours * 3_600_000);
+      await utimes(checkout.path('.bundles', name), new Date(), then);
+    }
+    await checkout.start('--version');
+    const bundles = await checkout.bundles();
+    assert.deepEqual([bundles.length, bundles.includes('new-begun')], [2, true]);
+  });
+
   test('and keeps one that an account reads which may not write to it', async (t) => {
     const checkout = await Checkout.make(t);
     const then = new Date(Date.now() - 30 * DAY);
