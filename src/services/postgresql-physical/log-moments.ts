@@ -3,7 +3,7 @@ import type { LogReading, MomentQuestion, MomentWindow } from '../../core/ports/
 import { logAfter } from './log-drill.ts';
 import { recordedCluster } from './recorded-cluster.ts';
 import { microsecondsOf } from './recovery-settings.ts';
-import { bytesOf, planSegment, type SegmentPlan, whileReplaced } from './wal-assembly.ts';
+import { bytesOf, nextSegment, planSegment, type SegmentPlan, whileReplaced } from './wal-assembly.ts';
 import { readWalLog } from './wal-pieces.ts';
 import { transactionEndOf, WalRecords } from './wal-records.ts';
 
@@ -35,7 +35,9 @@ export async function isPassed(log: LogReading, moment: string, signal: AbortSig
     looked.add(segment);
     const isFound = await whileReplaced(async (isAgain) => {
       if (isAgain) stored = readWalLog(await log.pieces());
-      return isPassedIn(log, planSegment(stored, segment, { upToGap: true }), { wanted, signal });
+      const planOf = (name: string) => planSegment(stored, name, { upToGap: true });
+      const plan = planOf(segment);
+      return isPassedIn(log, [plan, planOf(nextSegment(segment, plan.segmentBytes))], { wanted, signal });
     });
     if (isFound) return true;
   }
@@ -45,22 +47,27 @@ export async function isPassed(log: LogReading, moment: string, signal: AbortSig
 /** milliseconds */
 const CLOCK_MARGIN = 600_000;
 
+/** The second segment is read as far as a record goes that begins in the first one. */
 async function isPassedIn(
   log: LogReading,
-  plan: SegmentPlan,
+  plans: readonly [SegmentPlan, SegmentPlan],
   { wanted, signal }: { wanted: bigint; signal: AbortSignal },
 ): Promise<boolean> {
   let isFound = false;
   const records = new WalRecords((record) => {
     isFound ||= (transactionEndOf(record) ?? 0n) > wanted;
   });
-  records.beginSegment(plan.start, plan.segmentBytes);
-  for await (const bytes of bytesOf(log, plan.parts)) {
-    signal.throwIfAborted();
-    records.push(bytes);
-    if (isFound) return true;
+  for (const [index, { start, segmentBytes, parts }] of plans.entries()) {
+    if (index > 0 && !records.isWithinRecord()) break;
+    records.beginSegment(start, segmentBytes);
+    for await (const bytes of bytesOf(log, parts)) {
+      signal.throwIfAborted();
+      records.push(bytes);
+      if (isFound) return true;
+      if (index > 0 && !records.isWithinRecord()) break;
+    }
+    records.endLog();
   }
-  records.endLog();
   return isFound;
 }
 

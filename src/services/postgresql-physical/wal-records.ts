@@ -68,6 +68,11 @@ export class WalRecords {
     }
   }
 
+  /** Whether the bytes that came end within a record. */
+  isWithinRecord(): boolean {
+    return this.#open !== undefined;
+  }
+
   /** To be called where a log ends within a page. */
   endLog(): void {
     if (!this.#isOver && this.#filled > 0) this.#endPage();
