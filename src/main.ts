@@ -12,8 +12,6 @@ import type {
   OpenApplicationOptions,
   RepositoryInspection,
   RunningServer,
-  RunningService,
-  ServiceLock,
 } from './core/composition.ts';
 import type { Configuration, KeyConfiguration, RepositoryConfiguration } from './core/configuration.ts';
 import { HoldfastError } from './core/errors.ts';
@@ -40,7 +38,7 @@ import { createPassphraseProvider } from './keys/passphrase/passphrase-provider.
 import { setAside } from './process/catalogue-aside.ts';
 import { processLog } from './process/process-log.ts';
 import { isProcessAlive, ownProcess } from './process/process-owner.ts';
-import { announce, announcementOf, withdraw } from './process/service-announcement.ts';
+import { acquireServiceLock, runningService } from './process/running-service.ts';
 import { SILENT_LOG } from './process/silent-log.ts';
 
 /**
@@ -141,7 +139,7 @@ const composition: Composition = {
   keyProvider,
   resolveSecret: ownSecret,
   createKeyFile,
-  acquireServiceLock,
+  acquireServiceLock: (dataFolder) => acquireServiceLock(dataFolder, clock),
   runningService,
   inspectRepository,
   openReplica,
@@ -361,27 +359,6 @@ async function inspectRepository(
   } finally {
     await storage.close();
   }
-}
-
-async function acquireServiceLock(dataFolder: string): Promise<ServiceLock> {
-  const { acquireServiceLock: acquire } = await import('./catalogue/sqlite/service-lock.ts');
-  const lock = await acquire(dataFolder);
-  const startedAt = clock.now().toISOString();
-  return {
-    announce: (url) => announce(dataFolder, { pid: process.pid, url, startedAt }),
-    release: async () => {
-      await withdraw(dataFolder);
-      await lock.release();
-    },
-  };
-}
-
-async function runningService(dataFolder: string): Promise<RunningService | undefined> {
-  const { serviceLockHolder } = await import('./catalogue/sqlite/service-lock.ts');
-  const pid = await serviceLockHolder(dataFolder);
-  if (pid === undefined) return undefined;
-  const announced = await announcementOf(dataFolder, pid);
-  return { pid, ...announced };
 }
 
 let configurationFile: string | undefined;

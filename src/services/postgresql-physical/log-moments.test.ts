@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { LogPiece, LogReading } from '../../core/ports/resource-log.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
+import type { LogPiece, LogReading } from '../../core/ports/resource-log.ts';
 import { isPassed } from './log-moments.ts';
 import { newSegmentPiece } from './wal-pieces.ts';
 
@@ -16,7 +16,11 @@ test('a commit passes a moment wherever it stands, also across two segments', as
   const { length } = commit();
   for (const bytesOfFirst of [0, 8, 24, 32, Math.ceil(length / 8) * 8]) {
     const log = logOf(SEGMENT - bytesOfFirst);
-    assert.equal(await isPassed(log, BEFORE, new AbortController().signal), true, `${bytesOfFirst} bytes in the first one`);
+    assert.equal(
+      await isPassed(log, BEFORE, new AbortController().signal),
+      true,
+      `${bytesOfFirst} bytes in the first one`,
+    );
     assert.equal(await isPassed(log, COMMITTED, new AbortController().signal), false);
   }
 });
