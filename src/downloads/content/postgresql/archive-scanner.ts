@@ -9,8 +9,8 @@ import { checkEscapedBytes } from './check-escapes.ts';
 import { archiveNotUnderstood, rowError } from './unreadable.ts';
 
 /**
- * Shows the rows of an archive to whoever wants to see them, without pg_restore. Encoding and escapes are checked of all rows. The memory of
- * pieces is written to.
+ * Shows the rows of an archive to whoever wants to see them, without pg_restore. Encoding and escapes are checked of all rows of tables that are
+ * wanted. The memory of pieces is written to.
  * @throws HoldfastError `archive-not-understood` (unsupported); what was shown until then counts for nothing
  */
 export async function scanArchive(
@@ -84,16 +84,17 @@ class ScannedRows implements ArchiveVisitor {
   }
 
   row(bytes: Buffer, from: number, to: number): void {
+    const ordinal = this.#ordinal++;
+    const fields = this.#fields;
+    // Whoever gives rows of this table checks them then; as of its SQL they are counted alone.
+    if (fields === undefined) return;
     if (bytes !== this.#bytes) {
       this.#check();
-      [this.#bytes, this.#from, this.#first] = [bytes, from, this.#ordinal];
+      [this.#bytes, this.#from, this.#first] = [bytes, from, ordinal];
     }
     this.#to = to;
     // What stands between rows is made such that the rows can be checked together.
     for (let at = from - LENGTH_BYTES; at < from; at++) bytes[at] = SPACE;
-    const ordinal = this.#ordinal++;
-    const fields = this.#fields;
-    if (fields === undefined) return;
     try {
       fields.find(bytes, from, to);
       this.#scan.fields(this.#table, ordinal, fields);
