@@ -95,7 +95,7 @@ function pinnedNode() {
 function installOnce(development) {
   const lock = join(packageRoot, '.installing');
   for (let attempt = 0; !takeLock(lock); attempt++) {
-    if (attempt === 0) process.stderr.write(`Holdfast: waiting for another process that installs (${lock}) …\n`);
+    if (attempt === 0) tell(`waiting for another process that installs (${lock}) …`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   }
   try {
@@ -121,7 +121,7 @@ function takeLock(lock) {
 }
 
 function install(development) {
-  process.stderr.write('Holdfast: installing what package-lock.json names (once, some seconds) …\n');
+  tell('installing what package-lock.json names (once, some seconds) …');
   const omit = development || existsSync(join(packageRoot, '.git')) ? [] : ['--omit=dev'];
   const quietly = ['--no-audit', '--no-fund', '--loglevel=error', ...omit];
   // `npm ci` refuses a lock file that was made where some other platform's optional package was not to be had.
@@ -143,6 +143,12 @@ function npm(commandLine) {
   if (result.status === 0) return undefined;
   const cause = result.error?.message ?? `ended with ${result.signal ?? result.status}`;
   return `"npm ${commandLine.join(' ')}" ${cause}.\n${result.stderr ?? ''}`;
+}
+
+/** Whoever asks for JSON reads each line of standard error as such. */
+function tell(warning) {
+  const line = process.argv.includes('--json') ? JSON.stringify({ warning }) : `Holdfast: ${warning}`;
+  process.stderr.write(`${line}\n`);
 }
 
 function fail(message) {

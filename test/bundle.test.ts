@@ -188,6 +188,22 @@ describe('a checkout runs from a bundle', () => {
   });
 });
 
+test('a checkout that installs first says so as JSON where JSON is asked for', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-checkout-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  for (const name of ['bin', 'package.json', 'package-lock.json'])
+    await cp(path.join(CHECKOUT, name), path.join(folder, name), { recursive: true });
+  // No npm is found there.
+  const options = { cwd: folder, env: { PATH: folder } };
+  const told = (words: readonly string[]) =>
+    run(process.execPath, ['bin/holdfast.js', 'list', ...words], options).then(
+      () => assert.fail('nothing is installed'),
+      ({ stderr }: { stderr: string }) => stderr.split('\n')[0] ?? '',
+    );
+  assert.match(JSON.parse(await told(['--json'])).warning, /^installing/);
+  assert.match(await told([]), /^Holdfast: (waiting|installing)/);
+});
+
 describe('what is published', () => {
   test('runs without sources, lock file and tools for development', async (t) => {
     const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'holdfast-package-')));
