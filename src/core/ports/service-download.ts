@@ -80,7 +80,7 @@ export interface ArchiveBytes {
   bytes(): AsyncIterable<Uint8Array>;
   /**
    * Parts of it, one after the other; what lies between them costs as little as the source can make it. Each chunk of which something is given was
-   * verified, and that no more and no less came than was asked for; what was not read was not.
+   * verified, and that no more and no less came than was asked for; what was not read was not. A piece stays as it is until the next one is asked for.
    * @param bounds where each part begins and where it ends, ascending
    */
   parts(bounds: Float64Array): AsyncIterable<Uint8Array>;

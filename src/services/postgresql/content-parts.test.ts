@@ -6,7 +6,6 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { flip } from '../../../test/flipped-bytes.ts';
 import { backUpBytes, TemporaryRepository } from '../../../test/temporary-repository.ts';
-import { collected } from '../../../test/variant-rig.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
 import type { Content, ContentSegment } from '../../core/tree-entry.ts';
 import { partsOfContent } from './content-parts.ts';
@@ -29,7 +28,7 @@ describe('parts of a content', () => {
   });
 
   const partsOf = (content: Content, bounds: readonly number[], options: { signal?: AbortSignal } = {}) =>
-    collected(
+    copied(
       partsOfContent({ reader, content, bounds: Float64Array.from(bounds), name: 'the dump', signal, ...options }),
     );
   const segmentsOf = async (): Promise<ContentSegment[]> => {
@@ -101,6 +100,13 @@ describe('parts of a content', () => {
     await assert.rejects(partsOf(content, [0, 10], { signal: AbortSignal.abort() }), { kind: 'cancelled' });
   });
 });
+
+/** A piece stays only until the next one is asked for. */
+async function copied(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const piece of pieces) parts.push(Buffer.from(piece));
+  return Buffer.concat(parts);
+}
 
 function evenly(places: readonly number[]): number[] {
   return places.toSorted((a, b) => a - b).slice(0, places.length - (places.length % 2));

@@ -1,20 +1,21 @@
 import { HoldfastError } from '../../core/errors.ts';
+import { freeMemory } from '../../core/freed-memory.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
 import type { Content, ContentSegment } from '../../core/tree-entry.ts';
 import type { ChunkParts, PartsTask } from './content-parts-task.ts';
 
 const MODULE = new URL('./content-parts-task.ts', import.meta.url).href;
 /** After so many bytes of chunks, or of parts of them, a task is whole: each opens its packs anew, and holds what it found. */
-const TASK_CHUNK_BYTES = 8 << 20;
+const TASK_CHUNK_BYTES = 4 << 20;
 const TASK_BYTES = 1 << 20;
 /** Of all that is at hand and under way. */
-const MOST_BYTES = 8 << 20;
+const MOST_BYTES = 4 << 20;
 /** Tasks for each thread: one that it does, and those that wait for it. */
 const TASKS_OF_THREAD = 3;
 
 /**
  * Parts of a content, one after the other. Chunks in which nothing is wanted are not read; of the others each is verified, and what is not wanted of
- * them does not leave the worker threads.
+ * them does not leave the worker threads. A piece stays as it is until the next one is asked for.
  * @param options `bounds`: where each part begins and where it ends, ascending; `name`: of the content, for errors
  * @throws HoldfastError `checksum-differs` (damaged) where the content is shorter; what reading chunks throws
  */
@@ -46,9 +47,9 @@ async function* storedParts({
   content,
   bounds,
 }: Parameters<typeof partsOfContent>[0]): AsyncGenerator<Uint8Array> {
-  const runner = reader.tasks<PartsTask, Uint8Array>({ module: MODULE, options: {} });
+  const runner = reader.tasks<PartsTask, Uint8Array<ArrayBuffer>>({ module: MODULE, options: {} });
   const tasks = tasksOf(reader.segments(content), bounds);
-  const begun: { bytes: number; found: Promise<Uint8Array> }[] = [];
+  const begun: { bytes: number; found: Promise<Uint8Array<ArrayBuffer>> }[] = [];
   let bytesBegun = 0;
   for (let isEnd = false; ; ) {
     while (!isEnd && begun.length < reader.concurrency * TASKS_OF_THREAD && bytesBegun < MOST_BYTES) {
@@ -65,7 +66,9 @@ async function* storedParts({
     }
     const next = begun.shift();
     if (next === undefined) return;
-    yield await next.found;
+    const found = await next.found;
+    yield found;
+    freeMemory(found);
     bytesBegun -= next.bytes;
   }
 }
