@@ -87,17 +87,20 @@ export class RowReferences {
     return number < SPECIAL.codes ? number + DANGLING : number + (this.plain.lows[block] as number);
   }
 
-  /** Shows the rows that refer to one of some rows, in their order: several times faster than by asking `at` of each. */
+  /** Shows the rows that refer to one of some rows, in their order; in half the time that asking `at` of each takes. */
   eachTo(targets: RowBits, visit: (row: number, target: number) => void): void {
     // Of one's own memory bits are read faster than of shared memory.
-    const bits = Uint8Array.from(targets.bytes);
+    const bits = new Uint8Array(targets.bytes);
     const { rows, widths, lows } = this.plain;
+    // Loops over arrays of one kind are faster, by more than the copying takes.
+    const wide = new Int32Array(BLOCK);
     for (const [block, width] of widths.entries()) {
       const first = block * BLOCK;
-      const numbers = this.#numbersOf(block, width, Math.min(BLOCK, rows - first));
+      const length = Math.min(BLOCK, rows - first);
+      wide.set(this.#numbersOf(block, width, length));
       const [codes, low] = width === 4 ? [0, 0] : [SPECIAL.codes, lows[block] as number];
-      for (let at = 0; at < numbers.length; at++) {
-        const number = numbers[at] as number;
+      for (let at = 0; at < length; at++) {
+        const number = wide[at] as number;
         if (number < codes) continue;
         const target = number + low;
         if (((bits[target >> 3] as number) & (1 << (target & 7))) !== 0) visit(first + at, target);
