@@ -94,7 +94,8 @@ async function* tasksOf(
     offset = end;
     // Where nothing was stored are zeros, as in memory that is new.
     if (id !== null && within.length > 0) {
-      chunks.push({ id, length, at, bounds: Uint32Array.from(within) });
+      // A view would take the memory of its whole page to the thread.
+      chunks.push({ id: new Uint8Array(id), length, at, bounds: Uint32Array.from(within) });
       chunkBytes += length;
     }
     if (chunkBytes >= TASK_CHUNK_BYTES || bytes >= TASK_BYTES) {
