@@ -113,7 +113,12 @@ export class EngineSnapshotReader implements SnapshotReader {
 
   tasks<Task, Result>(module: TaskModuleReference): TaskRunner<Task, Result> {
     return {
-      run: async (task, transfer) => (await this.#open().run(module.module, module.options, task, transfer)) as Result,
+      run: async (task, transfer) => {
+        const result = await this.#open().run(module.module, module.options, task, transfer);
+        // Bytes are as short-lived as those of `read`, and so is what is made of them.
+        if (result instanceof Uint8Array) readAhead.passed(result.length);
+        return result as Result;
+      },
     };
   }
 

@@ -70,5 +70,18 @@ export interface DownloadMaterial {
 export interface SourceArchive {
   bytes(): AsyncIterable<Uint8Array>;
   /** SQL, as `DownloadMaterial.bytes` gives it, of what `change` makes of the archive. */
-  sqlOf(change: (archive: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  sqlOf(change: (archive: ArchiveBytes) => AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+}
+
+/** To be read once, in one of two ways. */
+export interface ArchiveBytes {
+  /** Bytes. */
+  length: number;
+  bytes(): AsyncIterable<Uint8Array>;
+  /**
+   * Parts of it, one after the other; what lies between them costs as little as the source can make it. Each chunk of which something is given was
+   * verified, and that no more and no less came than was asked for; what was not read was not. A piece stays as it is until the next one is asked for.
+   * @param bounds where each part begins and where it ends, ascending
+   */
+  parts(bounds: Float64Array): AsyncIterable<Uint8Array>;
 }

@@ -1,6 +1,7 @@
 import type { SourceArchive } from '../../core/ports/service-download.ts';
 import type { MaskingRun } from '../masking/masking-run.ts';
 import type { ContentSchema } from './content-schema.ts';
+import type { RowPlaces } from './row-places.ts';
 
 /** The code of the error of an archive in which no rows can be found for certain. */
 export const ARCHIVE_NOT_UNDERSTOOD = 'archive-not-understood';
@@ -24,9 +25,12 @@ export interface TableContent {
    * As `scan`, of the archive that the content is made of; its pieces are written to.
    * @throws HoldfastError `archive-not-understood` (unsupported): what was shown counts for nothing, and `scan` reads the content
    */
-  scanArchive?(archive: AsyncIterable<Uint8Array>, scan: Required<RowScan>, signal: AbortSignal): Promise<void>;
-  /** As `rewrite`, the very same bytes. Rows that are not selected are left out of the archive, before SQL is made of it. */
-  rewriteArchive?(archive: SourceArchive, run: MaskingRun): AsyncIterable<Uint8Array>;
+  scanArchive?(archive: AsyncIterable<Uint8Array>, scan: ArchiveScan, signal: AbortSignal): Promise<void>;
+  /**
+   * As `rewrite`, the very same bytes. Rows that are not selected are left out of the archive, before SQL is made of it.
+   * @param places as `scanArchive` told them of the same archive: most of what is not wanted is not even read
+   */
+  rewriteArchive?(archive: SourceArchive, run: MaskingRun, places?: RowPlaces): AsyncIterable<Uint8Array>;
 }
 
 export interface RowScan {
@@ -38,6 +42,11 @@ export interface RowScan {
   row(table: string, ordinal: number, values: readonly (string | null)[]): void;
   /** After its last row. A table's rows may come in several runs; ordinals go on. */
   end?(table: string, rows: number): void;
+}
+
+export interface ArchiveScan extends Required<RowScan> {
+  /** After the last row of all. */
+  places?(places: RowPlaces): void;
 }
 
 /** The wanted fields of the row at hand, in the order in which `begin` named them. */

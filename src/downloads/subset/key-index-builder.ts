@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { RowFields, RowScan } from '../content/table-content.ts';
+import type { RowPlaces } from '../content/row-places.ts';
+import type { ArchiveScan, RowFields } from '../content/table-content.ts';
 import { EdgeKeys, type Visit, type Wanting } from './edge-keys.ts';
 import type { KeyIndex, RowFacts } from './key-index.ts';
 import { MemberRuns } from './member-runs.ts';
@@ -21,7 +22,7 @@ export interface GatheredIndex {
  * Gathers the keys of all rows in one pass over a content, and then says which row each reference leads to. The method is that of
  * section 4.7 of the research: keys in typed arrays, references as ordinals of rows. Rows of tables that nothing is to be known of are only counted.
  */
-export class KeyIndexBuilder implements RowScan {
+export class KeyIndexBuilder implements ArchiveScan {
   readonly #tables: readonly MemberRuns[];
   readonly #tableOf = new Map<string, number>();
   readonly #keys: EdgeKeys | undefined;
@@ -29,6 +30,7 @@ export class KeyIndexBuilder implements RowScan {
   readonly #row = new RowOfValues();
   #visits: readonly Visit[] = [];
   #runs: MemberRuns | undefined;
+  #places: RowPlaces | undefined;
 
   constructor(plan: SubsetPlan, parts: IndexParts = { keys: true, facts: true }) {
     this.#tables = plan.tables.map(() => new MemberRuns());
@@ -71,13 +73,23 @@ export class KeyIndexBuilder implements RowScan {
     if (rows > 0 && !runs?.runs.some(({ member }) => member === table)) runs?.addRows(table, 0, rows);
   }
 
+  places(places: RowPlaces): void {
+    this.#places = places;
+  }
+
   /** After the last row. What was gathered is gone afterwards. */
   finish(): GatheredIndex {
-    const [keys, roots] = [this.#keys, this.#roots];
+    const [keys, roots, places] = [this.#keys, this.#roots, this.#places];
     return {
       ...(keys === undefined
         ? {}
-        : { keys: { tables: this.#tables.map(({ runs }) => runs), references: keys.references() } }),
+        : {
+            keys: {
+              tables: this.#tables.map(({ runs }) => runs),
+              references: keys.references(),
+              ...(places === undefined ? {} : { places }),
+            },
+          }),
       ...(roots === undefined ? {} : { facts: roots.facts() }),
     };
   }

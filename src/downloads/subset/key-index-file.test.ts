@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { database, indexed, POLICY, planned, shop } from '../../../test/subset-rig.ts';
+import type { RowPlaces } from '../content/row-places.ts';
 import { chooseRows } from './closure.ts';
 import { factsFingerprint, keysFingerprint } from './index-fingerprints.ts';
 import { INDEX_VERSION, keyIndexBytes, readKeyIndex, readRowFacts, rowFactsBytes } from './key-index-file.ts';
@@ -17,12 +18,13 @@ test('an index that is stored and read again chooses the same', async () => {
         { table: 't0', where },
       ];
       const plan = planned({ ...POLICY, roots, follow }, data.schema);
-      const index = indexed(plan, data);
+      const index = { ...indexed(plan, data), places: PLACES };
       const [keys, facts] = [await whole(keyIndexBytes(index)), await whole(rowFactsBytes(index))];
       const again = {
         ...(await readKeyIndex(inPieces(keys, size))),
         ...(await readRowFacts(inPieces(facts, size))),
       };
+      assert.deepEqual(again.places, PLACES);
       assert.deepEqual(
         selectionOf(plan, again, chooseRows(plan, again)),
         selectionOf(plan, index, chooseRows(plan, index)),
@@ -70,6 +72,15 @@ test('all policies with the same edges share the keys; seeds, shares, limits and
   const key = { table: 'alone', columns: ['id'], target: 'users', targetColumns: ['id'] };
   assert.notEqual(of({ virtualKeys: [key] }).keys, usual.keys);
 });
+
+const PLACES: RowPlaces = {
+  bytes: 5_000_000_000,
+  tables: [
+    { table: 'public.none', rows: 0, from: 100, to: 100, groups: new Uint32Array(0) },
+    { table: 'public.t"', rows: 33, from: 2 ** 33, to: 2 ** 34, groups: Uint32Array.of(5, 2 ** 32 - 1, 7) },
+    { table: 'public.long', rows: 2, from: 2 ** 34, to: 2 ** 35, groups: undefined },
+  ],
+};
 
 async function whole(parts: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = [];

@@ -1,28 +1,30 @@
 import { z } from 'zod';
+import { ROWS_OF_GROUP, type RowPlaces, type TablePlaces } from '../content/row-places.ts';
 import type { KeyIndex, RootFacts, RowFacts } from './key-index.ts';
 import { RowBits } from './row-bits.ts';
 import { blocksOf, RowReferences } from './row-references.ts';
 import { type ArrayReader, arrayBytes, readArrays, type StoredArray } from './stored-arrays.ts';
 
 /** Raise it where the layout of an index, or what it is made of, changes. What has another version is not read, and made again. */
-export const INDEX_VERSION = 4;
+export const INDEX_VERSION = 5;
 
-export function keyIndexBytes({ tables, references }: KeyIndex): AsyncGenerator<Uint8Array> {
+export function keyIndexBytes({ tables, references, places }: KeyIndex): AsyncGenerator<Uint8Array> {
   const header: z.input<typeof keysSchema> = {
     version: INDEX_VERSION,
     tables: tables.map((runs) => runs.map(({ member, from, first, rows }) => ({ member, from, first, rows }))),
     references: references.map(({ plain: { rows, bytes } }) => ({ rows, bytes: bytes.length })),
+    ...(places === undefined ? {} : { places: placesHeader(places) }),
   };
-  return arrayBytes(
-    header,
-    references.flatMap(({ plain: { widths, lows, bytes } }) => [widths, lows, bytes]),
-  );
+  return arrayBytes(header, [
+    ...references.flatMap(({ plain: { widths, lows, bytes } }) => [widths, lows, bytes]),
+    ...(places?.tables.flatMap(({ groups }) => groups ?? []) ?? []),
+  ]);
 }
 
 /** @throws HoldfastError `key-index-damaged` (damaged): it can be made again from the content */
 export function readKeyIndex(bytes: AsyncIterable<Uint8Array>): Promise<KeyIndex> {
   return readArrays(bytes, async (header, arrays) => {
-    const { tables, references: lengths } = keysSchema.parse(header);
+    const { tables, references: lengths, places } = keysSchema.parse(header);
     const references: RowReferences[] = [];
     for (const { rows, bytes } of lengths) {
       const blocks = blocksOf(rows);
@@ -34,7 +36,7 @@ export function readKeyIndex(bytes: AsyncIterable<Uint8Array>): Promise<KeyIndex
       };
       references.push(new RowReferences(plain));
     }
-    return { tables, references };
+    return { tables, references, ...(places === undefined ? {} : { places: await placesOf(places, arrays) }) };
   });
 }
 
@@ -78,10 +80,20 @@ const count = z
   .min(NONE)
   .max(2 ** 32);
 
+const bytes = z.number().int().min(0);
+
+const placesSchema = z.strictObject({
+  bytes,
+  tables: z.array(
+    z.strictObject({ table: z.string(), rows: count.min(0), from: bytes, to: bytes, isGrouped: z.boolean() }),
+  ),
+});
+
 const keysSchema = z.strictObject({
   version: z.literal(INDEX_VERSION),
   tables: z.array(z.array(z.strictObject({ member: z.string(), from: count, first: count, rows: count }))),
-  references: z.array(z.strictObject({ rows: count.min(0), bytes: z.number().int().min(0) })),
+  references: z.array(z.strictObject({ rows: count.min(0), bytes })),
+  places: placesSchema.optional(),
 });
 
 const factsSchema = z.strictObject({
@@ -89,6 +101,20 @@ const factsSchema = z.strictObject({
   marks: z.array(count),
   roots: z.array(z.strictObject({ rows: count, chosen: count, sorting: count })),
 });
+
+function placesHeader({ bytes, tables }: RowPlaces): z.input<typeof placesSchema> {
+  const headers = tables.map(({ groups, ...table }) => ({ ...table, isGrouped: groups !== undefined }));
+  return { bytes, tables: headers };
+}
+
+async function placesOf({ bytes, tables }: z.output<typeof placesSchema>, arrays: ArrayReader): Promise<RowPlaces> {
+  const read: TablePlaces[] = [];
+  for (const { isGrouped, ...table } of tables) {
+    const count = Math.ceil(table.rows / ROWS_OF_GROUP);
+    read.push({ ...table, groups: isGrouped ? new Uint32Array(await arrays.memory(count * 4)) : undefined });
+  }
+  return { bytes, tables: read };
+}
 
 async function rootOf(
   { rows, chosen, sorting }: z.output<typeof factsSchema>['roots'][number],

@@ -1,3 +1,4 @@
+import type { RowPlaces } from '../content/row-places.ts';
 import type { MemberRun } from './member-runs.ts';
 import type { RowBits } from './row-bits.ts';
 import type { RowReferences } from './row-references.ts';
@@ -10,6 +11,8 @@ export interface KeyIndex {
   tables: readonly (readonly MemberRun[])[];
   /** For each edge and each row of its table: the row that is referred to, `NO_REFERENCE` or `DANGLING`. */
   references: readonly RowReferences[];
+  /** Where the rows stand; absent where they were read from something else than an archive. */
+  places?: RowPlaces;
 }
 
 /** What the roots and limits of a plan go by, whatever its seed, shares and limits are. */

@@ -1,3 +1,4 @@
+import type { RowPlaces } from '../content/row-places.ts';
 import type { KeyIndex, RowFacts } from './key-index.ts';
 import type { GatheredIndex } from './key-index-builder.ts';
 import { RowBits } from './row-bits.ts';
@@ -5,7 +6,7 @@ import { type PlainReferences, RowReferences } from './row-references.ts';
 
 /** An index, or a part of one, as it goes from thread to thread, where objects lose their classes. */
 export interface PlainIndex {
-  keys?: { tables: KeyIndex['tables']; references: readonly PlainReferences[] };
+  keys?: { tables: KeyIndex['tables']; references: readonly PlainReferences[]; places?: RowPlaces };
   facts?: { marks: RowFacts['marks']; roots: readonly PlainRoot[] };
 }
 
@@ -22,13 +23,12 @@ export function plainIndex({ keys, facts }: GatheredIndex): { index: PlainIndex;
   }));
   const arrays = [
     ...(keys?.references.flatMap(({ plain: { widths, lows, bytes } }) => [widths, lows, bytes]) ?? []),
+    ...(keys?.places?.tables.map(({ groups }) => groups) ?? []),
     ...(facts?.marks ?? []),
     ...(facts?.roots.map(({ sorting }) => sorting) ?? []),
   ];
   const index = {
-    ...(keys === undefined
-      ? {}
-      : { keys: { tables: keys.tables, references: keys.references.map(({ plain }) => plain) } }),
+    ...(keys === undefined ? {} : { keys: { ...keys, references: keys.references.map(({ plain }) => plain) } }),
     ...(facts === undefined || roots === undefined ? {} : { facts: { marks: facts.marks, roots } }),
   };
   return { index, moved: arrays.flatMap((array) => array?.buffer ?? []) as ArrayBuffer[] };
@@ -38,7 +38,7 @@ export function wholeIndex({ keys, facts }: PlainIndex): GatheredIndex {
   return {
     ...(keys === undefined
       ? {}
-      : { keys: { tables: keys.tables, references: keys.references.map((plain) => new RowReferences(plain)) } }),
+      : { keys: { ...keys, references: keys.references.map((plain) => new RowReferences(plain)) } }),
     ...(facts === undefined
       ? {}
       : {

@@ -38,14 +38,11 @@ export class ReferringRows {
     const wanted = new RowBits(this.#targets);
     for (const target of targets) wanted.add(target);
     const found = new Map<number, number[]>();
-    const references = this.#references;
-    for (let row = 0; row < references.length; row++) {
-      const target = references.at(row);
-      if (target < 0 || !wanted.has(target)) continue;
+    this.#references.eachTo(wanted, (row, target) => {
       const rows = found.get(target);
       if (rows === undefined) found.set(target, [row]);
       else rows.push(row);
-    }
+    });
     return found;
   }
 }

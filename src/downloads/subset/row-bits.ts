@@ -27,7 +27,8 @@ export class RowBits {
 
   /** Rows whose bit is set, in their order. */
   *[Symbol.iterator](): Generator<number> {
-    for (const [index, byte] of this.bytes.entries()) {
+    for (let index = 0; index < this.bytes.length; index++) {
+      const byte = this.bytes[index] as number;
       if (byte === 0) continue;
       for (let bit = 0; bit < 8; bit++) if ((byte & (1 << bit)) !== 0) yield index * 8 + bit;
     }

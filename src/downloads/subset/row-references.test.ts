@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { RowBits } from './row-bits.ts';
 import { RowReferences } from './row-references.ts';
 
 const NUMBERS = fc.oneof(
@@ -23,6 +24,24 @@ test('references are what they were, however close together they lie', () => {
       const copy = new RowReferences(structuredClone(packed.plain));
       assert.equal(copy.length, references.length);
       assert.ok(references.every((reference, row) => packed.at(row) === reference && copy.at(row) === reference));
+    },
+  );
+  fc.assert(property, { numRuns: 200 });
+});
+
+test('the rows that refer to some rows are those whose reference is one of them, in their order', () => {
+  const property = fc.property(
+    fc.array(NUMBERS, { maxLength: 50 }),
+    fc.constantFrom(0, 1, 65_535, 65_536),
+    fc.array(fc.oneof(fc.nat(300), fc.integer({ min: 1_000_000, max: 1_000_200 })), { maxLength: 200 }),
+    (numbers, before, chosen) => {
+      const references = Int32Array.from([...new Array<number>(before).fill(-1), ...numbers, ...numbers]);
+      const targets = new RowBits(1_000_201);
+      for (const target of chosen) targets.add(target);
+      const found: [number, number][] = [];
+      RowReferences.of(references).eachTo(targets, (row, target) => found.push([row, target]));
+      const wanted = [...references.entries()].filter(([, target]) => target >= 0 && targets.has(target));
+      assert.deepEqual(found, wanted);
     },
   );
   fc.assert(property, { numRuns: 200 });

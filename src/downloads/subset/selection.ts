@@ -33,6 +33,9 @@ export function chosenCounts(plan: SubsetPlan, chosen: ChosenRows): { table: str
 }
 
 function memberBits(runs: readonly MemberRun[], bits: RowBits | undefined): RowBits {
+  const [only] = runs;
+  const isAll = runs.length === 1 && only?.from === 0 && only.first === 0 && only.rows === bits?.rows;
+  if (isAll) return bits;
   const found = new RowBits(runs.reduce((sum, { rows }) => sum + rows, 0));
   for (const { from, first, rows } of runs)
     for (let row = 0; row < rows; row++) if (bits?.has(first + row)) found.add(from + row);

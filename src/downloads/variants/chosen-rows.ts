@@ -2,6 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { DownloadMaterial } from '../../core/ports/service-download.ts';
 import type { VariantContent } from '../../core/ports/variant-maker.ts';
 import type { ContentDialect } from '../content/content-schema.ts';
+import type { RowPlaces } from '../content/row-places.ts';
 import { ARCHIVE_NOT_UNDERSTOOD } from '../content/table-content.ts';
 import { tableContent } from '../content/table-contents.ts';
 import type { RowSelection } from '../masking/row-selection.ts';
@@ -20,10 +21,18 @@ interface IndexOptions {
   signal: AbortSignal;
 }
 
-/** The rows of a reduced variant. Reads the content's keys, unless they were kept when somebody last read them. */
-export async function chosenRows(content: VariantContent, options: IndexOptions): Promise<RowSelection> {
-  const index = await subsetIndex(content, options);
-  return chooseInThread(options.plan, index, options.signal);
+/**
+ * The rows of a reduced variant. Reads the content's keys, unless they were kept when somebody last read them.
+ * @returns `places`: where rows stand in the content's archive, where it has one that was understood
+ */
+export async function chosenRows(
+  content: VariantContent,
+  options: IndexOptions,
+): Promise<{ selection: RowSelection; places: RowPlaces | undefined }> {
+  const { keys, facts } = await subsetIndex(content, options);
+  // Nothing is chosen by it, and the memory of what is goes to a thread.
+  const { places, ...rest } = keys;
+  return { selection: await chooseInThread(options.plan, { keys: rest, facts }, options.signal), places };
 }
 
 /** What of the index was kept, and the rest of it in one pass over the content, which is then kept as well. */

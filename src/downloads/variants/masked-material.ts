@@ -4,6 +4,7 @@ import type { OpenVariantContent, VariantContent, VariantReport, WantedParts } f
 import { CanaryWatch } from '../canary/canary-watch.ts';
 import { maskDocument } from '../content/document/mask-document.ts';
 import { maskFiles } from '../content/files/mask-files.ts';
+import type { RowPlaces } from '../content/row-places.ts';
 import { tableContent } from '../content/table-contents.ts';
 import type { MaskingRun } from '../masking/masking-run.ts';
 import type { SubsetPlan } from '../subset/subset-plan.ts';
@@ -43,8 +44,8 @@ export async function maskedMaterial(
       acceptsRanges: false,
       async *bytes() {
         const canary = new CanaryWatch(opened.material.length);
-        const run = await masking(options, canary);
-        yield* withinBudget(rewritten(opened.material, run, options), options);
+        const { run, places } = await masking(options, canary);
+        yield* withinBudget(rewritten(opened.material, { run, places }, options), options);
         requireRows(run);
         report = { tables: tablesOf(run), canary: canary.require() };
       },
@@ -57,17 +58,24 @@ export async function maskedMaterial(
   };
 }
 
+interface PlacedRun {
+  run: MaskingRun;
+  /** Where the rows stand in the content's archive. */
+  places?: RowPlaces | undefined;
+}
+
 /** For a reduced variant this reads the content's keys, which takes as long as to read all of it. */
-async function masking(options: MaskedMaterialOptions, canary: CanaryWatch): Promise<MaskingRun> {
+async function masking(options: MaskedMaterialOptions, canary: CanaryWatch): Promise<PlacedRun> {
   const { content, shape, plan, subset, key, threads, signal } = options;
   const run: MaskingRun = { plan, key, threads, signal, counts: { tables: new Map() }, canary };
-  if (subset === undefined || shape.kind !== 'tables') return run;
-  return { ...run, selection: await chosenRows(content, { dialect: shape.dialect, plan: subset, signal }) };
+  if (subset === undefined || shape.kind !== 'tables') return { run };
+  const { selection, places } = await chosenRows(content, { dialect: shape.dialect, plan: subset, signal });
+  return { run: { ...run, selection }, places };
 }
 
 async function* rewritten(
   material: DownloadMaterial,
-  run: MaskingRun,
+  { run, places }: PlacedRun,
   { content, shape, temporaryFolder, parts }: MaskedMaterialOptions,
 ): AsyncGenerator<Uint8Array> {
   switch (shape.kind) {
@@ -76,7 +84,7 @@ async function* rewritten(
       const { archive } = material;
       if (run.selection === undefined || archive === undefined || rewriteArchive === undefined)
         yield* rewrite(material.bytes(), run);
-      else yield* rewriteArchive(archive, run);
+      else yield* rewriteArchive(archive, run, places);
       break;
     }
     case 'document':

@@ -50,8 +50,10 @@ export async function downloadPostgresql({ chain, choice, signal, warn }: Downlo
     ...sqlMaterial(() => restoredSql(archive, [...ALONE, ...parts], signal)),
     archive: {
       bytes: () => archive.bytes(signal),
-      sqlOf: (change) =>
-        restoredSql({ ...archive, bytes: (both) => change(archive.bytes(both)) }, [...ALONE, ...parts], signal),
+      sqlOf: (change) => {
+        const bytes = (both: AbortSignal) => change(stored.archiveBytes(database.dump, both));
+        return restoredSql({ ...archive, bytes }, [...ALONE, ...parts], signal);
+      },
     },
   };
 }

@@ -2,8 +2,9 @@ import { type ContentDownload, contentDownload, verifiedBytes } from '../../core
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
 import type { ChainLink } from '../../core/ports/service.ts';
-import type { DownloadMaterial } from '../../core/ports/service-download.ts';
+import type { ArchiveBytes, DownloadMaterial } from '../../core/ports/service-download.ts';
 import type { TreeEntry } from '../../core/tree-entry.ts';
+import { partsOfContent } from './content-parts.ts';
 import { CONTENTS_PATH, type Contents, parseContents } from './contents.ts';
 
 /** A file of the tree with what it must hash to. */
@@ -44,6 +45,19 @@ export class StoredBackup {
    */
   async *bytes(file: StoredFile, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     yield* verifiedBytes({ ...(await this.#contentOf(file)), signal });
+  }
+
+  /** A file's bytes, or parts of it. @throws HoldfastError as `bytes` does */
+  archiveBytes(file: StoredFile, signal: AbortSignal): ArchiveBytes {
+    return {
+      length: file.bytes,
+      bytes: () => this.bytes(file, signal),
+      parts: (bounds) => this.#parts(file, bounds, signal),
+    };
+  }
+
+  async *#parts(file: StoredFile, bounds: Float64Array, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    yield* partsOfContent({ ...(await this.#contentOf(file)), bounds, signal });
   }
 
   /** A file as it is stored, to be downloaded. */

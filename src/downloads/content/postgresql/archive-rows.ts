@@ -8,8 +8,8 @@ export interface ArchiveVisitor {
   begin(table: ArchiveTable | undefined): boolean;
   /** A row with its line end; before it stands its length (`LENGTH_BYTES`). The memory is that of the piece, or of this row alone. */
   row(bytes: Buffer, from: number, to: number): void;
-  /** In the place of `row`, of a row that is too long to be held and of a table of which none is wanted. */
-  longRow(): void;
+  /** In the place of `row`, of a row that is too long to be held and of a table of which none is wanted. @param bytes it takes, with its length */
+  longRow(bytes: number): void;
   /** After the last row of a table, before anything else. */
   end(): void;
   /** All that is no row, its lengths among it. */
@@ -41,6 +41,7 @@ export class ArchiveRows {
   #neededBytes = 0;
   /** Bytes of a long row, or of a chunk of a large object, that are still to come. */
   #left = 0;
+  #longRowBytes = 0;
   #isOfObjects = false;
 
   constructor({ tables }: ArchiveHead, visitor: ArchiveVisitor) {
@@ -122,7 +123,7 @@ export class ArchiveRows {
       if (length === 0 || bytes[end - 1] !== NEWLINE || bytes[start] === END_OF_ROWS[0]) {
         if (length > LONGEST_ROW) {
           if (this.#isWanted) throw tooLong(this.#table?.table ?? '');
-          [this.#place, this.#left] = ['long row', length];
+          [this.#place, this.#left, this.#longRowBytes] = ['long row', length, LENGTH_BYTES + length];
           return start;
         }
         if (end > bytes.length) break;
@@ -147,7 +148,7 @@ export class ArchiveRows {
     this.#left -= to - from;
     if (this.#left > 0) return to;
     if (bytes[to - 1] !== NEWLINE) throw strange('rows are cut otherwise');
-    this.#visitor.longRow();
+    this.#visitor.longRow(this.#longRowBytes);
     this.#place = 'rows';
     return to;
   }

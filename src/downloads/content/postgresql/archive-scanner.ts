@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { RowFault } from '../../masking/row-fault.ts';
-import type { RowScan } from '../table-content.ts';
+import { RowPlacesBuilder } from '../row-places.ts';
+import type { ArchiveScan } from '../table-content.ts';
 import { ArchiveBeginning } from './archive-beginning.ts';
 import { ArchiveFields } from './archive-fields.ts';
 import type { ArchiveHead, ArchiveTable } from './archive-head.ts';
@@ -15,7 +16,7 @@ import { archiveNotUnderstood, rowError } from './unreadable.ts';
  */
 export async function scanArchive(
   archive: AsyncIterable<Uint8Array>,
-  scan: Required<RowScan>,
+  scan: ArchiveScan,
   signal: AbortSignal,
 ): Promise<void> {
   const beginning = new ArchiveBeginning();
@@ -33,7 +34,7 @@ export async function scanArchive(
   rows.finish();
 }
 
-function begins(begun: ReturnType<ArchiveBeginning['push']>, scan: Required<RowScan>): ScannedRows {
+function begins(begun: ReturnType<ArchiveBeginning['push']>, scan: ArchiveScan): ScannedRows {
   if (begun?.head === undefined) throw archiveNotUnderstood('Its head is not one that is known.');
   const rows = new ScannedRows(begun.head, scan);
   rows.push(begun.bytes.subarray(begun.head.length));
@@ -44,7 +45,8 @@ const SPACE = 0x20;
 
 class ScannedRows implements ArchiveVisitor {
   readonly #reader: ArchiveRows;
-  readonly #scan: Required<RowScan>;
+  readonly #scan: ArchiveScan;
+  readonly #places: RowPlacesBuilder;
   readonly #counts = new Map<string, number>();
   #table = '';
   #fields: ArchiveFields | undefined;
@@ -55,8 +57,9 @@ class ScannedRows implements ArchiveVisitor {
   #to = 0;
   #first = 0;
 
-  constructor(head: ArchiveHead, scan: Required<RowScan>) {
+  constructor(head: ArchiveHead, scan: ArchiveScan) {
     this.#reader = new ArchiveRows(head, this);
+    this.#places = new RowPlacesBuilder(head.length);
     this.#scan = scan;
   }
 
@@ -68,22 +71,26 @@ class ScannedRows implements ArchiveVisitor {
   finish(): void {
     this.#reader.finish();
     for (const [table, rows] of this.#counts) this.#scan.end(table, rows);
+    this.#scan.places?.(this.#places.places());
   }
 
   begin(table: ArchiveTable | undefined): boolean {
     this.#table = table?.table ?? '';
     this.#ordinal = 0;
+    this.#places.begin(table?.table);
     const wanted = table && this.#scan.begin(table.table, table.columns);
     this.#fields = table && wanted && new ArchiveFields(table.columns.length, wanted);
     return this.#fields !== undefined;
   }
 
-  longRow(): void {
+  longRow(bytes: number): void {
     this.#check();
+    this.#places.longRow(bytes);
     this.#ordinal++;
   }
 
   row(bytes: Buffer, from: number, to: number): void {
+    this.#places.row(to - from + LENGTH_BYTES);
     const ordinal = this.#ordinal++;
     const fields = this.#fields;
     // Whoever gives rows of this table checks them then; as of its SQL they are counted alone.
@@ -103,8 +110,13 @@ class ScannedRows implements ArchiveVisitor {
     }
   }
 
+  other(bytes: Buffer): void {
+    this.#places.other(bytes.length);
+  }
+
   end(): void {
     this.#check();
+    this.#places.end();
     if (this.#table !== '') this.#counts.set(this.#table, this.#ordinal);
   }
 

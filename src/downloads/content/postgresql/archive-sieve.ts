@@ -1,9 +1,13 @@
+import type { ArchiveBytes } from '../../../core/ports/service-download.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { TableSelection } from '../../masking/row-selection.ts';
+import type { RowPlaces } from '../row-places.ts';
 import { ArchiveBeginning } from './archive-beginning.ts';
 import type { ArchiveHead, ArchiveTable } from './archive-head.ts';
 import { ArchiveRows, type ArchiveVisitor, LENGTH_BYTES } from './archive-rows.ts';
+import { GroupWalk, otherPlaces } from './group-walk.ts';
 import { nextChosen } from './next-chosen.ts';
+import { wantedGroups } from './wanted-groups.ts';
 
 /** Bytes that are given on at once. */
 const PIECE = 64 << 10;
@@ -14,14 +18,19 @@ export type SiftedRows = (table: string) => number | undefined;
 
 /**
  * Leaves rows out of an archive that are not chosen, before pg_restore makes SQL of it: that takes several times as long as to read it. What is
- * left is an archive of the same form. One that cannot be read for certain is given as it is.
+ * left is an archive of the same form. One that cannot be read for certain is given as it is. Where it is known where the rows stand, most of the others are
+ * not even read.
  */
 export class ArchiveSieve {
   /** By table: rows that were in the archive so far. Tables are known before anything of the archive is given on. */
   readonly #rows = new Map<string, number>();
   readonly #selections = new Map<string, TableSelection>();
 
-  constructor({ plan: { content }, selection }: MaskingRun) {
+  readonly #places: RowPlaces | undefined;
+
+  /** @param places of the rows in the archive that is going to be given, as they were found when all of it was read */
+  constructor({ plan: { content }, selection }: MaskingRun, places?: RowPlaces) {
+    this.#places = places;
     if (content.kind !== 'tables' || selection === undefined) return;
     for (const { table, fate } of content.tables) {
       const chosen = Object.hasOwn(selection.tables, table) ? selection.tables[table] : undefined;
@@ -33,28 +42,41 @@ export class ArchiveSieve {
   /** Of a run's tables. */
   readonly rows: SiftedRows = (table) => this.#rows.get(table);
 
-  async *sifted(archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async *sifted(archive: ArchiveBytes): AsyncGenerator<Uint8Array> {
+    const places = this.#places;
+    if (places !== undefined && places.bytes !== archive.length) throw otherPlaces();
+    if (places === undefined) {
+      yield* this.#siftedParts(archive.bytes(), undefined);
+      return;
+    }
+    const wanted = wantedGroups(places, this.#selections);
+    yield* this.#siftedParts(archive.parts(wanted.bounds), new GroupWalk(places, wanted));
+  }
+
+  async *#siftedParts(parts: AsyncIterable<Uint8Array>, walk: GroupWalk | undefined): AsyncGenerator<Uint8Array> {
     const beginning = new ArchiveBeginning();
     let sifting: Sifting | 'not understood' | undefined;
-    for await (const piece of archive) {
+    for await (const piece of parts) {
       const begun = sifting === undefined ? beginning.push(piece) : undefined;
       if (begun !== undefined) {
-        sifting = begun.head === undefined ? 'not understood' : this.#sifting(begun.head);
+        sifting = this.#sifting(begun.head, walk);
         yield* passed(sifting, begun.bytes);
       } else if (sifting !== undefined) yield* passed(sifting, piece);
     }
     if (sifting === undefined) {
       // Not even a head: pg_restore says so.
       const begun = beginning.push(Buffer.alloc(0), true);
-      sifting = begun?.head === undefined ? 'not understood' : this.#sifting(begun.head);
+      sifting = this.#sifting(begun?.head, walk);
       yield* passed(sifting, begun?.bytes ?? Buffer.alloc(0));
     }
     if (sifting !== 'not understood') yield* sifting.finish();
   }
 
-  #sifting(head: ArchiveHead): Sifting {
+  #sifting(head: ArchiveHead | undefined, walk: GroupWalk | undefined): Sifting | 'not understood' {
+    if (head === undefined && walk !== undefined) throw otherPlaces();
+    if (head === undefined) return 'not understood';
     for (const { table } of head.tables.values()) if (this.#selections.has(table)) this.#rows.set(table, 0);
-    return new Sifting(head, this.#selections, this.#rows);
+    return new Sifting(head, { selections: this.#selections, rows: this.#rows, walk });
   }
 }
 
@@ -62,11 +84,20 @@ function passed(sifting: Sifting | 'not understood', piece: Uint8Array): Iterabl
   return sifting === 'not understood' ? [piece] : sifting.push(piece);
 }
 
+interface SiftingOptions {
+  selections: ReadonlyMap<string, TableSelection>;
+  /** Is told how many rows each table has of which some are left out. */
+  rows: Map<string, number>;
+  /** Where some of the rows do not even come. */
+  walk: GroupWalk | undefined;
+}
+
 /** Gathers what is left. */
 class Sifting implements ArchiveVisitor {
   readonly #reader: ArchiveRows;
   readonly #selections: ReadonlyMap<string, TableSelection>;
   readonly #rows: Map<string, number>;
+  readonly #walk: GroupWalk | undefined;
   /** Of the first piece, bytes that are no data. */
   #head: number;
   readonly #given: Buffer[] = [];
@@ -78,11 +109,11 @@ class Sifting implements ArchiveVisitor {
   #piece = Buffer.allocUnsafeSlow(PIECE);
   #bytes = 0;
 
-  /** @param rows is told how many rows each table has of which some are left out */
-  constructor(head: ArchiveHead, selections: ReadonlyMap<string, TableSelection>, rows: Map<string, number>) {
+  constructor(head: ArchiveHead, { selections, rows, walk }: SiftingOptions) {
     this.#reader = new ArchiveRows(head, this);
     this.#selections = selections;
     this.#rows = rows;
+    this.#walk = walk;
     this.#head = head.length;
   }
 
@@ -97,6 +128,7 @@ class Sifting implements ArchiveVisitor {
 
   finish(): Buffer[] {
     this.#reader.finish();
+    this.#walk?.finish();
     this.#flush();
     return this.#given.splice(0);
   }
@@ -106,21 +138,25 @@ class Sifting implements ArchiveVisitor {
     this.#selection = this.#selections.get(this.#table);
     this.#ordinal = 0;
     this.#next = this.#selection === undefined ? 0 : nextOrNever(this.#selection, 0);
+    this.#walk?.begin(table?.table);
     return this.#selection !== NO_ROWS;
   }
 
-  longRow(): void {
+  longRow(bytes: number): void {
+    this.#walk?.row(bytes);
     this.#ordinal++;
   }
 
   row(bytes: Buffer, from: number, to: number): void {
+    if (this.#walk !== undefined) this.#ordinal = this.#walk.row(to - from + LENGTH_BYTES);
     if (this.#ordinal++ !== this.#next) return;
     this.#next = this.#selection === undefined ? this.#ordinal : nextOrNever(this.#selection, this.#ordinal);
     this.#give(bytes, from - LENGTH_BYTES, to);
   }
 
   end(): void {
-    if (this.#selection !== undefined) this.#rows.set(this.#table, this.#ordinal);
+    const rows = this.#walk?.end() ?? this.#ordinal;
+    if (this.#selection !== undefined) this.#rows.set(this.#table, rows);
   }
 
   other(bytes: Buffer): void {

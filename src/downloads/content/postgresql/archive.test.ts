@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { archiveInMemory } from '../../../../test/archive-in-memory.ts';
 import { ShownRows } from '../../../../test/shown-rows.ts';
 import { chunked, collected, maskingRun } from '../../../../test/variant-rig.ts';
 import type { TableSelection } from '../../masking/row-selection.ts';
+import { ROWS_OF_GROUP, type RowPlaces, type TablePlaces } from '../row-places.ts';
+import type { ArchiveScan } from '../table-content.ts';
 import { archiveHead } from './archive-head.ts';
 import { scanArchive } from './archive-scanner.ts';
 import { ArchiveSieve } from './archive-sieve.ts';
@@ -40,7 +43,7 @@ describe('an archive of pg_dump', () => {
       async (tables, sizes, choices) => {
         const chosen = tables.map((rows) => rows.map(() => choices.next().value === true));
         const sieve = new ArchiveSieve(runOf(chosen));
-        const sifted = await collected(sieve.sifted(chunked(archiveOf(tables), ...sizes)));
+        const sifted = await collected(sieve.sifted(archiveInMemory(archiveOf(tables), sizes)));
         const left = tables.map((rows, table) => rows.filter((_, row) => chosen[table]![row] && table !== STRUCTURE));
         assert.ok(sifted.equals(archiveOf(left)));
         for (const [table, rows] of tables.entries()) assert.equal(sieve.rows(`public.t${table}`), rows.length);
@@ -48,6 +51,63 @@ describe('an archive of pg_dump', () => {
       },
     );
     await fc.assert(property, { numRuns: 200 });
+  });
+
+  it('is read only where chosen rows stand, once it is known where rows are, and loses the same rows', async () => {
+    const property = fc.asyncProperty(
+      fc.array(fc.array(fc.tuple(FIELD, FIELD, FIELD), { maxLength: 150, size: 'max' }), {
+        minLength: 1,
+        maxLength: 6,
+      }),
+      SIZES,
+      fc.constantFrom(0, 0.02, 0.1, 1),
+      fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true })),
+      async (tables, sizes, share, choices) => {
+        const chosen = tables.map((rows) => rows.map(() => choices.next().value! < share));
+        const archive = archiveOf(tables);
+        const sieve = new ArchiveSieve(runOf(chosen), await placesOf(archive));
+        const read: number[] = [];
+        const sifted = await collected(sieve.sifted(archiveInMemory(archive, sizes, read)));
+        const left = tables.map((rows, table) => rows.filter((_, row) => chosen[table]![row] && table !== STRUCTURE));
+        assert.ok(sifted.equals(archiveOf(left)));
+        for (const [table, rows] of tables.entries()) assert.equal(sieve.rows(`public.t${table}`), rows.length);
+        const near = tables.map((rows, table) =>
+          rows.filter((_, row) => {
+            const group = row - (row % ROWS_OF_GROUP);
+            return table !== STRUCTURE && chosen[table]!.slice(group, group + ROWS_OF_GROUP).includes(true);
+          }),
+        );
+        assert.deepEqual(read, [archiveOf(near).length]);
+      },
+    );
+    await fc.assert(property, { numRuns: 200 });
+  });
+
+  it('is refused where its rows do not stand where they are said to', async () => {
+    const rows = Array.from({ length: 100 }, (_, row) => [String(row), 'x', 'y']);
+    const chosen = [rows.map((_, row) => row === 50), rows.map((_, row) => row === 99)];
+    const archive = archiveOf([rows, rows]);
+    const places = await placesOf(archive);
+    const sifting = (changed: RowPlaces, bytes = archive) =>
+      collected(new ArchiveSieve(runOf(chosen), changed).sifted(archiveInMemory(bytes, [1000])));
+    assert.ok((await sifting(places)).equals(archiveOf([[rows[50]!], [rows[99]!]])));
+    const table = (change: (table: TablePlaces) => Partial<TablePlaces>): RowPlaces => ({
+      ...places,
+      tables: places.tables.map((each) => ({ ...each, ...change(each) })),
+    });
+    const shorter = rows.with(60, ['60', 'x', 'yz']);
+    for (const [changed, bytes] of [
+      [places, archiveOf([shorter, rows])],
+      [places, archiveOf([rows.with(49, ['49', '', 'y']).with(50, ['50', 'xx', 'y']), rows.slice(1)])],
+      [{ ...places, bytes: places.bytes - 1 }, archive],
+      [{ ...places, tables: places.tables.slice(0, 1) }, archive],
+      [{ ...places, tables: places.tables.toReversed() }, archive],
+      [table(() => ({ table: 'public.t0' })), archive],
+      [table(({ rows }) => ({ rows: rows + 1, groups: undefined })), archive],
+      [table(({ groups }) => ({ groups: groups!.map((bytes, group) => bytes + (group === 3 ? 1 : 0)) })), archive],
+      [table(({ from }) => ({ from: from + 11 })), archive],
+    ] as const)
+      await assert.rejects(sifting(changed, bytes), { code: 'archive-not-understood' });
   });
 
   it('is given as it is where its form is not known', async () => {
@@ -67,7 +127,7 @@ describe('an archive of pg_dump', () => {
     ];
     for (const bytes of strange) {
       const sieve = new ArchiveSieve(runOf([[false]]));
-      assert.ok((await collected(sieve.sifted(chunked(bytes, 50)))).equals(bytes));
+      assert.ok((await collected(sieve.sifted(archiveInMemory(bytes, [50])))).equals(bytes));
       assert.equal(sieve.rows('public.t0'), undefined);
       const scanning = scanArchive(chunked(bytes, 50), new ShownRows(), new AbortController().signal);
       await assert.rejects(scanning, { code: 'archive-not-understood' });
@@ -96,7 +156,9 @@ describe('an archive of pg_dump', () => {
     for (const bytes of strange)
       for (const size of [7, 1 << 20]) {
         const sieve = new ArchiveSieve(runOf([[true], []]));
-        await assert.rejects(collected(sieve.sifted(chunked(bytes, size))), { code: 'archive-not-understood' });
+        await assert.rejects(collected(sieve.sifted(archiveInMemory(bytes, [size]))), {
+          code: 'archive-not-understood',
+        });
         const scanning = scanArchive(chunked(bytes, size), new ShownRows(), new AbortController().signal);
         await assert.rejects(scanning, { code: 'archive-not-understood' });
       }
@@ -130,20 +192,28 @@ describe('an archive of pg_dump', () => {
     const row = ['1', '2', 'x'.repeat(LONGEST_ROW)];
     const whole = archiveOf([[], [], [], [], [['4', '5', '6'], row, ['7', '8', '9']]]);
     const sieve = new ArchiveSieve(runOf([[], [], [], [], [true, true, true]]));
-    const left = await collected(sieve.sifted(chunked(whole, 100_003)));
+    const left = await collected(sieve.sifted(archiveInMemory(whole, [100_003])));
     assert.ok(left.equals(archiveOf([[], [], [], [], []])));
     assert.equal(sieve.rows(`public.t${STRUCTURE}`), 3);
     const counts = new Map<string, number>();
+    let places: RowPlaces | undefined;
     const counting = {
       ...{ begin: () => undefined, fields: () => assert.fail(), row: () => assert.fail() },
       end: (table: string, rows: number) => void counts.set(table, rows),
+      places: (found: RowPlaces) => {
+        places = found;
+      },
     };
     await scanArchive(chunked(whole, 100_003), counting, new AbortController().signal);
     assert.equal(counts.get(`public.t${STRUCTURE}`), 3);
+    assert.deepEqual(places?.tables.at(-1)?.groups, undefined);
+    const placed = new ArchiveSieve(runOf([[], [], [], [], [true, true, true]]), places);
+    assert.ok((await collected(placed.sifted(archiveInMemory(whole, [100_003])))).equals(left));
+    assert.equal(placed.rows(`public.t${STRUCTURE}`), 3);
     const wanted = archiveOf([[row]]);
     const signal = new AbortController().signal;
     for (const reading of [
-      collected(new ArchiveSieve(runOf([[false]])).sifted(chunked(wanted, 100_003))),
+      collected(new ArchiveSieve(runOf([[false]])).sifted(archiveInMemory(wanted, [100_003]))),
       scanArchive(chunked(wanted, 100_003), new ShownRows(), signal),
     ])
       await assert.rejects(reading, { code: 'variant-failed', message: /more than 64 MiB/ });
@@ -157,6 +227,17 @@ const COLUMNS = ['a', 'b', 'c'];
 const STRUCTURE = 4;
 /** Bytes up to what says the compression. */
 const HEADER = 11;
+
+async function placesOf(archive: Buffer): Promise<RowPlaces> {
+  let places: RowPlaces | undefined;
+  const scan: ArchiveScan = Object.assign(new ShownRows(), {
+    places: (found: RowPlaces) => {
+      places = found;
+    },
+  });
+  await scanArchive(chunked(archive, 1 << 16), scan, new AbortController().signal);
+  return places!;
+}
 
 function runOf(chosen: readonly (readonly boolean[])[]) {
   const plans = chosen.map((_, table) => ({

@@ -24,9 +24,9 @@ export function createPostgresqlContent(options: MaskingPoolOptions = {}): Table
     scan: (bytes, scan, signal) => scanRows(bytes, scan, signal),
     rewrite: (bytes, run) => maskedContent(parts(bytes, run), run, options),
     scanArchive,
-    rewriteArchive: (archive, run) => {
-      const sieve = new ArchiveSieve(run);
-      const sql = archive.sqlOf((bytes) => sieve.sifted(bytes));
+    rewriteArchive: (archive, run, places) => {
+      const sieve = new ArchiveSieve(run, places);
+      const sql = archive.sqlOf((source) => sieve.sifted(source));
       return maskedContent(parts(sql, run, sieve.rows), run, options);
     },
   };
