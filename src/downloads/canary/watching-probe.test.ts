@@ -23,7 +23,7 @@ const piece = fc.oneof(
 );
 const text = fc.oneof(
   fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join('')),
-  fc.constantFrom(' '.repeat(4090) + 'Anna@Corp.example', `${'y'.repeat(4095)} Anna@Corp.example`),
+  fc.constantFrom(`${' '.repeat(4090)}Anna@Corp.example`, `${'y'.repeat(4095)} Anna@Corp.example`),
 );
 
 /** The value as a whole, then each of its words, as the canary traces them. */
