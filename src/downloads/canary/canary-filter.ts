@@ -64,10 +64,43 @@ export class CanaryFilter {
     this.#set(first, other, this.#words[first] as number);
   }
 
-  /** As `tracedForm`, `hashOf` and `add` do, in one go. */
+  /** As `tracedForm` and `hashOf` do, in one go, of a part of a text; undefined where that is not traced. */
+  hashTraced(text: string, start = 0, end = text.length): [number, number] | undefined {
+    let [from, to] = [start, end];
+    while (from < to && isBlank(text.charCodeAt(from))) from++;
+    while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+    const length = to - from;
+    if (length < SHORTEST_TRACED) return undefined;
+    if (length > LONGEST) return this.#hashForm(text.slice(from, to));
+    let [one, other] = this.#seeds;
+    let [beyond, letters] = [0, 0];
+    for (let at = from; at < to; at += 4) {
+      const first = text.charCodeAt(at);
+      const second = at + 1 < to ? text.charCodeAt(at + 1) : 0;
+      const third = at + 2 < to ? text.charCodeAt(at + 2) : 0;
+      const fourth = at + 3 < to ? text.charCodeAt(at + 3) : 0;
+      beyond |= first | second | third | fourth;
+      const word = first | (second << 8) | (third << 16) | (fourth << 24);
+      const found = lettersOf(word);
+      letters |= found;
+      const small = inSmall(word, found);
+      one = mixedOnce(one, small);
+      other = mixedOtherwise(other, small);
+    }
+    if (beyond > LAST_ASCII) return this.#hashForm(text.slice(from, to));
+    if (length < LONG_ENOUGH && letters === 0) return undefined;
+    return [mixed(one ^ length), mixed(other ^ one) | 1];
+  }
+
+  #hashForm(text: string): [number, number] | undefined {
+    const form = tracedForm(text);
+    return form === undefined ? undefined : this.hashOf(form);
+  }
+
+  /** Adds a value, if it is traced. */
   addTraced(value: string): void {
-    const form = tracedForm(value);
-    if (form !== undefined) this.add(this.hashOf(form));
+    const hash = this.hashTraced(value);
+    if (hash !== undefined) this.add(hash);
   }
 
   /** The same of many values: there is one for each value that is masked. */
@@ -183,6 +216,7 @@ export function tracedForm(value: string): string | undefined {
   return form.length >= LONG_ENOUGH || /\p{L}/u.test(form) ? form : undefined;
 }
 
+const LAST_ASCII = 0x7f;
 /** The highest bit of each of four bytes. */
 const BEYOND_ASCII = 0x80808080;
 

@@ -6,7 +6,7 @@ import type { CanaryMemory } from '../masking/masking-run.ts';
 import { detectValue, detectWithin } from '../policy/detectors/detect-value.ts';
 import type { Impact } from '../policy/detectors/detector.ts';
 import { type ColumnPlan, KEEP, type TablePlan, type VariantPlan } from '../variant-plan.ts';
-import { CanaryFilter, SHORTEST_TRACED, tracedForm } from './canary-filter.ts';
+import { CanaryFilter, SHORTEST_TRACED } from './canary-filter.ts';
 
 /** Notes originals of one table in shared memory, and what outputs come to. */
 export class WatchingProbe implements CanaryProbe {
@@ -63,11 +63,8 @@ export class WatchingProbe implements CanaryProbe {
 
   /** The kind of data that a kept column holds all the same; null where it holds none. */
   #look(seen: SeenColumn, value: string, index: number): string | null {
-    this.#note(seen, value);
-    // Most values are one word, and most words are too short to be traced.
-    if (value.length > SHORTEST_TRACED && BETWEEN_WORDS.test(value))
-      for (const word of value.slice(0, LONGEST).split(BETWEEN_WORDS))
-        if (word.length >= SHORTEST_TRACED && word !== value) this.#note(seen, word);
+    this.#note(seen, value, 0, value.length);
+    if (value.length > SHORTEST_TRACED) this.#noteWords(seen, value);
     const column = this.#columns[index];
     if (column?.rule.transformer !== KEEP || column.allowsDetected === true) return null;
     const found = detectValue(value) ?? detectWithin(value);
@@ -93,11 +90,35 @@ export class WatchingProbe implements CanaryProbe {
     return made;
   }
 
-  #note(seen: SeenColumn, text: string): void {
-    const form = tracedForm(text);
-    if (form === undefined || seen.hashes.length >= MOST_HASHES) return;
-    const [one, other] = this.#filter.hashOf(form);
-    seen.hashes.push(one, other);
+  /** Those of a value that has several: most values are one word, and most words are too short to be traced. */
+  #noteWords(seen: SeenColumn, value: string): void {
+    const before = seen.hashes.length;
+    const end = Math.min(value.length, LONGEST);
+    let start = 0;
+    for (let at = 0; at < end; at++) {
+      const code = value.charCodeAt(at);
+      if (code >= BETWEEN.length) {
+        // There are other blanks than those of ASCII.
+        seen.hashes.length = before;
+        this.#noteAnyWords(seen, value);
+        return;
+      }
+      if (BETWEEN[code] === 0) continue;
+      if (at - start >= SHORTEST_TRACED) this.#note(seen, value, start, at);
+      start = at + 1;
+    }
+    if (start > 0 && end - start >= SHORTEST_TRACED) this.#note(seen, value, start, end);
+  }
+
+  #noteAnyWords(seen: SeenColumn, value: string): void {
+    for (const word of value.slice(0, LONGEST).split(BETWEEN_WORDS))
+      if (word.length >= SHORTEST_TRACED && word !== value) this.#note(seen, word, 0, word.length);
+  }
+
+  #note(seen: SeenColumn, text: string, start: number, end: number): void {
+    if (seen.hashes.length >= MOST_HASHES) return;
+    const hash = this.#filter.hashTraced(text, start, end);
+    if (hash !== undefined) seen.hashes.push(hash[0], hash[1]);
   }
 }
 
@@ -123,6 +144,8 @@ const PART = -1;
 /** Characters of a value that are looked at word by word. */
 const LONGEST = 4096;
 const BETWEEN_WORDS = /[\s"'<>(),;{}[\]\\|]+/;
+/** Which characters of ASCII are. */
+const BETWEEN = Uint8Array.from({ length: 128 }, (_, code) => (BETWEEN_WORDS.test(String.fromCharCode(code)) ? 1 : 0));
 
 const IMPACTS: Readonly<Record<VariantPlan['detectors'], readonly Impact[]>> = {
   high: ['high'],

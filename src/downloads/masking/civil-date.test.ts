@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { dateOfDay, dayNumber, formatCivilDate, parseCivilDate } from './civil-date.ts';
+import { dateOfDay, dayNumber, formatCivilDate, isOrdinaryDay, parseCivilDate } from './civil-date.ts';
 
 test('what was read is written as it was', () => {
   const texts = [
@@ -59,4 +59,14 @@ test('days are numbered as those of the language are, in all its years', () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test('an ordinary day is one of the years 1 to 9999 of which nothing is left open', () => {
+  assert.deepEqual(
+    ['2026-01-31', '0001-01-01', '2024-02-29', '9999-12-31'].filter((text) => !isOrdinaryDay(text)),
+    [],
+  );
+  const others = ['0000-01-01', '2026-00-01', '2026-01-00', '2026-02-29', '2026-13-01', '2026-01-32', '2026-01-3a'];
+  const longer = ['2026-01-31 10:00:00', '10000-01-01', '0044-03-15 BC', 'infinity', '-infinity', '2026.01.31', ''];
+  assert.deepEqual([...others, ...longer].filter(isOrdinaryDay), []);
 });

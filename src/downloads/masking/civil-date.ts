@@ -44,6 +44,13 @@ export function parseCivilDate(text: string): CivilDate | undefined {
   };
 }
 
+/** Whether a text is a day of the years 1 to 9999, none of it left open: `2026-01-31`. */
+export function isOrdinaryDay(text: string): boolean {
+  if (text.length !== 10 || text.charCodeAt(4) !== HYPHEN || text.charCodeAt(7) !== HYPHEN) return false;
+  const [year, month, day] = [100 * twoDigits(text, 0) + twoDigits(text, 2), twoDigits(text, 5), twoDigits(text, 8)];
+  return year > 0 && month > 0 && day > 0 && isDay(year, month, day);
+}
+
 /** Of most columns: `2026-01-31`. */
 function plainDate(text: string): CivilDate | undefined {
   const [year, month, day] = [100 * twoDigits(text, 0) + twoDigits(text, 2), twoDigits(text, 5), twoDigits(text, 8)];

@@ -1,19 +1,10 @@
-import { type ViewedBytes, viewed } from '../../masking/byte-values.ts';
 import { RowFault } from '../../masking/row-fault.ts';
+import { LineMarks } from './line-marks.ts';
 
 const TAB = 0x09;
 const NEWLINE = 0x0a;
-/** Bytes that are looked at in one go. */
-const WORD = 4;
-const BACKSLASH = 0x5c;
-const BACKSLASHES = 0x5c5c5c5c;
-/** Bytes of a field from which on a call costs less than a loop. */
-const LONG = 256;
 
-/**
- * Where the fields of a block of whole rows are, as COPY writes them: all tabs and line ends are looked for at once, four bytes at a time, and the rows' fields are
- * counted on the way.
- */
+/** Where the fields of a block of whole rows are, as COPY writes them: all tabs and line ends are looked for at once, and the rows' fields are counted. */
 export class CopyLines {
   /** Rows of the block. */
   rows = 0;
@@ -21,27 +12,32 @@ export class CopyLines {
   /** Tabs and line ends of a row. */
   readonly #width: number;
   /** Their positions, after the -1 before all: field f of row r begins behind the mark f + r * width. */
-  #marks = new Int32Array(4096).fill(-1, 0, 1);
-  #count = 1;
-  #lineEnds = 0;
-  #block: ViewedBytes = viewed(Buffer.alloc(0));
-  #hasBackslashes = false;
+  #marks = new Int32Array(0);
+  #count = 0;
+  #backslashes = new Int32Array(0);
+  #backslashCount = 0;
+  /** The first backslash that does not stand before the field that was asked for last. */
+  #nextBackslash = 0;
 
   constructor(columns: number) {
     this.#columns = columns;
     this.#width = Math.max(1, columns);
   }
 
-  /** @throws RowFault where a row has not one field for each column */
-  read(block: ViewedBytes): void {
-    const { bytes } = block;
-    this.#block = block;
-    this.#hasBackslashes = bytes.includes(BACKSLASH);
-    this.#count = 1;
-    this.#lineEnds = 0;
-    this.#readBytes(bytes, this.#readWords(block.view));
-    this.rows = this.#lineEnds;
-    if (!this.#isWhole(bytes)) throw this.#fault(bytes);
+  /**
+   * What it says holds until another block is read, by whatever object of the thread.
+   * @throws RowFault where a row has not one field for each column
+   */
+  read(block: Uint8Array): void {
+    found ??= new LineMarks();
+    found.find(block);
+    this.#marks = found.marks;
+    this.#count = found.count;
+    this.#backslashes = found.backslashes;
+    this.#backslashCount = found.backslashCount;
+    this.#nextBackslash = 0;
+    this.rows = found.lineEnds;
+    if (!this.#isWhole(block)) throw this.#fault(block);
   }
 
   start(row: number, column: number): number {
@@ -57,49 +53,14 @@ export class CopyLines {
     return (this.#marks[(row + 1) * this.#width] as number) + 1;
   }
 
-  /** Whether a field has a backslash. */
+  /** Whether a field has a backslash. It costs least where fields are asked for in the order of the block. */
   hasBackslash(start: number, end: number): boolean {
-    if (!this.#hasBackslashes) return false;
-    const { bytes, view } = this.#block;
-    if (end - start > LONG) {
-      const found = bytes.indexOf(BACKSLASH, start);
-      return found >= 0 && found < end;
-    }
-    let at = start;
-    for (; at + WORD <= end; at += WORD) if (hasZero(view.getInt32(at, true) ^ BACKSLASHES)) return true;
-    for (; at < end; at++) if (bytes[at] === BACKSLASH) return true;
-    return false;
-  }
-
-  /** How many bytes were read: all but the last few. */
-  #readWords(view: DataView): number {
-    let marks = this.#marks;
-    let [count, lineEnds] = [this.#count, 0];
-    const end = view.byteLength & -WORD;
-    for (let at = 0; at < end; at += WORD) {
-      const word = view.getInt32(at, true);
-      // Has a bit for each byte less than 11 ("Determine if a word has a byte less than n", Bit Twiddling Hacks by Sean Eron Anderson), and perhaps for one that is 11.
-      let found = (word - 0x0b0b0b0b) & ~word & 0x80808080;
-      if (found === 0) continue;
-      // Of all these numbers 9 and 10 alone (tab, line end) have the bit 8 and one of the bits 1 and 2; 10 has 2.
-      found &= (word << 4) & ((word << 6) ^ (word << 7));
-      lineEnds += Math.imul((found & (word << 6)) >>> 7, 0x01010101) >>> 24;
-      if (count + WORD > marks.length) marks = this.#marks = doubled(marks);
-      for (; found !== 0; found &= found - 1) marks[count++] = at + ((31 - Math.clz32(found & -found)) >> 3);
-    }
-    this.#count = count;
-    this.#lineEnds = lineEnds;
-    return end;
-  }
-
-  #readBytes(block: Uint8Array, from: number): void {
-    if (this.#count + WORD > this.#marks.length) this.#marks = doubled(this.#marks);
-    for (let at = from; at < block.length; at++) {
-      const byte = block[at];
-      if (byte !== TAB && byte !== NEWLINE) continue;
-      this.#marks[this.#count++] = at;
-      if (byte === NEWLINE) this.#lineEnds++;
-    }
+    const [backslashes, count] = [this.#backslashes, this.#backslashCount];
+    let next = this.#nextBackslash;
+    if (next > 0 && (backslashes[next - 1] as number) >= start) next = 0;
+    while (next < count && (backslashes[next] as number) < start) next++;
+    this.#nextBackslash = next;
+    return next < count && (backslashes[next] as number) < end;
   }
 
   /** Whether each row has as many fields as there are columns, and the last one an end. */
@@ -128,13 +89,5 @@ export class CopyLines {
   }
 }
 
-/** Whether one of the four bytes is zero. */
-function hasZero(word: number): boolean {
-  return ((word - 0x01010101) & ~word & 0x80808080) !== 0;
-}
-
-function doubled(list: Int32Array): Int32Array<ArrayBuffer> {
-  const longer = new Int32Array(2 * list.length);
-  longer.set(list);
-  return longer;
-}
+/** Of this thread. */
+let found: LineMarks | undefined;

@@ -68,12 +68,11 @@ class CopyRows implements RowFormat {
   mask(block: Buffer, firstOrdinal: number): MaskedBlock {
     if (!isUtf8(block)) throw new RowFault(0, 'it, or a row soon after it, is not in UTF-8');
     checkEscapedBytes(block);
-    const source = viewed(block);
-    this.#lines.read(source);
+    this.#lines.read(block);
     this.#choose(firstOrdinal);
     this.#maskRows(block, firstOrdinal);
     for (const column of this.#whole) this.#maskColumn(column, block);
-    return { bytes: this.#written(source), rowsIn: this.#lines.rows, rowsOut: this.#count };
+    return { bytes: this.#written(viewed(block)), rowsIn: this.#lines.rows, rowsOut: this.#count };
   }
 
   #choose(firstOrdinal: number): void {

@@ -6,6 +6,7 @@ import {
   dateOfDay,
   dayNumber,
   formatCivilDate,
+  isOrdinaryDay,
   parseCivilDate,
 } from '../civil-date.ts';
 import { Draws } from '../draws.ts';
@@ -57,11 +58,7 @@ export const date: Transformer<DateOptions> = {
     ...readsOf(shift?.by),
   }),
   create: ({ truncate, shift, noise }, context) => {
-    if (truncate !== undefined)
-      return understood((value) => {
-        if (isOfTimes(truncate)) timeOf(value);
-        return truncated(value, truncate);
-      });
+    if (truncate !== undefined) return truncating(truncate);
     if (shift !== undefined) return shifted(shift.days, shift.by, context);
     if (noise?.days !== undefined) return shifted(noise.days, undefined, context);
     return delayed(noise?.seconds ?? 1, context);
@@ -81,6 +78,17 @@ function understood(
     if (value === undefined) throw new RangeError('A date was expected.');
     return formatCivilDate(change(value, text, row));
   };
+}
+
+function truncating(unit: Unit): ValueFunction {
+  const change = understood((value) => {
+    if (isOfTimes(unit)) timeOf(value);
+    return truncated(value, unit);
+  });
+  if (unit !== 'year' && unit !== 'month') return change;
+  const [kept, rest] = unit === 'year' ? [4, '-01-01'] : [7, '-01'];
+  // Of days as most columns have them, the beginning stays as it is written.
+  return (text, row) => (isOrdinaryDay(text) ? text.slice(0, kept) + rest : change(text, row));
 }
 
 function truncated({ year, month, day, time }: CivilDate, unit: Unit): CivilDate {

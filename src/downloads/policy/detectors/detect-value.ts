@@ -16,7 +16,8 @@ export function detectValue(text: string): DataKind | undefined {
 /** What stands anywhere within a text. */
 export function detectWithin(text: string): DataKind | undefined {
   const value = text.slice(0, LONGEST);
-  if (PRIVATE_KEY.test(value)) return DATA_KINDS.privateKey;
+  if (isPrivateKey(value)) return DATA_KINDS.privateKey;
+  if (!HAS_LONG_WORD.test(value)) return undefined;
   for (const word of value.split(/[\s,;<>()"'[\]{}|]+/)) {
     if (word.length < SHORTEST_WORD) continue;
     const found = wordKind(word.replace(/[.:!?]+$/, ''));
@@ -27,6 +28,8 @@ export function detectWithin(text: string): DataKind | undefined {
 
 const LONGEST = 4096;
 const SHORTEST_WORD = 6;
+/** What is no address of mail, within a text, has nine characters or more. Texts of shorter words need not be cut into words. */
+const HAS_LONG_WORD = /@|[^\s,;<>()"'[\]{}|]{9}/;
 
 const PRIVATE_KEY = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY/;
 /** What providers put before their keys, so that they are found when they leak. */
@@ -42,32 +45,41 @@ const NAME =
 
 type Test = (value: string) => boolean;
 
+/** In their order. Patterns are asked last: a call of one costs more than a look at lengths and characters, which rule out most values. */
 const WHOLE: readonly (readonly [DataKind, Test])[] = [
   [DATA_KINDS.email, isEmail],
-  [DATA_KINDS.privateKey, (value) => PRIVATE_KEY.test(value)],
+  [DATA_KINDS.privateKey, isPrivateKey],
   [DATA_KINDS.jsonWebToken, isJsonWebToken],
-  [DATA_KINDS.secret, (value) => API_KEY.test(value)],
-  [DATA_KINDS.password, (value) => PASSWORD_HASH.test(value)],
-  [DATA_KINDS.uuid, (value) => UUID.test(value)],
-  [DATA_KINDS.mac, (value) => MAC.test(value)],
+  [DATA_KINDS.secret, isApiKey],
+  [DATA_KINDS.password, (value) => '$p{'.includes(value.charAt(0)) && PASSWORD_HASH.test(value)],
+  [DATA_KINDS.uuid, (value) => value.length >= 32 && value.length <= 36 && UUID.test(value)],
+  [DATA_KINDS.mac, (value) => value.length === 17 && MAC.test(value)],
   [DATA_KINDS.ip, isAddress],
   [DATA_KINDS.iban, isIban],
   [DATA_KINDS.card, isCard],
   [DATA_KINDS.birth, isBirthDate],
   [DATA_KINDS.phone, isPhone],
-  [DATA_KINDS.coordinates, (value) => COORDINATES.test(value)],
-  [DATA_KINDS.fullName, (value) => value.length <= 80 && NAME.test(value)],
+  [DATA_KINDS.coordinates, (value) => value.includes(',') && COORDINATES.test(value)],
+  [DATA_KINDS.fullName, (value) => value.length <= 80 && value.includes(' ') && NAME.test(value)],
 ];
 
 function wordKind(word: string): DataKind | undefined {
   if (word.length < SHORTEST_WORD) return undefined;
   if (isEmail(word)) return DATA_KINDS.email;
   if (isJsonWebToken(word)) return DATA_KINDS.jsonWebToken;
-  if (API_KEY.test(word)) return DATA_KINDS.secret;
+  if (isApiKey(word)) return DATA_KINDS.secret;
   if (isIban(word)) return DATA_KINDS.iban;
   if (isCard(word)) return DATA_KINDS.card;
   if (/^\+\d{8,15}$/.test(word)) return DATA_KINDS.phone;
   return undefined;
+}
+
+function isPrivateKey(value: string): boolean {
+  return value.includes('-----BEGIN ') && PRIVATE_KEY.test(value);
+}
+
+function isApiKey(value: string): boolean {
+  return value.length >= 15 && API_KEY.test(value);
 }
 
 function isEmail(value: string): boolean {
@@ -84,7 +96,7 @@ function isEmail(value: string): boolean {
 
 /** E.164 with a `+`, or digits between the separators that people put into phone numbers. */
 function isPhone(value: string): boolean {
-  if (value.length > 25 || !/^[+(\d][\d ()./-]+\d$/.test(value)) return false;
+  if (value.length < 8 || value.length > 25 || !/^[+(\d][\d ()./-]+\d$/.test(value)) return false;
   const digits = value.replace(/\D/g, '');
   if (digits.length < 8 || digits.length > 15) return false;
   if (value.startsWith('+')) return true;
@@ -105,7 +117,7 @@ function isCard(value: string): boolean {
 /** ISO 13616: two letters, two check digits (mod 97, ISO 7064), up to 30 letters and digits. */
 function isIban(value: string): boolean {
   // Most values do not even begin as one.
-  if (value.length > 42 || !/^ *[A-Za-z] *[A-Za-z] *\d/.test(value)) return false;
+  if (value.length < 15 || value.length > 42 || !/^ *[A-Za-z] *[A-Za-z] *\d/.test(value)) return false;
   const text = value.replaceAll(' ', '').toUpperCase();
   return /^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$/.test(text) && isIbanChecked(text);
 }
@@ -122,7 +134,7 @@ function isJsonWebToken(value: string): boolean {
 
 /** A day from 1900 to 2015 alone, without a time: what else lies so far back is seldom written as a day. */
 function isBirthDate(value: string): boolean {
-  if (value.length !== 10) return false;
+  if (value.length !== 10 || value.charAt(4) !== '-') return false;
   const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(value) ?? [];
   return (
     year !== undefined && +year >= 1900 && +year <= 2015 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= 31
