@@ -3,6 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { ContentSegment } from '../core/tree-entry.ts';
 import { Chunker } from './chunker.ts';
+import { type Batch, type CutBatch, cutBatch } from './pipeline/cut-batch.ts';
 import { writeStream } from './stream-writer.ts';
 
 /** Of a kind in which some chunks reach the maximum. */
@@ -24,6 +25,14 @@ function cutAtOnce(chunker: Chunker, bytes: Buffer): string[] {
     start = end;
   }
   return chunks;
+}
+
+/** As a worker thread does, later. */
+function cutBy(chunker: Chunker): (batch: Batch) => Promise<CutBatch> {
+  return async (batch) => {
+    await new Promise(setImmediate);
+    return cutBatch({ chunker, identify: () => Buffer.alloc(32), has: () => false }, batch);
+  };
 }
 
 test('a stream is cut as its content says, in whatever pieces it comes', async () => {
@@ -56,7 +65,8 @@ test('a stream is cut as its content says, in whatever pieces it comes', async (
         };
         const storePages = async () => [];
         const options = {
-          chunker,
+          longestChunk: chunker.sizes.maximum,
+          cut: cutBy(chunker),
           inlineLimit: 0,
           storeChunks,
           storePages,
@@ -77,7 +87,8 @@ test('a stream is cut, too, where the longest chunk is longer than a batch', asy
   const content = Buffer.alloc(20 * 2 ** 20, 7);
   const lengths: number[] = [];
   const options = {
-    chunker,
+    longestChunk: chunker.sizes.maximum,
+    cut: cutBy(chunker),
     inlineLimit: 0,
     storeChunks: async (_bytes: Uint8Array, ends: readonly number[]): Promise<ContentSegment[]> =>
       ends.map((end, index) => {

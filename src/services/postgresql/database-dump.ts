@@ -1,3 +1,4 @@
+import { earlierContent } from '../../core/earlier-content.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { inParallel } from '../../core/parallel-work.ts';
 import type { StoredStream } from '../../core/ports/repository.ts';
@@ -28,6 +29,7 @@ export interface DumpContext {
   tools: ClientTools;
   serverMajor: number;
   writer: BackupContext['writer'];
+  earlier: BackupContext['earlier'];
   warn(message: string): void;
   /** Told of bytes as they come. */
   onBytes(database: string, bytes: number): void;
@@ -120,6 +122,11 @@ async function storeDump(
   const args = ['--format=custom', '--compress=0', `--snapshot=${snapshot}`, ...choiceArguments(configuration)];
   return writer.writeStream(toolOutput('pg_dump', args, name, context, signal, true), {
     onBytes: (bytes) => onBytes(name, bytes),
+    expected: earlierContent(context, async (reader) => {
+      const path = dumpPath(name);
+      for await (const entry of reader.entries({ paths: [path] })) if (entry.path === path) return entry.content;
+      return undefined;
+    }),
   });
 }
 
