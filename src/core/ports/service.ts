@@ -84,7 +84,7 @@ export interface BackupContext {
    * The resource's latest backup by this service in this repository, to expect contents like its own (`WriteStreamOptions.expected`);
    * undefined where there is none to be read. Whoever makes the backup closes it.
    */
-  earlier?(): Promise<SnapshotReader | undefined>;
+  earlier?: (() => Promise<SnapshotReader | undefined>) | undefined;
   signal: AbortSignal;
   report(progress: Progress): void;
   /** Tells something that the user must know although the backup goes on. */
