@@ -98,7 +98,7 @@ export class ChunkStore implements ChunkSink {
   }
 
   mayEnd(tail: Uint8Array, length: number): boolean {
-    return length < this.#chunker.sizes.maximum && this.#chunker.endsAt(tail, tail.length - length, tail.length);
+    return length < this.chunker.sizes.maximum && this.chunker.endsAt(tail, tail.length - length, tail.length);
   }
 
   async ready(): Promise<void> {
