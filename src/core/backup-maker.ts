@@ -8,7 +8,7 @@ import type { KeyedLock } from './keyed-lock.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Progress } from './operation.ts';
 import type { ExternalSnapshot } from './ports/external-snapshots.ts';
-import type { Repository, WrittenCounts } from './ports/repository.ts';
+import type { Repository, SnapshotReader, WrittenCounts } from './ports/repository.ts';
 import type { Service, ServiceBackup } from './ports/service.ts';
 import type { Resource } from './resource.ts';
 
@@ -110,6 +110,7 @@ async function writeSnapshot(
   const warnings = new WarningList(chosen.warnings);
   const { signal } = order;
   const writer = await repository.beginSnapshot({ encrypt: order.encrypt, signal });
+  let earlier: Promise<SnapshotReader | undefined> | undefined;
   try {
     const made = await order.service.backup({
       resource: order.resource,
@@ -119,6 +120,7 @@ async function writeSnapshot(
       ...(order.external === undefined ? {} : { external: order.external }),
       writer,
       latest: () => latestServiceData(context, repository, order),
+      earlier: () => (earlier ??= openLatest(context, repository, order)),
       signal,
       report: order.report,
       warn: (message) => warnings.add(message),
@@ -135,21 +137,37 @@ async function writeSnapshot(
       context.logger.warn({ err: failure, snapshotId: writer.snapshotId }, 'giving up a snapshot failed');
     });
     throw error;
+  } finally {
+    await closeEarlier(context, await earlier?.catch(() => undefined));
   }
+}
+
+/** Whatever becomes of it, the backup is what it is. */
+async function closeEarlier(context: ManagerContext, reader: SnapshotReader | undefined): Promise<void> {
+  await reader?.close().catch((err: unknown) => {
+    context.logger.warn({ err, snapshotId: reader.record.backup.id }, 'the latest backup could not be closed');
+  });
 }
 
 async function latestServiceData(
   context: ManagerContext,
   repository: Repository,
-  { resource, service }: BackupOrder,
+  order: BackupOrder,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const reader = await openLatest(context, repository, order);
+  await reader?.close();
+  return reader?.record.serviceData;
+}
+
+async function openLatest(
+  context: ManagerContext,
+  repository: Repository,
+  { resource, service }: BackupOrder,
+): Promise<SnapshotReader | undefined> {
   const latest = await context.catalogue.backups.latest(resource.id);
   if (latest?.service !== service.name || latest.repositoryId !== resource.repositoryId) return undefined;
   try {
-    const reader = await repository.openSnapshot(latest.id);
-    const { serviceData } = reader.record;
-    await reader.close();
-    return serviceData;
+    return await repository.openSnapshot(latest.id);
   } catch (error) {
     if (error instanceof HoldfastError && (error.kind === 'damaged' || error.kind === 'not-found')) return undefined;
     throw error;

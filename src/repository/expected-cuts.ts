@@ -1,4 +1,4 @@
-import type { ExpectedContent } from '../core/ports/repository.ts';
+import type { EarlierChunks } from './earlier-chunks.ts';
 
 /**
  * Guesses where the next chunk ends, from the chunks of an earlier content, and takes no guess that is not right.
@@ -15,47 +15,40 @@ import type { ExpectedContent } from '../core/ports/repository.ts';
  * earlier content holds elsewhere, so that guesses go on behind what was inserted, removed or moved.
  */
 export class ExpectedCuts {
-  readonly #ids: Uint8Array[] = [];
-  readonly #offsets: number[] = [];
-  readonly #lengths: number[] = [];
-  #places: Map<string, number> | undefined;
+  readonly #chunks: EarlierChunks;
   #shift: number;
   /** Of the chunk at hand, from the beginning of the content that is being cut. */
-  #position = 0;
+  #position: number;
   /** Which earlier chunk should begin here; -1 where none does. */
   #next: number;
 
-  constructor({ segments, offset }: ExpectedContent) {
-    let at = 0;
-    for (const { id, length } of segments) {
-      // A chunk of no bytes would be expected again behind itself, for ever.
-      if (id !== null && length > 0) {
-        this.#ids.push(id);
-        this.#offsets.push(at);
-        this.#lengths.push(length);
-      }
-      at += length;
-    }
-    this.#shift = offset;
-    this.#next = this.#beginningAt(-offset);
+  constructor(chunks: EarlierChunks, { position, shift }: ExpectedPlace) {
+    this.#chunks = chunks;
+    this.#shift = shift;
+    this.#position = position;
+    this.#next = chunks.beginningAt(position - shift);
+  }
+
+  /** Where the expectation stands, for another one of the same chunks to go on from. */
+  get place(): ExpectedPlace {
+    return { position: this.#position, shift: this.#shift };
   }
 
   /** How long the chunk at hand would be; undefined where nothing is known. */
   get length(): number | undefined {
-    return this.#lengths[this.#next];
+    return this.#chunks.lengthOf(this.#next);
   }
 
   /** Whether an id is that of the chunk that is expected here. */
   matches(id: Buffer): boolean {
-    const expected = this.#ids[this.#next];
-    return expected !== undefined && id.equals(expected);
+    return this.#chunks.is(this.#next, id);
   }
 
   /** Tells that the chunk at hand was cut; the next one follows. */
   passed(id: Buffer, length: number): void {
     if (!this.matches(id)) {
-      const place = this.#placeOf(id);
-      if (place !== undefined) this.#shift = this.#position - (this.#offsets[place] as number);
+      const place = this.#chunks.placeOf(id);
+      if (place !== undefined) this.#shift = this.#position - (this.#chunks.offsetOf(place) as number);
     }
     this.skipped(length);
   }
@@ -63,32 +56,14 @@ export class ExpectedCuts {
   /** Tells of bytes that are no chunk. */
   skipped(length: number): void {
     this.#position += length;
-    this.#next = this.#beginningAt(this.#position - this.#shift);
-  }
-
-  #beginningAt(offset: number): number {
-    let low = 0;
-    let high = this.#offsets.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >>> 1;
-      const found = this.#offsets[middle] as number;
-      if (found === offset) return middle;
-      if (found < offset) low = middle + 1;
-      else high = middle - 1;
-    }
-    return -1;
-  }
-
-  /** Of chunks that come again and again, the first place: others are likely to follow it. */
-  #placeOf(id: Buffer): number | undefined {
-    if (this.#places === undefined) {
-      this.#places = new Map();
-      for (let index = this.#ids.length - 1; index >= 0; index--) this.#places.set(nameOf(this.#ids[index]), index);
-    }
-    return this.#places.get(nameOf(id));
+    this.#next = this.#chunks.beginningAt(this.#position - this.#shift);
   }
 }
 
-function nameOf(id: Uint8Array | undefined): string {
-  return id === undefined ? '' : Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
+/** Bytes. */
+export interface ExpectedPlace {
+  /** Of the chunk at hand, from the beginning of the content that is being cut. */
+  position: number;
+  /** How much further back a chunk begins there than in the earlier content. */
+  shift: number;
 }

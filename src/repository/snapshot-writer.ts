@@ -79,13 +79,14 @@ export class EngineSnapshotWriter implements SnapshotWriter {
   }
 
   async writeStream(source: AsyncIterable<Uint8Array>, options: WriteStreamOptions = {}): Promise<StoredStream> {
-    const { settings, keyring } = this.#parts;
+    const { settings } = this.#parts;
     return writeStream(
       source,
       {
-        chunker: new Chunker(keyring().chunkerKey, settings.chunker),
+        longestChunk: settings.chunker.maximum,
         inlineLimit: settings.inlineContentLimit,
-        storeChunks: (bytes, ends) => this.#engine({ kind: 'store-chunks', bytes, ends }),
+        cut: (batch) => this.#engine({ kind: 'cut-batch', batch }),
+        storeChunks: (bytes, ends, ids) => this.#engine({ kind: 'store-chunks', bytes, ends, ids }),
         storePages: (pages) => this.#storePages(pages),
         onInline: (bytes) => this.#countInline(bytes),
         signal: this.#signal,

@@ -92,6 +92,8 @@ export interface WriteStreamOptions {
   onBytes?: (bytes: number) => void;
   /** Content up to this many bytes goes into the snapshot object itself; default: the repository's. */
   inlineLimit?: number;
+  /** Chunks of an earlier content that this one is likely to be like, of this repository. They only save looking for cuts. */
+  expected?: AsyncIterable<ContentSegment>;
 }
 
 export interface StoredStream {

@@ -7,7 +7,7 @@ import type { SnapshotRoot } from '../snapshot-record.ts';
 import type { ChainLink } from './chain-link.ts';
 import type { ConnectionCheck, ConnectionTestContext } from './connection-check.ts';
 import type { ExternalSnapshot, ExternalSnapshots } from './external-snapshots.ts';
-import type { ContentDamage, SnapshotWriter } from './repository.ts';
+import type { ContentDamage, SnapshotReader, SnapshotWriter } from './repository.ts';
 import type { LogReading, ServiceLog } from './resource-log.ts';
 import type { DownloadContext, DownloadFormat, DownloadMaterial, SqlDialect } from './service-download.ts';
 import type { DrillContext, DrillOutcome } from './service-drill.ts';
@@ -80,6 +80,11 @@ export interface BackupContext {
   writer: SnapshotWriter;
   /** What this service recorded (`serviceData`) with the resource's latest backup; undefined where there is none to be read. */
   latest?(): Promise<Readonly<Record<string, unknown>> | undefined>;
+  /**
+   * The resource's latest backup by this service in this repository, to expect contents like its own (`WriteStreamOptions.expected`);
+   * undefined where there is none to be read. Whoever makes the backup closes it.
+   */
+  earlier?: (() => Promise<SnapshotReader | undefined>) | undefined;
   signal: AbortSignal;
   report(progress: Progress): void;
   /** Tells something that the user must know although the backup goes on. */

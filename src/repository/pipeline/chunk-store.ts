@@ -38,7 +38,7 @@ export class ChunkStore implements ChunkSink {
     knownStoredBytes: 0,
     knownSharedBytes: 0,
   };
-  readonly #chunker: Chunker;
+  readonly chunker: Chunker;
   readonly #identifier: ChunkIdentifier;
   readonly #table: ChunkTable;
   readonly #packFlags: Uint8Array;
@@ -52,7 +52,7 @@ export class ChunkStore implements ChunkSink {
 
   constructor(options: ChunkStoreOptions) {
     this.#options = options;
-    this.#chunker = new Chunker(options.keyring.chunkerKey, options.settings.chunker);
+    this.chunker = new Chunker(options.keyring.chunkerKey, options.settings.chunker);
     this.#identifier = new ChunkIdentifier(options.keyring.idKey);
     this.#table = new ChunkTable({ shared: options.index.table });
     this.#packFlags = new Uint8Array(options.index.packFlags);
@@ -85,7 +85,7 @@ export class ChunkStore implements ChunkSink {
   store(bytes: Uint8Array): ContentSegment[] {
     const segments: ContentSegment[] = [];
     for (let start = 0; start < bytes.length; ) {
-      const end = this.#chunker.cut(bytes, start, bytes.length);
+      const end = this.chunker.cut(bytes, start, bytes.length);
       segments.push(this.put(PACK_KIND.data, bytes.subarray(start, end)));
       start = end;
     }
@@ -93,12 +93,12 @@ export class ChunkStore implements ChunkSink {
   }
 
   beginContent(expected?: ExpectedContent): ContentBuilder {
-    const buffer = this.#buffers.pop() ?? CutContent.newBuffer(this.#chunker);
-    return new CutContent(this, this.#chunker, expected, buffer, () => this.#buffers.push(buffer));
+    const buffer = this.#buffers.pop() ?? CutContent.newBuffer(this.chunker);
+    return new CutContent(this, this.chunker, expected, buffer, () => this.#buffers.push(buffer));
   }
 
   mayEnd(tail: Uint8Array, length: number): boolean {
-    return length < this.#chunker.sizes.maximum && this.#chunker.endsAt(tail, tail.length - length, tail.length);
+    return length < this.chunker.sizes.maximum && this.chunker.endsAt(tail, tail.length - length, tail.length);
   }
 
   async ready(): Promise<void> {

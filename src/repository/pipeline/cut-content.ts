@@ -1,8 +1,10 @@
 import type { ContentBuilder, ExpectedContent } from '../../core/ports/repository.ts';
 import type { ContentSegment } from '../../core/tree-entry.ts';
 import type { Chunker } from '../chunker.ts';
+import { EarlierChunks } from '../earlier-chunks.ts';
 import { ExpectedCuts } from '../expected-cuts.ts';
 import { PACK_KIND, type PackKind } from '../pack-format.ts';
+import { CutSearch } from './cut-search.ts';
 
 /** Names chunks and stores them. */
 export interface ContentStore {
@@ -13,17 +15,10 @@ export interface ContentStore {
 /** Cuts one content in a buffer that the source reads into directly. */
 export class CutContent implements ContentBuilder {
   readonly #store: ContentStore;
-  readonly #chunker: Chunker;
-  readonly #expected: ExpectedCuts | undefined;
+  readonly #search: CutSearch;
   readonly #buffer: Buffer;
   #start = 0;
-  /** Up to here was looked for the end of the chunk at hand. */
-  #seen = 0;
   #end = 0;
-  /** What was expected of the chunk at hand has turned out to be wrong. */
-  #isUnexpected = false;
-  /** A chunk that would have begun here and was not the expected one: its end, and its id, which need not be computed again. */
-  #identified: { end: number; id: Buffer } | undefined;
   readonly #segments: ContentSegment[] = [];
   #release: (() => void) | undefined;
 
@@ -41,8 +36,7 @@ export class CutContent implements ContentBuilder {
     release: () => void,
   ) {
     this.#store = store;
-    this.#chunker = chunker;
-    this.#expected = expected === undefined ? undefined : new ExpectedCuts(expected);
+    this.#search = new CutSearch(chunker, (plain) => store.identify(plain), expected && expectedCuts(expected));
     this.#buffer = buffer;
     this.#release = release;
   }
@@ -54,12 +48,12 @@ export class CutContent implements ContentBuilder {
 
   advance(bytes: number): void {
     this.#end += bytes;
-    while (this.#takeExpected(false) || this.#takeFound());
+    this.#takeFound(false);
   }
 
   hole(length: number): void {
     this.#takeRest();
-    this.#expected?.skipped(length);
+    this.#search.skipped(length);
     const last = this.#segments.at(-1);
     if (last !== undefined && last.id === null) last.length += length;
     else if (length > 0) this.#segments.push({ id: null, length });
@@ -79,70 +73,31 @@ export class CutContent implements ContentBuilder {
   #moveToFront(): void {
     this.#buffer.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;
-    this.#seen -= this.#start;
-    if (this.#identified !== undefined) this.#identified.end -= this.#start;
     this.#start = 0;
   }
 
-  /**
-   * Takes the chunk at hand if it is the expected one.
-   * @param isEnd whether the run of bytes ends with those at hand
-   * @returns whether it was
-   */
-  #takeExpected(isEnd: boolean): boolean {
-    const length = this.#expected?.length;
-    if (this.#expected === undefined || length === undefined || this.#isUnexpected) return false;
-    const end = this.#start + length;
-    if (end > this.#end) return false;
-    const mayEnd = this.#chunker.endsAt(this.#buffer, this.#start, end);
-    // It may be the last one, which ends where the run of bytes does.
-    if (!mayEnd && end === this.#end && !isEnd) return false;
-    this.#isUnexpected = true;
-    if (!mayEnd && end < this.#end) return false;
-    const id = this.#store.identify(this.#buffer.subarray(this.#start, end));
-    const isExpected = this.#expected.matches(id);
-    if (isExpected) this.#take(end, id);
-    else this.#identified = { end, id };
-    return isExpected;
+  #takeFound(isEnd: boolean): void {
+    for (;;) {
+      const cut = this.#search.next(this.#buffer, this.#start, this.#end, isEnd);
+      if (cut === undefined) return;
+      const plain = this.#buffer.subarray(this.#start, cut.end);
+      const id = cut.id ?? this.#store.identify(plain);
+      this.#segments.push(this.#store.put(PACK_KIND.data, plain, id));
+      this.#search.passed(id, plain.length);
+      this.#start = cut.end;
+    }
   }
 
-  /** Takes the chunk at hand if the chunker finds its end, which it does not look for while the expected one may come. */
-  #takeFound(): boolean {
-    if (this.#isAwaiting()) return false;
-    const end = this.#chunker.find(this.#buffer, this.#start, this.#end, this.#seen);
-    this.#seen = end ?? this.#end;
-    if (end !== undefined) this.#take(end);
-    return end !== undefined;
-  }
-
-  #isAwaiting(): boolean {
-    const length = this.#expected?.length;
-    return length !== undefined && !this.#isUnexpected && length <= this.#chunker.sizes.maximum;
-  }
-
-  /** A run of bytes ends here: what is awaited does not come. */
+  /** A run of bytes ends here. */
   #takeRest(): void {
-    do {
-      while (this.#takeExpected(true));
-      this.#isUnexpected = true;
-    } while (this.#takeFound());
-    if (this.#end > this.#start) this.#take(this.#end);
-    this.#isUnexpected = false;
+    this.#takeFound(true);
     this.#start = 0;
-    this.#seen = 0;
     this.#end = 0;
   }
+}
 
-  #take(end: number, known?: Buffer): void {
-    const plain = this.#buffer.subarray(this.#start, end);
-    const id = known ?? (this.#identified?.end === end ? this.#identified.id : this.#store.identify(plain));
-    this.#segments.push(this.#store.put(PACK_KIND.data, plain, id));
-    this.#expected?.passed(id, plain.length);
-    this.#isUnexpected = false;
-    this.#identified = undefined;
-    this.#start = end;
-    this.#seen = end;
-  }
+function expectedCuts({ segments, offset }: ExpectedContent): ExpectedCuts {
+  return new ExpectedCuts(EarlierChunks.of(segments), { position: 0, shift: offset });
 }
 
 /** Few enough bytes that they are looked at while the processor still has them at hand. */

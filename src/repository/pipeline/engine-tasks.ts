@@ -14,12 +14,14 @@ import {
 import { footerRecord, type PackOpener, scanFrames } from '../pack-reader.ts';
 import { PageReferenceCollector, type PageReferences } from '../page-references.ts';
 import type { ChunkStore } from './chunk-store.ts';
+import { type Batch, cutBatch } from './cut-batch.ts';
 import { checkPack } from './pack-check.ts';
 import type { RangeSource } from './range-source.ts';
 
 /** Work that the engine itself does in worker threads. */
 export type EngineTask =
-  | { kind: 'store-chunks'; bytes: Uint8Array; ends: readonly number[] }
+  | { kind: 'cut-batch'; batch: Batch }
+  | { kind: 'store-chunks'; bytes: Uint8Array; ends: readonly number[]; ids?: readonly (Uint8Array | undefined)[] }
   | { kind: 'store-pages'; bytes: Uint8Array; ends: readonly number[] }
   | { kind: 'copy-chunks'; range: PlannedRange }
   | { kind: 'read-chunks'; range: PlannedRange }
@@ -66,6 +68,8 @@ export function createEngineTasks(session: EngineSession): TaskHandler<unknown, 
     handle(payload) {
       const task = payload as EngineTask;
       switch (task.kind) {
+        case 'cut-batch':
+          return cutBatch(session.sink, task.batch);
         case 'store-chunks':
           return storeEach(session, task, PACK_KIND.data);
         case 'store-pages':
@@ -100,12 +104,13 @@ export function createEngineTasks(session: EngineSession): TaskHandler<unknown, 
 
 function storeEach(
   session: EngineSession,
-  task: { bytes: Uint8Array; ends: readonly number[] },
+  task: { bytes: Uint8Array; ends: readonly number[]; ids?: readonly (Uint8Array | undefined)[] },
   kind: 1 | 2,
 ): ContentSegment[] {
   let start = 0;
-  return task.ends.map((end) => {
-    const segment = session.sink.put(kind, task.bytes.subarray(start, end));
+  return task.ends.map((end, index) => {
+    const id = task.ids?.[index];
+    const segment = session.sink.put(kind, task.bytes.subarray(start, end), id && Buffer.from(id));
     start = end;
     return segment;
   });

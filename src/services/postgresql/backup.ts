@@ -30,6 +30,7 @@ export async function backUpPostgresql(context: BackupContext, resolveSecret: Re
     tools,
     serverMajor: server.major,
     writer: context.writer,
+    earlier: context.earlier,
     warn: context.warn,
     onBytes: progressOf(context),
   };

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import type { Backup } from '../../core/backup.ts';
-import type { SnapshotReader, SnapshotWriter, StoredStream } from '../../core/ports/repository.ts';
-import type { ChainLink, ServiceBackup } from '../../core/ports/service.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import type { SnapshotReader, SnapshotWriter, StoredStream, WriteStreamOptions } from '../../core/ports/repository.ts';
+import type { BackupContext, ChainLink, ServiceBackup } from '../../core/ports/service.ts';
 import type { Resource } from '../../core/resource.ts';
 import { createStreamService } from './stream-service.ts';
 
@@ -62,6 +63,30 @@ describe('the stream service', () => {
     await assert.rejects(read(linkOf(made, stored), AbortSignal.abort()), { kind: 'cancelled' });
   });
 
+  it('expects the chunks of the latest backup, as many as can be read', async () => {
+    const segments = [1, 2].map((byte) => ({ id: Buffer.alloc(32, byte), length: 1000 }));
+    const lost = new HoldfastError('damaged', 'metadata-damaged', 'A page is lost.');
+    const unreachable = new HoldfastError('unavailable', 'storage-unavailable', 'It is not there.');
+    const readerOf = (failure?: unknown) => ({
+      record: { root: { kind: 'stream', content: { segments } } },
+      segments: async function* () {
+        yield* segments;
+        if (failure !== undefined) throw failure;
+      },
+    });
+    const expectedOf = async (failure?: unknown) => {
+      const { expected } = await backup(inPieces(Buffer.from('abc')), undefined, undefined, async () => {
+        return readerOf(failure) as unknown as SnapshotReader;
+      });
+      return Array.fromAsync(expected ?? []);
+    };
+    assert.deepEqual(await expectedOf(), segments);
+    assert.deepEqual(await expectedOf(lost), segments);
+    await assert.rejects(expectedOf(unreachable), unreachable);
+    const { expected } = await backup(inPieces(Buffer.from('abc')), undefined, undefined, async () => undefined);
+    assert.deepEqual(await Array.fromAsync(expected ?? []), []);
+  });
+
   it('has no configuration and no options to restore with', async () => {
     assert.deepEqual(service.parseConfiguration(undefined), {});
     assert.throws(() => service.parseConfiguration({ path: '/' }), { code: 'configuration-invalid' });
@@ -70,24 +95,36 @@ describe('the stream service', () => {
   });
 });
 
-async function backup(input: AsyncIterable<Uint8Array>, signal?: AbortSignal, onPiece?: () => void) {
+async function backup(
+  input: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+  onPiece?: () => void,
+  earlier?: BackupContext['earlier'],
+) {
   const written: Buffer[] = [];
+  const asked: WriteStreamOptions[] = [];
   const made = await service.backup({
     resource: {} as Resource,
     type: 'full',
     chain: [],
     input,
-    writer: recordingWriter(written, onPiece),
+    writer: recordingWriter(written, onPiece, asked),
+    earlier,
     signal: signal ?? new AbortController().signal,
     report: () => undefined,
     warn: () => undefined,
   });
-  return { made, stored: Buffer.concat(written) };
+  return { made, stored: Buffer.concat(written), expected: asked[0]?.expected };
 }
 
-function recordingWriter(written: Buffer[], onPiece: (() => void) | undefined): SnapshotWriter {
+function recordingWriter(
+  written: Buffer[],
+  onPiece: (() => void) | undefined,
+  asked: WriteStreamOptions[],
+): SnapshotWriter {
   const writer: Pick<SnapshotWriter, 'writeStream'> = {
-    async writeStream(source): Promise<StoredStream> {
+    async writeStream(source, options = {}): Promise<StoredStream> {
+      asked.push(options);
       const hash = createHash('sha256');
       let length = 0;
       for await (const piece of source) {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { BackupType } from '../../core/backup.ts';
 import { DamageList } from '../../core/damage-list.ts';
 import type { Assertion } from '../../core/drill.ts';
+import { earlierContent } from '../../core/earlier-content.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { ContentDamage } from '../../core/ports/repository.ts';
 import type {
@@ -59,6 +60,9 @@ class StreamService implements Service {
     }
     const { length, sha256, root } = await writer.writeStream(untilCancelled(input, signal), {
       onBytes: (doneBytes) => context.report({ percent: 0, phase: 'storing', doneBytes }),
+      expected: earlierContent(context, async ({ record: { root } }) =>
+        root.kind === 'stream' ? root.content : undefined,
+      ),
     });
     return {
       type: 'full',

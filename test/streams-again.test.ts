@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+import { type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
+
+describe('a stream that is backed up again', () => {
+  let place: { folder: string; remove(): Promise<void> };
+  let managed: ManagedApplication;
+  before(async () => {
+    place = await temporaryFolder();
+    managed = await openManagedApplication(place.folder);
+  });
+  after(async () => {
+    await managed.application.close();
+    await place.remove();
+  });
+
+  const backUp = (bytes: Buffer) =>
+    managed.application.backups.createPosted({
+      resourceId: 'dump',
+      service: 'stream',
+      input: inPieces(bytes),
+      createdBy: 'test',
+    });
+
+  test('adds what is new of it alone, and each time comes back as it was', async () => {
+    const first = randomBytes(12_000_000);
+    const inserted = Buffer.concat([first.subarray(0, 5_000_000), randomBytes(3000), first.subarray(5_000_000)]);
+    const grown = Buffer.concat([inserted, randomBytes(3_000_000)]);
+    const shorter = inserted.subarray(0, 11_000_001);
+    const added: number[] = [];
+    for (const bytes of [first, first, inserted, grown, shorter]) {
+      const backup = await backUp(bytes);
+      added.push(backup.statistics.newBytes);
+      assert.ok((await contentOf(backup.id)).equals(bytes));
+    }
+    const [all, none, ofInsertion, ofGrowth, ofCut] = added as [number, number, number, number, number];
+    assert.equal(all, first.length);
+    assert.equal(none, 0);
+    assert.ok(ofInsertion > 0 && ofInsertion <= 2 * LONGEST_CHUNK, `${ofInsertion}`);
+    assert.ok(ofGrowth >= 3_000_000 && ofGrowth <= 3_000_000 + LONGEST_CHUNK, `${ofGrowth}`);
+    assert.ok(ofCut <= LONGEST_CHUNK, `${ofCut}`);
+  });
+
+  test('is backed up where the latest backup was damaged', async () => {
+    const bytes = randomBytes(5_000_000);
+    const { id } = await backUp(bytes);
+    const objects = await managed.storage.list('snapshots/');
+    for (const { key } of objects) if (key.includes(id)) await managed.storage.delete(key);
+    const again = await backUp(bytes);
+    assert.equal(again.statistics.newBytes, 0);
+    assert.ok((await contentOf(again.id)).equals(bytes));
+  });
+
+  async function contentOf(id: string): Promise<Buffer> {
+    const reader = await managed.repository.openSnapshot(id);
+    try {
+      return Buffer.concat(await Array.fromAsync(reader.read()));
+    } finally {
+      await reader.close();
+    }
+  }
+});
+
+const LONGEST_CHUNK = 4 * 1024 * 1024;
+
+async function* inPieces(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 100_000) yield bytes.subarray(at, at + 100_000);
+}
