@@ -82,16 +82,13 @@ function store(
   if (part.isWhole && bytes.length <= inlineLimit)
     return { content: { inline: Uint8Array.from(bytes) }, checksum: crc32c(bytes) };
   const segments: ContentSegment[] = [];
-  let checksum = 0;
   for (let at = 0; at < bytes.length; at += part.segmentBytes) {
     const piece = bytes.subarray(at, at + part.segmentBytes);
-    // Right before it is hashed: the processor has it at hand then.
-    checksum = crc32c(piece, checksum);
     segments.push(...sink.store(piece));
   }
   const ids = segments.flatMap(({ id }) => (id === null ? [] : [id]));
   const lengths = Uint32Array.from(segments, ({ length }) => length);
-  return { content: { ids: Uint8Array.from(Buffer.concat(ids)), lengths }, checksum };
+  return { content: { ids: Uint8Array.from(Buffer.concat(ids)), lengths }, checksum: crc32c(bytes) };
 }
 
 export function unpacked({ ids, lengths }: PackedSegments): ContentSegment[] {
@@ -108,9 +105,8 @@ function findWrongBlocks(bytes: Uint8Array, firstBlock: number, { pageBytes, sta
     if (view.getUint16(at + 14, true) === 0) continue;
     const lsn = (BigInt(view.getUint32(at, true)) << 32n) | BigInt(view.getUint32(at + 4, true));
     if (lsn >= startLsn) continue;
-    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, pageBytes / 4);
     const block = firstBlock + at / pageBytes;
-    if (pageChecksum(words, block) !== view.getUint16(at + 8, true)) wrong.push(block);
+    if (pageChecksum(bytes.subarray(at, at + pageBytes), block) !== view.getUint16(at + 8, true)) wrong.push(block);
     if (wrong.length >= MOST_WRONG_BLOCKS) break;
   }
   return wrong;

@@ -36,4 +36,15 @@ describe('CRC-32C', () => {
       }),
     );
   });
+
+  test('is the same for long runs, whatever their length and place', () => {
+    const bytes = Uint8Array.from({ length: 300_000 }, (_, index) => (Math.imul(index, 0x9e3779b1) >>> 13) ^ index);
+    for (const length of [8191, 8192, 8193, 10_001, 131_071, 131_072, 131_073, 134_416, 134_417, 262_145, 299_000])
+      for (const begin of [0, 1, 6, 997]) {
+        const run = bytes.subarray(begin, begin + length);
+        assert.equal(crc32c(run), slowly(run));
+        const at = length - 4321;
+        assert.equal(crc32c(run.subarray(at), crc32c(run.subarray(0, at))), slowly(run));
+      }
+  });
 });
