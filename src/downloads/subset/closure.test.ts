@@ -39,6 +39,6 @@ function planOf(dangling: SubsetPlan['dangling']): SubsetPlan {
       },
     ],
     roots: [{ table: 0, families: {}, limit: 1 }],
-    follow: [{ edge: 0 }],
+    follow: [{ edges: [0] }],
   };
 }

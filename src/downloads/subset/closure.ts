@@ -112,15 +112,23 @@ class Closure {
     while (parents.some((rows) => rows.length > 0)) {
       const added: number[][] = this.#kept.map(() => []);
       for (const followed of this.#plan.follow) {
-        const edge = this.#plan.edges[followed.edge];
+        const edge = this.#plan.edges[followed.edges[0] ?? -1];
         const rows = edge === undefined ? [] : (parents[edge.target] ?? []);
         if (edge === undefined || rows.length === 0) continue;
-        for (const children of this.#referringBy(followed.edge).ofEach(rows))
+        for (const children of this.#childrenOfEach(rows, followed.edges))
           for (const row of this.#within(followed.limitPerParent, children, edge))
             if (this.#keep(edge.table, row)) added[edge.table]?.push(row);
       }
       parents = added;
     }
+  }
+
+  *#childrenOfEach(rows: readonly number[], edges: readonly number[]): Generator<Int32Array> {
+    const [first = -1, ...others] = edges;
+    if (others.length === 0) yield* this.#referringBy(first).ofEach(rows);
+    else
+      for (const row of rows)
+        yield Int32Array.from(new Set(edges.flatMap((edge) => [...this.#referringBy(edge).of(row)])));
   }
 
   /** Where a limit leaves some out, those with the lowest places stay, so that they are the same tomorrow. */

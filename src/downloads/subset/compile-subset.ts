@@ -86,8 +86,16 @@ class SubsetCompiler {
 
   #foreignEdges(): Omit<PlannedEdge, 'isCut'>[] {
     return this.#schema.tables.flatMap((table) =>
-      table.foreignKeys.flatMap((key) => this.#foreignEdge(table, key) ?? []),
+      table.foreignKeys.flatMap((key) =>
+        this.#isOfPartitioned(table, key) ? [] : (this.#foreignEdge(table, key) ?? []),
+      ),
     );
+  }
+
+  /** A partition has the references of its partitioned table, which are that table's for all of them. */
+  #isOfPartitioned(table: TableSchema, key: ForeignKey): boolean {
+    const parent = table.parent === undefined ? undefined : this.#byName.get(table.parent);
+    return parent?.isPartitioned === true && parent.foreignKeys.some((each) => isSame(each, key));
   }
 
   #foreignEdge(table: TableSchema, key: ForeignKey): Omit<PlannedEdge, 'isCut'> | undefined {
@@ -257,7 +265,7 @@ class SubsetCompiler {
           this.#numberOf(to),
           this.#tables[this.#numberOf(to)]?.sampledBy.length ? this.#tables[this.#numberOf(to)]?.sampledBy : undefined,
         );
-      return found.map((edge) => ({ edge, ...(limitPerParent === undefined ? {} : { limitPerParent }) }));
+      return [{ edges: found, ...(limitPerParent === undefined ? {} : { limitPerParent }) }];
     });
   }
 
@@ -341,6 +349,11 @@ class SubsetCompiler {
       suggestion,
     });
   }
+}
+
+function isSame(one: ForeignKey, other: ForeignKey): boolean {
+  const facts = ({ target, columns, targetColumns }: ForeignKey) => JSON.stringify([target, columns, targetColumns]);
+  return facts(one) === facts(other);
 }
 
 function columnsNamed(table: TableSchema, names: readonly string[]): ColumnSchema[] {

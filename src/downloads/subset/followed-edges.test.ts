@@ -35,6 +35,25 @@ test('children are taken along the edges that are followed alone, and no more of
   assert.equal(items.items?.length, 4);
 });
 
+test('no more children of each parent are taken than allowed where they are in several partitions', () => {
+  const column = (name: string): ColumnSchema => ({ ...INTEGER, name });
+  const columns = [column('id'), column('user_id')];
+  const toUsers = reference('user_id', 'users');
+  const rowsFrom = (from: number) => [1, 1, 1, 2, 2].map((user, at) => ({ id: `${from + at}`, user_id: `${user}` }));
+  const rows = { users: [{ id: '1' }, { id: '2' }], visits_a: rowsFrom(10), visits_b: rowsFrom(20) };
+  const roots = [{ table: 'users' }];
+  const follow = [{ from: 'users', to: 'visits', via: ['user_id'], limitPerParent: 2 }];
+  for (const isOwn of [false, true]) {
+    const keys = { foreignKeys: [toUsers] };
+    const ofPart = isOwn ? { foreignKeys: [{ ...toUsers, name: 'own' }] } : keys;
+    const part = (name: string) => ({ ...table(name, columns), ...ofPart, parent: 'visits', uniqueKeys: [] });
+    const whole: TableSchema = { ...table('visits', columns), ...(isOwn ? {} : keys), isPartitioned: true };
+    const tables = [table('users', [column('id')]), whole, part('visits_a'), part('visits_b')];
+    const kept = chosenKeys({ ...POLICY, roots, follow }, { schema: { dialect: 'postgresql', tables }, rows });
+    assert.equal([...(kept.visits_a ?? []), ...(kept.visits_b ?? [])].length, 4, `${isOwn}`);
+  }
+});
+
 test('a reference that is cut becomes NULL where its row is not chosen, and stays where it is', () => {
   const data = shop();
   const roots = [{ table: 'users', where: { kind: 'in', column: 'id', values: [3, 4, 5] } as const }];

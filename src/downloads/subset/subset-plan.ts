@@ -7,7 +7,7 @@ export interface SubsetPlan {
   tables: readonly PlannedTable[];
   edges: readonly PlannedEdge[];
   roots: readonly PlannedRoot[];
-  follow: readonly { edge: number; limitPerParent?: number }[];
+  follow: readonly PlannedFollow[];
   /** Tables that are taken whole. */
   whole: readonly number[];
   dangling: 'fail' | 'null' | 'drop' | 'keep';
@@ -43,6 +43,12 @@ export interface PlannedEdge {
 
 /** How keys are compared: as integers, as several integers, as text, as text of which blanks at the end do not count, or case and accents neither. */
 export type KeyKind = 'integer' | 'integers' | 'text' | 'padded' | 'folded';
+
+/** The references of one pair of tables by the same columns: partitions may have one each, and share the limit. */
+export interface PlannedFollow {
+  edges: readonly number[];
+  limitPerParent?: number;
+}
 
 export interface PlannedRoot {
   table: number;
