@@ -38,7 +38,7 @@ describe('the choosing of rows of a COPY', () => {
     assert.ok(sizes.length > 3 && sizes.every((size) => size < 200 << 10), `${sizes}`);
   });
 
-  it('refuses rows that are no UTF-8, rows whose ends are not certain and more rows than were chosen of, chosen or not', () => {
+  it('refuses rows that are no UTF-8 or hold the character NUL, rows whose ends are not certain and more rows than were chosen of, chosen or not', () => {
     const fault =
       (bytes: Buffer, rows = 2) =>
       () => {
@@ -46,6 +46,7 @@ describe('the choosing of rows of a COPY', () => {
         return [...chosen.push(bytes)];
       };
     assert.throws(fault(Buffer.from('a\n\xff\n', 'latin1')), { code: 'variant-failed', message: /UTF-8/ });
+    assert.throws(fault(Buffer.from('a\nb\0\n')), { code: 'variant-failed', message: /NUL/ });
     assert.throws(fault(Buffer.from('a\\\nb\n')), { code: 'variant-failed', message: /behind a backslash/ });
     assert.throws(fault(Buffer.from('a\r\nb\n')), { code: 'variant-failed', message: /carriage return/ });
     assert.throws(fault(Buffer.from('a\nb\nc\n')), { code: 'variant-failed', message: /number of rows/ });

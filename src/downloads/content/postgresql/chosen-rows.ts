@@ -77,6 +77,7 @@ export class ChosenRows {
   #check(rows: Buffer, text: string): void {
     try {
       if (!isUtf8(rows)) throw new RowFault(0, 'it, or a row soon after it, is not in UTF-8');
+      if (text.includes('\0')) throw new RowFault(0, 'it, or a row soon after it, holds the character NUL');
       checkEscapes(text);
     } catch (error) {
       throw rowError(error, this.#table, this.#ordinal);
