@@ -1,3 +1,4 @@
+import { endianness } from 'node:os';
 import { type AssembledFunction, assembled } from '../../assembly/assembled.ts';
 import { type Code, get, i32, i64, loopWhile, set, v128, when } from '../../assembly/instructions.ts';
 
@@ -23,7 +24,7 @@ export class LineMarks {
 
   /** Finds those of a block of rows; what was found before is gone. */
   find(block: Uint8Array): void {
-    const [bytes, words] = [this.#bytes, this.#words];
+    const bytes = this.#bytes;
     this.count = 1;
     this.lineEnds = 0;
     this.backslashCount = 0;
@@ -34,16 +35,24 @@ export class LineMarks {
       // The last group may go on behind the rows.
       bytes.fill(0, end, end + GROUP);
       this.#find(end, from - BYTES);
-      const found = words.subarray(MARKS >> 2, words[0]);
+      const [marksEnd = 0, backslashesEnd = 0, lineEnds = 0] = this.#numbers(0, RESULTS);
+      const found = this.#numbers(MARKS >> 2, marksEnd);
       this.marks = withRoom(this.marks, this.count, found.length);
       this.marks.set(found, this.count);
       this.count += found.length;
-      const others = words.subarray(BACKSLASHES >> 2, words[1]);
+      const others = this.#numbers(BACKSLASHES >> 2, backslashesEnd);
       this.backslashes = withRoom(this.backslashes, this.backslashCount, others.length);
       this.backslashes.set(others, this.backslashCount);
       this.backslashCount += others.length;
-      this.lineEnds += words[2] as number;
+      this.lineEnds += lineEnds;
     }
+  }
+
+  /** What the module wrote: to memory that is little-endian, whatever the processor is. */
+  #numbers(from: number, to: number): Int32Array {
+    const found = this.#words.subarray(from, to);
+    if (!IS_LITTLE_ENDIAN) Buffer.from(found.buffer, found.byteOffset, found.byteLength).swap32();
+    return found;
   }
 }
 
@@ -54,6 +63,7 @@ function withRoom(list: Int32Array<ArrayBuffer>, length: number, more: number): 
   return longer;
 }
 
+const IS_LITTLE_ENDIAN = endianness() === 'LE';
 const [TAB, NEWLINE, BACKSLASH] = [0x09, 0x0a, 0x5c];
 /** Bytes of rows that are looked at in one call. */
 const WINDOW = 256 << 10;
@@ -61,7 +71,8 @@ const WINDOW = 256 << 10;
 const GROUP = 64;
 /** Marks that are written for a group without a look at how many there are, which would be a branch that nobody foresees; what is too much is overwritten by the next. */
 const USUAL = 8;
-/** Where things lie in the module's memory: first three results, then the bytes, then what was found, as 32 bits for each. */
+const RESULTS = 3;
+/** Where things lie in the module's memory: first the results, then the bytes, then what was found, as 32 bits for each. */
 const BYTES = GROUP;
 const MARKS = BYTES + WINDOW + GROUP;
 const BACKSLASHES = MARKS + 4 * (WINDOW + USUAL);
