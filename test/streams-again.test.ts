@@ -52,6 +52,25 @@ describe('a stream that is backed up again', () => {
     assert.ok((await contentOf(again.id)).equals(bytes));
   });
 
+  test('is backed up where the latest backup seems to be by a newer version or sealed with an unknown key', async () => {
+    const bytes = randomBytes(3_000_000);
+    // Of a sealed object: version, cipher, epoch of the key, codec.
+    for (const at of [4, 6, 7, 56]) {
+      const { id } = await backUp(bytes);
+      for (const { key } of await managed.storage.list('snapshots/')) {
+        if (!key.includes(id)) continue;
+        const sealed = await managed.storage.get(key);
+        await managed.storage.delete(key);
+        sealed[at] = 200;
+        await managed.storage.putNew(key, sealed);
+      }
+      await assert.rejects(managed.repository.openSnapshot(id));
+      const again = await backUp(bytes);
+      assert.equal(again.statistics.newBytes, 0);
+      assert.ok((await contentOf(again.id)).equals(bytes));
+    }
+  });
+
   async function contentOf(id: string): Promise<Buffer> {
     const reader = await managed.repository.openSnapshot(id);
     try {

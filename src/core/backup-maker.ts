@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { adoptedElsewhere, requireNotAdopted } from './adoption.ts';
 import type { Backup, BackupMetadata, BackupType } from './backup.ts';
 import { type BackupBase, chooseBase } from './backup-base.ts';
+import { isUnreadable } from './earlier-content.ts';
 import { HoldfastError, messageOf } from './errors.ts';
 import type { HookedDeed } from './hooked-work.ts';
 import type { KeyedLock } from './keyed-lock.ts';
@@ -169,7 +170,7 @@ async function openLatest(
   try {
     return await repository.openSnapshot(latest.id);
   } catch (error) {
-    if (error instanceof HoldfastError && (error.kind === 'damaged' || error.kind === 'not-found')) return undefined;
+    if (isUnreadable(error)) return undefined;
     throw error;
   }
 }
