@@ -204,7 +204,7 @@ class FilesBackup {
     const length = parts.reduce((sum, part) => sum + part.bytes, 0);
     const isAsItWas = ({ status }: SegmentResult): boolean =>
       status.size === size && status.modifiedAt === entry.modifiedAt && status.changedAt === changedAt;
-    if (length !== size || !parts.every(isAsItWas)) {
+    if (length !== size || !areJoined(parts) || !parts.every(isAsItWas)) {
       this.#context.warn(changedWhileRead(path));
       entry.changedAt = 0n;
     }

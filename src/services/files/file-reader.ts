@@ -225,9 +225,11 @@ export class FileReader {
     const end = Math.min(size, nominal + this.#sizes.search);
     const lengths = lengthsOf(earlier, nominal, nominal + this.#sizes.search);
     let first: number | undefined;
+    let places = 0;
     for (const boundary of this.#boundaries(descriptor, nominal, end)) {
       if (lengths.size === 0 || this.#mayBegin(descriptor, boundary, lengths)) return boundary;
       first ??= boundary;
+      if (++places === MOST_PLACES) break;
     }
     return first ?? end;
   }
@@ -276,6 +278,8 @@ function lengthsOf(segments: readonly ContentSegment[] | undefined, from: number
   return lengths;
 }
 
+/** Of which the first 8 MiB of a segment have eight on average. Content that repeats itself may have one at every other byte. */
+const MOST_PLACES = 100;
 /** The last byte of a block, and what is needed to come to its hash, are looked at again in the next one. */
 const OVERLAP = WARM_UP + 1;
 
