@@ -71,6 +71,21 @@ describe('a stream that is backed up again', () => {
     }
   });
 
+  test('keeps of each chunk its id alone in memory, whether it was expected or is new', async () => {
+    const bytes = randomBytes(20_000_000);
+    const before = await managed.repository.openSnapshot((await backUp(bytes)).id);
+    const writer = await managed.repository.beginSnapshot({ encrypt: true });
+    const inserted = Buffer.concat([randomBytes(6_000_000), bytes]);
+    const { root } = await writer.writeStream(inPieces(inserted), {
+      expected: before.segments(before.record.root.content),
+    });
+    await writer.abort();
+    await before.close();
+    assert.ok('segments' in root.content);
+    const memory = root.content.segments.map(({ id }) => id?.buffer.byteLength);
+    assert.deepEqual(new Set(memory), new Set([32]));
+  });
+
   async function contentOf(id: string): Promise<Buffer> {
     const reader = await managed.repository.openSnapshot(id);
     try {

@@ -110,7 +110,9 @@ function storeEach(
   let start = 0;
   return task.ends.map((end, index) => {
     const id = task.ids?.[index];
-    const segment = session.sink.put(kind, task.bytes.subarray(start, end), id && Buffer.from(id));
+    // No copy, which would lie in a pool: with a view of that, all of its 64 KiB would go to the main thread, and stay there.
+    const known = id && Buffer.from(id.buffer, id.byteOffset, id.length);
+    const segment = session.sink.put(kind, task.bytes.subarray(start, end), known);
     start = end;
     return segment;
   });
