@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { assertSound, forget, NOW } from './collection-rig.ts';
 import { type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
+import { backUpBytes, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
 
 describe('a stream that is backed up again', () => {
   let place: { folder: string; remove(): Promise<void> };
@@ -93,6 +95,40 @@ describe('a stream that is backed up again', () => {
     } finally {
       await reader.close();
     }
+  }
+});
+
+test('a stream whose earlier backup is collected before its first byte comes is whole, and refused where that happens later', async (context) => {
+  const temporary = await TemporaryRepository.create();
+  context.after(() => temporary.remove());
+  const { repository } = temporary;
+  const bytes = randomBytes(2_000_000);
+  await backUpBytes(repository, randomBytes(100_000));
+  for (const lostAt of [0, 1_000_000]) {
+    const { id } = await backUpBytes(repository, bytes);
+    const before = await repository.openSnapshot(id);
+    const writer = await repository.beginSnapshot({ encrypt: true });
+    async function* source(): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < bytes.length; at += 100_000) {
+        if (at === lostAt) await forget(repository, id);
+        if (at === lostAt) assert.equal((await repository.collect(NOW)).outcome, 'removed');
+        yield bytes.subarray(at, at + 100_000);
+      }
+    }
+    const expected = before.segments(before.record.root.content);
+    const stored = await writer.writeStream(source(), { expected });
+    const committed = writer.commit(recordOf(writer, stored));
+    if (lostAt === 0) {
+      const { backup } = await committed;
+      assert.ok((await readBytes(repository, backup.id)).equals(bytes));
+      await forget(repository, backup.id);
+      await repository.collect(NOW);
+    } else {
+      await assert.rejects(committed, { code: 'collected-meanwhile' });
+      await writer.abort();
+    }
+    await before.close();
+    await assertSound(repository);
   }
 });
 

@@ -22,7 +22,11 @@ test('a file in which segments may begin everywhere is asked about a few places 
     return { id: Buffer.alloc(32, at), length: 8 * KIBIBYTE + at };
   });
   let asked = 0;
-  const reader = new FileReader(readingContext(segments, () => asked++), SIZES, new StopFlag());
+  const reader = new FileReader(
+    readingContext(segments, () => asked++),
+    SIZES,
+    new StopFlag(),
+  );
   const part = await reader.segment({
     path: Buffer.from(file).toString('latin1').slice(1),
     start: SIZES.segment,
