@@ -67,6 +67,26 @@ describe('documents that are backed up', () => {
     assert.deepEqual(backup.warnings, ['No earlier backup of "without-base" to build on: made a full one.']);
   });
 
+  test('an incremental backup of which the base seems to be by a newer version or under an unknown key becomes a full one', async () => {
+    // Of a sealed object: version, cipher, epoch of the key, codec.
+    for (const at of [4, 6, 7, 56]) {
+      const { id } = await post('strange-base', { at });
+      for (const { key } of await managed.storage.list('snapshots/')) {
+        if (!key.includes(id)) continue;
+        const sealed = await managed.storage.get(key);
+        await managed.storage.delete(key);
+        sealed[at] = 200;
+        await managed.storage.putNew(key, sealed);
+      }
+      await managed.application.close();
+      managed = await openManagedApplication(place.folder);
+      const backup = await post('strange-base', { at, b: 1 }, 'incremental');
+      assert.equal(backup.type, 'full');
+      assert.match(backup.warnings[0] ?? '', new RegExp(`${id}, cannot be read .* made a full one`));
+      assert.deepEqual(await restored(backup.id), { at, b: 1 });
+    }
+  });
+
   test('what must be encrypted never builds on what is not', async () => {
     await post('plain', { filler: 'x'.repeat(2000) }, 'full', false);
     const backup = await post('plain', { filler: 'x'.repeat(2000), b: 1 }, 'incremental', true);

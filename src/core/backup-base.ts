@@ -1,5 +1,5 @@
 import type { Backup, BackupType } from './backup.ts';
-import { HoldfastError } from './errors.ts';
+import { isUnreadable } from './earlier-content.ts';
 import type { ManagerContext } from './manager-context.ts';
 import type { Repository } from './ports/repository.ts';
 import type { Service } from './ports/service.ts';
@@ -53,7 +53,7 @@ async function openBase(
         ? await openChain(context.catalogue, repository, base)
         : await extendChain(repository, base, below);
   } catch (error) {
-    if (!isLost(error)) throw error;
+    if (!isUnreadable(error)) throw error;
     context.logger.error({ backupId: base.id, err: error }, 'a backup cannot be built on because it is damaged');
     return full(`The latest backup, ${base.id}, cannot be read (${error.message}): made a full one.`);
   }
@@ -79,8 +79,4 @@ function obstacleTo(base: Backup, service: Service, repositoryId: string, maxCha
 
 function full(warning: string): BackupBase {
   return { type: 'full', chain: NO_CHAIN, warnings: [warning] };
-}
-
-function isLost(error: unknown): error is HoldfastError {
-  return error instanceof HoldfastError && (error.kind === 'damaged' || error.kind === 'not-found');
 }

@@ -1,7 +1,8 @@
+import { isUnreadable } from '../../core/earlier-content.ts';
 import type { EncodedEntries, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
 import type { ByteString, Content, ContentSegment, EntryType, TreeEntry } from '../../core/tree-entry.ts';
 import { AccountNames } from './account-names.ts';
-import { BaseEntries, type BaseEntry, isDamage } from './base-entries.ts';
+import { BaseEntries, type BaseEntry } from './base-entries.ts';
 import { printable } from './byte-path.ts';
 import { type FileStatus, isUnchanged, readStatus, toEntry, typeOf } from './file-metadata.ts';
 import { FileReader, type FileSegment, isSparse, type SegmentResult } from './file-reader.ts';
@@ -211,7 +212,7 @@ interface FoundFile {
 
 /** A content whose list of chunks is damaged is as good as gone. */
 function falseIfDamaged(error: unknown): boolean {
-  if (!isDamage(error)) throw error;
+  if (!isUnreadable(error)) throw error;
   return false;
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
+import { isUnreadable } from '../../core/earlier-content.ts';
 import type { EncodedEntries, TaskRunner, TreeWriter } from '../../core/ports/repository.ts';
 import type { BackupContext, ServiceBackup } from '../../core/ports/service.ts';
 import { type ByteString, type Content, type ContentSegment, comparePaths } from '../../core/tree-entry.ts';
@@ -12,7 +13,7 @@ import type {
   LargeFile,
   SegmentOutcome,
 } from './backup-task.ts';
-import { isDamage, lostBaseWarning } from './base-entries.ts';
+import { lostBaseWarning } from './base-entries.ts';
 import { printable } from './byte-path.ts';
 import { commonParent, type FilesConfiguration, parseFilesConfiguration } from './configuration.ts';
 import type { FileSegment, SegmentResult } from './file-reader.ts';
@@ -89,7 +90,7 @@ async function basePagesOf({ chain, warn }: BackupContext): Promise<readonly Bas
   try {
     return (await chain.at(-1)?.reader.pages()) ?? [];
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!isUnreadable(error)) throw error;
     warn(lostBaseWarning(error));
     return [];
   }

@@ -1,3 +1,4 @@
+import { isUnreadable } from '../../core/earlier-content.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { OpenTreePage, TaskContext, TreePageReading } from '../../core/ports/repository.ts';
 import { type ByteString, type ContentSegment, comparePaths, type TreeEntry } from '../../core/tree-entry.ts';
@@ -47,7 +48,7 @@ export class BaseEntries {
       for (const [name, page] of named) this.#pages.set(name, page);
       return named;
     } catch (error) {
-      if (!isDamage(error)) throw error;
+      if (!isUnreadable(error)) throw error;
       warn(lostBaseWarning(error));
       return [];
     }
@@ -84,7 +85,7 @@ function nextOf(reading: TreePageReading | undefined, warn: (message: string) =>
   try {
     return reading?.next();
   } catch (error) {
-    if (!isDamage(error)) throw error;
+    if (!isUnreadable(error)) throw error;
     warn(lostBaseWarning(error));
     return undefined;
   }

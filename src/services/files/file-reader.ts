@@ -1,7 +1,7 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { isUnreadable } from '../../core/earlier-content.ts';
 import { CHUNK_TAIL, type ContentBuilder, type TaskContext } from '../../core/ports/repository.ts';
 import type { ByteString, Content, ContentSegment } from '../../core/tree-entry.ts';
-import { isDamage } from './base-entries.ts';
 import { type FileStatus, withoutTerminator } from './file-metadata.ts';
 import { findBoundary, WARM_UP } from './segment-boundary.ts';
 import type { FilesSizes } from './sizes.ts';
@@ -139,7 +139,7 @@ export class FileReader {
         segments.push(segment);
     } catch (error) {
       // Nothing is known then of what the file held.
-      if (!isDamage(error)) throw error;
+      if (!isUnreadable(error)) throw error;
       return undefined;
     }
     return segments;
