@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { ticketSchema } from '../src/adapters/http/schemas/ticket-schema.ts';
 import { eventually } from './eventually.ts';
@@ -80,6 +83,21 @@ describe('a ticket', () => {
     assert.deepEqual(await outcome(url), NONE);
   });
 
+  it('is expired for who began to wait while it lived, and says so to the audit log', async (t) => {
+    const rig = await startTickets(t);
+    await rig.upload('shop');
+    const { url } = await rig.ticket(await rig.token('fred'), { resource: 'shop' });
+    const { find } = rig.application.downloads;
+    let looks = 0;
+    rig.application.downloads.find = (...given) => {
+      // What it is for is found, and the first piece takes all the minutes.
+      if (++looks === 2) rig.advance(600_001);
+      return find.apply(rig.application.downloads, given);
+    };
+    assert.deepEqual(await outcome(url), NONE);
+    assert.equal((await rig.audits('download.get'))[0]!.details.fault, 'expired');
+  });
+
   it('leaves nothing open of those who came too late', async (t) => {
     const rig = await startTickets(t);
     await rig.upload('shop');
@@ -150,6 +168,10 @@ describe('a ticket', () => {
     assert.equal(await code({ resource: 'shop', at: '-1d', backup: 'x' }), 'download-choice-invalid');
     assert.equal(await code({ resource: 'shop', format: 'zip' }), 'format-not-offered');
     assert.equal(await code({ resource: 'shop', unknown: 1 }), 'request-invalid');
+    // The audit log keeps them for ever.
+    const parts = Array.from({ length: 100 }, () => 'x'.repeat(201));
+    for (const field of ['tables', 'paths'])
+      assert.equal(await code({ resource: 'shop', [field]: parts }), 'request-invalid', field);
   });
 
   it('of the data itself needs that word and a reason, also where raw is the default', async (t) => {
@@ -198,6 +220,24 @@ describe('a ticket', () => {
     await rig.upload('shop');
     const refused = await rig.ask(await rig.token('fred'), RAW);
     assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [422, 'tickets-not-offered']);
+  });
+
+  it('has the name that its caller reached the service by', async (t) => {
+    const rig = await startTickets(t);
+    await rig.upload('shop');
+    const { authorization } = await rig.token('fred');
+    const urlFor = async (host: string) => {
+      const asking = request(`${rig.url}/tickets`, {
+        method: 'POST',
+        headers: { authorization: authorization!, host },
+      });
+      asking.end(JSON.stringify(RAW));
+      const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+      return new URL((JSON.parse(await text(answer)) as { url: string }).url).host;
+    };
+    for (const host of ['backups.example.org', 'backup_service:3004', '[::1]:3004'])
+      assert.equal(await urlFor(host), host);
+    assert.equal(await urlFor("x';reboot;'"), 'host');
   });
 
   it('has the address that people reach the service by', async (t) => {

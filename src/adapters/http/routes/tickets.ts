@@ -129,6 +129,7 @@ async function redeemedTicket(
   const { principal, download } = redeemed;
   request.principal = principal;
   request.isKnown = true;
+  request.isByTicket = true;
   request.auditSubject = download.snapshot.id;
   request.auditDetails = { ...request.auditDetails, ...factsOfDownload(download) };
   return redeemed;
