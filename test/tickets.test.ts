@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { ticketSchema } from '../src/adapters/http/schemas/ticket-schema.ts';
 import { eventually } from './eventually.ts';
 import { CONTENT, MASKED, outcome, startTickets } from './tickets-rig.ts';
+import { DUMP } from './variants-rig.ts';
 
 const NONE: [number, string] = [404, 'ticket-not-found'];
 const RAW = { resource: 'shop', variant: 'raw', reason: 'ticket 4711' };
@@ -67,6 +68,18 @@ describe('a ticket', () => {
     assert.equal((await fetch(url, { headers: { 'if-none-match': etag } })).status, 304);
     assert.deepEqual(await outcome(url, { range: 'bytes=1000-' }), [416, 'range-not-satisfiable']);
     assert.deepEqual(await outcome(`${url}?utm=1`), [400, 'request-invalid']);
+    assert.deepEqual(await outcome(url), [200, CONTENT]);
+  });
+
+  it('is not used up by who has gone before there was something to give', async (t) => {
+    const rig = await startTickets(t);
+    await rig.upload('shop');
+    const { url, path } = await rig.ticket(await rig.token('fred'), RAW);
+    const { tickets } = rig.application;
+    const gone = new AbortController();
+    const redeemed = await tickets.redeem(await tickets.find(path.slice('/t/'.length)), undefined, gone.signal);
+    gone.abort();
+    await assert.rejects(redeemed.take(), { name: 'AbortError' });
     assert.deepEqual(await outcome(url), [200, CONTENT]);
   });
 
@@ -220,6 +233,18 @@ describe('a ticket', () => {
     await rig.upload('shop');
     const refused = await rig.ask(await rig.token('fred'), RAW);
     assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [422, 'tickets-not-offered']);
+  });
+
+  it('says to pipe into a database what is sealed alone', async (t) => {
+    const rig = await startTickets(t);
+    await rig.upload('shop', DUMP);
+    const fred = await rig.token('fred');
+    const sealed = await rig.ticket(fred, { ...RAW, format: 'sql' });
+    assert.match(sealed.command, /^curl -fsS \S+ \| psql DATABASE$/);
+    const plain = await rig.ticket(fred, { ...RAW, format: 'sql', seal: 'none' });
+    assert.equal(plain.command, `curl -fsS -OJ ${plain.url}`);
+    assert.deepEqual(await outcome(plain.url), [200, DUMP]);
+    assert.match((await outcome(sealed.url))[1], /COMMIT/);
   });
 
   it('has the name that its caller reached the service by', async (t) => {

@@ -76,6 +76,7 @@ export class CatalogueTicketManager implements TicketManager {
       take: async () => {
         // Until there was something to give, minutes may have passed.
         await this.#given(ticket, waitMilliseconds, signal);
+        signal.throwIfAborted();
         const now = this.#now();
         if (await this.#context.catalogue.tickets.take(hash, now)) return;
         throw new TicketRefused(expiresAt <= now ? 'expired' : 'used');
