@@ -112,7 +112,8 @@ export class SnapshotServer {
     const headers = { accept: 'application/json', 'content-type': 'application/json' };
     const body = JSON.stringify(request);
     const response = await this.#call('tickets', new URLSearchParams(), { method: 'POST', headers, body }, signal);
-    const ticket = ticketAnswer.safeParse(await response.json().catch(() => undefined));
+    const answer: unknown = await response.json().catch(() => signal.throwIfAborted());
+    const ticket = ticketAnswer.safeParse(answer);
     if (!ticket.success) throw notHoldfast(this.#options.url);
     return ticket.data;
   }
