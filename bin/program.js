@@ -109,7 +109,7 @@ function putInPlace(made, folder, incomplete) {
 function removeOldBundles(folder) {
   const all = readdirSync(BUNDLES).map((name) => join(BUNDLES, name));
   // A build takes some seconds; what one left behind that was killed is no bundle.
-  for (const path of all.filter(isAside)) if (unchangedFor(path) > HOUR) rmSync(path, { recursive: true, force: true });
+  for (const path of all.filter(isAside)) if (unchangedFor(path) > HOUR) removeBundle(path);
   const others = all
     .filter((path) => path !== folder && !isAside(path))
     .map((path) => ({ path, age: unusedFor(path) }))

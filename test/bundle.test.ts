@@ -3,6 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFile,
+  chmod,
   cp,
   mkdir,
   mkdtemp,
@@ -20,6 +21,7 @@ import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { firstLine } from './first-line.ts';
+import { SERVER_ACCOUNT, SKIP_CLOSED_CHECKOUT } from './server-account.ts';
 
 const CHECKOUT = path.join(import.meta.dirname, '..');
 const DAY = 86_400_000;
@@ -113,6 +115,29 @@ describe('a checkout runs from a bundle', () => {
     await checkout.start('--version');
     const bundles = await checkout.bundles();
     assert.deepEqual([bundles.length, bundles.includes('new-begun')], [2, true]);
+  });
+
+  test('and removes what it may where something that a build left is not its to remove', {
+    skip: SKIP_CLOSED_CHECKOUT,
+  }, async (t) => {
+    const checkout = await Checkout.make(t);
+    const left = checkout.path('.bundles', 'new-killed');
+    const then = new Date(Date.now() - 8 * DAY);
+    await mkdir(path.join(left, 'bundle'), { recursive: true });
+    await mkdir(checkout.path('.bundles', 'forgotten'));
+    await writeFile(path.join(left, 'bundle', 'main.mjs'), '');
+    const { uid, gid } = SERVER_ACCOUNT ?? {};
+    const account = uid === undefined ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
+    if (uid !== undefined) await run('chown', ['-R', `${uid}:${gid}`, checkout.folder]);
+    if (uid !== undefined) await run('chown', ['-R', 'root:root', path.join(left, 'bundle')]);
+    await chmod(path.join(left, 'bundle'), 0o500);
+    for (const name of ['new-killed', 'forgotten']) await utimes(checkout.path('.bundles', name), then, then);
+    const [program = '', ...words] = [...account, process.execPath, checkout.path('bin/holdfast.js'), '--version'];
+    const ended = await run(program, words, { cwd: checkout.folder, env: checkout.environment() });
+    const bundles = await checkout.bundles();
+    for (const name of bundles) await chmod(checkout.path('.bundles', name, 'bundle'), 0o700).catch(() => undefined);
+    assert.deepEqual([ended.stdout, ended.stderr, bundles.length], [VERSION, '', 2]);
+    assert.ok(!bundles.includes('forgotten'), bundles.join());
   });
 
   test('and keeps one that an account reads which may not write to it', async (t) => {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { commandLine } from './command-line.ts';
 import { firstLine } from './first-line.ts';
@@ -46,4 +49,23 @@ test('the command line makes a ticket of the running service, which gives one do
 
   for (const secret of [url, ticket.url].map((each) => each.slice(each.lastIndexOf('/') + 1)))
     assert.ok(!said.includes(secret), said);
+});
+
+test('the command line hands on nothing but the URL of a ticket', async (t) => {
+  const holdfast = await commandLine(t);
+  const facts = { variant: 'raw', backupCreatedAt: '\u001b[2J', expiresAt: '2026-11-22T12:00:00.000Z' };
+  let url = '';
+  const server = createServer((_request, response) =>
+    response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ ...facts, url })),
+  );
+  t.after(() => server.close());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const words = ['ticket', 'dump', '--server', `http://127.0.0.1:${(server.address() as AddressInfo).port}`];
+  for (url of ['-K/etc/passwd', 'file:///etc/passwd', 'https://x/ /y', 'https://x/\n'])
+    assert.equal((await holdfast.problem(words, 1)).code, 'server-strange', url);
+  url = 'https://backups.example.org/t/x';
+  const made = await holdfast.run(words);
+  assert.deepEqual([made.code, made.stdout], [0, `${url}\n`]);
+  assert.ok(!made.stderr.includes('\u001b'), made.stderr);
 });

@@ -31,6 +31,17 @@ describe('what is kept of a ticket', () => {
     assert.deepEqual([unknown!.details.ticket, unknown!.details.fault], [undefined, 'unknown']);
   });
 
+  it('is little of what whoever holds one only asks for', async (t) => {
+    const rig = await startTickets(t);
+    await rig.upload('shop');
+    const { url } = await rig.ticket(await rig.token('fred'), RAW);
+    for (let count = 0; count < 70; count++)
+      assert.equal((await fetch(url, { headers: { 'if-none-match': '*' } })).status, 304);
+    assert.equal((await rig.audits('download.get')).length, 60, 'strangers must not fill the disk');
+    assert.deepEqual(await outcome(url), [200, CONTENT]);
+    assert.equal((await rig.audits('download.get')).at(-1)!.details.outcome, 'complete', 'but this is kept');
+  });
+
   it('is never the ticket: not in logs, errors, metrics, the audit log or the catalogue', async (t) => {
     const rig = await startTickets(t);
     await rig.upload('shop');

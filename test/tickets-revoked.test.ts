@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import type { Grant } from '../src/core/grant.ts';
 import type { IdentityConfiguration } from '../src/core/identity-configuration.ts';
+import { eventually } from './eventually.ts';
 import { CONTENT, MASKED, outcome, PASSWORD, startTickets, type TicketsRig } from './tickets-rig.ts';
 
 const NONE: [number, string] = [404, 'ticket-not-found'];
@@ -98,6 +102,28 @@ describe('a ticket gives nothing any more', () => {
     assert.deepEqual(await outcome(url), NONE);
   });
 
+  it('when that happens while what it is for is being made', async (t) => {
+    const rig = await startTickets(t);
+    rig.maker.declare('shop', { reduced: { kind: 'reduced' } });
+    await rig.upload('shop');
+    const { users, access } = rig.application;
+    const settings = { role: 'developer' as const };
+    await users.put('anna', settings, PASSWORD);
+    await users.put('bert', settings, PASSWORD);
+    const askers = [await rig.token('fred'), basic('anna'), basic('bert')];
+    const urls = await Promise.all(
+      askers.map(async (headers) => (await rig.ticket(headers, { resource: 'shop' })).url),
+    );
+    rig.maker.hold();
+    const coming = Promise.all(urls.map((url) => outcome(url)));
+    await eventually(() => rig.maker.productions > 0, 'Nothing is being made.');
+    await access.revokeToken((await access.listTokens()).find(({ name }) => name === 'fred')!.id);
+    await users.put('anna', { ...settings, grants: mayHave('raw') });
+    rig.maker.release();
+    assert.deepEqual(await coming, [NONE, NONE, [200, MASKED]]);
+    assert.deepEqual((await faults(rig)).toSorted(), ['not-granted', 'owner-gone']);
+  });
+
   it('when somebody is somebody since: what anybody of this machine was given while there were no credentials', async (t) => {
     const rig = await startTickets(t);
     await rig.upload('shop');
@@ -106,6 +132,21 @@ describe('a ticket gives nothing any more', () => {
     await rig.token('first');
     assert.deepEqual(await outcome(other.url), NONE);
   });
+});
+
+it('a ticket is not given to a token that is revoked while it is asked for, though another one has its name', async (t) => {
+  const rig = await startTickets(t);
+  await rig.upload('shop');
+  const old = await rig.token('fred', mayHave('raw'));
+  const tokenOf = async () => (await rig.application.access.listTokens()).find(({ name }) => name === 'fred')!;
+  const asking = request(`${rig.url}/tickets`, { method: 'POST', headers: old });
+  asking.write(JSON.stringify(RAW).slice(0, 5));
+  await eventually(async () => (await tokenOf()).lastUsedAt !== undefined, 'It does not come in.');
+  await rig.application.access.revokeToken((await tokenOf()).id);
+  await rig.token('fred');
+  asking.end(JSON.stringify(RAW).slice(5));
+  const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+  assert.deepEqual([answer.statusCode, JSON.parse(await text(answer)).code], [403, 'credentials-gone']);
 });
 
 describe('a ticket of somebody whom a proxy vouches for', () => {

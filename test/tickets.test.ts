@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { ticketSchema } from '../src/adapters/http/schemas/ticket-schema.ts';
 import { eventually } from './eventually.ts';
 import { CONTENT, MASKED, outcome, startTickets } from './tickets-rig.ts';
+import { DUMP } from './variants-rig.ts';
 
 const NONE: [number, string] = [404, 'ticket-not-found'];
 const RAW = { resource: 'shop', variant: 'raw', reason: 'ticket 4711' };
@@ -67,6 +71,18 @@ describe('a ticket', () => {
     assert.deepEqual(await outcome(url), [200, CONTENT]);
   });
 
+  it('is not used up by who has gone before there was something to give', async (t) => {
+    const rig = await startTickets(t);
+    await rig.upload('shop');
+    const { url, path } = await rig.ticket(await rig.token('fred'), RAW);
+    const { tickets } = rig.application;
+    const gone = new AbortController();
+    const redeemed = await tickets.redeem(await tickets.find(path.slice('/t/'.length)), undefined, gone.signal);
+    gone.abort();
+    await assert.rejects(redeemed.take(), { name: 'AbortError' });
+    assert.deepEqual(await outcome(url), [200, CONTENT]);
+  });
+
   it('waits for a copy that has to be made first, as long as it lives', async (t) => {
     const rig = await startTickets(t);
     rig.maker.declare('shop', { reduced: { kind: 'reduced' } });
@@ -78,6 +94,21 @@ describe('a ticket', () => {
     rig.maker.release();
     assert.deepEqual(await outcome(url), [200, MASKED]);
     assert.deepEqual(await outcome(url), NONE);
+  });
+
+  it('is expired for who began to wait while it lived, and says so to the audit log', async (t) => {
+    const rig = await startTickets(t);
+    await rig.upload('shop');
+    const { url } = await rig.ticket(await rig.token('fred'), { resource: 'shop' });
+    const { find } = rig.application.downloads;
+    let looks = 0;
+    rig.application.downloads.find = (...given) => {
+      // What it is for is found, and the first piece takes all the minutes.
+      if (++looks === 2) rig.advance(600_001);
+      return find.apply(rig.application.downloads, given);
+    };
+    assert.deepEqual(await outcome(url), NONE);
+    assert.equal((await rig.audits('download.get'))[0]!.details.fault, 'expired');
   });
 
   it('leaves nothing open of those who came too late', async (t) => {
@@ -150,6 +181,10 @@ describe('a ticket', () => {
     assert.equal(await code({ resource: 'shop', at: '-1d', backup: 'x' }), 'download-choice-invalid');
     assert.equal(await code({ resource: 'shop', format: 'zip' }), 'format-not-offered');
     assert.equal(await code({ resource: 'shop', unknown: 1 }), 'request-invalid');
+    // The audit log keeps them for ever.
+    const parts = Array.from({ length: 100 }, () => 'x'.repeat(201));
+    for (const field of ['tables', 'paths'])
+      assert.equal(await code({ resource: 'shop', [field]: parts }), 'request-invalid', field);
   });
 
   it('of the data itself needs that word and a reason, also where raw is the default', async (t) => {
@@ -198,6 +233,36 @@ describe('a ticket', () => {
     await rig.upload('shop');
     const refused = await rig.ask(await rig.token('fred'), RAW);
     assert.deepEqual([refused.status, ((await refused.json()) as { code: string }).code], [422, 'tickets-not-offered']);
+  });
+
+  it('says to pipe into a database what is sealed alone', async (t) => {
+    const rig = await startTickets(t);
+    await rig.upload('shop', DUMP);
+    const fred = await rig.token('fred');
+    const sealed = await rig.ticket(fred, { ...RAW, format: 'sql' });
+    assert.match(sealed.command, /^curl -fsS \S+ \| psql DATABASE$/);
+    const plain = await rig.ticket(fred, { ...RAW, format: 'sql', seal: 'none' });
+    assert.equal(plain.command, `curl -fsS -OJ ${plain.url}`);
+    assert.deepEqual(await outcome(plain.url), [200, DUMP]);
+    assert.match((await outcome(sealed.url))[1], /COMMIT/);
+  });
+
+  it('has the name that its caller reached the service by', async (t) => {
+    const rig = await startTickets(t);
+    await rig.upload('shop');
+    const { authorization } = await rig.token('fred');
+    const urlFor = async (host: string) => {
+      const asking = request(`${rig.url}/tickets`, {
+        method: 'POST',
+        headers: { authorization: authorization!, host },
+      });
+      asking.end(JSON.stringify(RAW));
+      const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+      return new URL((JSON.parse(await text(answer)) as { url: string }).url).host;
+    };
+    for (const host of ['backups.example.org', 'backup_service:3004', '[::1]:3004'])
+      assert.equal(await urlFor(host), host);
+    assert.equal(await urlFor("x';reboot;'"), 'host');
   });
 
   it('has the address that people reach the service by', async (t) => {

@@ -18,6 +18,7 @@ test('a token is returned once, kept only as a hash, and opens until it is revok
     name: 'ci',
     role: 'operator',
     method: 'token',
+    credential: record.id,
     resources: ['shop-*'],
   });
   for (const wrong of ['', 'hf_', `${token}x`, token.slice(0, -1), token.toUpperCase()]) {

@@ -11,6 +11,8 @@ export interface Principal {
   resources?: readonly string[];
   /** How it was established. */
   method?: 'local' | 'token' | 'password' | 'ldap' | 'oidc' | 'proxy';
+  /** Which credentials were shown, of those that Holdfast keeps: the id of a token, or when a local user's password was set. */
+  credential?: string;
   /** Narrow what may be downloaded; absent: every variant of each resource that the caller may use. */
   grants?: readonly Grant[];
   /** As a directory, an issuer or a proxy named them. */

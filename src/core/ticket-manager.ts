@@ -4,7 +4,7 @@ import { DEFAULT_DOWNLOADS, type Download, type DownloadManager, RAW_VARIANT } f
 import { type ErrorKind, HoldfastError } from './errors.ts';
 import type { ManagerContext } from './manager-context.ts';
 import { type Ticket, type TicketOrder, TicketRefused } from './ticket.ts';
-import type { TicketOwners } from './ticket-owners.ts';
+import { type TicketOwners, ticketOwner } from './ticket-owners.ts';
 import type { RedeemableTicket, TicketManager, TicketRequest } from './ticket-request.ts';
 
 const SECRET_BYTES = 32;
@@ -39,8 +39,8 @@ export class CatalogueTicketManager implements TicketManager {
     if (ticketMinutes === 0) throw notOffered();
     const download = await this.#downloads.find(request, signal);
     requireWordAndReason(download, request);
-    const owner = await this.#owners.ownerOf(request.principal);
-    if (owner === undefined) throw ownerGone(request.principal);
+    const owner = ticketOwner(request.principal);
+    if ((await this.#owners.principalOf(owner)) === undefined) throw ownerGone(request.principal);
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
     const now = this.#context.clock.now();
     const ticket: Ticket = {
@@ -67,23 +67,35 @@ export class CatalogueTicketManager implements TicketManager {
   }
 
   async redeem(ticket: Ticket, waitMilliseconds: number | undefined, signal: AbortSignal): Promise<RedeemableTicket> {
-    const { tickets } = this.#context.catalogue;
-    const { usedAt, expiresAt, order, owner, fingerprint, hash } = ticket;
+    const { usedAt, expiresAt, hash } = ticket;
     if (usedAt !== undefined) throw new TicketRefused('used');
-    const now = (): string => this.#context.clock.now().toISOString();
-    if (expiresAt <= now()) throw new TicketRefused('expired');
+    if (expiresAt <= this.#now()) throw new TicketRefused('expired');
+    const found = await this.#given(ticket, waitMilliseconds, signal);
+    return {
+      ...found,
+      take: async () => {
+        // Until there was something to give, minutes may have passed.
+        await this.#given(ticket, waitMilliseconds, signal);
+        signal.throwIfAborted();
+        const now = this.#now();
+        if (await this.#context.catalogue.tickets.take(hash, now)) return;
+        throw new TicketRefused(expiresAt <= now ? 'expired' : 'used');
+      },
+    };
+  }
+
+  /** What the owner of a ticket may have for it at this moment. */
+  async #given(
+    { owner, order, fingerprint }: Ticket,
+    waitMilliseconds: number | undefined,
+    signal: AbortSignal,
+  ): Promise<{ principal: Principal; download: Download }> {
     const principal = await this.#owners.principalOf(owner);
     if (principal === undefined) throw new TicketRefused('owner-gone');
     const waiting = waitMilliseconds === undefined ? {} : { waitMilliseconds };
     const download = await this.#stillGiven({ ...order, ...waiting, principal }, signal);
     if (download.fingerprint !== fingerprint) throw new TicketRefused('changed');
-    return {
-      principal,
-      download,
-      take: async () => {
-        if (!(await tickets.take(hash, now()))) throw new TicketRefused('used');
-      },
-    };
+    return { principal, download };
   }
 
   async #stillGiven(request: Parameters<DownloadManager['find']>[0], signal: AbortSignal): Promise<Download> {
@@ -95,6 +107,10 @@ export class CatalogueTicketManager implements TicketManager {
         throw new TicketRefused('not-granted', error);
       throw error;
     }
+  }
+
+  #now(): string {
+    return this.#context.clock.now().toISOString();
   }
 }
 

@@ -10,12 +10,21 @@ import type { TicketOwner } from './ticket.ts';
 import { normalUserName } from './user-name.ts';
 
 export interface TicketOwnerParts {
-  tokens: Pick<DocumentTable<ApiToken>, 'get' | 'list'>;
+  tokens: Pick<DocumentTable<ApiToken>, 'get'>;
   users: Pick<DocumentTable<LocalUser>, 'get'>;
   identity: IdentityConfiguration | undefined;
   /** While there are none, every program of this machine is the local admin. */
   credentialsExist(): Promise<boolean>;
   clock: Clock;
+}
+
+/** As whom a caller asks for a ticket. */
+export function ticketOwner({ name, method = 'local', credential, groups }: Principal): TicketOwner {
+  return {
+    ...{ name, method },
+    ...(credential === undefined ? {} : { credential }),
+    ...(groups === undefined ? {} : { groups }),
+  };
 }
 
 /**
@@ -29,19 +38,6 @@ export class TicketOwners {
     this.#parts = parts;
   }
 
-  /** @returns undefined for a caller who is gone already */
-  async ownerOf({ name, method = 'local', groups }: Principal): Promise<TicketOwner | undefined> {
-    if (method === 'token') {
-      const token = (await this.#parts.tokens.list()).find((each) => each.name === name);
-      return token === undefined ? undefined : { name, method, tokenId: token.id };
-    }
-    if (method === 'password') {
-      const user = await this.#parts.users.get(normalUserName(name));
-      return user === undefined ? undefined : { name, method, passwordChangedAt: user.passwordChangedAt };
-    }
-    return { name, method, ...(groups === undefined ? {} : { groups }) };
-  }
-
   /** Who the owner of a ticket is now, as somebody who downloads. @returns undefined for one who may not sign in any more, or not download */
   async principalOf(owner: TicketOwner): Promise<Principal | undefined> {
     const principal = await this.#known(owner);
@@ -52,17 +48,17 @@ export class TicketOwners {
 
   async #known(owner: TicketOwner): Promise<Principal | undefined> {
     const now = this.#parts.clock.now();
-    const { name, method } = owner;
+    const { name, method, credential } = owner;
     switch (method) {
       case 'local':
         return (await this.#parts.credentialsExist()) ? undefined : { name, method, role: 'admin' };
       case 'token': {
-        const token = await this.#parts.tokens.get(owner.tokenId ?? '');
+        const token = await this.#parts.tokens.get(credential ?? '');
         return token === undefined || isTokenExpired(token, now) ? undefined : principalOfToken(token, now);
       }
       case 'password': {
         const user = await this.#parts.users.get(normalUserName(name));
-        const isSame = user?.passwordChangedAt === owner.passwordChangedAt;
+        const isSame = user?.passwordChangedAt === credential;
         return user !== undefined && isSame && isUserOpen(user, now) ? principalOfUser(user, now) : undefined;
       }
       default:
@@ -75,7 +71,9 @@ export class TicketOwners {
     now: Date,
   ): Principal | undefined {
     const { identity } = this.#parts;
-    if (identity?.[method] === undefined) return undefined;
+    // A proxy may be believed addresses alone.
+    const vouching = method === 'proxy' ? identity?.proxy?.userHeader : identity?.[method];
+    if (identity === undefined || vouching === undefined) return undefined;
     try {
       return principalByRules(identity.grants, { name, method, groups }, now);
     } catch (error) {

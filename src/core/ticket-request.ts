@@ -32,7 +32,7 @@ export interface RedeemableTicket {
   principal: Principal;
   download: Download;
   /**
-   * Uses the ticket up. Of all who try, in whatever process, one succeeds.
+   * Looks at all once more, because making what is given may have taken minutes, and uses the ticket up. Of all who try, in whatever process, one succeeds.
    * @throws TicketRefused
    */
   take(): Promise<void>;

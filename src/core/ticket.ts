@@ -23,10 +23,8 @@ export interface Ticket {
 export interface TicketOwner {
   name: string;
   method: NonNullable<Principal['method']>;
-  /** Of a token. */
-  tokenId?: string;
-  /** Of a local user: another password, or another user of that name, is another one. */
-  passwordChangedAt?: string;
+  /** Of a token or a local user: another token of that name, or another password, is somebody else's. */
+  credential?: string;
   /** As a directory, an issuer or a proxy named them when the ticket was asked for. */
   groups?: readonly string[];
 }

@@ -13,6 +13,7 @@ const STRANGERS_PER_MINUTE = 60;
 export function keepAuditTrail(server: HttpServer, application: Application, now: () => number = Date.now): void {
   server.decorateRequest('auditSubject', undefined);
   server.decorateRequest('auditDetails', undefined);
+  server.decorateRequest('isByTicket', false);
   let strangers = 0;
   let minuteBegan = 0;
 
@@ -21,13 +22,14 @@ export function keepAuditTrail(server: HttpServer, application: Application, now
     const outcome = failedToSignIn ? 'denied' : outcomeOf(reply.statusCode);
     const { audit } = request.routeOptions.config;
     if (audit === undefined && outcome !== 'denied') return;
-    if (!request.isKnown) {
+    // Who holds a ticket is a stranger too until they are given something: a ticket is good for any number of refusals.
+    if (!request.isKnown || request.isByTicket) {
       if (now() - minuteBegan > 60_000) {
         minuteBegan = now();
         strangers = 0;
       }
       if (++strangers > STRANGERS_PER_MINUTE) return;
-      logFailedSignIn(request, reply);
+      if (!request.isKnown) logFailedSignIn(request, reply);
     }
     await record(application, request, reply, outcome);
   });

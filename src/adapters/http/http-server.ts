@@ -34,6 +34,8 @@ declare module 'fastify' {
     principal: Principal;
     /** False for callers of open routes who showed no credentials though there are some. */
     isKnown: boolean;
+    /** A ticket was shown, and what is asked for is its owner's; who shows it nobody knows. */
+    isByTicket: boolean;
     /** The name that was shown with credentials, right or wrong; for the audit log. */
     shownName: string | undefined;
     /** What the call acted on, for the audit log; default: the path's `id`. */

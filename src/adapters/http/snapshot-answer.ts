@@ -3,7 +3,7 @@ import type { ListedSnapshot } from '../../core/download.ts';
 import type { DownloadFormat, SqlDialect } from '../../core/download-format.ts';
 import type { SnapshotAnswer } from './schemas/download-schema.ts';
 
-const HOST = /^[A-Za-z0-9.-]{1,253}(:\d{1,5})?$|^\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?$/;
+const HOST = /^[A-Za-z0-9._-]{1,253}(:\d{1,5})?$|^\[[0-9a-fA-F:.]{2,45}\](:\d{1,5})?$/;
 
 /** Where downloads are, as the caller reaches this service. */
 export function downloadAddress(request: FastifyRequest, publicUrl: string | undefined): string {

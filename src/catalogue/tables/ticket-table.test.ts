@@ -30,7 +30,7 @@ function at(minutes: number): string {
 function ticket(hash: string, facts: Partial<Ticket> = {}): Ticket {
   return {
     ...{ id: `ticket-${hash}`, hash, createdAt: at(0), expiresAt: at(10), fingerprint: 'f' },
-    owner: { name: 'fred', method: 'token', tokenId: 'token-1' },
+    owner: { name: 'fred', method: 'token', credential: 'token-1' },
     order: {
       ...{ resourceId: 'shop', snapshotId: 'backup-1', variant: 'raw', format: 'sql' },
       ...{ mode: 'create', seal: 'full', reason: 'with "quotes" and \\' },

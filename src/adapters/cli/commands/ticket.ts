@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { DOWNLOAD_FORMATS } from '../../../core/download-format.ts';
+import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode, usageError } from '../exit-codes.ts';
 import { formatTime } from '../formatting.ts';
@@ -51,9 +52,9 @@ function ticket(session: CommandSession, resource: string, options: TicketOption
   return withService(session, options, async ({ server }) => {
     const made = await server.ticket(requestOf(resource, options), session.signal);
     const { url, backupCreatedAt, variant, expiresAt } = made;
-    session.output.result({ ticket: made }, () => [String(url)]);
+    session.output.result({ ticket: made }, () => [url]);
     session.output.note(
-      `${resource} of ${backupCreatedAt} (${variant}), once, until ${formatTime(String(expiresAt))}. Whoever has this URL can have it.`,
+      `${resource} of ${printable(backupCreatedAt)} (${printable(variant)}), once, until ${formatTime(expiresAt)}. Whoever has this URL can have it.`,
     );
   });
 }

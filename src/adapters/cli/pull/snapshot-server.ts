@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 import { HoldfastError, messageOf } from '../../../core/errors.ts';
 import { usageError } from '../exit-codes.ts';
 
@@ -30,6 +31,16 @@ export interface Content extends ContentFacts {
   /** @throws HoldfastError `download-cut` (damaged) */
   bytes: AsyncIterable<Uint8Array>;
 }
+
+/** What goes to a terminal and into command lines must be what it seems; all else is shown as JSON alone. */
+const ticketAnswer = z.looseObject({
+  url: z.string().regex(/^https?:\/\/[\x21-\x7e]+$/),
+  variant: z.string(),
+  backupCreatedAt: z.string(),
+  expiresAt: z.iso.datetime(),
+});
+
+export type GivenTicket = z.infer<typeof ticketAnswer>;
 
 /**
  * What is written without a scheme is https, but on this machine, where the service itself speaks http.
@@ -97,13 +108,14 @@ export class SnapshotServer {
   }
 
   /** A one-time leave to download; what is asked for and what comes is as `POST /tickets` has it. */
-  async ticket(request: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<Record<string, unknown>> {
+  async ticket(request: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<GivenTicket> {
     const headers = { accept: 'application/json', 'content-type': 'application/json' };
     const body = JSON.stringify(request);
     const response = await this.#call('tickets', new URLSearchParams(), { method: 'POST', headers, body }, signal);
-    const answer: unknown = await response.json();
-    if (typeof answer !== 'object' || answer === null || !('url' in answer)) throw notHoldfast(this.#options.url);
-    return { ...answer };
+    const answer: unknown = await response.json().catch(() => signal.throwIfAborted());
+    const ticket = ticketAnswer.safeParse(answer);
+    if (!ticket.success) throw notHoldfast(this.#options.url);
+    return ticket.data;
   }
 
   /** A copy that has to be made first is asked for until it is there: the server holds each request for minutes. */

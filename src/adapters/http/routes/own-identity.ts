@@ -21,7 +21,7 @@ export function ownIdentityRoutes(server: HttpServer, { application }: HttpConte
         response: answers({ 200: callerSchema }),
       },
     },
-    async (request, reply) => reply.send(request.principal),
+    async ({ principal: { credential: _credential, ...caller } }, reply) => reply.send(caller),
   );
 
   server.put(

@@ -129,6 +129,7 @@ async function redeemedTicket(
   const { principal, download } = redeemed;
   request.principal = principal;
   request.isKnown = true;
+  request.isByTicket = true;
   request.auditSubject = download.snapshot.id;
   request.auditDetails = { ...request.auditDetails, ...factsOfDownload(download) };
   return redeemed;
@@ -163,9 +164,11 @@ function ticketAnswer(
   const path = ticketPath(secret);
   const url = `${address}${path}`;
   const { dialect } = snapshot;
+  // Without a seal a database would keep the part of a download that was cut.
+  const piped = seal === 'none' ? undefined : format;
   return {
     ...{ id, url, path, createdAt, expiresAt },
-    command: downloadCommand(url, { format, ...(dialect === undefined ? {} : { dialect }) }, undefined),
+    command: downloadCommand(url, { format: piped, ...(dialect === undefined ? {} : { dialect }) }, undefined),
     ...{ resource: resourceId, backup: snapshotId, backupCreatedAt: snapshot.createdAt },
     ...{ variant, format, mode, seal },
     ...(tables === undefined ? {} : { tables: [...tables] }),

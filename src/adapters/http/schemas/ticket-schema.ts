@@ -4,7 +4,14 @@ import { VARIANT_NAME } from '../../../core/grant.ts';
 import { downloadFormat } from './download-schema.ts';
 import { id, line } from './fields.ts';
 
-const PARTS = z.array(line(4096)).min(1).max(MOST_PARTS);
+/** Characters of all names together, as an address could hold: catalogue and audit log keep them. */
+const LONGEST_PARTS = 20_000;
+
+const PARTS = z
+  .array(line(4096))
+  .min(1)
+  .max(MOST_PARTS)
+  .refine((names) => names.join('').length <= LONGEST_PARTS, `must be at most ${LONGEST_PARTS} characters together`);
 
 /** The same choice as that of a download. */
 export const ticketRequest = z.strictObject({
