@@ -167,6 +167,11 @@ function openAccess({
       writes.count++;
       rows.set(token.id, token);
     },
+    change: async (id, change) => {
+      const row = rows.get(id);
+      if (row !== undefined) await tokens.put(change(row));
+      return rows.get(id);
+    },
     delete: async (id) => rows.delete(id),
   };
   const clock = { time: START, now: () => new Date(clock.time) };

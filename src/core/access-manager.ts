@@ -154,8 +154,7 @@ export class TokenAccessManager implements AccessManager {
     const last = token.lastUsedAt === undefined ? 0 : Date.parse(token.lastUsedAt);
     if (now.getTime() - last < LAST_USE_GRANULARITY) return;
     try {
-      const current = await this.#tokens.get(token.id);
-      if (current !== undefined) await this.#tokens.put({ ...current, lastUsedAt: now.toISOString() });
+      await this.#tokens.change(token.id, (current) => ({ ...current, lastUsedAt: now.toISOString() }));
     } catch (error) {
       this.#parts.logger.warn({ err: error, tokenId: token.id }, 'the use of a token could not be recorded');
     }

@@ -96,10 +96,13 @@ export class CatalogueUserManager implements UserManager {
     await this.#required(id);
     const passwordHash = await this.#hash(id, password);
     await this.#lock.run(id, async () => {
-      // Read again: hashing takes a while, in which somebody may have been locked out.
-      const user = await this.#required(id);
       const now = this.#clock.now().toISOString();
-      await this.#users.put({ ...user, passwordHash, passwordChangedAt: now, updatedAt: now });
+      // Of what stands now: hashing takes a while, in which somebody may have been locked out.
+      const changed = await this.#users.change(id, (user) => ({
+        ...{ ...user, passwordHash },
+        ...{ passwordChangedAt: now, updatedAt: now },
+      }));
+      if (changed === undefined) throw userNotFound(id);
     });
   }
 

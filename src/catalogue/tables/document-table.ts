@@ -1,14 +1,25 @@
 import type { Kysely } from 'kysely';
 import type { DocumentTable } from '../../core/ports/catalogue.ts';
 import { fromText, toText } from '../record-text.ts';
-import type { CatalogueSchema } from '../schema.ts';
+import type { CatalogueSchema, Exclusively } from '../schema.ts';
 
 /** A small collection (policies, schedules, tokens, users) kept in the shared `documents` table. */
 export function createDocumentTable<Item extends { id: string; createdAt: string }>(
   database: Kysely<CatalogueSchema>,
+  exclusively: Exclusively,
   collection: string,
 ): DocumentTable<Item> {
   return {
+    async change(id, change) {
+      return exclusively(async (transaction) => {
+        const table = createDocumentTable<Item>(transaction, (work) => work(transaction), collection);
+        const item = await table.get(id);
+        if (item === undefined) return undefined;
+        const changed = change(item);
+        if (changed !== item) await table.put(changed);
+        return changed;
+      });
+    },
     async get(id) {
       const row = await database
         .selectFrom('documents')

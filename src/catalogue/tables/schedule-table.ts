@@ -7,14 +7,13 @@ import { createDocumentTable } from './document-table.ts';
 const COLLECTION = 'schedules';
 
 export function createScheduleTable(database: Kysely<CatalogueSchema>, exclusively: Exclusively): ScheduleTable {
+  const schedules = createDocumentTable<Schedule>(database, exclusively, COLLECTION);
   return {
-    ...createDocumentTable<Schedule>(database, COLLECTION),
-    recordRun: (id, run) =>
-      exclusively(async (transaction) => {
-        const schedules = createDocumentTable<Schedule>(transaction, COLLECTION);
-        const schedule = await schedules.get(id);
-        if (schedule === undefined || (schedule.lastRunAt ?? '') > run.lastRunAt) return;
-        await schedules.put({ ...schedule, ...run });
-      }),
+    ...schedules,
+    recordRun: async (id, run) => {
+      await schedules.change(id, (schedule) =>
+        (schedule.lastRunAt ?? '') > run.lastRunAt ? schedule : { ...schedule, ...run },
+      );
+    },
   };
 }

@@ -45,6 +45,8 @@ export interface DocumentTable<Item extends { id: string }> {
   list(): Promise<readonly Item[]>;
   isEmpty(): Promise<boolean>;
   put(item: Item): Promise<void>;
+  /** Atomic, so that another change or a removal at the same moment, of whatever process, stays. Without effect on what is gone. */
+  change(id: string, change: (item: Item) => Item): Promise<Item | undefined>;
   /** @returns false if it was not there */
   delete(id: string): Promise<boolean>;
 }
@@ -57,7 +59,7 @@ export interface ScheduleTable extends DocumentTable<Schedule> {
   recordRun(id: string, run: { lastRunAt: string; lastOperationId: string }): Promise<void>;
 }
 
-export interface ResourceTable extends Omit<DocumentTable<Resource>, 'isEmpty'> {
+export interface ResourceTable extends Omit<DocumentTable<Resource>, 'isEmpty' | 'change'> {
   page(request: PageRequest): Promise<Page<Resource>>;
   /** Inserts unless the id exists. @returns the row that is there now */
   ensure(resource: Resource): Promise<Resource>;
