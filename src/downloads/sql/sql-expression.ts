@@ -13,7 +13,7 @@ export interface SqlExpression {
 
 const CLOSED_BY: Readonly<Record<string, string>> = { '(': ')', '[': ']' };
 /** Words that begin a query: the expression would read other rows. */
-const QUERIES = new Set(['select', 'table', 'values']);
+export const QUERIES: ReadonlySet<string> = new Set(['select', 'table', 'values']);
 const UNCLOSED = 'has a quote, a parenthesis or a comment that is not closed';
 
 /**
