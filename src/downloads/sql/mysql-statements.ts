@@ -1,6 +1,7 @@
 import { refuseSeveral } from './mysql-routine.ts';
 import { notSealable } from './not-sealable.ts';
 import { BYTE } from './sql-bytes.ts';
+import { QUERIES } from './sql-expression.ts';
 import { hasComment, identifierOf, type TextToken, tokensOf } from './sql-tokens.ts';
 
 const SPACE = Buffer.from(' ');
@@ -108,13 +109,37 @@ function setting(tokens: readonly TextToken[], statement: Buffer): Buffer | unde
   return statement;
 }
 
-/** ``UPDATE `users` SET `label` = (…), …;``, with which masked variants fill columns. No dump has any. */
+/** ``UPDATE `users` SET `label` = (…), `changed` = `changed`;``, with which masked variants fill columns. No dump has any. */
 function filling(statement: Buffer, head: readonly TextToken[], delimiter: string): Buffer {
-  const isOfOneTable = head[1]?.kind === 'name' && head[2]?.text === 'set' && head[3]?.kind === 'name';
-  const hasComments = hasComment(statement, tokensOf(statement, 'mysql', { delimiter }));
-  if (!isOfOneTable || head[4]?.text !== '=' || hasComments || delimiter !== ';') throw unknown(head);
+  const tokens = tokensOf(statement, 'mysql', { delimiter });
+  const isOfOneTable = tokens[1]?.kind === 'name' && tokens[2]?.text === 'set';
+  if (!isOfOneTable || delimiter !== ';' || hasComment(statement, tokens) || !setsOnly(tokens, 3)) throw unknown(head);
   refuseMarker(head);
   return statement;
+}
+
+/** To parentheses without a query in them or to another column, up to the end: no condition, no order. */
+function setsOnly(tokens: readonly TextToken[], from: number): boolean {
+  for (let at = from; ; at++) {
+    if (tokens[at]?.kind !== 'name' || tokens[at + 1]?.text !== '=') return false;
+    const end = tokens[at + 2]?.kind === 'name' ? at + 3 : afterOwnRow(tokens, at + 2);
+    if (tokens[end]?.text === ';') return end === tokens.length - 1;
+    if (tokens[end]?.text !== ',') return false;
+    at = end;
+  }
+}
+
+/** The position after parentheses that begin at a token; -1 where none do, or where more than the own row is read. */
+function afterOwnRow(tokens: readonly TextToken[], from: number): number {
+  let depth = 0;
+  for (let at = from; at < tokens.length; at++) {
+    const { kind, text } = tokens[at] as TextToken;
+    if (kind === 'word' && QUERIES.has(text)) return -1;
+    if (kind === 'symbol' && text === '(') depth++;
+    else if (kind === 'symbol' && text === ')') depth--;
+    if (depth <= 0) return at > from && depth === 0 ? at + 1 : -1;
+  }
+  return -1;
 }
 
 /** True where no more than the first bytes need to be looked at: there are millions of these. */

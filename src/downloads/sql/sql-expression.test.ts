@@ -31,6 +31,7 @@ test('what may be columns is told as the database understands it, without functi
     'größe',
   ]);
   assert.deepEqual(names('lower(`Größe`)', 'mysql'), ['Größe']);
+  for (const dialect of DIALECTS) assert.ok(!names('EXTRACT(year FROM born)', dialect).includes('year'));
 });
 
 test('what would not stay within its parentheses is refused, and what is wrong is said without quoting it', () => {

@@ -13,7 +13,7 @@ export interface SqlExpression {
 
 const CLOSED_BY: Readonly<Record<string, string>> = { '(': ')', '[': ']' };
 /** Words that begin a query: the expression would read other rows. */
-const QUERIES = new Set(['select', 'table', 'values']);
+export const QUERIES: ReadonlySet<string> = new Set(['select', 'table', 'values']);
 const UNCLOSED = 'has a quote, a parenthesis or a comment that is not closed';
 
 /**
@@ -97,7 +97,9 @@ function nameAt(tokens: readonly TextToken[], at: number): string | undefined {
   if (name === undefined) return undefined;
   const isCast = before?.text === ':' && tokens[at - 2]?.text === ':';
   const isOther = next?.text === '(' || next?.text === '.' || next?.kind === 'string';
-  if (isCast || isOther || (before?.kind === 'word' && before.text === 'as')) return undefined;
+  // `extract(year FROM born)`
+  const isField = before?.text === '(' && tokens[at - 2]?.text === 'extract' && next?.text === 'from';
+  if (isCast || isOther || isField || (before?.kind === 'word' && before.text === 'as')) return undefined;
   return Buffer.from(name, 'latin1').toString('utf8');
 }
 

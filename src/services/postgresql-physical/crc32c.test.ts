@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { crc32c, joinedCrc32c } from './crc32c.ts';
+import { FOLDED_FROM, foldedForCrc32c } from './crc32c-folding.ts';
 
 /** By the definition: one bit after the other. */
 function slowly(bytes: Uint8Array): number {
@@ -35,6 +36,10 @@ describe('CRC-32C', () => {
         assert.equal(joinedCrc32c(crc32c(one), crc32c(other), other.length), expected);
       }),
     );
+  });
+
+  test('is computed of few bytes, where these are long', () => {
+    assert.ok((foldedForCrc32c(new Uint8Array(FOLDED_FROM), 0)?.length ?? FOLDED_FROM) < 3400);
   });
 
   test('is the same for long runs, whatever their length and place', () => {

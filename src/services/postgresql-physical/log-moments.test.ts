@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotReader } from '../../core/ports/repository.ts';
 import type { LogPiece, LogReading } from '../../core/ports/resource-log.ts';
 import { isPassed } from './log-moments.ts';
@@ -28,6 +29,20 @@ test('a commit passes a moment wherever it stands, also across two segments', as
 test('a commit of which the log has no more than the beginning passes nothing', async () => {
   const log = logOf(SEGMENT - 8, { segments: 1 });
   assert.equal(await isPassed(log, BEFORE, new AbortController().signal), false);
+});
+
+test('a log that is gone when it is looked at again passes nothing', async () => {
+  const log = logOf(SEGMENT - 8);
+  let isGone = false;
+  const vanishing: LogReading = {
+    ...log,
+    pieces: async () => (isGone ? [] : log.pieces()),
+    open: () => {
+      isGone = true;
+      throw new HoldfastError('not-found', 'snapshot-not-found', 'It was cleaned up.');
+    },
+  };
+  assert.equal(await isPassed(vanishing, BEFORE, new AbortController().signal), false);
 });
 
 /** Two segments with one record in them, which begins at a byte of the first one, or right behind it. */

@@ -28,7 +28,7 @@ export async function isPassed(log: LogReading, moment: string, signal: AbortSig
   let stored = readWalLog(await log.pieces());
   const newestFirst = stored.segments.toSorted((a, b) => b.timeline - a.timeline || (a.start < b.start ? 1 : -1));
   const looked = new Set<string>();
-  for (const { segment, piece } of newestFirst) {
+  for (const { segment, segmentBytes, piece } of newestFirst) {
     // Clocks of two machines differ a little.
     if (Date.parse(piece.completedAt) < Number(wanted / 1000n) - CLOCK_MARGIN) return false;
     if (looked.has(segment)) continue;
@@ -36,8 +36,7 @@ export async function isPassed(log: LogReading, moment: string, signal: AbortSig
     const isFound = await whileReplaced(async (isAgain) => {
       if (isAgain) stored = readWalLog(await log.pieces());
       const planOf = (name: string) => planSegment(stored, name, { upToGap: true });
-      const plan = planOf(segment);
-      return isPassedIn(log, [plan, planOf(nextSegment(segment, plan.segmentBytes))], { wanted, signal });
+      return isPassedIn(log, [planOf(segment), planOf(nextSegment(segment, segmentBytes))], { wanted, signal });
     });
     if (isFound) return true;
   }

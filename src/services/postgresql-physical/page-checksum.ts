@@ -1,20 +1,5 @@
-import {
-  add,
-  FIRST,
-  get,
-  load,
-  multiply,
-  number,
-  set,
-  shiftRight,
-  splat,
-  store,
-  untilEnd,
-  VECTORS,
-  type VectorCode,
-  vectorCode,
-  xor,
-} from './vector-code.ts';
+import { type AssembledFunction, assembledIfPossible } from '../../assembly/assembled.ts';
+import { get, i32, loopWhile, set, v128 } from '../../assembly/instructions.ts';
 
 /**
  * PostgreSQL's page checksum: 32 FNV-1a hashes side by side over the page's words, with the checksum's own field as zero,
@@ -24,8 +9,13 @@ import {
  * @param block the page's number in its relation fork, over all its files
  */
 export function pageChecksum(page: Uint8Array, block: number): number {
-  code ??= prepared(vectorCode(MEMORY_BYTES, SUMS + 2, MIX)) ?? 'none';
-  return code === 'none' ? pageChecksumByWords(page, block) : reduced(foldedByVectors(page, code), block);
+  return pageChecksumByVectors(page, block) ?? pageChecksumByWords(page, block);
+}
+
+/** Undefined where no WebAssembly can run. */
+export function pageChecksumByVectors(page: Uint8Array, block: number): number | undefined {
+  mixing ??= prepared() ?? 'none';
+  return mixing === 'none' ? undefined : reduced(foldedByVectors(page, mixing), block);
 }
 
 /** The same without vectors, at a tenth of the speed. */
@@ -43,22 +33,32 @@ export function pageChecksumByWords(page: Uint8Array, block: number): number {
   return reduced(folded, block);
 }
 
-function foldedByVectors(page: Uint8Array, { memory, run }: VectorCode): number {
+function foldedByVectors(page: Uint8Array, { memory, mix }: Mixing): number {
   const end = PAGE_AT + page.length;
   memory.set(page, PAGE_AT);
   memory[PAGE_AT + CHECKSUM_AT] = 0;
   memory[PAGE_AT + CHECKSUM_AT + 1] = 0;
   // Each sum is mixed with two words of zero at the end.
   memory.fill(0, end, end + 2 * ROW_BYTES);
-  run(PAGE_AT, end + 2 * ROW_BYTES);
+  mix(PAGE_AT, end + 2 * ROW_BYTES);
   let folded = 0;
   for (let at = 0; at < VECTOR_BYTES; at += 4) folded ^= memory.readInt32LE(RESULT_AT + at);
   return folded;
 }
 
-function prepared(made: VectorCode | undefined): VectorCode | undefined {
-  if (made !== undefined) for (const [index, offset] of OFFSETS.entries()) made.memory.writeInt32LE(offset, 4 * index);
-  return made;
+interface Mixing {
+  memory: Buffer;
+  mix(from: number, to: number): void;
+}
+
+let mixing: Mixing | 'none' | undefined;
+
+function prepared(): Mixing | undefined {
+  const made = assembledIfPossible([mixFunction()], MEMORY_BYTES);
+  if (made === undefined) return undefined;
+  const memory = Buffer.from(made.memory);
+  for (const [index, offset] of OFFSETS.entries()) memory.writeInt32LE(offset, 4 * index);
+  return { memory, mix: made.functions.mix };
 }
 
 function reduced(folded: number, block: number): number {
@@ -79,8 +79,6 @@ const OFFSETS = Int32Array.from([
   0x4b5cfc3e, 0x9fbf8c76, 0x15ca20be, 0xf2ca9fd3, 0x959bd756,
 ]);
 
-let code: VectorCode | 'none' | undefined;
-
 /** What the sums begin with lies at the begin of the memory, then the result, then the page. */
 const ROW_BYTES = 128;
 const RESULT_AT = ROW_BYTES;
@@ -90,21 +88,31 @@ const MEMORY_BYTES = 64 * 1024;
 const VECTOR_BYTES = 16;
 /** How many vectors the sums are. */
 const SUMS = ROW_BYTES / VECTOR_BYTES;
-const VALUE = VECTORS + SUMS;
-const FACTOR = VALUE + 1;
 
-const EACH_SUM = Array.from({ length: SUMS }, (_, index) => ({ sum: VECTORS + index, at: VECTOR_BYTES * index }));
-const MIX = [
-  ...[...number(PRIME), ...splat, ...set(FACTOR)],
-  ...EACH_SUM.flatMap(({ sum, at }) => [...number(0), ...load(at), ...set(sum)]),
-  ...untilEnd([
-    ...EACH_SUM.flatMap(({ sum, at }) => [
-      ...[...get(sum), ...get(FIRST), ...load(at), ...xor, ...set(VALUE)],
-      ...[...get(VALUE), ...get(FACTOR), ...multiply, ...get(VALUE), ...number(17), ...shiftRight, ...xor, ...set(sum)],
-    ]),
-    ...[...get(FIRST), ...number(ROW_BYTES), ...add, ...set(FIRST)],
-  ]),
-  ...number(RESULT_AT),
-  ...EACH_SUM.flatMap(({ sum }, index) => [...get(sum), ...(index === 0 ? [] : xor)]),
-  ...store(0),
-];
+/** `mix(from, to)`: mixes the rows between these places into the sums, and leaves the sums as one vector. */
+function mixFunction(): AssembledFunction<'mix'> {
+  const [at, to, value, factor] = [0, 1, 2, 3];
+  const sums = Array.from({ length: SUMS }, (_, index) => ({ sum: factor + 1 + index, offset: VECTOR_BYTES * index }));
+  return {
+    name: 'mix',
+    parameters: 2,
+    locals: { i32: 0, i64: 0, v128: 2 + SUMS },
+    hasResult: false,
+    body: [
+      set(factor, v128.eachWord(PRIME)),
+      ...sums.map(({ sum, offset }) => set(sum, v128.load(i32.const(0), offset))),
+      loopWhile(
+        i32.isLess(get(at), get(to)),
+        ...sums.flatMap(({ sum, offset }) => [
+          set(value, v128.xor(get(sum), v128.load(get(at), offset))),
+          set(
+            sum,
+            v128.xor(v128.multiplyWords(get(value), get(factor)), v128.shiftWordsRight(get(value), i32.const(17))),
+          ),
+        ]),
+        set(at, i32.add(get(at), i32.const(ROW_BYTES))),
+      ),
+      v128.store(i32.const(RESULT_AT), sums.map(({ sum }) => get(sum)).reduce(v128.xor)),
+    ].flat(),
+  };
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import fc from 'fast-check';
 import { LineMarks } from './line-marks.ts';
 
@@ -37,6 +37,16 @@ describe('the marks of a block', () => {
     requireFound(found, Buffer.from('a'));
     requireFound(found, new Uint8Array(0));
   });
+});
+
+test('without WebAssembly no marks are found, in place of fewer', () => {
+  const platform = Reflect.get(globalThis, 'WebAssembly');
+  Reflect.deleteProperty(globalThis, 'WebAssembly');
+  try {
+    assert.throws(() => new LineMarks(), ReferenceError);
+  } finally {
+    Reflect.defineProperty(globalThis, 'WebAssembly', { value: platform, configurable: true, writable: true });
+  }
 });
 
 function requireFound(found: LineMarks, block: Uint8Array): void {

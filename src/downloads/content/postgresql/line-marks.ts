@@ -1,6 +1,6 @@
 import { endianness } from 'node:os';
-import { type AssembledFunction, assembled } from '../../assembly/assembled.ts';
-import { type Code, get, i32, i64, loopWhile, set, v128, when } from '../../assembly/instructions.ts';
+import { type AssembledFunction, assembled } from '../../../assembly/assembled.ts';
+import { type Code, get, i32, i64, loopWhile, set, v128, when } from '../../../assembly/instructions.ts';
 
 /** Where tabs and line ends of rows are, and where backslashes are. */
 export class LineMarks {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compiled, ID, PRIMARY, reference, schemaOf, table, unique } from '../../../../test/policy-rig.ts';
+import { schemaOf as contentOf } from '../../../../test/variant-rig.ts';
 import type { ColumnSchema, ContentDialect, TableSchema } from '../../content/content-schema.ts';
 import type { PolicyProblem } from './policy-problem.ts';
 
@@ -62,6 +63,15 @@ test('a derived column must not be one that rows are known by', () => {
     codes(told).filter((code) => code.startsWith('derive')),
     ['derive-not-possible id', 'derive-not-possible other'],
   );
+});
+
+test('a derived column must be of a table that the dump makes: others may have rows already', async () => {
+  const { tables } = await contentOf(
+    "SET client_encoding = 'UTF8';\nCOPY public.posts (id, title, words) FROM stdin;\n1\ta\t\\N\n\\.\n",
+  );
+  const columns = '{ id: keep, title: keep, words: { derive: "upper(title)" } }';
+  const { problems } = compiled(`tables:\n  public.posts: { columns: ${columns} }\n`, schemaOf(...tables));
+  assert.deepEqual(codes(problems), ['derive-not-possible words']);
 });
 
 test('a derived column that loses its uniqueness, or has no value in the meantime, is a problem', () => {

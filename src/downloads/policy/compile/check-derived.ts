@@ -37,6 +37,9 @@ export function checkDerived(
         );
 }
 
+/** Of the columns of a table of PostgreSQL of which there are rows and no definition. */
+const UNDEFINED_TYPE = 'unknown';
+
 interface Fault {
   code: PolicyProblemCode;
   message: string;
@@ -70,7 +73,13 @@ function* faultsOf(
 }
 
 /** Where the value of a row decides what belongs together, it must be there with the row. */
-function* placeFaults(table: TableSchema, { name }: ColumnSchema, view: SchemaView): Generator<Fault> {
+function* placeFaults(table: TableSchema, { name, type }: ColumnSchema, view: SchemaView): Generator<Fault> {
+  if (type === UNDEFINED_TYPE)
+    yield {
+      code: 'derive-not-possible',
+      message: `is of a table that the dump has rows of and does not make (--data-only, or an extension makes it): where they are loaded, the rule \`${DERIVE}\` would change rows that are there already.`,
+      suggestion: 'Make the dump with its definitions, or write a rule that masks the value itself.',
+    };
   const refers = table.foreignKeys.find(({ columns }) => columns.includes(name));
   const isMeant = view.schema.tables.some(({ foreignKeys }) =>
     foreignKeys.some(({ target, targetColumns }) => target === table.name && targetColumns.includes(name)),

@@ -29,7 +29,8 @@ export interface Assembled<Name extends string> {
 /**
  * Makes a module of WebAssembly and an instance of it: for loops that are several times faster where sixteen bytes are looked at in one go, which JavaScript cannot do. It is
  * made where it is used, so that no binary lies among the sources.
- * @param memory bytes, which begin as zeros
+ * @param memory bytes, which begin as zeros; the memory never grows
+ * @throws ReferenceError where there is no WebAssembly, CompileError where it has no SIMD, RangeError where there is no memory to be had for it
  */
 export function assembled<Name extends string>(
   functions: readonly AssembledFunction<Name>[],
@@ -39,6 +40,22 @@ export function assembled<Name extends string>(
   const { buffer } = exports.memory as { buffer: ArrayBuffer };
   return { memory: buffer, functions: exports as Assembled<Name>['functions'] };
 }
+
+/** The same for what can be done without it: undefined where it would throw. */
+export function assembledIfPossible<Name extends string>(
+  functions: readonly AssembledFunction<Name>[],
+  memory: number,
+): Assembled<Name> | undefined {
+  try {
+    return assembled(functions, memory);
+  } catch (error) {
+    if (error instanceof Error && NOT_POSSIBLE.has(error.name)) return undefined;
+    throw error;
+  }
+}
+
+/** By name: where there is no WebAssembly, there is no class of its errors. */
+const NOT_POSSIBLE = new Set(['ReferenceError', 'CompileError', 'RangeError']);
 
 /** WebAssembly 2.0, chapter 5.5: a section for each kind of thing. */
 function moduleOf(functions: readonly AssembledFunction<string>[], memory: number): Uint8Array {

@@ -33,13 +33,21 @@ export const i64 = {
 /** Sixteen bytes at once. */
 export const v128 = {
   load: (at: Code, offset = 0): Code => [...at, 0xfd, 0, 0, ...unsigned(offset)],
+  store: (at: Code, value: Code, offset = 0): Code => [...at, ...value, 0xfd, 0x0b, 0, ...unsigned(offset)],
   /** The same byte sixteen times. */
   each: (byte: number): Code => [...i32.const(byte), 0xfd, 0x0f],
   /** All bits of each byte that is the same in both. */
   equal: (one: Code, other: Code): Code => [...one, ...other, 0xfd, 0x23],
   or: (one: Code, other: Code): Code => [...one, ...other, 0xfd, 0x50],
+  xor: (one: Code, other: Code): Code => [...one, ...other, 0xfd, 0x51],
   /** The highest bit of each byte, as 16 bits. */
   highBits: (value: Code): Code => [...value, 0xfd, ...unsigned(0x64)],
+  /** The same 32 bits four times. */
+  eachWord: (word: number): Code => [...i32.const(word), 0xfd, 0x11],
+  /** Four numbers of 32 bits, each by itself; of the products the low halves. */
+  multiplyWords: (one: Code, other: Code): Code => [...one, ...other, 0xfd, ...unsigned(0xb5)],
+  /** Each of the four without a sign. */
+  shiftWordsRight: (value: Code, bits: Code): Code => [...value, ...bits, 0xfd, ...unsigned(0xad)],
 };
 
 /** While `condition`, which is asked before each turn. */
