@@ -10,6 +10,7 @@ import {
   openManagedApplication,
   temporaryFolder,
 } from './managed-application.ts';
+import { makeStrange, STRANGE_PLACES } from './strange-snapshot.ts';
 
 describe('documents that are backed up', () => {
   let place: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -68,16 +69,9 @@ describe('documents that are backed up', () => {
   });
 
   test('an incremental backup of which the base seems to be by a newer version or under an unknown key becomes a full one', async () => {
-    // Of a sealed object: version, cipher, epoch of the key, codec.
-    for (const at of [4, 6, 7, 56]) {
+    for (const at of STRANGE_PLACES) {
       const { id } = await post('strange-base', { at });
-      for (const { key } of await managed.storage.list('snapshots/')) {
-        if (!key.includes(id)) continue;
-        const sealed = await managed.storage.get(key);
-        await managed.storage.delete(key);
-        sealed[at] = 200;
-        await managed.storage.putNew(key, sealed);
-      }
+      await makeStrange(managed.storage, id, at);
       await managed.application.close();
       managed = await openManagedApplication(place.folder);
       const backup = await post('strange-base', { at, b: 1 }, 'incremental');

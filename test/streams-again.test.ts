@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { assertSound, forget, NOW } from './collection-rig.ts';
 import { type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
+import { makeStrange, STRANGE_PLACES } from './strange-snapshot.ts';
 import { backUpBytes, readBytes, recordOf, TemporaryRepository } from './temporary-repository.ts';
 
 describe('a stream that is backed up again', () => {
@@ -56,16 +57,9 @@ describe('a stream that is backed up again', () => {
 
   test('is backed up where the latest backup seems to be by a newer version or sealed with an unknown key', async () => {
     const bytes = randomBytes(3_000_000);
-    // Of a sealed object: version, cipher, epoch of the key, codec.
-    for (const at of [4, 6, 7, 56]) {
+    for (const place of STRANGE_PLACES) {
       const { id } = await backUp(bytes);
-      for (const { key } of await managed.storage.list('snapshots/')) {
-        if (!key.includes(id)) continue;
-        const sealed = await managed.storage.get(key);
-        await managed.storage.delete(key);
-        sealed[at] = 200;
-        await managed.storage.putNew(key, sealed);
-      }
+      await makeStrange(managed.storage, id, place);
       await assert.rejects(managed.repository.openSnapshot(id));
       const again = await backUp(bytes);
       assert.equal(again.statistics.newBytes, 0);

@@ -4,56 +4,35 @@ import type { Column } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode, usageError } from '../exit-codes.ts';
 import { formatBytes } from '../formatting.ts';
-import { gathered } from '../option-values.ts';
 import { type ProgressDisplay, startProgress } from '../progress-display.ts';
 import { addServiceOptions, type ServiceOptions, withService } from '../pull/called-service.ts';
+import { addDownloadOptions, type DownloadOptions, requireOneBackup, timeAsked } from '../pull/download-options.ts';
 import { pullToFile } from '../pull/pull-to-file.ts';
 import { pullToPipe } from '../pull/pull-to-pipe.ts';
 import type { ContentFacts, SnapshotServer } from '../pull/snapshot-server.ts';
 
-interface PullOptions extends ServiceOptions {
+interface PullOptions extends ServiceOptions, DownloadOptions {
   output?: string;
   conflict: 'fail' | 'overwrite';
   list?: boolean;
-  at?: string;
-  backup?: string;
   format?: string;
-  tables?: string;
-  database?: string;
-  seal?: string;
-  path?: string[];
-  mode?: string;
   variant?: string;
   reason?: string;
   staleOk?: boolean;
 }
 
 export function define(command: Command, session: CommandSession): void {
-  addServiceOptions(command.argument('[resource]', 'what to download; default: what the server has as its default'))
+  const choosing = addServiceOptions(
+    command.argument('[resource]', 'what to download; default: what the server has as its default'),
+  )
     .option('--output <file>', 'write a file instead of standard output; what was cut is gone on with')
     .addOption(new Option('--conflict <how>', 'if the file exists').choices(['fail', 'overwrite']).default('fail'))
     .option('--list', 'list what there is to download, and download nothing')
-    .option('--at <time>', 'the newest that was complete by then: latest, a date, a time, or how long ago (7d)')
-    .option('--backup <id>', 'this very one')
     .option('--format <name>', 'another one of the formats that the list names')
-    .option('--tables <names>', 'only these tables, separated by commas')
-    .option('--database <name>', 'of a backup that holds several databases')
-    .option('--path <path>', 'only what is at or below it, of files (repeatable)', gathered)
-    .addOption(
-      new Option('--mode <mode>', 'of SQL: into an empty database, or in place of what is there').choices([
-        'create',
-        'replace',
-      ]),
-    )
-    .addOption(
-      new Option('--seal <seal>', 'SQL as it was backed up, for clients other than psql and mysql').choices([
-        'full',
-        'none',
-      ]),
-    )
     .option('--variant <name>', 'which masked or reduced copy; "raw", the data itself, is given only so')
     .option('--stale-ok', 'of a copy that is not made yet: the newest older one that is, at once')
-    .option('--reason <text>', 'what for, where your grant asks for it; the audit log of the service keeps it')
+    .option('--reason <text>', 'what for, where your grant asks for it; the audit log of the service keeps it');
+  addDownloadOptions(choosing)
     .addHelpText('after', HELP_AFTER)
     .action((resource: string | undefined, options: PullOptions) => pull(session, resource, options));
 }
@@ -72,18 +51,19 @@ async function pull(session: CommandSession, resource: string | undefined, optio
   });
 }
 
-function requireSensible({ at, backup, output, list: isList }: PullOptions): void {
-  if (at !== undefined && backup !== undefined)
-    throw usageError('choice-ambiguous', 'Give --at or --backup, not both.');
+function requireSensible(options: PullOptions): void {
+  const { output, list: isList } = options;
+  requireOneBackup(options);
   if (!isList && output === undefined && process.stdout.isTTY)
     throw usageError('output-missing', 'Pipe it into a program, or name a file: --output FILE (- for the terminal).');
 }
 
 function queryOf(options: PullOptions): URLSearchParams {
-  const { variant, reason, at, backup, format, mode, seal, tables, database, path: paths = [] } = options;
+  const { variant, reason, backup, format, mode, seal, tables, database, path: paths = [] } = options;
+  const at = timeAsked(options.at);
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries({ variant, reason, at, backup, format, mode, seal, tables, database }))
-    if (value !== undefined) query.set(name, name === 'at' ? value.replace(/^(?=\d+[mhdw]$)/, '-') : value);
+    if (value !== undefined) query.set(name, value);
   if (options.staleOk === true) query.set('stale', 'ok');
   for (const each of paths) query.append('path', each);
   return query;

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Download, type DownloadRequest, LONGEST_REASON, MOST_PARTS } from '../../../core/download.ts';
 import { VARIANT_NAME } from '../../../core/grant.ts';
+import { askedDownload } from '../asked-download.ts';
 import { answerDownload, answerDownloadHead } from '../download-answer.ts';
 import { factsOfDownload } from '../download-facts.ts';
 import type { DownloadMetrics } from '../download-metrics.ts';
@@ -156,21 +157,13 @@ export function downloadRoutes(server: HttpServer, context: HttpContext, metrics
 function downloadRequest(request: FastifyRequest<{ Querystring: Query }>, resourceId?: string): DownloadRequest {
   const { principal, query: asked } = request;
   const reason = reasonOf(request);
-  const { variant, at, backup, format, mode, seal, tables, stale, database, path } = asked;
+  const { stale, path: paths, ...choice } = asked;
   return {
     principal,
     ...(resourceId === undefined ? {} : { resourceId }),
-    ...(variant === undefined ? {} : { variant }),
     ...(reason === undefined ? {} : { reason }),
-    ...(at === undefined ? {} : { at }),
-    ...(backup === undefined ? {} : { snapshotId: backup }),
-    ...(format === undefined ? {} : { format }),
-    ...(mode === undefined ? {} : { mode }),
-    ...(seal === undefined ? {} : { seal }),
-    ...(tables === undefined ? {} : { tables }),
     ...(stale === undefined ? {} : { stale }),
-    ...(database === undefined ? {} : { database }),
-    ...(path === undefined ? {} : { paths: path }),
+    ...askedDownload({ ...choice, paths }),
   };
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DEFAULT_DOWNLOADS, type Download } from '../../../core/download.ts';
 import { type Ticket, TicketRefused } from '../../../core/ticket.ts';
 import type { TicketRequest } from '../../../core/ticket-request.ts';
+import { askedDownload } from '../asked-download.ts';
 import { answerDownload, answerDownloadHead } from '../download-answer.ts';
 import { factsOfDownload } from '../download-facts.ts';
 import type { DownloadMetrics } from '../download-metrics.ts';
@@ -136,21 +137,13 @@ async function redeemedTicket(
 }
 
 function requestOf({ principal, body }: FastifyRequest<{ Body: z.infer<typeof ticketRequest> }>): TicketRequest {
-  const { resource, variant, at, backup, format, mode, seal, tables, database, paths } = body;
+  const { resource } = body;
   const reason = body.reason?.trim() || undefined;
   return {
     principal,
     ...(resource === undefined ? {} : { resourceId: resource }),
-    ...(variant === undefined ? {} : { variant }),
     ...(reason === undefined ? {} : { reason }),
-    ...(at === undefined ? {} : { at }),
-    ...(backup === undefined ? {} : { snapshotId: backup }),
-    ...(format === undefined ? {} : { format }),
-    ...(mode === undefined ? {} : { mode }),
-    ...(seal === undefined ? {} : { seal }),
-    ...(tables === undefined ? {} : { tables }),
-    ...(database === undefined ? {} : { database }),
-    ...(paths === undefined ? {} : { paths }),
+    ...askedDownload(body),
   };
 }
 
