@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
 import { HoldfastError, messageOf } from '../../../core/errors.ts';
 import { usageError } from '../exit-codes.ts';
+import type { GivenTicket } from './given-ticket.ts';
 
 export interface ServerOptions {
   url: URL;
@@ -31,16 +31,6 @@ export interface Content extends ContentFacts {
   /** @throws HoldfastError `download-cut` (damaged) */
   bytes: AsyncIterable<Uint8Array>;
 }
-
-/** What goes to a terminal and into command lines must be what it seems; all else is shown as JSON alone. */
-const ticketAnswer = z.looseObject({
-  url: z.string().regex(/^https?:\/\/[\x21-\x7e]+$/),
-  variant: z.string(),
-  backupCreatedAt: z.string(),
-  expiresAt: z.iso.datetime(),
-});
-
-export type GivenTicket = z.infer<typeof ticketAnswer>;
 
 /**
  * What is written without a scheme is https, but on this machine, where the service itself speaks http.
@@ -113,9 +103,11 @@ export class SnapshotServer {
     const body = JSON.stringify(request);
     const response = await this.#call('tickets', new URLSearchParams(), { method: 'POST', headers, body }, signal);
     const answer: unknown = await response.json().catch(() => signal.throwIfAborted());
-    const ticket = ticketAnswer.safeParse(answer);
-    if (!ticket.success) throw notHoldfast(this.#options.url);
-    return ticket.data;
+    // `pull` comes here too, and needs no such package.
+    const { givenTicket } = await import('./given-ticket.ts');
+    const ticket = givenTicket(answer);
+    if (ticket === undefined) throw notHoldfast(this.#options.url);
+    return ticket;
   }
 
   /** A copy that has to be made first is asked for until it is there: the server holds each request for minutes. */
