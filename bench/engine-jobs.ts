@@ -1,16 +1,20 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BackupTool, ToolPlace } from './backup-tool.ts';
 import { type DataSet, type DataSetName, type DataSizes, makeDataSet } from './data/data-set.ts';
 import { assertRestored, folderBytes, warmPageCache } from './folder-contents.ts';
+import { isInstalled } from './installed-program.ts';
 import { type Command, type Measurement, measureCommand } from './measured-command.ts';
 
 export const JOBS = ['start-up', 'first backup', 'unchanged again', 'after edits', 'restore', 'verify'] as const;
 export type JobName = (typeof JOBS)[number];
+/** What no backup tool that compresses like that can be faster than on these cores: the compression, and nothing else. */
+export const COMPRESSION_ALONE = 'compression alone';
+export const COMPRESSOR = 'zstd';
 
 export interface Sample extends Measurement {
   data: DataSetName;
-  job: JobName;
+  job: JobName | typeof COMPRESSION_ALONE;
   tool: string;
   round: number;
 }
@@ -78,6 +82,7 @@ async function runRound(round: Round): Promise<void> {
     await measure(round, 'first backup', tool, tool.backup(place, data.folder));
     sizes.set(tool.name, folderBytes(place.repository));
   }
+  await measureCompressionAlone(round, folder);
   if (plan.jobs.has('unchanged again')) {
     for (const { tool, place } of tools) await measure(round, 'unchanged again', tool, tool.backup(place, data.folder));
   }
@@ -117,13 +122,32 @@ function pastRound({ plan, data, round }: Round): string {
   return join(plan.workFolder, `past-${data.name}-${round}`);
 }
 
-async function measure(round: Round, job: JobName, tool: BackupTool, command: Command): Promise<void> {
-  const { plan, data, results } = round;
-  const measurement = await measureCommand(command, join(plan.workFolder, 'round'));
-  results.samples.push({ data: data.name, job, tool: tool.name, round: round.round, ...measurement });
+/** The level that Holdfast has by default, on two threads; what comes out goes nowhere. */
+async function measureCompressionAlone(round: Round, folder: string): Promise<void> {
+  const { data } = round;
+  if (data.name !== 'text' || !isInstalled(COMPRESSOR)) return;
+  warmPageCache(data.folder);
+  const files = readdirSync(data.folder).map((name) => join(data.folder, name));
+  const commandLine = ['-3', '-T2', '--quiet', '--stdout', ...files];
+  const command = { program: COMPRESSOR, commandLine, environment: {}, discardsOutput: true };
+  const measurement = await measureCommand(command, folder);
+  record(round, COMPRESSION_ALONE, COMPRESSOR, measurement);
+}
+
+async function measure(round: Round, job: JobName, { name }: BackupTool, command: Command): Promise<void> {
+  record(round, job, name, await measureCommand(command, join(round.plan.workFolder, 'round')));
+}
+
+function record(
+  { plan, data, round, results }: Round,
+  job: Sample['job'],
+  tool: string,
+  measurement: Measurement,
+): void {
+  results.samples.push({ data: data.name, job, tool, round, ...measurement });
   const { seconds, cpuSeconds, peakMemoryBytes } = measurement;
   plan.log(
-    `${data.name.padEnd(7)}${job.padEnd(17)}${tool.name.padEnd(9)}${seconds.toFixed(2).padStart(8)} s` +
+    `${data.name.padEnd(7)}${job.padEnd(18)}${tool.padEnd(9)}${seconds.toFixed(2).padStart(8)} s` +
       `${cpuSeconds.toFixed(1).padStart(8)} s CPU${(peakMemoryBytes / 1e6).toFixed(0).padStart(6)} MB`,
   );
 }

@@ -1,10 +1,10 @@
 import type { BackupTool } from './backup-tool.ts';
 import type { DataSetName } from './data/data-set.ts';
-import type { EngineResults, JobName } from './engine-jobs.ts';
+import { COMPRESSION_ALONE, COMPRESSOR, type EngineResults, type Sample } from './engine-jobs.ts';
 import { markdownTable } from './markdown-table.ts';
 
 const DATA_LABELS: Readonly<Record<DataSetName, string>> = { random: 'random', text: 'text', files: 'small files' };
-const ROWS: readonly { job: JobName; data: DataSetName; wanted: string }[] = [
+const ROWS: readonly { job: Sample['job']; data: DataSetName; wanted: string }[] = [
   { job: 'first backup', data: 'random', wanted: '2.0 ×' },
   { job: 'first backup', data: 'text', wanted: '2.0 × restic, 1.7 × borg' },
   { job: 'first backup', data: 'files', wanted: '2.0 ×' },
@@ -29,6 +29,7 @@ export function engineReport(results: EngineResults, tools: readonly BackupTool[
   return [
     '### Seconds (best of all rounds)',
     secondsTable(results, names),
+    ...compressionAlone(results),
     '### Repository, MB',
     sizesTable(results, names),
     '### Peak memory, MB (most of all rounds)',
@@ -48,6 +49,13 @@ function secondsTable(results: EngineResults, names: readonly string[]): string 
   const startUp = names.map((name) => fixed(bestSeconds(results, 'start-up', name), 2));
   rows.push(['start-up (list a new repository; part of every job above)', ...startUp, ...peers.map(() => ''), '']);
   return markdownTable(['job', ...names, ...peers.map((peer) => `× ${peer}`), 'wanted'], rows);
+}
+
+function compressionAlone(results: EngineResults): string[] {
+  const seconds = bestSeconds(results, COMPRESSION_ALONE, COMPRESSOR);
+  return seconds === undefined
+    ? []
+    : [`\`zstd -3 -T2\` alone, its output thrown away, takes ${seconds.toFixed(2)} s for the text.`];
 }
 
 function sizesTable(results: EngineResults, names: readonly string[]): string {
@@ -75,7 +83,7 @@ function memoryTable(results: EngineResults, names: readonly string[]): string {
   return markdownTable(['job', ...names], rows);
 }
 
-function bestSeconds(results: EngineResults, job: JobName, tool: string, data?: DataSetName): number | undefined {
+function bestSeconds(results: EngineResults, job: Sample['job'], tool: string, data?: DataSetName): number | undefined {
   const seconds = results.samples
     .filter((sample) => sample.job === job && sample.tool === tool && (data === undefined || sample.data === data))
     .map((sample) => sample.seconds);

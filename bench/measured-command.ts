@@ -8,6 +8,8 @@ export interface Command {
   environment: Readonly<Record<string, string>>;
   /** Working folder; default: this process's. */
   folder?: string;
+  /** What it writes to its standard output is what it makes, which nobody wants. */
+  discardsOutput?: boolean;
 }
 
 export interface Measurement {
@@ -37,7 +39,11 @@ export async function measureCommand(command: Command, folder: string): Promise<
   const child = spawn(
     viaTime ? GNU_TIME : command.program,
     viaTime ? ['-f', '%M %U %S', '-o', timeFile, command.program, ...command.commandLine] : [...command.commandLine],
-    { env: { ...process.env, ...command.environment }, cwd: command.folder, stdio: ['ignore', output, output] },
+    {
+      env: { ...process.env, ...command.environment },
+      cwd: command.folder,
+      stdio: ['ignore', command.discardsOutput ? 'ignore' : output, output],
+    },
   );
   const watch = viaTime ? undefined : watchMemory(child.pid);
   const code = await new Promise<number | null>((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { rotated } from './engine-jobs.ts';
 import { folderBytes } from './folder-contents.ts';
 import { HoldfastCommands } from './holdfast-commands.ts';
 import { type Command, type Measurement, measureCommand } from './measured-command.ts';
@@ -13,37 +14,51 @@ export interface LogicalSample extends Measurement {
 }
 
 /** Dumps of a database by Holdfast, and by pg_dump with the same compression and as many threads. */
-export async function measureLogical(
-  cluster: PostgresqlCluster,
-  workFolder: string,
-  log: (line: string) => void,
-): Promise<LogicalSample[]> {
-  const holdfast = await HoldfastCommands.open(join(workFolder, 'logical'));
-  await holdfast.putResource('dump', 'postgresql', {
-    connection: cluster.server.connection(),
-    databases: [cluster.database],
-  });
+export async function measureLogical({ cluster, workFolder, rounds, log }: LogicalPlan): Promise<LogicalSample[]> {
   const dumps = join(workFolder, 'dumps');
   mkdirSync(dumps);
   const samples: LogicalSample[] = [];
-  const measure = async (job: LogicalSample['job'], number: number): Promise<void> => {
-    log(`dumping: ${job} …`);
-    // Each reads the database once before, so that neither pays for a cold page cache.
-    const peer = await measured('pg_dump and zstd', dumpAndCompress(cluster, join(dumps, `${number}.zst`)), dumps);
-    const ours = await measured('Holdfast', holdfast.command('backup', '--resource', 'dump'), holdfast.folder);
-    samples.push({ ...peer, job }, { ...ours, job });
-  };
   const measured = async (tool: string, command: Command, folder: string) => {
     const before = folderBytes(folder);
     const measurement = await measureCommand(command, workFolder);
     return { tool, ...measurement, addedBytes: folderBytes(folder) - before };
   };
-  await measure('first dump', 1);
-  await cluster.changeOnePercent('together');
-  await measure('again, 1 % changed together', 2);
-  await cluster.changeOnePercent('scattered');
-  await measure('again, 1 % changed all over', 3);
+  const measure = async (job: LogicalSample['job'], round: number, holdfast: HoldfastCommands): Promise<void> => {
+    log(`dumping: ${job}, ${round} of ${rounds} …`);
+    const peer = () =>
+      measured('pg_dump and zstd', dumpAndCompress(cluster, join(dumps, `${samples.length}.zst`)), dumps);
+    const ours = () => measured('Holdfast', holdfast.command('backup', '--resource', 'dump'), holdfast.folder);
+    // Whoever comes first pays for what was not read since it was written.
+    for (const tool of rotated([peer, ours], round)) samples.push({ ...(await tool()), job });
+  };
+  let repository = await newRepository(cluster, join(workFolder, 'logical-1'));
+  for (let round = 1; round <= rounds; round++) {
+    if (round > 1) repository = await newRepository(cluster, join(workFolder, `logical-${round}`));
+    await measure('first dump', round, repository);
+  }
+  for (let round = 1; round <= rounds; round++) {
+    await cluster.changeOnePercent('together');
+    await measure('again, 1 % changed together', round, repository);
+  }
+  for (let round = 1; round <= rounds; round++) {
+    await cluster.changeOnePercent('scattered');
+    await measure('again, 1 % changed all over', round, repository);
+  }
   return samples;
+}
+
+interface LogicalPlan {
+  cluster: PostgresqlCluster;
+  workFolder: string;
+  rounds: number;
+  log: (line: string) => void;
+}
+
+async function newRepository(cluster: PostgresqlCluster, folder: string): Promise<HoldfastCommands> {
+  const holdfast = await HoldfastCommands.open(folder);
+  const connection = cluster.server.connection();
+  await holdfast.putResource('dump', 'postgresql', { connection, databases: [cluster.database] });
+  return holdfast;
 }
 
 function dumpAndCompress(cluster: PostgresqlCluster, file: string): Command {

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { rotated } from './engine-jobs.ts';
 import { folderBytes } from './folder-contents.ts';
 import { HoldfastCommands } from './holdfast-commands.ts';
 import { type Command, type Measurement, measureCommand } from './measured-command.ts';
@@ -29,7 +30,7 @@ export class PhysicalBench {
   readonly #cluster: PostgresqlCluster;
   readonly #workFolder: string;
   readonly #log: (line: string) => void;
-  readonly #holdfast: HoldfastCommands;
+  #holdfast: HoldfastCommands;
   readonly #peer: PgBackRest;
 
   private constructor(options: PhysicalBenchOptions, holdfast: HoldfastCommands, peer: PgBackRest) {
@@ -41,31 +42,43 @@ export class PhysicalBench {
   }
 
   static async open(options: PhysicalBenchOptions): Promise<PhysicalBench> {
-    const holdfast = await HoldfastCommands.open(join(options.workFolder, 'physical'));
+    const holdfast = await HoldfastCommands.open(join(options.workFolder, 'physical-1'));
     const peer = await PgBackRest.open(options.cluster);
     const bench = new PhysicalBench(options, holdfast, peer);
     await bench.#configure('off');
     return bench;
   }
 
-  async backups(): Promise<PhysicalSample[]> {
+  async backups(rounds: number): Promise<PhysicalSample[]> {
     await this.#cluster.set('archive_command', this.#peer.archiveCommand);
     const samples: PhysicalSample[] = [];
-    const both = async (job: PhysicalSample['job'], type: 'full' | 'incr'): Promise<void> => {
-      this.#log(`base backup: ${job} …`);
-      const peer = await this.#measured('pgBackRest', this.#peer.backup(type), this.#peer.repository);
-      const ours = await this.#measured(
-        'Holdfast',
-        this.#holdfast.command('backup', '--resource', RESOURCE),
-        this.#holdfast.folder,
-      );
-      samples.push({ ...peer, job }, { ...ours, job });
-    };
-    await both('first base backup', 'full');
-    await this.#cluster.changeOnePercent('together');
-    await both('again, 1 % of the rows changed', 'incr');
-    samples.push(...(await this.#restores()));
+    for (let round = 1; round <= rounds; round++) {
+      if (round > 1) await this.#beginAnew(round);
+      samples.push(...(await this.#backedUp('first base backup', 'full', round)));
+    }
+    for (let round = 1; round <= rounds; round++) {
+      await this.#cluster.changeOnePercent('together');
+      samples.push(...(await this.#backedUp('again, 1 % of the rows changed', 'incr', round)));
+    }
+    for (let round = 1; round <= rounds; round++) samples.push(...(await this.#restores(round)));
     await this.#cluster.set('archive_command', 'true');
+    return samples;
+  }
+
+  /** A new repository of Holdfast's; pgBackRest makes a full backup beside its earlier ones. */
+  async #beginAnew(round: number): Promise<void> {
+    this.#holdfast = await HoldfastCommands.open(join(this.#workFolder, `physical-${round}`));
+    await this.#configure('off');
+  }
+
+  async #backedUp(job: PhysicalSample['job'], type: 'full' | 'incr', round: number): Promise<PhysicalSample[]> {
+    this.#log(`base backup: ${job}, ${round} …`);
+    const { repository } = this.#peer;
+    const { folder } = this.#holdfast;
+    const peer = () => this.#measured('pgBackRest', this.#peer.backup(type), repository);
+    const ours = () => this.#measured('Holdfast', this.#holdfast.command('backup', '--resource', RESOURCE), folder);
+    const samples: PhysicalSample[] = [];
+    for (const tool of rotated([peer, ours], round)) samples.push({ ...(await tool()), job });
     return samples;
   }
 
@@ -121,9 +134,9 @@ export class PhysicalBench {
     return { follower: 'pgBackRest', transactionsPerSecond, behindSeconds };
   }
 
-  async #restores(): Promise<PhysicalSample[]> {
-    this.#log('restoring …');
-    const parent = join(this.#cluster.server.folder, 'restored');
+  async #restores(round: number): Promise<PhysicalSample[]> {
+    this.#log(`restoring, ${round} …`);
+    const parent = join(this.#cluster.server.folder, `restored-${round}`);
     const owned = await this.#peer.makeFolder(parent);
     const options = JSON.stringify({ target: join(owned, 'holdfast'), recoverTo: 'immediate' });
     const ours = this.#holdfast.command('restore', 'latest', '--resource', RESOURCE, '--options', options);
@@ -180,7 +193,7 @@ class PgBackRest {
       [
         '[global]',
         `repo1-path=${peer.repository}`,
-        'repo1-retention-full=2',
+        'repo1-retention-full=100',
         `log-path=${join(folder, 'log')}`,
         `lock-path=${join(folder, 'lock')}`,
         `spool-path=${join(folder, 'spool')}`,

@@ -119,7 +119,12 @@ async function runApi(results: Record<string, unknown>): Promise<string> {
 async function runPostgresql(results: Record<string, unknown>): Promise<string> {
   const { measurePostgresql } = await import('./postgresql.ts');
   const { postgresqlReport } = await import('./postgresql-report.ts');
-  const measurements = await measurePostgresql({ workFolder, quick: options.quick, log });
+  const measurements = await measurePostgresql({
+    workFolder,
+    quick: options.quick,
+    rounds: options.rounds ?? (options.quick ? 1 : 3),
+    log,
+  });
   results.postgresql = measurements;
   return postgresqlReport(measurements);
 }
