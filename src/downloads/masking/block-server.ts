@@ -40,7 +40,7 @@ export function serveBlocks(port: MessagePort, start: ThreadStart, makers: Maske
     });
     port.postMessage(answer, 'fault' in answer ? [] : [answer.bytes.buffer]);
     // Blocks would wait for major collections, which they alone would make needed.
-    freeMemory(message.bytes);
+    freeMemory(new Uint8Array(message.bytes.buffer));
   });
 }
 

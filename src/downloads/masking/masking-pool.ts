@@ -13,6 +13,8 @@ export interface RowBlockPart {
   rows: RowSource;
   /** Whole rows. Their memory is taken: an ArrayBuffer of their own is moved to a thread, otherwise they are copied. */
   bytes: Uint8Array;
+  /** True where nobody else looks at the ArrayBuffer that they are a part of: it is moved as well. */
+  ownsMemory?: boolean;
   /** Ordinal of the block's first row within its table; needed where the run selects rows of that table. */
   firstOrdinal?: number;
 }
@@ -56,12 +58,14 @@ export function openMaskingPool(run: MaskingRun, options: MaskingPoolOptions = {
 
 /** Blocks given to a thread before it has answered: one is masked, one waits. */
 const AHEAD = 2;
+/** Bytes that so many blocks may have; larger ones wait until others are done. One block is always taken, however large. */
+const BLOCK_BYTES = 2 << 20;
 /** Of so many blocks of a table, the first is looked at by the canary. */
 const WATCHED_OF = 32;
 /** Bytes that wait behind a block that is being masked. */
 const MOST_WAITING = 4 << 20;
 
-type Waiting = { bytes: Uint8Array } | { rows: RowSource; masked: Promise<MaskedRows> };
+type Waiting = { bytes: Uint8Array } | { rows: RowSource; length: number; masked: Promise<MaskedRows> };
 
 class MaskingPool implements OpenMaskingPool {
   readonly #run: MaskingRun;
@@ -82,7 +86,8 @@ class MaskingPool implements OpenMaskingPool {
 
   async *inOrder(parts: AsyncIterable<ContentPart>): AsyncGenerator<Uint8Array> {
     const waiting: Waiting[] = [];
-    let [blocks, bytes] = [0, 0];
+    let [blocks, blockBytes, bytes] = [0, 0, 0];
+    const mostBlocks = AHEAD * this.#most;
     const first = async () => {
       const head = waiting.shift();
       if (head === undefined || 'bytes' in head) {
@@ -90,6 +95,7 @@ class MaskingPool implements OpenMaskingPool {
         return head?.bytes;
       }
       blocks--;
+      blockBytes -= head.length;
       return this.#counted(head.rows, await this.#outcome(head));
     };
     this.#run.signal.throwIfAborted();
@@ -99,13 +105,19 @@ class MaskingPool implements OpenMaskingPool {
         if (waiting.length === 0) yield part;
         else bytes += waiting.push({ bytes: part }) && part.length;
       } else {
+        const { length } = part.bytes;
+        while (blocks > 0 && blockBytes + length > mostBlocks * BLOCK_BYTES) {
+          const next = await first();
+          if (next !== undefined && next.length > 0) yield next;
+        }
         blocks++;
+        blockBytes += length;
         const masked = this.#mask(part);
         // It is waited for in its turn; until then nobody is told.
         masked.catch(() => undefined);
-        waiting.push({ rows: part.rows, masked });
+        waiting.push({ rows: part.rows, length, masked });
       }
-      while (blocks >= AHEAD * this.#most || bytes > MOST_WAITING) {
+      while (blocks >= mostBlocks || bytes > MOST_WAITING) {
         const next = await first();
         if (next !== undefined && next.length > 0) yield next;
       }
@@ -122,11 +134,14 @@ class MaskingPool implements OpenMaskingPool {
     await Promise.all(this.#threads.map((thread) => thread.end(givenUp())));
   }
 
-  #mask({ rows, bytes, firstOrdinal = 0 }: RowBlockPart): Promise<MaskedRows> {
+  #mask({ rows, bytes, ownsMemory = false, firstOrdinal = 0 }: RowBlockPart): Promise<MaskedRows> {
     const source = this.#sources.get(rows) ?? { number: this.#sources.size, blocks: 0 };
     this.#sources.set(rows, source);
     const isWatched = source.blocks++ % WATCHED_OF === 0;
-    return this.#thread().mask({ number: source.number, rows }, { bytes: ownMemory(bytes), firstOrdinal, isWatched });
+    return this.#thread().mask(
+      { number: source.number, rows },
+      { bytes: ownMemory(bytes, ownsMemory), firstOrdinal, isWatched },
+    );
   }
 
   #thread(): MaskingThread {
@@ -174,10 +189,10 @@ export function countsOf({ counts }: Pick<MaskingRun, 'counts'>, table: string):
   return made;
 }
 
-function ownMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer } = bytes;
-  const isWhole = buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength;
-  return isWhole ? new Uint8Array(buffer) : new Uint8Array(bytes);
+function ownMemory({ buffer, byteOffset, byteLength }: Uint8Array, ownsMemory: boolean): Uint8Array<ArrayBuffer> {
+  if (buffer instanceof ArrayBuffer && (ownsMemory || byteLength === buffer.byteLength))
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  return new Uint8Array(new Uint8Array(buffer, byteOffset, byteLength));
 }
 
 /** @param before rows of the table in blocks before */

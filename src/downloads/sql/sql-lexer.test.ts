@@ -96,11 +96,11 @@ SELECT "a\\"//" / 2 /* // */ //\nDELIMITER ;\nINSERT INTO \`a\`\`;\` VALUES ('it
 });
 
 interface Reading {
-  pieces: { kind: SqlPiece['kind']; bytes: Buffer; offset: number; copy?: unknown }[];
+  pieces: { kind: SqlPiece['kind']; bytes: Buffer; offset: number; copy?: unknown; isJoined?: undefined }[];
   refusal: string | undefined;
 }
 
-/** Rows may come in parts; here they are one. */
+/** Rows may come in parts; here they are one. What is nobody else's, and chunks whose pieces were used, become garbage. */
 function read(script: Buffer, sizes: readonly number[], dialect: SqlDialect): Reading {
   const lexer = new SqlLexer({ dialect });
   const pieces: Reading['pieces'] = [];
@@ -114,12 +114,15 @@ function read(script: Buffer, sizes: readonly number[], dialect: SqlDialect): Re
       if (end === 0) pieces.pop();
       if (piece.kind === 'rows-end')
         pieces.push({ kind: 'rows-end', bytes: all.subarray(end), offset: last.offset + end });
-    } else pieces.push({ ...piece, bytes });
+    } else pieces.push({ ...piece, bytes, isJoined: undefined });
+    if ('isJoined' in piece && piece.isJoined === true) piece.bytes.fill(GARBAGE);
   };
   try {
     for (let at = 0, n = 0; at < script.length; n++) {
       const size = sizes[n % sizes.length] ?? 1;
-      for (const piece of lexer.push(Buffer.from(script.subarray(at, at + size)))) add(piece);
+      const chunk = Buffer.from(script.subarray(at, at + size));
+      for (const piece of lexer.push(chunk)) add(piece);
+      chunk.fill(GARBAGE);
       at += size;
     }
     for (const piece of lexer.end()) add(piece);
@@ -131,6 +134,8 @@ function read(script: Buffer, sizes: readonly number[], dialect: SqlDialect): Re
   return { pieces, refusal: undefined };
 }
 
+/** A quote: what were still read of it would be another script. */
+const GARBAGE = 0x27;
 const dialects = fc.constantFrom<SqlDialect>('postgresql', 'mysql');
 const FRAGMENTS = [
   ...[

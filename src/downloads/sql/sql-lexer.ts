@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
+import { freeMemory } from '../../core/freed-memory.ts';
 import type { SqlDialect } from '../../core/ports/service-download.ts';
 import { type CopyHeader, copyHeader } from './copy-header.ts';
 import { notSealable } from './not-sealable.ts';
@@ -10,14 +11,23 @@ import { SqlScanner } from './sql-scanner.ts';
  * A part of a stream of SQL. The bytes of all pieces, one after the other, are the stream; `offset` is where they begin in it.
  *
  * - `gap`: white space and comments between statements
- * - `statement`: from its first byte to its delimiter; with `copy`, to the end of that line; `hasVariable` where psql would change it
+ * - `statement`: from its first byte to its delimiter; with `copy`, to the end of that line; `hasVariable` where psql would change it; `isJoined` where it came
+ *   in several chunks: its bytes are nobody else's then, and whoever takes it may free them
  * - `command`: a line that is for the client and not for the server, with its line end
  * - `rows`: of the last COPY, cut anywhere; `rows-end`: the line that ends them, or its last part
  * - `rest`: what a stream that was cut ends with, a statement or comment that is not whole
  */
 export type SqlPiece =
   | { kind: 'gap' | 'command' | 'rows' | 'rows-end' | 'rest'; bytes: Buffer; offset: number }
-  | { kind: 'statement'; bytes: Buffer; offset: number; firstWord: string; hasVariable?: boolean; copy?: CopyHeader };
+  | {
+      kind: 'statement';
+      bytes: Buffer;
+      offset: number;
+      firstWord: string;
+      hasVariable?: boolean;
+      isJoined?: boolean;
+      copy?: CopyHeader;
+    };
 
 export interface SqlLexerOptions {
   dialect: SqlDialect;
@@ -117,7 +127,8 @@ export class SqlLexer {
   #statement(part: Buffer): SqlPiece | undefined {
     const { firstWord, hasVariable } = this.#scanner;
     if (firstWord !== 'copy' || this.#dialect !== 'postgresql') {
-      return { ...this.#piece('gap', this.#taken(part)), kind: 'statement', firstWord, hasVariable };
+      const isJoined = this.#held.length > 0;
+      return { ...this.#piece('gap', this.#taken(part)), kind: 'statement', firstWord, hasVariable, isJoined };
     }
     const bytes = this.#taken(part);
     this.#copyLine = copyHeader(bytes);
@@ -155,7 +166,10 @@ export class SqlLexer {
 
   #taken(part: Buffer): Buffer {
     this.#limit(this.#heldBytes + part.length);
-    const bytes = this.#held.length === 0 ? part : Buffer.concat([...this.#held, part]);
+    if (this.#held.length === 0) return part;
+    const bytes = Buffer.concat([...this.#held, part], this.#heldBytes + part.length);
+    // They would wait for a major collection, as large as the statements of many chunks.
+    for (const held of this.#held) freeMemory(held);
     this.#held = [];
     this.#heldBytes = 0;
     return bytes;

@@ -264,11 +264,13 @@ export class SqlScanner {
   #wordGoesOn(bytes: Uint8Array, from: number, end: number): number {
     let at = from;
     while (at < end && (isWordByte(bytes[at] ?? 0) || (bytes[at] === BYTE.dollar && !this.#isMysql))) at++;
-    if ((this.#isMysql || this.#tokens === 0 || this.#routine.reads) && this.#wordLength < LONGEST_WORD)
-      for (let each = from; each < at; each++) this.#word += String.fromCharCode(bytes[each] ?? 0);
+    const length = this.#wordLength + at - from;
+    if (this.#isMysql && length > LONGEST_WORD) this.#holdEnd(bytes, from, at);
+    else if ((this.#isMysql || this.#tokens === 0 || this.#routine.reads) && this.#wordLength < LONGEST_WORD)
+      for (let each = from; each < Math.min(at, from + LONGEST_WORD); each++)
+        this.#word += String.fromCharCode(bytes[each] ?? 0);
     else if (this.#wordLength === 0) this.#word = String.fromCharCode(bytes[from] ?? 0);
-    this.#wordLength += at - from;
-    if (this.#isMysql && this.#wordLength > LONGEST_WORD) this.#holdEnd(bytes, from, at);
+    this.#wordLength = length;
     if (at === end) return at;
     return this.#endWord(bytes[at] ?? 0, at);
   }

@@ -7,10 +7,13 @@ export type DumpPiece = SqlPiece & { delimiter: string };
 const SANDBOX_MARK = /^\/\*M?!999999\\- enable the sandbox mode \*\/\s*$/;
 
 /**
- * The pieces of a dump, whatever the sizes of those in which it comes.
+ * The pieces of a dump, by chunks, whatever their sizes.
  * @throws HoldfastError `variant-content-unreadable` for what is for the client, and for an end in the midst of something; the signal's reason
  */
-export async function* dumpPieces(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<DumpPiece[]> {
+export async function* dumpPieces(
+  bytes: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Iterable<DumpPiece>> {
   const lexer = new SqlLexer({ dialect: 'mysql' });
   let delimiter = ';';
   const checked = (piece: SqlPiece): DumpPiece => {
@@ -24,13 +27,16 @@ export async function* dumpPieces(bytes: AsyncIterable<Uint8Array>, signal: Abor
     }
     return { ...piece, delimiter: wasDelimiter };
   };
+  for await (const chunk of bytes) {
+    signal.throwIfAborted();
+    yield read(lexer.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)), checked);
+  }
+  yield read(lexer.end(), checked);
+}
+
+function* read(pieces: Iterable<SqlPiece>, checked: (piece: SqlPiece) => DumpPiece): Generator<DumpPiece> {
   try {
-    for await (const chunk of bytes) {
-      signal.throwIfAborted();
-      const pieces = [...lexer.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))].map(checked);
-      if (pieces.length > 0) yield pieces;
-    }
-    yield [...lexer.end()].map(checked);
+    for (const piece of pieces) yield checked(piece);
   } catch (error) {
     throw asUnreadable(error);
   }

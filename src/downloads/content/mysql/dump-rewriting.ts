@@ -1,3 +1,5 @@
+import { freeMemory } from '../../../core/freed-memory.ts';
+import { expectBack } from '../../../core/given-back.ts';
 import { type ContentPart, countsOf } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { RowSource } from '../../masking/row-format.ts';
@@ -186,7 +188,7 @@ export class DumpRewriting {
     return kind === 'gap' && !this.#isUntouched ? knownComments(bytes, this.#droppedMarks) : bytes;
   }
 
-  *#rows({ bytes, delimiter }: DumpPiece & { kind: 'statement' }): Generator<ContentPart> {
+  *#rows({ bytes, delimiter, isJoined }: DumpPiece & { kind: 'statement' }): Generator<ContentPart> {
     const rows = this.#plannedRows(bytes, delimiter);
     const { plan, header } = rows;
     const isFirst = this.#isLooking && plan.fate === 'rows' && this.#first.has(plan.table, bytes.length);
@@ -199,33 +201,51 @@ export class DumpRewriting {
     if (source !== undefined) {
       const first = this.#ordinals.get(plan.table) ?? 0;
       this.#ordinals.set(plan.table, first + count);
-      if (bytes.length > this.#longest && !isSelected) yield* this.#longStatement(bytes, rows, source);
+      if (bytes.length > this.#longest && !isSelected) yield* this.#longStatement(bytes, rows, source, isJoined);
       else yield* this.#batch.statement(bytes, source, first);
+      // Unless it was moved to a thread.
+      if (isJoined) freeMemory(bytes);
       return;
     }
     yield* this.#batch.rest();
-    if (plan.fate === 'drop') return;
-    const counts = countsOf(this.#run, plan.table);
-    counts.rowsIn += count;
-    if (plan.fate === 'structure') return;
-    counts.rowsOut += count;
-    yield bytes;
+    if (plan.fate !== 'drop') countsOf(this.#run, plan.table).rowsIn += count;
+    if (plan.fate === 'rows') {
+      countsOf(this.#run, plan.table).rowsOut += count;
+      yield isJoined ? expectBack(bytes) : bytes;
+    } else if (isJoined) freeMemory(bytes);
   }
 
-  /** Rows of a long statement are masked in several blocks, between its first words and its end. */
-  *#longStatement(bytes: Buffer, { header, plan }: PlannedRows, source: RowSource): Generator<ContentPart> {
+  /**
+   * Rows of a long statement are masked in several blocks, between its first words and its end.
+   * @param isJoined Whether its memory may be moved to a thread
+   */
+  *#longStatement(
+    bytes: Buffer,
+    { header, plan }: PlannedRows,
+    source: RowSource,
+    isJoined: boolean | undefined,
+  ): Generator<ContentPart> {
     yield* this.#batch.rest();
+    const rows = this.#bare(source);
+    const blocks = this.#blocks(bytes, header, plan.table);
+    // Mostly one giant row: it would be there twice.
+    const ownsMemory = isJoined === true && blocks.length === 1;
+    const rest = Buffer.from(bytes.subarray(blocks.at(-1)?.end));
     let given = 0;
-    try {
-      for (const { start, end } of blocksOfRows(bytes, header.rowsAt, this.#longest / 4)) {
-        yield bytes.subarray(given, start);
-        yield { rows: this.#bare(source), bytes: bytes.subarray(start, end) };
-        given = end;
-      }
-    } catch (error) {
-      throw rowError(error, plan.table);
+    for (const { start, end } of blocks) {
+      yield Buffer.from(bytes.subarray(given, start));
+      yield { rows, bytes: bytes.subarray(start, end), ownsMemory };
+      given = end;
     }
-    yield bytes.subarray(given);
+    yield rest;
+  }
+
+  #blocks(bytes: Buffer, { rowsAt }: InsertHeader, table: string): { start: number; end: number }[] {
+    try {
+      return [...blocksOfRows(bytes, rowsAt, this.#longest / 4)];
+    } catch (error) {
+      throw rowError(error, table);
+    }
   }
 
   /** The same rows without what stands before them. */

@@ -1,13 +1,15 @@
+import { freeMemory } from '../../../core/freed-memory.ts';
 import type { RowBlockPart } from '../../masking/masking-pool.ts';
 import type { RowSource } from '../../masking/row-format.ts';
 
 /** Bytes after which a block is given to a thread. */
 const BLOCK = 512 << 10;
 
-/** Gathers statements of the same source into blocks: there may be one for each row. */
+/** Gathers statements of the same source into blocks, as copies: there may be one for each row. */
 export class InsertBatch {
   #source: RowSource | undefined;
-  #parts: Buffer[] = [];
+  /** Of the block that is gathered; longer than that may be. */
+  #memory: Buffer | undefined;
   #bytes = 0;
   #firstOrdinal = 0;
 
@@ -32,21 +34,33 @@ export class InsertBatch {
 
   *rest(): Generator<RowBlockPart> {
     if (this.#source === undefined) return;
-    const bytes = new Uint8Array(this.#bytes);
-    let at = 0;
-    for (const part of this.#parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    const block = { rows: this.#source, bytes, firstOrdinal: this.#firstOrdinal };
+    const bytes = this.#room(0).subarray(0, this.#bytes);
+    const block = { rows: this.#source, bytes, ownsMemory: true, firstOrdinal: this.#firstOrdinal };
     this.#source = undefined;
-    this.#parts = [];
+    this.#memory = undefined;
     this.#bytes = 0;
     yield block;
   }
 
   #push(bytes: Buffer): void {
-    this.#parts.push(bytes);
+    this.#room(bytes.length).set(bytes, this.#bytes);
     this.#bytes += bytes.length;
   }
+
+  /** The memory, with room for so many bytes more. */
+  #room(more: number): Buffer {
+    const held = this.#memory;
+    const needed = this.#bytes + more;
+    if (held !== undefined && needed <= held.length) return held;
+    const memory = Buffer.allocUnsafeSlow(Math.max(needed, BLOCK) + ROOM);
+    if (held !== undefined) {
+      memory.set(held.subarray(0, this.#bytes));
+      freeMemory(held);
+    }
+    this.#memory = memory;
+    return memory;
+  }
 }
+
+/** Bytes for what follows the statement with which a block is full: the rest of a statement, and white space. */
+const ROOM = 64 << 10;

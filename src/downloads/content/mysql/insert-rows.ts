@@ -188,23 +188,39 @@ class MysqlInsertRows implements RowFormat {
   }
 
   #given(block: Buffer): Uint8Array<ArrayBuffer> {
-    const bytes = Buffer.allocUnsafeSlow(block.length + this.#more());
+    // Not a byte more: whoever is done with them can free their memory then.
+    const bytes = Buffer.allocUnsafeSlow(this.#length());
     const [source, target] = [viewed(block), viewed(bytes)];
     let at = 0;
     for (const statement of this.#block.statements) at = this.#giveStatement(statement, source, target, at);
-    return bytes.subarray(0, at);
+    return bytes;
   }
 
-  /** Bytes that may be given more than the block has. */
-  #more(): number {
-    const { rows } = this.#block;
-    let more = 0;
-    for (const { isGenerated, whole, literals } of this.#written) {
-      if (isGenerated) more += rows * GENERATED.length;
-      if (whole !== undefined && rows > 0) more += whole.outputs.ends[rows - 1] as number;
-      for (const literal of literals) more += literal?.length ?? 0;
+  /** Of what is given. */
+  #length(): number {
+    let length = 0;
+    for (const statement of this.#block.statements) length += this.#statementLength(statement);
+    return length;
+  }
+
+  #statementLength({ from, firstRow, rows, next }: InsertStatement): number {
+    const positions = this.#block;
+    let length = 0;
+    let given = 0;
+    for (let row = firstRow; row < firstRow + rows; row++) {
+      if (this.#isKept[row] === 0) continue;
+      // With what stands between it and the row before, but for the first one.
+      length += positions.rowEnd(row) - (given++ === 0 ? positions.rowStart(row) : positions.rowEnd(row - 1));
+      for (const { place, isGenerated, whole, literals } of this.#written) {
+        const literal = isGenerated ? GENERATED : literals[row];
+        const replaced = positions.end(row, place) - positions.start(row, place);
+        if (literal !== undefined) length += literal.length - replaced;
+        else if (whole !== undefined && whole.values.starts[row] !== ABSENT)
+          length += 2 + (whole.outputs.ends[row] as number) - (whole.outputs.starts[row] as number) - replaced;
+      }
     }
-    return more;
+    if (given === 0) return 0;
+    return positions.rowStart(firstRow) - from + length + next - positions.rowEnd(firstRow + rows - 1);
   }
 
   #giveStatement(
