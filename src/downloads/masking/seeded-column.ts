@@ -60,7 +60,7 @@ export class SeededColumn {
   #normalise({ bytes, starts, ends, count }: ByteValues): ByteValues {
     const values = this.#normalised;
     makeRoom(values, count);
-    let target = Buffer.allocUnsafeSlow(MOST_HELD >> 4);
+    let target = this.#roomForAll({ starts, ends, count });
     let at = 0;
     for (let index = 0; index < count; index++) {
       const [start, end] = [starts[index] as number, ends[index] as number];
@@ -79,6 +79,15 @@ export class SeededColumn {
     }
     lieIn(values, target);
     return values;
+  }
+
+  /** Memory for so many bytes as the values have: that of the block before where it is as large, and not much larger. */
+  #roomForAll({ starts, ends, count }: Pick<ByteValues, 'starts' | 'ends' | 'count'>): Buffer {
+    let room = 0;
+    for (let index = 0; index < count; index++) room += (ends[index] as number) - (starts[index] as number);
+    const held = this.#normalised.bytes;
+    const isKept = held.length >= room && held.length <= Math.max(room, MOST_HELD);
+    return isKept ? held : Buffer.allocUnsafeSlow(room + (room >> 3));
   }
 }
 

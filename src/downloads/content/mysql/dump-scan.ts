@@ -1,3 +1,4 @@
+import { freeMemory } from '../../../core/freed-memory.ts';
 import type { RowScan } from '../table-content.ts';
 import { tableName } from '../table-name.ts';
 import type { DumpPiece } from './dump-pieces.ts';
@@ -32,7 +33,9 @@ export class DumpScan {
     try {
       const said = dumpStatement(piece.bytes, piece.firstWord, piece.delimiter);
       this.#tables.read(piece.bytes, said);
-      if (said.kind === 'rows') this.#statement(piece.bytes);
+      if (said.kind !== 'rows') return;
+      this.#statement(piece.bytes);
+      if (piece.isJoined) freeMemory(piece.bytes);
     } catch (error) {
       throw asUnreadable(error);
     }

@@ -1,3 +1,4 @@
+import { freeMemory } from '../../../core/freed-memory.ts';
 import { type ContentPart, maskedContent } from '../../masking/masking-pool.ts';
 import type { MaskingRun } from '../../masking/masking-run.ts';
 import type { ContentSchema } from '../content-schema.ts';
@@ -23,7 +24,9 @@ async function schema(bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Pr
       try {
         const said = dumpStatement(piece.bytes, piece.firstWord, piece.delimiter);
         tables.read(piece.bytes, said);
-        if (said.kind === 'rows') tables.columnsOf(insertHeader(piece.bytes));
+        if (said.kind !== 'rows') continue;
+        tables.columnsOf(insertHeader(piece.bytes));
+        if (piece.isJoined) freeMemory(piece.bytes);
       } catch (error) {
         throw asUnreadable(error);
       }
