@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import type { Worker } from 'node:worker_threads';
+import { plansFor, rule, runOf } from '../../../test/masking-rig.ts';
 import {
   chunked,
   collected,
@@ -11,6 +12,7 @@ import {
   tablesPlan,
   variantOf,
 } from '../../../test/variant-rig.ts';
+import { maskedContent } from './masking-pool.ts';
 
 const ROWS = 30_000;
 const line = (n: number) => `${n}\tperson ${n} of the secret list\tnote ${n % 7}\n`;
@@ -68,6 +70,30 @@ describe('the masking of rows in threads', () => {
     await assert.rejects(variantOf(broken, { 'public.t': { name: 'number' } }, { threads: 2 }), {
       message: /^Row 20001 of table/,
     });
+  });
+
+  it('has as many blocks in its threads as are not too large together, and a giant one by itself', async () => {
+    const run = runOf(plansFor(await schemaOf(DUMP), { 'public.t': { rules: { name: rule('hash') } } }), {
+      threads: 2,
+    });
+    const rows = { table: 'public.t', columns: ['id', 'name', 'note'], format: 'postgresql-copy' };
+    for (const [megabytes, most] of [
+      [1, 4],
+      [5, 1],
+      [9, 1],
+    ] as const) {
+      let taken = 0;
+      async function* parts() {
+        for (; taken < 6; taken++) yield { rows, bytes: Buffer.from(line(1).repeat((megabytes * 1e6) / 40)) };
+      }
+      let given = 0;
+      for await (const piece of maskedContent(parts(), run)) {
+        assert.ok(piece.length > 0);
+        // One more waits to be taken.
+        assert.ok(taken - given++ <= most + 1, `${megabytes} MB: ${taken}`);
+      }
+      assert.equal(given, 6);
+    }
   });
 
   it('lets nothing out that a rule prints', async (t) => {

@@ -74,7 +74,8 @@ export class DumpRewriting {
   *piece(piece: DumpPiece): Generator<ContentPart> {
     if (piece.kind === 'statement' && (piece.firstWord === 'insert' || piece.firstWord === 'replace'))
       yield* this.#rows(piece);
-    else if (piece.kind === 'gap' && !this.#batch.isEmpty && isSpace(piece.bytes)) this.#batch.space(piece.bytes);
+    else if (piece.kind === 'gap' && !this.#batch.isEmpty && isSpace(piece.bytes))
+      yield* this.#batch.space(piece.bytes);
     else {
       yield* this.#batch.rest();
       // Behind a command there may be another delimiter.

@@ -4,6 +4,8 @@ import type { RowSource } from '../../masking/row-format.ts';
 
 /** Bytes after which a block is given to a thread. */
 const BLOCK = 512 << 10;
+/** Bytes of a block that does not wait until it is known that another statement follows. */
+const GIANT = 4 << 20;
 
 /** Gathers statements of the same source into blocks, as copies: there may be one for each row. */
 export class InsertBatch {
@@ -17,9 +19,10 @@ export class InsertBatch {
     return this.#source === undefined;
   }
 
-  /** White space behind the last statement. */
-  space(bytes: Buffer): void {
+  /** White space behind the last statement; a giant block does not wait for the next one. */
+  *space(bytes: Buffer): Generator<RowBlockPart> {
     this.#push(bytes);
+    if (this.#bytes > GIANT) yield* this.rest();
   }
 
   /** Takes a statement in; gives the block that had to end before it. */
