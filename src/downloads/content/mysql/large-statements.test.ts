@@ -77,7 +77,10 @@ function sqlOf(statements: readonly Statement[], row: (length: number, ordinal: 
 
 const statement = fc.record({
   table: fc.constantFrom('t' as const, 't' as const, 'u' as const),
-  rows: fc.array(fc.oneof(fc.nat(50), fc.nat(3000), fc.nat(200_000)), { minLength: 1, maxLength: 12 }),
+  rows: fc.oneof(
+    fc.array(fc.oneof(fc.nat(50), fc.nat(3000), fc.nat(200_000)), { minLength: 1, maxLength: 12 }),
+    fc.integer({ min: 30_000, max: 400_000 }).map((length) => [length]),
+  ),
   gap: fc.constantFrom('\n', '', '\n\n'),
 });
 
