@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import type { Backup } from '../src/core/backup.ts';
+import type { DownloadRequest } from '../src/core/download.ts';
+import { createVariantVerification } from '../src/core/variant-verification.ts';
+import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
+import { createDrillFolders } from '../src/process/drill-folders.ts';
+import { createPostgresqlVariantVerifier } from '../src/services/postgresql/variant-verifier.ts';
+import { gather } from './managed-application.ts';
+import { PolicyVariants } from './policy-variants-rig.ts';
+import { PostgresqlRig } from './postgresql-rig.ts';
+import { SKIP_REASON } from './postgresql-server.ts';
+import { SHOP, SHOP_POLICY } from './shop-of-twenty-tables.ts';
+
+const POLICY = SHOP_POLICY.replace('public.sessions: structure', 'public.sessions: drop').replace(
+  'variants:\n',
+  'variants:\n  loaded: { keep: full, verify: load }\n',
+);
+
+describe('some tables of a variant of a PostgreSQL backup that is kept', { skip: SKIP_REASON, timeout: 600_000 }, () => {
+  let rig: PostgresqlRig;
+  let variants: PolicyVariants;
+  let drills: string;
+  let backup: Backup;
+  let databases = 0;
+
+  const find = (request: Partial<DownloadRequest>) =>
+    rig.managed.application.downloads.find(
+      {
+        ...{ principal: { name: 'fred', role: 'admin' }, resourceId: backup.resourceId, variant: 'reduced' },
+        ...{ waitMilliseconds: 300_000 },
+        ...request,
+      },
+      new AbortController().signal,
+    );
+  const sql = async (request: Partial<DownloadRequest>): Promise<string> => {
+    const ending = new AbortController();
+    try {
+      const { bytes } = await (await find({ seal: 'none', ...request })).open(ending.signal);
+      return (await gather(bytes())).toString();
+    } finally {
+      ending.abort();
+    }
+  };
+  /** Fails at the first statement that fails. */
+  const loaded = async (script: string): Promise<string> => {
+    const name = `target_${++databases}`;
+    await rig.server.sql('postgres', `CREATE DATABASE ${name}`);
+    await rig.server.sql(name, script);
+    return name;
+  };
+  const backedUp = async (name: string, script: string, policy: string): Promise<void> => {
+    await rig.server.sql('postgres', `CREATE DATABASE ${name}`);
+    await rig.server.sql(name, script);
+    backup = await rig.backUp({ databases: [name] });
+    await variants.policy(policy, backup.resourceId);
+  };
+  const tablesIn = (database: string) =>
+    rig.server.sql(
+      database,
+      `SELECT string_agg(oid::regclass::text, ',' ORDER BY oid::regclass::text) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm') AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'pg_toast')`,
+    );
+  const rowsOf = (database: string, table: string) =>
+    rig.server.sql(
+      database,
+      `SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM ONLY ${table} t`,
+    );
+
+  before(async () => {
+    drills = await mkdtemp(path.join(tmpdir(), 'hf-kept-parts-'));
+    // Servers run as another account, which must get through.
+    await chmod(drills, 0o711);
+    const folders = createDrillFolders({ owner: 'test', isAlive: () => true, parent: drills });
+    variants = await PolicyVariants.create();
+    rig = await PostgresqlRig.create({
+      ...{ variantMaker: variants.maker, sealer: createSqlSealer() },
+      variantVerifier: createVariantVerification({
+        postgresql: async () => createPostgresqlVariantVerifier({ sealer: createSqlSealer(), folders }),
+        mysql: async () => assert.fail('no dump of MySQL is there'),
+      }),
+    });
+  });
+  after(async () => {
+    await rig?.remove();
+    await variants?.remove();
+    await rm(drills, { recursive: true, force: true });
+  });
+
+  describe('of twenty tables', () => {
+    let shop: Backup;
+    before(async () => {
+      await backedUp('shop', SHOP, POLICY);
+      shop = backup;
+    });
+    beforeEach(() => {
+      backup = shop;
+    });
+
+    for (const variant of ['reduced', 'loaded'])
+      it(`have the very rows of the whole ${variant} one, each by itself or together, and load with every key among them`, async () => {
+        const whole = await loaded(await sql({ variant }));
+        const tables = (await tablesIn(whole)).split(',');
+        assert.equal(tables.length, 21);
+        for (const table of tables) {
+          const part = await loaded(await sql({ variant, tables: [table] }));
+          const made = (await tablesIn(part)).split(',');
+          assert.deepEqual(made, tables.filter((name) => name === table || (table === 'orders' && name.startsWith('orders_'))));
+          for (const name of made) assert.equal(await rowsOf(part, name), await rowsOf(whole, name), name);
+        }
+        const choice = { variant, tables: ['users', 'public.organisations', 'orders', 'addresses', 'countries'] };
+        const part = await loaded(await sql(choice));
+        const keys = `SELECT string_agg(conrelid::regclass || ' ' || confrelid::regclass || ' ' || conname, ',' ORDER BY 1) FROM pg_constraint WHERE contype = 'f' AND convalidated
+          AND conrelid::regclass::text ~ '^(users|organisations|orders.*|addresses|countries)$' AND confrelid::regclass::text ~ '^(users|organisations|orders.*|addresses|countries)$'`;
+        assert.equal(await rig.server.sql(part, keys), await rig.server.sql(whole, keys));
+        assert.match(await rig.server.sql(part, keys), /users users/);
+        for (const name of (await tablesIn(part)).split(',')) assert.equal(await rowsOf(part, name), await rowsOf(whole, name), name);
+        const next = `SELECT nextval('users_id_seq')`;
+        assert.equal(await rig.server.sql(part, next), await rig.server.sql(whole, next));
+        assert.equal(await sql(choice), await sql(choice));
+        await loaded(await sql({ ...choice, seal: 'full' }));
+      });
+  });
+
+  it('have the definitions of a part that pg_restore gives, whatever names and bodies hold, and every row', async () => {
+    await backedUp('odd', ODD, ODD_POLICY);
+    const whole = await loaded(await sql({ variant: 'loaded' }));
+    for (const tables of [
+      ['parent'],
+      ['child'],
+      ['parted'],
+      ['part_1'],
+      ['app."A.b"'],
+      ['app."x; -- Name: y; Type: TABLE; Schema: public; Owner: -"'],
+      ['app."Grüße\n-- Name: parent; Type: TABLE; Schema: public; Owner: -"'],
+      ['user', 'user x'],
+      ['user'],
+      ['texts', 'shared'],
+      ['child', 'parted', 'app."A.b"', 'texts'],
+    ]) {
+      const kept = await sql({ variant: 'loaded', tables });
+      const streamed = await sql({ variant: 'masked', tables });
+      assert.deepEqual(statements(kept), statements(streamed), tables.join());
+      const part = await loaded(kept);
+      await loaded(await sql({ variant: 'loaded', tables, seal: 'full' }));
+      for (const name of (await tablesIn(part)).split('\n').join('\n').split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/))
+        if (name !== 'parent' || tables.includes('parent')) assert.equal(await rowsOf(part, name), await rowsOf(whole, name), name);
+    }
+  });
+});
+
+/** Definitions, without settings and without rows, which two variants have other pseudonyms in. */
+function statements(script: string): string[] {
+  return script
+    .replaceAll(/^COPY [^;]* FROM stdin;\n[^]*?^\\\.\n/gm, (block) => block.slice(0, block.indexOf(';') + 1))
+    .replaceAll(/^--.*\n|^SET .*\n/gm, '')
+    .split(/(?<=;)\n\n+/)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '');
+}
+
+const ODD = `
+CREATE SCHEMA app;
+CREATE SCHEMA ext;
+CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA ext;
+CREATE TYPE app.mood AS ENUM ('well', 'COPY public.parent (id) FROM stdin;');
+CREATE DOMAIN app.short AS text CHECK (length(VALUE) < 400);
+CREATE SEQUENCE public.numbers START 7;
+CREATE FUNCTION app.touched() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+  -- Name: parent; Type: TABLE; Schema: public; Owner: -
+  /* COPY public.parent (id) FROM stdin; */
+  PERFORM app.quiet($$
+COPY public.parent (id, email) FROM stdin;
+1	x
+\\.
+$$);
+  RETURN NEW;
+END $body$;
+CREATE FUNCTION app.quiet(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || ';
+--
+-- Name: child; Type: TABLE; Schema: public; Owner: -
+--
+CREATE TABLE public.no_table ();' $$;
+CREATE FUNCTION app.unused() RETURNS text LANGUAGE sql AS $$ SELECT 'unused' $$;
+CREATE TABLE parent (id int PRIMARY KEY, email text);
+ALTER TABLE parent ALTER email SET STORAGE external;
+CREATE TABLE child (note text, mood app.mood DEFAULT 'well') INHERITS (parent);
+ALTER TABLE child ADD PRIMARY KEY (id);
+INSERT INTO parent SELECT g, 'parent' || g || '@corp.example' FROM generate_series(1, 20) g;
+INSERT INTO child SELECT g, 'child' || g || '@corp.example', 'note' FROM generate_series(1, 20) g;
+CREATE TABLE parted (id int, email text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE part_1 PARTITION OF parted FOR VALUES FROM (0) TO (100);
+CREATE INDEX parted_email ON parted (email);
+INSERT INTO parted SELECT g, 'parted' || g || '@corp.example' FROM generate_series(1, 20) g;
+CREATE TABLE app."A.b" (id int GENERATED ALWAYS AS IDENTITY, email text, up text GENERATED ALWAYS AS (upper(email)) STORED, label app.short, parent_id int REFERENCES parent, part_id int REFERENCES parted);
+INSERT INTO app."A.b" (email, parent_id, part_id) SELECT 'odd' || g || '@corp.example', g, g FROM generate_series(1, 20) g;
+CREATE TRIGGER "on; x" BEFORE UPDATE OF label ON app."A.b" FOR EACH ROW EXECUTE FUNCTION app.touched();
+ALTER TABLE app."A.b" DISABLE TRIGGER "on; x";
+CREATE INDEX "in;dex" ON app."A.b" USING gin (email ext.gin_trgm_ops);
+CREATE STATISTICS app.stats ON id, email FROM app."A.b";
+CREATE TABLE app."x; -- Name: y; Type: TABLE; Schema: public; Owner: -" (id serial UNIQUE, "on" text, "to; --" text);
+INSERT INTO app."x; -- Name: y; Type: TABLE; Schema: public; Owner: -" ("on", "to; --") VALUES ('a', 'b');
+CREATE TABLE app."Grüße
+-- Name: parent; Type: TABLE; Schema: public; Owner: -" ("ö; x" text);
+INSERT INTO app."Grüße
+-- Name: parent; Type: TABLE; Schema: public; Owner: -" VALUES ('ß');
+CREATE TABLE "user" (id int PRIMARY KEY, n int DEFAULT nextval('numbers'));
+CREATE TABLE "user x" (id int PRIMARY KEY REFERENCES "user");
+INSERT INTO "user" VALUES (1), (2);
+INSERT INTO "user x" VALUES (1);
+CREATE TABLE texts (id int PRIMARY KEY, body text);
+CREATE TABLE shared (id int PRIMARY KEY DEFAULT nextval('numbers'), text_id int REFERENCES texts);
+INSERT INTO texts VALUES (1, E'\\\\.\\n\\\\.\\n--\\n-- Name: parent; Type: TABLE; Schema: public; Owner: -\\n--\\n\\nCREATE TABLE public.x ();\\nCOPY public.parent (id) FROM stdin;\\n1'),
+  (2, '-- Name: parent; Type: TABLE; Schema: public; Owner: -'), (3, '$$ '' " /* COPY public.child FROM stdin;');
+ALTER TABLE texts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE texts FORCE ROW LEVEL SECURITY;
+CREATE POLICY "po;licy" ON texts FOR SELECT USING (app.quiet(body) IS NOT NULL);
+CREATE RULE "ru;le" AS ON DELETE TO texts DO INSTEAD NOTHING;
+COMMENT ON TABLE texts IS 'public.parent; -- Name: child; Type: TABLE; Schema: public; Owner: -';
+COMMENT ON COLUMN texts.body IS 'x';
+GRANT SELECT ON texts TO PUBLIC;
+CREATE VIEW everybody AS SELECT email FROM parent UNION SELECT email FROM app."A.b";
+CREATE MATERIALIZED VIEW counted AS SELECT count(*) AS n FROM texts;
+CREATE INDEX ON counted (n);
+`;
+
+const ODD_POLICY = `
+variants:
+  loaded: { keep: full, verify: load }
+  masked: { keep: full }
+tables:
+  public.parent: { columns: { id: keep, email: email } }
+  public.child: { columns: { id: keep, email: email, note: keep, mood: keep } }
+  public.parted: { columns: { id: keep, email: email } }
+  app."A.b": { columns: { id: keep, email: email, up: generated, label: { derive: "'No ' || id" }, parent_id: keep, part_id: keep } }
+  'app.x; -- Name: y; Type: TABLE; Schema: public; Owner: -': { columns: { id: keep, "on": keep, "to; --": keep } }
+  "app.Grüße\\n-- Name: parent; Type: TABLE; Schema: public; Owner: -": { columns: { "ö; x": keep } }
+  public.user: { columns: { id: keep, n: keep } }
+  public.user x: { columns: { id: keep } }
+  public.texts: { columns: { id: keep, body: keep } }
+  public.shared: { columns: { id: keep, text_id: keep } }
+`;
