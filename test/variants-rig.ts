@@ -258,7 +258,9 @@ export class DigitMasker implements VariantMaker {
 
 /** Its tables are its lines, by their first words. */
 async function* linesOf(kept: KeptCopy, tables: readonly string[]): AsyncGenerator<Uint8Array> {
-  const lines = Buffer.concat(await Array.fromAsync(kept.bytes())).toString('latin1').split(/(?<=\n)/);
+  const lines = Buffer.concat(await Array.fromAsync(kept.bytes()))
+    .toString('latin1')
+    .split(/(?<=\n)/);
   yield Buffer.from(lines.filter((line) => tables.some((table) => line.startsWith(table))).join(''), 'latin1');
 }
 

@@ -24,15 +24,16 @@ export const NEEDABLE_KINDS = [
  * functions name are not needed to make what is chosen.
  * @param chosen is added to
  * @param sqlOf the SQL of what is chosen by now
+ * @returns that of all that is chosen
  */
 export async function chooseNeeded<Entry>(
   chosen: Set<Entry>,
   candidates: ReadonlyMap<Entry, NeedableDefinition>,
   sqlOf: () => Promise<string>,
-): Promise<void> {
+): Promise<string> {
   const left = new Map(candidates);
-  for (let isMore = left.size > 0; isMore; ) {
-    isMore = false;
+  for (;;) {
+    let isMore = false;
     const sql = await sqlOf();
     const names = namesIn(sql);
     const parents = namesIn([...sql.matchAll(INHERITS)].join('\n'));
@@ -42,6 +43,7 @@ export async function chooseNeeded<Entry>(
       chosen.add(entry);
       isMore = true;
     }
+    if (!isMore) return sql;
   }
 }
 

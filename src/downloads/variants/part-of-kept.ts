@@ -129,7 +129,11 @@ function differs(how: string): HoldfastError {
  * The full names of the tables that are chosen of a kept copy.
  * @throws HoldfastError `download-choice-invalid` (invalid) for tables that the variant has not, and what no part of a kept copy is given of
  */
-export function tablesOfKept(plan: VariantPlan, shape: ContentShape, { tables, paths }: WantedParts): readonly string[] {
+export function tablesOfKept(
+  plan: VariantPlan,
+  shape: ContentShape,
+  { tables, paths }: WantedParts,
+): readonly string[] {
   const dialect = shape.kind === 'tables' ? shape.dialect : undefined;
   if (tables !== undefined && paths === undefined && dialect === 'postgresql')
     return tablesGiven(plan, tables).map((name) => tableName(tableNameParts(name)));

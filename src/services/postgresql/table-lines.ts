@@ -34,17 +34,19 @@ export async function tableLines(
     if (candidate.kind === 'EXTENSION') chosen.add(line);
     else candidates.set(line, candidate);
   }
-  await chooseNeeded(chosen, candidates, async () => {
+  const sql = await chooseNeeded(chosen, candidates, async () => {
     await write(inOrder(list, chosen));
     return schemaOf(archive, signal, args);
   });
-  addSchemas(list, chosen);
+  addSchemas(list, chosen, sql);
   return inOrder(list, chosen);
 }
 
 const NOTHING_THERE = { schemas: new Set(['public']), tables: new Set<string>() };
 
 const NEEDED = new RegExp(`^\\d+; \\d+ \\d+ (?:(EXTENSION) - (\\S+)|(${NEEDABLE_KINDS.join('|')}) (\\S+) (.*)) \\S*$`);
+
+const EXTENSION_SCHEMA = /^CREATE EXTENSION IF NOT EXISTS .* WITH SCHEMA (.*);$/gm;
 
 /** Names of functions come with the types of their arguments, which are no part of the name. */
 function candidateOf(line: string): NeedableDefinition | undefined {
@@ -55,9 +57,11 @@ function candidateOf(line: string): NeedableDefinition | undefined {
   return { kind, schema, name };
 }
 
-/** Schemas of what was added. */
-function addSchemas(list: string, chosen: Set<string>): void {
+/** Schemas of what was added, and those that extensions are put into. */
+function addSchemas(list: string, chosen: Set<string>, sql: string): void {
   const schemas = new Set([...chosen].flatMap((line) => candidateOf(line)?.schema ?? []));
+  for (const [, schema = ''] of sql.matchAll(EXTENSION_SCHEMA))
+    schemas.add(schema.startsWith('"') ? schema.slice(1, -1).replaceAll('""', '"') : schema);
   for (const line of list.split('\n')) {
     const [, schema] = /^\d+; \d+ \d+ SCHEMA - (\S+) \S*$/.exec(line) ?? [];
     if (schema !== undefined && schemas.has(schema) && !NOTHING_THERE.schemas.has(schema)) chosen.add(line);

@@ -96,7 +96,10 @@ function schemasOf(role: DumpEntry['role']): readonly string[] {
 }
 
 /** A part that would fail while it is loaded is refused before its first byte. Strings and bodies of functions are none of a statement's names. */
-function requireMakeable({ entries, tables, views, definitions }: Parameters<typeof chosenEntries>[0], chosen: ReadonlySet<DumpEntry>) {
+function requireMakeable(
+  { entries, tables, views, definitions }: Parameters<typeof chosenEntries>[0],
+  chosen: ReadonlySet<DumpEntry>,
+) {
   const made = new Set([...chosen].flatMap(({ role }) => (role.kind === 'tables' ? role.tables : [])));
   for (const { at, to, role, rows } of entries.filter((entry) => chosen.has(entry))) {
     if (role.kind === 'setting' || rows !== undefined) continue;

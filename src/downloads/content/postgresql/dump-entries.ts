@@ -70,6 +70,8 @@ export function dumpEntries({ definitions, blocks }: DumpOutline): DumpEntries {
 
 const NAMED_BY_COMMENT = /^-- (?:Data for )?Name: /m;
 
+const LINE_END = 0x0a;
+
 class EntryReader {
   readonly #blocks: readonly RowsOfCopy[];
   readonly #entries: DumpEntry[] = [];
@@ -83,7 +85,11 @@ class EntryReader {
   }
 
   gap(bytes: Buffer, offset: number): void {
-    this.#gap ??= offset;
+    const last = this.#entries.at(-1);
+    // Its line end belongs to a statement, as that of the last line to rows.
+    const isLineEnd = bytes[0] === LINE_END && last !== undefined && last.rows === undefined && last.to === offset;
+    if (isLineEnd) last.to++;
+    this.#gap ??= offset + (isLineEnd ? 1 : 0);
     if (NAMED_BY_COMMENT.test(bytes.toString('latin1'))) this.#group++;
   }
 
@@ -127,15 +133,18 @@ const LEFT_OUT = [
 ];
 const NEEDABLE = [
   ...[['type'], ['domain'], ['function'], ['procedure'], ['aggregate'], ['collation']],
-  ...[['operator', 'class'], ['operator', 'family']],
-  ...[['text', 'search', 'configuration'], ['text', 'search', 'dictionary']],
+  ...[
+    ['operator', 'class'],
+    ['operator', 'family'],
+  ],
+  ...[
+    ['text', 'search', 'configuration'],
+    ['text', 'search', 'dictionary'],
+  ],
 ];
 const LEFT_OUT_WORDS = new Set(['grant', 'revoke', 'comment', 'refresh', 'analyze']);
 /** What ALTER says of what parts do not have. */
-const ALTERED_LEFT_OUT = [
-  ...[...VIEWS, ...LEFT_OUT],
-  ...[['large', 'object'], ['extension'], ['schema']],
-];
+const ALTERED_LEFT_OUT = [...[...VIEWS, ...LEFT_OUT], ...[['large', 'object'], ['extension'], ['schema']]];
 
 /** Says of one statement after the other to what it belongs. */
 class EntryRoles {
@@ -222,7 +231,8 @@ class EntryRoles {
     ifNotExists(definition);
     const [schema, name] = this.#parts(definition);
     const table = this.#full([schema, name]);
-    if ((this.#schema.table(table)?.foreignKeys.length ?? 0) > 0) throw notUnderstood('a table with keys to others in it');
+    if ((this.#schema.table(table)?.foreignKeys.length ?? 0) > 0)
+      throw notUnderstood('a table with keys to others in it');
     this.#tables.add(table);
     return { kind: 'tables', tables: [table], makes: { kind: 'TABLE', schema, name } };
   }

@@ -56,8 +56,7 @@ class OutlineWriter {
 
   definition(bytes: Buffer): void {
     this.#bytes += bytes.length;
-    if (this.#bytes > MOST_BYTES)
-      throw wholeOnly(`its definitions are more than ${MOST_BYTES} bytes`);
+    if (this.#bytes > MOST_BYTES) throw wholeOnly(`its definitions are more than ${MOST_BYTES} bytes`);
     // A copy: the chunk's memory is used again.
     this.#definitions.push(Buffer.from(bytes));
   }
