@@ -162,7 +162,7 @@ describe('some tables of a variant of a PostgreSQL backup that is kept', {
 /** Definitions, without settings and without rows, which two variants have other pseudonyms in. */
 function statements(script: string): string[] {
   return script
-    .replaceAll(/^(COPY [^]*? FROM stdin;\n)[^]*?^\\\.\n/gm, '$1')
+    .replaceAll(/^(COPY [\s\S]*? FROM stdin;\n)[\s\S]*?^\\\.\n/gm, '$1')
     .split('\n')
     .filter((line) => !/^(--.*|SET .*|)$/.test(line));
 }

@@ -201,7 +201,8 @@ export class DigitMasker implements VariantMaker {
       requirePartsOfKept: requireLines,
       partsOfKept: (kept, parts) => {
         requireLines(parts);
-        return { ...material, bytes: () => linesOf(kept, parts.tables ?? []) };
+        const { length: _length, sha256: _sha256, ...facts } = material;
+        return { ...facts, acceptsRanges: false, bytes: () => linesOf(kept, parts.tables ?? []) };
       },
       readAhead: async (signal) => {
         await content.sidecars?.write('keys-1', bytesOf(`keys read ahead of ${content.snapshotId}`), signal);
