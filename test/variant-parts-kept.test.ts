@@ -9,7 +9,7 @@ import { createVariantVerification } from '../src/core/variant-verification.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
 import { createDrillFolders } from '../src/process/drill-folders.ts';
 import { createPostgresqlVariantVerifier } from '../src/services/postgresql/variant-verifier.ts';
-import { gather } from './managed-application.ts';
+import { gather, type ManagedApplication, openManagedApplication } from './managed-application.ts';
 import { PolicyVariants } from './policy-variants-rig.ts';
 import { PostgresqlRig } from './postgresql-rig.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
@@ -26,12 +26,13 @@ describe('some tables of a variant of a PostgreSQL backup that is kept', {
 }, () => {
   let rig: PostgresqlRig;
   let variants: PolicyVariants;
+  let managed: ManagedApplication;
   let drills: string;
   let backup: Backup;
   let databases = 0;
 
   const find = (request: Partial<DownloadRequest>) =>
-    rig.managed.application.downloads.find(
+    managed.application.downloads.find(
       {
         ...{ principal: { name: 'fred', role: 'admin' }, resourceId: backup.resourceId, variant: 'reduced' },
         ...{ waitMilliseconds: 300_000 },
@@ -84,6 +85,7 @@ describe('some tables of a variant of a PostgreSQL backup that is kept', {
         mysql: async () => assert.fail('no dump of MySQL is there'),
       }),
     });
+    managed = rig.managed;
   });
   after(async () => {
     await rig?.remove();
@@ -128,6 +130,62 @@ describe('some tables of a variant of a PostgreSQL backup that is kept', {
         assert.equal(await sql(choice), await sql(choice));
         await loaded(await sql({ ...choice, seal: 'full' }));
       });
+  });
+
+  it('are given of a dump that was piped in, with none of its owners and privileges, and need nothing but the copy', async (t) => {
+    await rig.server.sql('postgres', 'CREATE ROLE nobody_else_has; CREATE DATABASE piped');
+    await rig.server.sql(
+      'piped',
+      `CREATE TABLE users (id serial PRIMARY KEY, email text); INSERT INTO users (email) SELECT 'p' || g || '@corp.example' FROM generate_series(1, 300) g;
+      CREATE TABLE orders (id int PRIMARY KEY, user_id int REFERENCES users); INSERT INTO orders SELECT g, g % 300 + 1 FROM generate_series(1, 900) g;
+      ALTER TABLE users OWNER TO nobody_else_has; GRANT SELECT ON orders TO nobody_else_has;`,
+    );
+    const dump = Buffer.from(await rig.server.dump('piped'), 'latin1');
+    const input = (async function* () {
+      yield dump;
+    })();
+    const folder = await mkdtemp(path.join(tmpdir(), 'hf-kept-parts-'));
+    managed = await openManagedApplication(folder, { parts: { variantMaker: variants.maker } });
+    t.after(async () => {
+      await managed.application.close();
+      managed = rig.managed;
+      await rm(folder, { recursive: true, force: true });
+    });
+    backup = await managed.application.backups.createPosted({
+      ...{ resourceId: 'piped', service: 'stream', createdBy: 'test', input },
+    });
+    await variants.policy(
+      `variants: { reduced: { subset: { seed: x, roots: [{ table: public.orders, sample: 20% }] } } }
+tables:
+  public.users: { columns: { id: keep, email: email } }
+  public.orders: { columns: { id: keep, user_id: keep } }
+`,
+      'piped',
+    );
+    const whole = await sql({ format: 'sql' });
+    assert.match(whole, /OWNER TO nobody_else_has/);
+    for (const table of ['users', 'orders']) {
+      const script = await sql({ format: 'sql', tables: [table] });
+      assert.doesNotMatch(script, /nobody_else_has|corp\.example/);
+      const rows = /COPY [\s\S]*?;\n([\s\S]*?\n)\\\.\n/.exec(script)?.[1] ?? '';
+      assert.ok(whole.includes(`stdin;\n${rows}\\.\n`) && rows.length > 100);
+      assert.equal((await tablesIn(await loaded(script))).join(), table);
+    }
+    await assert.rejects(sql({ format: 'sql', tables: ['absent'] }), { code: 'download-choice-invalid' });
+  });
+
+  it('that there are not, or that the variant drops, are refused in the same words, before anything is made', async () => {
+    await backedUp('dropped', SHOP, POLICY.replace('seed: dev', 'seed: other'));
+    for (const variant of ['reduced', 'loaded'])
+      for (const name of ['absent', 'sessions', 'public.sessions', 'other.users', '"'])
+        await assert.rejects(sql({ variant, tables: ['users', name] }), (error: Error & { code?: string }) => {
+          assert.equal(error.code, 'download-choice-invalid', name);
+          assert.ok(error.message.includes(`has no table ${name}. It has public.`), error.message);
+          assert.doesNotMatch(error.message.split('It has')[1] ?? '', /sessions/);
+          return true;
+        });
+    assert.deepEqual((await rig.managed.application.variants.list(backup.resourceId)).kept, []);
+    await assert.rejects(find({ paths: ['users'] }), { code: 'download-choice-invalid', message: /Leave `path` away/ });
   });
 
   it('have the definitions of a part that pg_restore gives, whatever names and bodies hold, and every row', async () => {
