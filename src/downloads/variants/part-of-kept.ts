@@ -1,5 +1,6 @@
 import { choiceInvalid } from '../../core/download-choice.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { KeyedLock } from '../../core/keyed-lock.ts';
 import type { DownloadMaterial } from '../../core/ports/service-download.ts';
 import type { KeptCopy, VariantContent, WantedParts } from '../../core/ports/variant-maker.ts';
 import { chosenEntries } from '../content/postgresql/chosen-entries.ts';
@@ -46,7 +47,6 @@ export function partOfKept(options: PartOfKeptOptions): DownloadMaterial {
 async function* partBytes(options: PartOfKeptOptions): AsyncGenerator<Uint8Array> {
   const { kept, tables: names, signal } = options;
   const outline = await outlineOf(options);
-  requireLength(outline, kept);
   const { definitions } = outline;
   const found = dumpEntries(outline);
   const missing = names.filter((name) => !found.tables.has(name));
@@ -68,27 +68,41 @@ async function* partBytes(options: PartOfKeptOptions): AsyncGenerator<Uint8Array
 
 /** Of `\.` and its line end. */
 const END_OF_ROWS_BYTES = 3;
-/** By the variant, so that what is told of a copy goes when a newer one of it is read. */
-const OUTLINE_SIDECAR = 'outline-1';
+/** Of many who ask at once for parts of a new copy, one reads it. */
+const turns = new KeyedLock();
 
-async function outlineOf({ content, variant, kept, signal }: PartOfKeptOptions): Promise<DumpOutline> {
-  const name = `${OUTLINE_SIDECAR}-${variant}`;
-  const known = await keptFacts(content, name, signal, async (bytes) =>
+async function outlineOf(options: PartOfKeptOptions): Promise<DumpOutline> {
+  const { kept, signal } = options;
+  const known = await knownOutline(options);
+  return known ?? turns.run(kept.id, async () => (await knownOutline(options)) ?? (await newOutline(options)), signal);
+}
+
+async function knownOutline({ content, variant, kept, signal }: PartOfKeptOptions): Promise<DumpOutline | undefined> {
+  const known = await keptFacts(content, sidecarOf(variant), signal, async (bytes) =>
     storedOutline(Buffer.concat(await Array.fromAsync(bytes, (piece) => Buffer.from(piece))), kept.id),
   );
-  if (known !== undefined) return known;
+  return known !== undefined && lengthOf(known) === kept.length ? known : undefined;
+}
+
+async function newOutline({ content, variant, kept, signal }: PartOfKeptOptions): Promise<DumpOutline> {
   const outline = await dumpOutline(kept.bytes(), kept.id, signal);
-  await content.sidecars?.write(name, asynchronous(outlineBytes(outline)), signal);
+  if (lengthOf(outline) !== kept.length) throw differs(`${lengthOf(outline)} bytes were read of ${kept.length}`);
+  await content.sidecars?.write(sidecarOf(variant), asynchronous(outlineBytes(outline)), signal);
   return outline;
+}
+
+/** With the variant's name, so that what is told of a copy goes when a newer one of it is read. To be raised where the same copy gets another outline. */
+function sidecarOf(variant: string): string {
+  return `outline-1-${variant}`;
 }
 
 async function* asynchronous(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* pieces;
 }
 
-function requireLength({ definitions, blocks }: DumpOutline, kept: KeptCopy): void {
-  const length = blocks.reduce((sum, block) => sum + block.length, definitions.length);
-  if (length !== kept.length) throw differs(`its parts are ${length} bytes of ${kept.length}`);
+/** Of the copy, in bytes. */
+function lengthOf({ definitions, blocks }: DumpOutline): number {
+  return blocks.reduce((sum, block) => sum + block.length, definitions.length);
 }
 
 /** All rows of a table that were counted when the copy was made, and of no table more. */
