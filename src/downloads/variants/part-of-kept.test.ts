@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { KeptCopy, VariantContent } from '../../core/ports/variant-maker.ts';
-import { partOfKept } from './part-of-kept.ts';
+import type { VariantPlan } from '../variant-plan.ts';
+import { partOfKept, tablesOfKept } from './part-of-kept.ts';
 
 const HOSTILE = `--
 -- PostgreSQL database dump
@@ -285,6 +286,11 @@ describe('some tables of a kept copy', () => {
     sidecars.set('outline-1-small', Buffer.from('{}\n'));
     assert.deepEqual(await reading('other'), [HOSTILE, rows]);
     assert.equal(sidecars.size, 1);
+    const asked: { offset: number; length: number }[] = [];
+    await Promise.all(
+      Array.from({ length: 5 }, () => part(HOSTILE, ['public.or;ders'], { sidecars, asked, id: 'crowd' })),
+    );
+    assert.equal(asked.filter(({ length }) => length === HOSTILE.length).length, 1, 'each of a crowd reads it');
     assert.ok(!sidecars.get('outline-1-small')?.includes('\t'), 'rows are in the outline');
   });
 
@@ -357,5 +363,28 @@ describe('some tables of a kept copy', () => {
       without.split('\n').filter((line) => line !== '' && !line.startsWith('--')),
       plain.split('\n').filter((line) => line !== '' && !line.startsWith('--')),
     );
+  });
+
+  it('are named by the plan of the whole, and are those of PostgreSQL alone', () => {
+    const table = (name: string, fate: 'rows' | 'drop') => ({ table: name, fate, columns: [] });
+    const tables = [table('public.users', 'rows'), table('app.users', 'rows'), table('public.gone', 'drop')];
+    const plan = { variant: 'small', content: { kind: 'tables', tables } } as unknown as VariantPlan;
+    const of = (dialect: 'postgresql' | 'mysql' | 'sqlite', parts: { tables?: string[]; paths?: string[] }) =>
+      tablesOfKept(plan, { kind: 'tables', dialect }, parts);
+    assert.deepEqual(of('postgresql', { tables: ['users', 'app.users'] }), ['public.users', 'app.users']);
+    for (const name of ['gone', 'absent'])
+      assert.throws(() => of('postgresql', { tables: [name] }), {
+        code: 'download-choice-invalid',
+        message: `The variant "small" has no table ${name}. It has public.users, app.users.`,
+      });
+    for (const dialect of ['mysql', 'sqlite'] as const)
+      assert.throws(() => of(dialect, { tables: ['users'] }), {
+        message: /MySQL and MariaDB dumps and SQLite.*Leave `tables` away/,
+      });
+    assert.throws(() => of('postgresql', { paths: ['users'] }), { message: /Leave `path` away/ });
+    assert.throws(() => of('postgresql', { tables: ['users'], paths: ['users'] }), { message: /Leave `path` away/ });
+    assert.throws(() => tablesOfKept(plan, { kind: 'document' }, { tables: ['users'] }), {
+      code: 'download-choice-invalid',
+    });
   });
 });
