@@ -104,6 +104,24 @@ describe('a download of a physical PostgreSQL backup', { skip: SKIP_REASON, time
     assert.doesNotMatch(part, /Person \d|corp\.example|orders/);
   });
 
+  test('is reduced by a policy and kept, and gives tables of what is kept without a server', async () => {
+    await variants.policy(POLICY);
+    const wanted = { variant: 'reduced', database: 'app', waitMilliseconds: 300_000 };
+    await load('reduced', await sql(wanted));
+    const servers = new Set<string>();
+    const looking = setInterval(() => {
+      for (const name of processesIn(rig.folder)) servers.add(name);
+    }, 20);
+    const part = await sql({ ...wanted, tables: ['people'] });
+    clearInterval(looking);
+    assert.deepEqual([...servers], []);
+    await load('reduced_part', part);
+    const people = `SELECT count(*) || md5(string_agg(t::text, ',' ORDER BY id)) FROM people t`;
+    assert.equal(await rig.server.value(people, 'reduced_part'), await rig.server.value(people, 'reduced'));
+    assert.doesNotMatch(part, /Person \d|corp\.example|orders/);
+    await load('reduced_orders', await sql({ ...wanted, tables: ['orders'], seal: 'full' }));
+  });
+
   test('is refused before anything is restored where there is no such database', async () => {
     await assert.rejects(sql({ database: 'absent' }), (error: Error & { code?: string }) => {
       assert.equal(error.code, 'download-choice-invalid');
@@ -211,6 +229,7 @@ const SHOP = `CREATE TYPE mood AS ENUM ('good', 'bad');
 const POLICY = `
 variants:
   masked: { keep: full }
+  reduced: { subset: { seed: x, roots: [{ table: public.orders, sample: 10% }] } }
 tables:
   public.people: { columns: { id: keep, name: name, email: email } }
   public.orders: { columns: { id: keep, person: keep, total: keep, mood: keep } }

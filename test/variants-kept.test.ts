@@ -130,14 +130,43 @@ describe('a reduced variant', () => {
     assert.equal(await kept(), 0);
     await rig.get('/download/shop');
     assert.equal(await kept(), 1);
-    const reduced = await rig.get('/download/shop?tables=people&variant=small');
-    assert.deepEqual([reduced.status, reduced.code], [400, 'download-choice-invalid']);
     rig.maker.failure = new HoldfastError('damaged', 'variant-leaks', 'Originals of people.phone are in it.');
     await assert.rejects(rig.get('/download/shop?tables=people'));
     rig.maker.failure = undefined;
     for (const asked of ['', '?tables=people'])
       assert.equal((await rig.get(`/download/shop${asked}`)).code, 'variant-blocked');
     assert.equal(await kept(), 0);
+  });
+
+  it('of which parts are asked for is made first, unless it has none such, and waited for like the whole', async (t) => {
+    const rig = await startVariants(t);
+    await rig.upload('shop', DUMP);
+    rig.maker.declare('shop', { small: REDUCED, loaded: { verifiesByLoading: true } });
+    const route = '/download/shop?format=sql&tables=COPY&seal=none';
+    assert.equal((await rig.get(route, {}, 'HEAD')).status, 409);
+    assert.deepEqual([rig.maker.plans, rig.maker.productions], [0, 0]);
+    for (const variant of ['small', 'loaded']) {
+      const absent = await rig.get(`/download/shop?format=sql&variant=${variant}&tables=absent`);
+      assert.deepEqual([absent.status, absent.code], [400, 'download-choice-invalid']);
+      const path = await rig.get(`/download/shop?format=sql&variant=${variant}&path=x`);
+      assert.deepEqual([path.status, path.code], [400, 'download-choice-invalid']);
+    }
+    rig.maker.hold();
+    const refused = await rig.get(route, { prefer: 'wait=1' });
+    assert.deepEqual([refused.status, refused.code], [409, 'variant-being-made']);
+    rig.maker.release();
+    const plain = await rig.get(route, { 'accept-encoding': 'identity' });
+    assert.deepEqual([plain.status, plain.text], [200, 'COPY public.people (phone) FROM stdin;\n']);
+    assert.equal((await rig.get(route, {}, 'HEAD')).status, 200);
+    assert.equal((await rig.get(route, { 'if-none-match': String(plain.headers.get('etag')) })).status, 304);
+    const whole = await rig.get('/download/shop?format=sql&seal=none');
+    assert.notEqual(whole.headers.get('etag'), plain.headers.get('etag'));
+    assert.equal(whole.text, masked(DUMP));
+    const { details } = (await rig.application.audit.page({ action: 'download.get' }, { limit: 1 })).items[0] ?? {};
+    assert.equal(details?.variant, 'small');
+    const productions = rig.maker.productions;
+    await rig.get(route);
+    assert.equal(rig.maker.productions, productions, 'it is made for each part');
   });
 
   it('can be made ahead by an operator, and again after it could not be made', async (t) => {

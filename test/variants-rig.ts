@@ -9,6 +9,7 @@ import type { Principal } from '../src/core/access.ts';
 import type { Application } from '../src/core/application.ts';
 import type { Backup } from '../src/core/backup.ts';
 import { DEFAULT_DOWNLOADS, type DownloadConfiguration } from '../src/core/download.ts';
+import { choiceInvalid } from '../src/core/download-choice.ts';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { Grant } from '../src/core/grant.ts';
 import type { Credentials } from '../src/core/ports/identity-provider.ts';
@@ -16,9 +17,11 @@ import type { ResourceTurns } from '../src/core/ports/resource-turns.ts';
 import type { Service } from '../src/core/ports/service.ts';
 import type {
   DeclaredVariant,
+  KeptCopy,
   VariantContent,
   VariantMaker,
   VariantProduction,
+  WantedParts,
 } from '../src/core/ports/variant-maker.ts';
 import type { VariantVerifier } from '../src/core/ports/variant-verifier.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
@@ -195,6 +198,12 @@ export class DigitMasker implements VariantMaker {
       policyHash: createHash('sha256').update(this.version).digest('hex'),
       epoch: '2026',
       fingerprint: this.#fingerprint(variant),
+      requirePartsOfKept: requireLines,
+      partsOfKept: (kept, parts) => {
+        requireLines(parts);
+        const { length: _length, sha256: _sha256, ...facts } = material;
+        return { ...facts, acceptsRanges: false, bytes: () => linesOf(kept, parts.tables ?? []) };
+      },
       readAhead: async (signal) => {
         await content.sidecars?.write('keys-1', bytesOf(`keys read ahead of ${content.snapshotId}`), signal);
       },
@@ -246,6 +255,18 @@ export class DigitMasker implements VariantMaker {
   #fingerprint(name: string): string {
     return createHash('sha256').update(`${this.version} ${name}`).digest('hex');
   }
+}
+
+/** Its tables are its lines, by their first words. */
+async function* linesOf(kept: KeptCopy, tables: readonly string[]): AsyncGenerator<Uint8Array> {
+  const lines = Buffer.concat(await Array.fromAsync(kept.bytes()))
+    .toString('latin1')
+    .split(/(?<=\n)/);
+  yield Buffer.from(lines.filter((line) => tables.some((table) => line.startsWith(table))).join(''), 'latin1');
+}
+
+function requireLines({ tables }: WantedParts): void {
+  if (tables === undefined || tables.includes('absent')) throw choiceInvalid('There is no such table.');
 }
 
 export function masked(text: string): string {

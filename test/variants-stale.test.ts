@@ -45,6 +45,9 @@ describe('an older reduced variant instead of one that is not made yet', () => {
     assert.equal(header('x-snapshot-created'), backup.createdAt);
     assert.ok(header('content-disposition')?.includes(backup.createdAt.slice(0, 10)));
     assert.match(await states(rig), /^small:building /);
+    const part = await rig.get('/download/shop?stale=ok&tables=Anna');
+    assert.deepEqual([part.status, part.text], [200, 'Anna,7777 77777\n'], 'parts are given of it');
+    assert.equal(part.headers.get('x-snapshot-id'), older);
     assert.equal(await code(rig), undefined, 'it is given as often as somebody asks');
     const { items } = await rig.application.operations.list({ kind: 'variant', status: 'running' }, { limit: 10 });
     assert.equal(items.length, 1);

@@ -30,7 +30,7 @@ import type { DeclaredVariant } from './ports/variant-maker.ts';
 import { listSnapshots } from './snapshot-list.ts';
 import { olderReady } from './stale-variant.ts';
 import { unnamedResource } from './unnamed-resource.ts';
-import { isKept } from './variant.ts';
+import { isCutFromKept, isKept } from './variant.ts';
 import {
   defaultVariants,
   permissionsWithReason,
@@ -95,8 +95,9 @@ export class CatalogueDownloadManager implements DownloadManager {
     signal: AbortSignal,
   ): Promise<Download | undefined> {
     const { stale, tables, paths, database, reason } = request;
-    if (stale === undefined || made === undefined || !isKept(made) || tables !== undefined || paths !== undefined)
-      return undefined;
+    if (stale === undefined || made === undefined || !isKept(made)) return undefined;
+    // Parts of other variants need not be waited for.
+    if ((tables ?? paths) !== undefined && !isCutFromKept(made)) return undefined;
     const format = variantFormat(newer, made, request.format);
     const declared = usableVariant(made, newer);
     const order = { snapshot: newer, declared, format, ...(database === undefined ? {} : { database }) };

@@ -9,7 +9,7 @@ import type { DownloadChoice, DownloadMaterial } from './ports/service-download.
 import type { SealOptions, SqlSealer } from './ports/sql-sealer.ts';
 import type { DeclaredVariant, VariantProduction, WantedParts } from './ports/variant-maker.ts';
 import { resumedPieces } from './resumed-pieces.ts';
-import { isKept } from './variant.ts';
+import { isCutFromKept, isKept, type KeptVariant } from './variant.ts';
 import type { CatalogueVariantManager } from './variant-manager.ts';
 import {
   isLasting,
@@ -86,11 +86,40 @@ export class DownloadOpener {
     const wanted = { snapshot, declared: variant, format, ...(database === undefined ? {} : { database }) };
     const parts =
       tables === undefined && paths === undefined ? undefined : { ...(tables && { tables }), ...(paths && { paths }) };
-    // What is kept is whole.
-    const content = await (isKept(variant) && parts === undefined
-      ? this.#kept(wanted, order, signal)
-      : this.#streamed(wanted, parts, signal));
-    return this.#closedWith(content, signal);
+    return this.#closedWith(await this.#made(wanted, parts, order, signal), signal);
+  }
+
+  async #made(
+    wanted: VariantOrder,
+    parts: WantedParts | undefined,
+    order: DownloadOrder,
+    signal: AbortSignal,
+  ): Promise<Content> {
+    const { declared } = wanted;
+    if (parts === undefined && isKept(declared)) return this.#kept(wanted, order, signal);
+    if (parts === undefined || !isCutFromKept(declared)) return this.#streamed(wanted, parts, signal);
+    return this.#partOfKept(wanted, parts, order, signal);
+  }
+
+  /** What is not there is not waited for where it has no such parts; HEAD is told only that it is not there. */
+  async #partOfKept(
+    wanted: VariantOrder,
+    parts: WantedParts,
+    order: DownloadOrder,
+    signal: AbortSignal,
+  ): Promise<Content> {
+    if (order.waitMilliseconds === 0 && order.newer === undefined)
+      await this.#variants.obtain(wanted, { milliseconds: 0, createdBy: order.caller, signal });
+    await this.#variants.requireUnblocked(wanted);
+    const production = await this.#planned(wanted, signal);
+    production.requirePartsOfKept(parts);
+    return this.#kept(wanted, order, signal, (kept, { bytes }) =>
+      production.partsOfKept(
+        { id: `${kept.checksum} ${kept.size}`, length: kept.size, report: kept.variant.report, bytes },
+        parts,
+        signal,
+      ),
+    );
   }
 
   /** What nobody reads (HEAD, what the client has already) ends as well. */
@@ -106,6 +135,7 @@ export class DownloadOpener {
     wanted: VariantOrder,
     { waitMilliseconds, caller, newer }: DownloadOrder,
     signal: AbortSignal,
+    given: (kept: KeptVariant, material: DownloadMaterial) => DownloadMaterial = (_, material) => material,
   ): Promise<Content> {
     if (newer !== undefined) await this.#variants.beginQuietly({ ...wanted, snapshot: newer }, caller);
     // An older one that went meanwhile is not made again.
@@ -115,7 +145,8 @@ export class DownloadOpener {
       const kept = await this.#variants.obtain(wanted, waiting);
       const { policyHash, epoch } = kept.variant;
       try {
-        return { ...(await store.open(kept, signal)), lineage: { policyHash, epoch } };
+        const { material, close } = await store.open(kept, signal);
+        return { material: given(kept, material), close, lineage: { policyHash, epoch } };
       } catch (error) {
         if (isSecond || !isLost(error)) throw error;
         this.#context.logger.error({ err: error, variantId: kept.id }, 'a kept variant is lost: it is made again');

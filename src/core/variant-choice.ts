@@ -2,6 +2,7 @@ import { RAW_VARIANT, type Snapshot } from './download.ts';
 import { allowsVariant, type Permission } from './download-permissions.ts';
 import { HoldfastError } from './errors.ts';
 import type { DeclaredVariant, WantedParts } from './ports/variant-maker.ts';
+import { isCutFromKept } from './variant.ts';
 import { variantFormats } from './variant-formats.ts';
 
 /**
@@ -82,22 +83,20 @@ export function permissionsWithReason(
 }
 
 /**
- * Parts are chosen of what is masked while it is downloaded.
- * @throws HoldfastError `download-choice-invalid` (invalid): rows that were chosen to fit together, or were loaded as a whole, are given as a whole
+ * Of a copy that is kept, tables of SQL are chosen and nothing else; whether there are such tables is told by who opens it.
+ * @throws HoldfastError `download-choice-invalid` (invalid)
  */
 export function requireChoosable(made: DeclaredVariant, snapshot: Snapshot, { tables, paths }: WantedParts): void {
-  const { name, kind, verifiesByLoading } = made;
-  if (kind === 'masked' && !verifiesByLoading) return;
+  if (!isCutFromKept(made)) return;
+  const formats = variantFormats(snapshot, made);
+  if (paths === undefined && (tables === undefined || formats.includes('sql'))) return;
+  const field = paths === undefined ? 'tables' : 'path';
   const why =
-    kind === 'reduced'
-      ? 'it is a reduced copy, whose rows were chosen to fit together'
-      : 'its policy wants that very copy to be loaded before anybody gets it (verify: load)';
-  for (const [parameter, value] of Object.entries({ tables, path: paths })) {
-    if (value === undefined) continue;
-    const message = `The variant "${name}" is given whole: ${why}. Leave \`${parameter}\` away, or ask for a masked variant with all rows.`;
-    const details = { field: parameter, formats: variantFormats(snapshot, made) };
-    throw new HoldfastError('invalid', 'download-choice-invalid', message, { details });
-  }
+    made.kind === 'reduced'
+      ? 'its rows were chosen to fit together, and'
+      : 'its policy wants that very copy to be loaded before anybody gets it (verify: load), and';
+  const message = `The variant "${made.name}" is given whole: ${why} only tables of PostgreSQL databases can be given alone of a copy that is kept. Leave \`${field}\` away.`;
+  throw new HoldfastError('invalid', 'download-choice-invalid', message, { details: { field, formats } });
 }
 
 function isAllowed(variant: string, permissions: readonly Permission[]): boolean {

@@ -84,3 +84,8 @@ export interface VariantEnd {
 export function isKept({ kind, produce, verifiesByLoading }: DeclaredVariant): boolean {
   return kind === 'reduced' || produce === 'ahead' || verifiesByLoading;
 }
+
+/** Whether parts of it are parts of the kept copy: its rows were chosen to fit together, or only what was loaded is given. Parts of others are masked while they are downloaded. */
+export function isCutFromKept({ kind, verifiesByLoading }: DeclaredVariant): boolean {
+  return kind === 'reduced' || verifiesByLoading;
+}

@@ -58,6 +58,17 @@ export interface VariantSidecars {
   write(name: string, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
 }
 
+/** A copy of a variant that was kept: checked, and loaded where its policy wants that. */
+export interface KeptCopy {
+  /** Another one for other bytes. */
+  id: string;
+  /** Bytes. */
+  length: number;
+  report: VariantReport;
+  /** All of it, or a part; may be asked for several times. */
+  bytes(range?: { offset: number; length: number }): AsyncIterable<Uint8Array>;
+}
+
 export interface VariantProduction {
   variant: string;
   kind: DeclaredVariant['kind'];
@@ -73,6 +84,17 @@ export interface VariantProduction {
    * @throws HoldfastError `download-choice-invalid` (invalid) where the variant has no such parts, or they cannot be had alone
    */
   material(signal: AbortSignal, parts?: WantedParts): Promise<OpenVariantContent & { report(): VariantReport }>;
+  /**
+   * Whether parts of this variant can be had of a copy that was kept of it.
+   * @throws HoldfastError `download-choice-invalid` (invalid) where it has none such, or they cannot be had alone
+   */
+  requirePartsOfKept(parts: WantedParts): void;
+  /**
+   * Parts of a copy of this variant that was kept: what stands in the copy, and nothing else. Its bytes end without an error only if each table has as many rows as were counted when
+   * the copy was made.
+   * @throws HoldfastError as `requirePartsOfKept`; its bytes throw `variant-copy-differs` (damaged)
+   */
+  partsOfKept(kept: KeptCopy, parts: WantedParts, signal: AbortSignal): DownloadMaterial;
   /** Reads what a reduced variant needs to know of the whole content, and keeps it as sidecars, so that `material` reads the content once. */
   readAhead(signal: AbortSignal): Promise<void>;
 }

@@ -57,7 +57,7 @@ async function someFiles(options: MaskedMaterialOptions, { tables, paths }: Want
 }
 
 /** The full names of tables. Without a schema, a name means the one table that has it, or of several the one in `public`. */
-function tablesGiven(plan: VariantPlan, names: readonly string[]): string[] {
+export function tablesGiven(plan: VariantPlan, names: readonly string[]): string[] {
   const all = namesIn(plan);
   const found = names.map((name) => {
     const same = all.filter((parts) => parts.at(-1) === name);

@@ -5,6 +5,7 @@ import type {
   VariantContent,
   VariantMaker,
   VariantProduction,
+  WantedParts,
 } from '../../core/ports/variant-maker.ts';
 import type { Transformer } from '../masking/transformer.ts';
 import { policyHash } from '../policy/canonical-policy.ts';
@@ -17,6 +18,7 @@ import { type ContentShape, shapeOf } from './content-reading.ts';
 import { knownTransformers } from './known-transformers.ts';
 import { maskedMaterial } from './masked-material.ts';
 import { maskingKey } from './masking-key.ts';
+import { partOfKept, tablesOfKept } from './part-of-kept.ts';
 import { partOfMaterial } from './part-of-material.ts';
 import { variantFingerprint } from './variant-fingerprint.ts';
 
@@ -72,6 +74,7 @@ class PolicyVariantMaker implements VariantMaker {
     const shape = await shapeOf(content, signal);
     const compiled = await this.#compile({ content, policy, variant, shape }, signal);
     const { temporaryFolder } = this.#options;
+    const tablesOf = (parts: WantedParts) => tablesOfKept(compiled.plan, shape, parts);
     return {
       variant: name,
       kind: variant.kind,
@@ -82,6 +85,9 @@ class PolicyVariantMaker implements VariantMaker {
         const making = { content, shape, ...compiled, key, temporaryFolder, threads: THREADS, signal };
         return parts === undefined ? maskedMaterial(making) : partOfMaterial(making, parts);
       },
+      requirePartsOfKept: (parts) => void tablesOf(parts),
+      partsOfKept: (kept, parts, signal) =>
+        partOfKept({ content, variant: name, kept, tables: tablesOf(parts), signal }),
       readAhead: async (signal) => {
         const { subset } = compiled;
         if (subset === undefined || shape.kind !== 'tables') return;

@@ -68,7 +68,7 @@ export function selectLines(
   const lines: string[] = [];
   const skippedKeys: string[] = [];
   const prefixes = selection.tables.map((table) =>
-    linePrefixes(table, willBeThere(table.partitionOf, selection, target)),
+    linePrefixes(table, willBeThere(table.partitionOf, selection, target)).map(inLine),
   );
   const schemasNeeded = new Set([...selection.schemas, ...selection.tables.map(({ schema }) => schema)]);
   for (const line of list.split('\n')) {
@@ -101,6 +101,11 @@ function schemaPrefixes(schema: string): string[] {
   return [`SCHEMA - ${schema} `, `COMMENT - SCHEMA ${schema} `, `ACL - SCHEMA ${schema} `];
 }
 
+/** Where a name has a line end, the list has a space. */
+function inLine(names: string): string {
+  return names.replaceAll(/[\r\n]/g, ' ');
+}
+
 const OF_TABLE =
   `TABLE|TABLE DATA|CONSTRAINT|CHECK CONSTRAINT|FK CONSTRAINT|DEFAULT|TRIGGER|RULE|POLICY|ROW SECURITY`.split('|');
 
@@ -125,7 +130,7 @@ function linePrefixes({ schema, name, indexes, sequences }: StoredTable, isAttac
 function isKeyPossible(rest: string, selection: Selection, target: TargetNames): boolean {
   for (const table of selection.tables)
     for (const key of table.references) {
-      if (!rest.startsWith(`${table.schema} ${table.name} ${key.constraint} `)) continue;
+      if (!rest.startsWith(inLine(`${table.schema} ${table.name} ${key.constraint} `))) continue;
       return willBeThere(key, selection, target);
     }
   return true;

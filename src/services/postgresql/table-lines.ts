@@ -1,3 +1,4 @@
+import { chooseNeeded, NEEDABLE_KINDS, type NeedableDefinition } from '../../core/needed-definitions.ts';
 import type { DownloadContext } from '../../core/ports/service-download.ts';
 import { listArchive, type ReadableArchive, schemaOf } from './archive-reading.ts';
 import { type Selection, selectLines } from './archive-selection.ts';
@@ -26,47 +27,29 @@ export async function tableLines(
   for (const key of skippedKeys)
     warn(`The foreign key "${key}" is left out: the table that it refers to is not chosen.`);
   const chosen = new Set(lines);
-  const candidates = new Map<string, Candidate>();
+  const candidates = new Map<string, NeedableDefinition>();
   for (const line of list.split('\n')) {
     const candidate = candidateOf(line);
     if (candidate === undefined || chosen.has(line)) continue;
     if (candidate.kind === 'EXTENSION') chosen.add(line);
     else candidates.set(line, candidate);
   }
-  for (let isMore = candidates.size > 0; isMore; ) {
-    isMore = false;
+  const sql = await chooseNeeded(chosen, candidates, async () => {
     await write(inOrder(list, chosen));
-    const sql = await schemaOf(archive, signal, args);
-    const names = namesIn(sql);
-    const parents = namesIn([...sql.matchAll(INHERITS)].join('\n'));
-    for (const [line, { kind, schema, name }] of candidates) {
-      if (!(kind === 'TABLE' ? parents : names).has(`${schema}.${name}`)) continue;
-      candidates.delete(line);
-      chosen.add(line);
-      isMore = true;
-    }
-  }
-  addSchemas(list, chosen);
+    return schemaOf(archive, signal, args);
+  });
+  addSchemas(list, chosen, sql);
   return inOrder(list, chosen);
 }
 
 const NOTHING_THERE = { schemas: new Set(['public']), tables: new Set<string>() };
 
-interface Candidate {
-  kind: string;
-  schema: string;
-  name: string;
-}
+const NEEDED = new RegExp(`^\\d+; \\d+ \\d+ (?:(EXTENSION) - (\\S+)|(${NEEDABLE_KINDS.join('|')}) (\\S+) (.*)) \\S*$`);
 
-/** Parents of tables come empty; other tables that are named (by views, by functions) are not needed to make what is chosen. */
-const INHERITS = /^INHERITS \(.*\)/gm;
-
-/** What tables can need. */
-const NEEDED =
-  /^\d+; \d+ \d+ (?:(EXTENSION) - (\S+)|(TABLE|SHELL TYPE|TYPE|DOMAIN|FUNCTION|PROCEDURE|AGGREGATE|OPERATOR CLASS|OPERATOR FAMILY|OPERATOR|COLLATION|SEQUENCE SET|SEQUENCE|TEXT SEARCH CONFIGURATION|TEXT SEARCH DICTIONARY) (\S+) (.*)) \S*$/;
+const EXTENSION_SCHEMA = /^CREATE EXTENSION IF NOT EXISTS .* WITH SCHEMA (.*);$/gm;
 
 /** Names of functions come with the types of their arguments, which are no part of the name. */
-function candidateOf(line: string): Candidate | undefined {
+function candidateOf(line: string): NeedableDefinition | undefined {
   const [, extension, , kind, schema, rest] = NEEDED.exec(line) ?? [];
   if (extension !== undefined) return { kind: 'EXTENSION', schema: '', name: '' };
   if (kind === undefined || schema === undefined || rest === undefined) return undefined;
@@ -74,27 +57,11 @@ function candidateOf(line: string): Candidate | undefined {
   return { kind, schema, name };
 }
 
-/** `schema.name` for each qualified name in the text, quotes taken off. */
-function namesIn(sql: string): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const [, quotedSchema, schema, quotedName, name] of sql.matchAll(QUALIFIED))
-    found.add(`${unquoted(quotedSchema) ?? schema}.${unquoted(quotedName) ?? name}`);
-  return found;
-}
-
-const WORD = '[\\p{L}_][\\p{L}\\p{N}_$]*';
-const QUALIFIED = new RegExp(
-  `(?:"((?:[^"]|"")+)"|(${WORD}))\\.(?:OPERATOR\\()?(?:"((?:[^"]|"")+)"|(${WORD}|[+\\-*/<>=~!@#%^&|\`?]+))`,
-  'gu',
-);
-
-function unquoted(text: string | undefined): string | undefined {
-  return text?.replaceAll('""', '"');
-}
-
-/** Schemas of what was added. */
-function addSchemas(list: string, chosen: Set<string>): void {
+/** Schemas of what was added, and those that extensions are put into. */
+function addSchemas(list: string, chosen: Set<string>, sql: string): void {
   const schemas = new Set([...chosen].flatMap((line) => candidateOf(line)?.schema ?? []));
+  for (const [, schema = ''] of sql.matchAll(EXTENSION_SCHEMA))
+    schemas.add(schema.startsWith('"') ? schema.slice(1, -1).replaceAll('""', '"') : schema);
   for (const line of list.split('\n')) {
     const [, schema] = /^\d+; \d+ \d+ SCHEMA - (\S+) \S*$/.exec(line) ?? [];
     if (schema !== undefined && schemas.has(schema) && !NOTHING_THERE.schemas.has(schema)) chosen.add(line);

@@ -55,7 +55,7 @@ const query = z.strictObject({
     .refine((names) => names.length > 0 && names.length <= MOST_PARTS, `must be 1 to ${MOST_PARTS} names`)
     .optional()
     .describe(
-      'Only these tables, as `table` or `schema.table`, separated by commas: of raw and masked downloads of PostgreSQL as SQL. Reduced copies are given whole.',
+      'Only these tables, as `table` or `schema.table`, separated by commas: of PostgreSQL as SQL, raw, masked or reduced. Of a copy that is kept they are the very rows of the whole one.',
     ),
   stale: z
     .enum(['ok'])

@@ -19,6 +19,14 @@ export async function* dumpPieces(
   yield refusals(lexer.end());
 }
 
+/** As `dumpPieces`, of what is at hand. */
+export function* dumpPiecesOf(bytes: Buffer): Generator<SqlPiece> {
+  const lexer = new SqlLexer({ dialect: 'postgresql' });
+  yield* refusals(lexer.push(bytes));
+  if (!lexer.isBetweenStatements) throw unreadable('it ends in the midst of a statement or of rows');
+  yield* refusals(lexer.end());
+}
+
 /** Says of variants what the lexer says of sealing. */
 function* refusals(pieces: Iterable<SqlPiece>): Generator<SqlPiece> {
   try {

@@ -1,3 +1,4 @@
+import { choiceInvalid } from '../../../core/download-choice.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { RowFault } from '../../masking/row-fault.ts';
 import { ARCHIVE_NOT_UNDERSTOOD } from '../table-content.ts';
@@ -6,6 +7,11 @@ import { ARCHIVE_NOT_UNDERSTOOD } from '../table-content.ts';
 export function unreadable(what: string, details: Readonly<Record<string, unknown>> = {}): HoldfastError {
   const message = `No variant can be made of this dump: ${what}. Make the dump with pg_dump and its usual options, of one database.`;
   return new HoldfastError('unsupported', 'variant-content-unreadable', message, { details });
+}
+
+/** A dump of which no tables can be given alone. @param why within a sentence */
+export function wholeOnly(why: string): HoldfastError {
+  return choiceInvalid(`Tables cannot be chosen of this copy: ${why}. Leave \`tables\` away, and ask for all of it.`);
 }
 
 /** Where rows are in an archive cannot be said for certain. @param what a sentence */

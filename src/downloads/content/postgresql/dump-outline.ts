@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { HoldfastError } from '../../../core/errors.ts';
+import { dumpPieces } from './dump-pieces.ts';
+import { countLineEnds } from './row-blocks.ts';
+import { wholeOnly } from './unreadable.ts';
+
+/** A dump without its rows, and where these are. */
+export interface DumpOutline {
+  /** Which dump it is of: another text for other bytes. */
+  of: string;
+  /** All that is no row of a COPY, one behind the other as in the dump; each COPY is followed by the line that ends its rows. */
+  definitions: Buffer;
+  /** For each COPY, in their order. */
+  blocks: readonly RowsOfCopy[];
+}
+
+export interface RowsOfCopy {
+  /** Where the rows begin in the dump. */
+  offset: number;
+  /** Bytes. */
+  length: number;
+  rows: number;
+}
+
+/** Definitions are held in memory; a longer outline is of no dump that anybody makes. */
+const MOST_BYTES = 64 << 20;
+const END_OF_ROWS = '\\.\n';
+
+/**
+ * Reads a dump once, in memory of its definitions.
+ * @throws HoldfastError `download-choice-invalid` (invalid) where rows are INSERT statements, or definitions too many; `variant-content-unreadable` (unsupported) for what the lexer does not understand
+ */
+export async function dumpOutline(
+  bytes: AsyncIterable<Uint8Array>,
+  of: string,
+  signal: AbortSignal,
+): Promise<DumpOutline> {
+  const outline = new OutlineWriter();
+  for await (const pieces of dumpPieces(bytes, signal))
+    for (const piece of pieces) {
+      if (piece.kind === 'rows') outline.rows(piece.bytes);
+      else if (piece.kind === 'rows-end') outline.rowsEnd(piece.bytes.toString('latin1'));
+      else if (piece.kind === 'statement' && piece.copy !== undefined) outline.copy(piece.bytes, piece.offset);
+      else if (piece.kind === 'statement' && piece.firstWord === 'insert')
+        throw wholeOnly('its rows are INSERT statements');
+      else outline.definition(piece.bytes);
+    }
+  return { of, ...outline.written() };
+}
+
+class OutlineWriter {
+  readonly #definitions: Buffer[] = [];
+  #bytes = 0;
+  readonly #blocks: RowsOfCopy[] = [];
+  #open: RowsOfCopy = { offset: 0, length: 0, rows: 0 };
+
+  definition(bytes: Buffer): void {
+    this.#bytes += bytes.length;
+    if (this.#bytes > MOST_BYTES) throw wholeOnly(`its definitions are more than ${MOST_BYTES} bytes`);
+    // A copy: the chunk's memory is used again.
+    this.#definitions.push(Buffer.from(bytes));
+  }
+
+  copy(bytes: Buffer, offset: number): void {
+    this.definition(bytes);
+    this.#open = { offset: offset + bytes.length, length: 0, rows: 0 };
+  }
+
+  rows(bytes: Buffer): void {
+    this.#open.length += bytes.length;
+    this.#open.rows += countLineEnds(bytes);
+  }
+
+  /** @param line that ends the rows, or its last part: then its first part was taken for rows */
+  rowsEnd(line: string): void {
+    if (!END_OF_ROWS.endsWith(line)) throw wholeOnly('its rows end with a line that pg_dump does not write');
+    this.#open.length -= END_OF_ROWS.length - line.length;
+    this.#blocks.push(this.#open);
+    this.definition(Buffer.from(END_OF_ROWS));
+  }
+
+  written(): Pick<DumpOutline, 'definitions' | 'blocks'> {
+    return { definitions: Buffer.concat(this.#definitions), blocks: this.#blocks };
+  }
+}
+
+const facts = z.strictObject({
+  of: z.string(),
+  /** Of the definitions. */
+  bytes: z.number().int().nonnegative(),
+  /** Offset, length and number of rows of each COPY. */
+  blocks: z.array(z.tuple([z.number(), z.number(), z.number()])),
+});
+
+/** As one text: a line of JSON, then the definitions. */
+export function* outlineBytes({ of, definitions, blocks }: DumpOutline): Generator<Uint8Array> {
+  const told: z.infer<typeof facts> = {
+    of,
+    bytes: definitions.length,
+    blocks: blocks.map(({ offset, length, rows }) => [offset, length, rows]),
+  };
+  yield Buffer.from(`${JSON.stringify(told)}\n`);
+  yield definitions;
+}
+
+/** Undefined where the bytes are none that this version writes, or of another dump: the outline is then made again. */
+export function storedOutline(bytes: Buffer, of: string): DumpOutline | undefined {
+  const end = bytes.indexOf('\n');
+  const definitions = bytes.subarray(end + 1);
+  try {
+    const { blocks, ...told } = facts.parse(JSON.parse(bytes.toString('utf8', 0, Math.max(0, end))));
+    if (told.of !== of || told.bytes !== definitions.length) return undefined;
+    return { of, definitions, blocks: blocks.map(([offset, length, rows]) => ({ offset, length, rows })) };
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error;
+    return undefined;
+  }
+}
