@@ -88,7 +88,7 @@ describe('a checkout runs from a bundle', () => {
   });
 
   test('and keeps others that were used within a week, because what runs imports from them', async (t) => {
-    const checkout = await Checkout.make(t);
+    const checkout = await Checkout.ofLittle(t);
     for (const [name, days] of [
       ['used', 6],
       ['forgotten', 8],
@@ -103,7 +103,7 @@ describe('a checkout runs from a bundle', () => {
   });
 
   test('and removes what a build left that was killed, not what one makes at this moment', async (t) => {
-    const checkout = await Checkout.make(t);
+    const checkout = await Checkout.ofLittle(t);
     for (const [name, hours] of [
       ['new-killed', 2],
       ['new-begun', 0],
@@ -120,7 +120,7 @@ describe('a checkout runs from a bundle', () => {
   test('and removes what it may where something that a build left is not its to remove', {
     skip: SKIP_CLOSED_CHECKOUT,
   }, async (t) => {
-    const checkout = await Checkout.make(t);
+    const checkout = await Checkout.ofLittle(t);
     const left = checkout.path('.bundles', 'new-killed');
     const then = new Date(Date.now() - 8 * DAY);
     await mkdir(path.join(left, 'bundle'), { recursive: true });
@@ -141,7 +141,7 @@ describe('a checkout runs from a bundle', () => {
   });
 
   test('and keeps one that an account reads which may not write to it', async (t) => {
-    const checkout = await Checkout.make(t);
+    const checkout = await Checkout.ofLittle(t);
     const then = new Date(Date.now() - 30 * DAY);
     for (const [name, read] of [
       ['read', new Date(Date.now() - DAY)],
@@ -156,7 +156,7 @@ describe('a checkout runs from a bundle', () => {
   });
 
   test('also where sources of another content have the same size and the same time', async (t) => {
-    const checkout = await Checkout.make(t);
+    const checkout = await Checkout.ofLittle(t);
     const file = checkout.path('src/main.ts');
     const [text, { atime, mtime }] = [await readFile(file, 'utf8'), await stat(file)];
     await appendFile(file, '// one\n');
@@ -169,7 +169,7 @@ describe('a checkout runs from a bundle', () => {
   });
 
   test('and makes it again where half of it was removed', async (t) => {
-    const checkout = await Checkout.make(t);
+    const checkout = await Checkout.ofLittle(t);
     await checkout.start('--version');
     const made = await checkout.bundles();
     await rm(checkout.path('.bundles', made[0]!, 'main.mjs'));
@@ -271,9 +271,23 @@ class Checkout {
   }
 
   static async make(t: TestContext): Promise<Checkout> {
+    const checkout = await Checkout.#withoutSources(t);
+    await cp(path.join(CHECKOUT, 'src'), checkout.path('src'), { recursive: true, preserveTimestamps: true });
+    return checkout;
+  }
+
+  /** Of a program that knows its version alone: what becomes of a bundle does not depend on what is in it. */
+  static async ofLittle(t: TestContext): Promise<Checkout> {
+    const checkout = await Checkout.#withoutSources(t);
+    await mkdir(checkout.path('src'));
+    await writeFile(checkout.path('src/main.ts'), `process.stdout.write(${JSON.stringify(VERSION)} as string);\n`);
+    return checkout;
+  }
+
+  static async #withoutSources(t: TestContext): Promise<Checkout> {
     const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'holdfast-checkout-')));
     t.after(() => rm(folder, { recursive: true, force: true }));
-    for (const name of ['src', 'bin', 'package.json', 'package-lock.json', 'tsconfig.json'])
+    for (const name of ['bin', 'package.json', 'package-lock.json', 'tsconfig.json'])
       await cp(path.join(CHECKOUT, name), path.join(folder, name), { recursive: true, preserveTimestamps: true });
     await linkPackages(path.join(folder, 'node_modules'), () => true);
     return new Checkout(folder);

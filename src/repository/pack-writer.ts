@@ -78,7 +78,7 @@ export class PackWriter {
     this.#onPack = onPack;
     this.#contexts = options.contexts ?? new ZstdContexts();
     this.#gathered = Buffer.allocUnsafeSlow(options.frameTarget);
-    this.#block = this.#allocate(WRITE_BLOCK * 2);
+    this.#block = this.#allocateBlock();
   }
 
   /** Takes a new chunk; its bytes may be reused as soon as this returns. */
@@ -185,7 +185,7 @@ export class PackWriter {
   /** Makes room for `length` bytes in the block at hand. @returns where they begin */
   #reserve(open: OpenPack, length: number): number {
     if (open.buffered + length > this.#block.length) {
-      this.#write(open, open.buffered - (open.buffered % WRITE_UNIT));
+      if (open.buffered >= WRITE_UNIT) this.#write(open, open.buffered - (open.buffered % WRITE_UNIT));
       if (open.buffered + length > this.#block.length) {
         const larger = this.#allocate(open.buffered + length + WRITE_BLOCK);
         this.#block.copy(larger, 0, 0, open.buffered);
@@ -221,7 +221,13 @@ export class PackWriter {
 
   #anotherBlock(): Buffer {
     this.#blocks++;
-    return this.#allocate(WRITE_BLOCK * 2);
+    return this.#allocateBlock();
+  }
+
+  /** Small packs need less than a whole block: one of them, and a frame that begins before its end. */
+  #allocateBlock(): Buffer {
+    const { packSize, frameTarget } = this.#options;
+    return this.#allocate(Math.min(WRITE_BLOCK * 2, packSize + frameTarget * 2));
   }
 
   #allocate(length: number): Buffer {

@@ -113,13 +113,17 @@ export function decodeSettings(bytes: Uint8Array): RepositorySettings {
 /** Bytes; Holdfast writes about a thousand. */
 const LARGEST_SETTINGS = 65_536;
 
+/** What any version of the format has. */
+const versionSchema = z.object({ format: z.literal('holdfast-repository'), formatVersion: z.number() });
+const featuresSchema = z.object({
+  features: z.object({ incompatibleRead: z.array(z.string()), incompatibleWrite: z.array(z.string()) }),
+});
+
 function refuseNewer(value: unknown): void {
-  const version = z.object({ format: z.literal('holdfast-repository'), formatVersion: z.number() }).safeParse(value);
+  const version = versionSchema.safeParse(value);
   if (!version.success) return;
   const { formatVersion } = version.data;
-  const probe = z
-    .object({ features: z.object({ incompatibleRead: z.array(z.string()), incompatibleWrite: z.array(z.string()) }) })
-    .safeParse(value);
+  const probe = featuresSchema.safeParse(value);
   const unknown = probe.success
     ? [...probe.data.features.incompatibleRead, ...probe.data.features.incompatibleWrite]
     : [];

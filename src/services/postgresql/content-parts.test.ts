@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -76,10 +76,11 @@ describe('parts of a content', () => {
   it('end with the damage that a chunk has which they touch, and with that alone', async () => {
     const folder = path.join(temporary.folder, 'packs');
     const packs = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    // Beside it there may be one that holds no more than a page, and no byte there.
     const [largest] = packs
-      .map(({ parentPath, name }) => path.relative(temporary.folder, path.join(parentPath, name)))
-      .sort();
-    await flip(temporary.folder, largest!, 3000);
+      .map(({ parentPath, name }) => path.join(parentPath, name))
+      .sort((one, other) => statSync(other).size - statSync(one).size);
+    await flip(temporary.folder, path.relative(temporary.folder, largest!), 3000);
     const outcomes = new Set<string>();
     let offset = 0;
     for (const { length } of await segmentsOf()) {
