@@ -42,6 +42,6 @@ function allFiles() {
 
 /** A minute and more each as CI runs them. */
 function longestFiles() {
-  const names = ['fuzz', 'postgresql-cuts', 'sealed-postgresql', 'simulation'];
+  const names = ['fuzz', 'kills', 'postgresql-cuts', 'sealed-postgresql', 'simulation'];
   return names.map((name) => join('test', `${name}.test.ts`));
 }
