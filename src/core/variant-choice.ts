@@ -89,7 +89,8 @@ export function permissionsWithReason(
 export function requireChoosable(made: DeclaredVariant, snapshot: Snapshot, { tables, paths }: WantedParts): void {
   if (!isCutFromKept(made)) return;
   const formats = variantFormats(snapshot, made);
-  if (paths === undefined && (tables === undefined || formats.includes('sql'))) return;
+  const mayHaveTables = snapshot.dialect !== 'mysql' && formats.includes('sql');
+  if (paths === undefined && (tables === undefined || mayHaveTables)) return;
   const field = paths === undefined ? 'tables' : 'path';
   const why =
     made.kind === 'reduced'
