@@ -55,7 +55,7 @@ export class MysqlServer {
       ...['--no-defaults', `--datadir=${data}`, `--tmpdir=${data}`, `--socket=${this.socket}`, ...SMALL],
       ...['--skip-networking', '--mysqlx=OFF', `--pid-file=${path.join(this.folder, 'pid')}`],
       ...['--gtid-mode=ON', '--enforce-gtid-consistency', '--server-id=1', '--sync-binlog=0'],
-      '--log-bin-trust-function-creators',
+      ...['--log-bin-trust-function-creators', `--secure-file-priv=${data}`],
     ];
     const stdio: StdioOptions = ['ignore', output, output];
     const child = spawnServer(`${MYSQL_PROGRAMS}/mysqld`, options, { cwd: this.folder, stdio }, ACCOUNT);
