@@ -96,6 +96,8 @@ function severalDatabases() {
 function setting(tokens: readonly TextToken[], statement: Buffer): Buffer | undefined {
   const words = new Set(tokens.filter(({ kind }) => kind === 'word').map(({ text }) => text));
   if (words.has('gtid_purged') || words.has('sql_log_bin')) return undefined;
+  // Stands before the databases of --all-databases.
+  if (words.has('innodb_stats_auto_recalc')) throw severalDatabases();
   if (words.has('global') || words.has('persist') || words.has('persist_only') || words.has('password'))
     throw notSealable('it changes settings of the whole server');
   const isComputed = tokens.some(
