@@ -26,7 +26,20 @@ const BEFORE_MADE = new Set([
     'invoker',
     'current_user',
   ],
-  ...['temporary', 'unique', 'fulltext', 'spatial', 'aggregate'],
+  ...['temporary', 'unique', 'fulltext', 'spatial', 'aggregate', 'json', 'relational', 'duality'],
+]);
+/** What may follow SET beside a variable and its value. */
+const SETTINGS = new Set([
+  'names',
+  'character',
+  'charset',
+  'session',
+  'local',
+  'transaction',
+  'global',
+  'persist',
+  'persist_only',
+  'password',
 ]);
 /** With them strings are read in another way, in some of them by the server alone. */
 const OTHER_STRINGS =
@@ -94,6 +107,11 @@ function severalDatabases() {
 }
 
 function setting(tokens: readonly TextToken[], statement: Buffer): Buffer | undefined {
+  const [, first, second] = tokens;
+  // SET ROLE, SET DEFAULT ROLE, SET RESOURCE GROUP; and SET STATEMENT … FOR is followed by any other statement.
+  const isOfSession =
+    first?.text === '@' || (first?.kind === 'word' && (SETTINGS.has(first.text) || second?.text === '='));
+  if (!isOfSession) throw unknown(tokens);
   const words = new Set(tokens.filter(({ kind }) => kind === 'word').map(({ text }) => text));
   if (words.has('gtid_purged') || words.has('sql_log_bin')) return undefined;
   // Stands before the databases of --all-databases.
