@@ -44,7 +44,8 @@ export class ClientAgreement {
         ({ kind, bytes }) => kind === 'statement' && /#|--|\/\*(?!!)/.test(bytes.toString()),
       );
       if (!hasComments)
-        for (const options of [['--skip-comments'], ['--skip-comments', '--binary-mode']]) await this.#assertSeen(options, given);
+        for (const options of [['--skip-comments'], ['--skip-comments', '--binary-mode']])
+          await this.#assertSeen(options, given);
     });
     await fc.assert(property, this.#runs);
   }

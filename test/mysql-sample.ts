@@ -58,6 +58,7 @@ INSERT INTO old VALUES ('é'), ('plain');
 INSERT INTO keyless VALUES ('one@corp.example'), ('two');
 CREATE ALGORITHM=MERGE DEFINER=CURRENT_USER SQL SECURITY INVOKER VIEW bosses AS SELECT id, email FROM people WHERE boss IS NULL WITH CASCADED CHECK OPTION;
 CREATE VIEW late AS WITH c AS (SELECT id, row_number() OVER (ORDER BY id) AS r FROM people) SELECT c.id, p.city, j.z FROM c JOIN people p USING (id), LATERAL (SELECT 1 AS z) j;
+CREATE JSON RELATIONAL DUALITY VIEW cards AS SELECT json_duality_object('_id': id, 'total': total, 'note': note) FROM orders;
 CREATE ROLE IF NOT EXISTS reader;
 GRANT SELECT ON people TO reader;
 ANALYZE TABLE people UPDATE HISTOGRAM ON born WITH 4 BUCKETS;

@@ -77,14 +77,22 @@ describe('a sealed MySQL dump', { skip: MYSQL_SKIP_REASON }, () => {
   });
 
   it('is refused where clients of MySQL 9 read between dollar signs what others take for code, routines in JavaScript too', async () => {
-    const raw = await server.client(await made('misread'), Buffer.from(`CREATE TABLE t (a int);\n${BETWEEN_DOLLARS}`), '--force', '-vv');
+    const raw = await server.client(
+      await made('misread'),
+      Buffer.from(`CREATE TABLE t (a int);\n${BETWEEN_DOLLARS}`),
+      '--force',
+      '-vv',
+    );
     // The client gives the statement up to the second pair, and looks at the next line by itself.
     assert.match(raw.stdout, /^INSERT INTO t VALUES \(1\) \$\$ ' \$\$$/m);
     await server.sql('misread', JAVASCRIPT);
     const dump = await server.dump('--routines', 'misread');
     assert.match(dump.toString(), /LANGUAGE JAVASCRIPT\nAS \$\$ return a \+ 1; \/\/ it's \$\$ ;;/);
     for (const script of [Buffer.from(`${BETWEEN_DOLLARS}-- Dump completed\n`), dump])
-      await assert.rejects(whole(sealed(script)), { code: 'dump-not-sealable', message: /between dollar signs.*--routines/ });
+      await assert.rejects(whole(sealed(script)), {
+        code: 'dump-not-sealable',
+        message: /between dollar signs.*--routines/,
+      });
   });
 
   it('is refused where it is of several databases or of another kind, and says so', async () => {
@@ -112,5 +120,9 @@ function sameDump(actual: Buffer, expected: Buffer): void {
 }
 
 function sealed(dump: Buffer): AsyncIterable<Uint8Array> {
-  return createSqlSealer().seal(inChunks(dump, 1000), { dialect: 'mysql', mode: 'create', title: 'shop, 2026-11-20 "it\'s \\ "' });
+  return createSqlSealer().seal(inChunks(dump, 1000), {
+    dialect: 'mysql',
+    mode: 'create',
+    title: 'shop, 2026-11-20 "it\'s \\ "',
+  });
 }
