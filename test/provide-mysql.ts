@@ -30,6 +30,7 @@ if (existsSync(MYSQL_PROVIDED)) process.exit();
 try {
   await provide();
 } catch (error) {
+  rmSync(`${MYSQL}.new`, { recursive: true, force: true });
   const said = error instanceof Error ? error.message : String(error);
   process.stderr.write(`MySQL cannot be provided from ${ARCHIVE} (unstable): ${said}\n`);
   process.exit(1);
@@ -53,8 +54,7 @@ async function provide(): Promise<void> {
   rmSync(path.join(root, 'usr/share/doc'), { recursive: true, force: true });
   rmSync(MYSQL, { recursive: true, force: true });
   renameSync(making, MYSQL);
-  const libraries = `${MYSQL}/root/usr/lib/${folder}`;
-  writeScripts(`${libraries}/${loader}`, [libraries, ...foldersIn(libraries)].join(':'));
+  writeScripts(`usr/lib/${folder}`, loader);
   writeFileSync(MYSQL_PROVIDED, packages.map(({ name, version }) => `${name} ${version}\n`).join(''));
 }
 
@@ -96,22 +96,19 @@ function run(program: string, args: readonly string[]): string {
   return execFileSync(program, [...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Some libraries lie in a folder of a program's own. */
-function foldersIn(libraries: string): string[] {
-  return readdirSync(libraries, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => path.join(libraries, name));
-}
-
-function writeScripts(loader: string, libraries: string): void {
+/** They find the rest from where they lie, so that a copy of a checkout has its own. @param folder of the libraries */
+function writeScripts(folder: string, loader: string): void {
+  const entries = readdirSync(path.join(MYSQL, 'root', folder), { withFileTypes: true });
+  // Some libraries lie in a folder of a program's own.
+  const folders = [folder, ...entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${folder}/${name}`)];
+  const libraries = folders.map((each) => `$root/${each}`).join(':');
   mkdirSync(MYSQL_PROGRAMS);
   for (const [name, file] of Object.entries(PROGRAMS)) {
     const script = path.join(MYSQL_PROGRAMS, name);
-    const program = `${MYSQL}/root/${file}`;
     // The server looks for its messages and plugins there.
-    const base = name === 'mysqld' ? ` --basedir='${MYSQL}/root/usr'` : '';
-    const line = `exec '${loader}' --argv0 '${script}' --library-path '${libraries}' '${program}' "$@"${base}`;
-    writeFileSync(script, `#!/bin/sh\n${line}\n`);
+    const base = name === 'mysqld' ? ' --basedir="$root/usr"' : '';
+    const line = `exec "$root/${folder}/${loader}" --argv0 "$0" --library-path "${libraries}" "$root/${file}" "$@"${base}`;
+    writeFileSync(script, `#!/bin/sh\nroot=$(cd "\${0%/*}/../root" && pwd) || exit\n${line}\n`);
     chmodSync(script, 0o755);
     process.stdout.write(run(script, ['--no-defaults', '--version']));
   }
