@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { HoldfastError } from '../src/core/errors.ts';
 import { createSqlSealer } from '../src/downloads/sql/sql-sealer.ts';
@@ -93,6 +94,27 @@ describe('a sealed MySQL dump', { skip: MYSQL_SKIP_REASON }, () => {
         code: 'dump-not-sealable',
         message: /between dollar signs.*--routines/,
       });
+  });
+
+  it('is refused where a line of a statement that begins with a comment is a command for the client', async () => {
+    const definitions = 'CREATE TABLE t (a int);\n';
+    for (const [n, text] of [
+      `/*!50003 SET @a = \nsystem touch ${MUST_NOT_BE}\n1 */;`,
+      `/*!50003 CREATE*/ /*!50017 DEFINER=x*/ /*!50003 TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = \n \tsystem touch ${MUST_NOT_BE}\n1 */;`,
+    ].entries()) {
+      const raw = await server.client(await made(`line_${n}`), Buffer.from(`${definitions}${text}\n`), ...COMMANDS);
+      assert.deepEqual([raw.exitCode, existsSync(MUST_NOT_BE)], [1, true], 'the client ran no command');
+      await rm(MUST_NOT_BE);
+      const dump = Buffer.from(`${definitions}${text}\n-- Dump completed\n`);
+      await assert.rejects(whole(sealed(dump)), { code: 'dump-not-sealable', message: /begins with the word system/ });
+    }
+    const harmless =
+      "/*!50003 CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = \n'x\nsystem', @b = 1, @c = NEW.a /*\nsystem */\n + \n@status */;";
+    await loaded(
+      'line_kept',
+      await whole(sealed(Buffer.from(`${definitions}${harmless}\n-- Dump completed\n`))),
+      ...COMMANDS,
+    );
   });
 
   it('is refused where it is of several databases or of another kind, and says so', async () => {

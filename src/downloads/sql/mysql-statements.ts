@@ -1,3 +1,4 @@
+import { refuseCommandLines } from './mysql-commands.ts';
 import { refuseSeveral } from './mysql-routine.ts';
 import { notSealable } from './not-sealable.ts';
 import { BYTE } from './sql-bytes.ts';
@@ -53,6 +54,7 @@ const OTHER_STRINGS =
 export function mysqlStatementFate(statement: Buffer, firstWord: string, delimiter: string): Buffer | undefined {
   if (delimiter !== ';') refuseSeveralOf(statement, tokensOf(statement, 'mysql', { delimiter }).slice(0, -1));
   if (LEFT_OUT.has(firstWord)) return undefined;
+  refuseCommandLines(statement, delimiter);
   if (isPlainData(statement, firstWord)) return statement;
   const head = tokensOf(statement, 'mysql', { most: 60, delimiter });
   // Replication, which a developer's server has not.
