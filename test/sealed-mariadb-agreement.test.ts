@@ -1,63 +1,22 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import fc from 'fast-check';
-import { HoldfastError } from '../src/core/errors.ts';
-import { MysqlSeal } from '../src/downloads/sql/mysql-seal.ts';
-import { SqlLexer, type SqlPiece } from '../src/downloads/sql/sql-lexer.ts';
+import { ClientAgreement, read } from './client-agreement.ts';
 import { MARIADB_SKIP_REASON, MariadbServer } from './mariadb-server.ts';
-import { fed } from './sealed-sql-rig.ts';
 
 const SOUPS = Math.ceil(Number(process.env.HOLDFAST_SEAL_CUTS ?? 60) / 5);
 
 describe('the lexer and the client of MariaDB', { skip: MARIADB_SKIP_REASON }, () => {
   let server: MariadbServer;
+  let agreement: ClientAgreement;
   before(async () => {
     server = await MariadbServer.start();
+    agreement = new ClientAgreement('mariadb', server.options, SOUPS);
   });
   after(() => server?.remove());
 
-  async function assertSeen(options: readonly string[], pieces: readonly SqlPart[]): Promise<void> {
-    const args = [...server.options, '--force', '-vv', ...options];
-    const { stdout } = await fed('mariadb', args, process.env, Buffer.concat(pieces.map(({ bytes }) => bytes)));
-    const shown = [...stdout.matchAll(/^--------------\n(.*?)\n--------------\n/gms)].map(([, text]) => text!);
-    // With --comments, one that has a line for itself is sent alone, one behind a statement with it, and others with the next one.
-    const behind = (n: number) => /^[^\S\n]*((#|--\s).*)/.exec(pieces[n + 1]?.bytes.toString() ?? '')?.[1] ?? '';
-    const text = ({ kind, bytes }: SqlPart, n: number) =>
-      kind === 'statement' ? bytes.toString() + (options.includes('--comments') ? behind(n) : '') : '';
-    const withoutComment = (statement: string) => statement.replace(/^[;/\s]*(#|--(\s|$)).*\n?/, '');
-    const seen = shown.map((statement) => letters(withoutComment(statement))).filter(Boolean);
-    const wanted = pieces.map((piece, n) => letters(withoutComment(text(piece, n)))).filter(Boolean);
-    assert.equal(seen.length, wanted.length, JSON.stringify({ options, seen, wanted }));
-    for (const [n, statement] of wanted.entries()) assert.ok(seen[n]!.endsWith(statement), `${seen[n]} | ${statement}`);
-  }
+  it('see the same statements in any soup of quotes, comments and delimiters', () => agreement.assertSame());
 
-  it('see the same statements in any soup of quotes, comments and delimiters', async () => {
-    const property = fc.asyncProperty(soup, async (script) => {
-      const { pieces } = read(script);
-      fc.pre(!isReadWithComments(pieces));
-      await assertSeen(['--comments'], pieces);
-    });
-    await fc.assert(property, SOUP_RUNS);
-  });
-
-  it('agree, whatever the options of the client, once such a soup is sealed', async () => {
-    const property = fc.asyncProperty(soup, async (script) => {
-      const { pieces } = read(script);
-      const seal = new MysqlSeal('soup');
-      // Of the statements, it is what stands between them that matters here.
-      const given = pieces.map((piece) => ({
-        kind: piece.kind,
-        bytes: piece.kind === 'statement' ? piece.bytes : Buffer.concat([...seal.given(piece)]),
-      }));
-      await assertSeen(['--comments'], given);
-      // These show statements without the comments in them.
-      const hasComments = pieces.some(
-        ({ kind, bytes }) => kind === 'statement' && /#|--|\/\*(?!!)/.test(bytes.toString()),
-      );
-      if (!hasComments) for (const options of [[], ['--binary-mode']]) await assertSeen(options, given);
-    });
-    await fc.assert(property, SOUP_RUNS);
-  });
+  it('agree, whatever the options of the client, once such a soup is sealed', () => agreement.assertSameSealed());
 
   it('are not put to it where clients do not agree whether DELIMITER is a command: that is refused', () => {
     const refused = [
@@ -74,107 +33,3 @@ describe('the lexer and the client of MariaDB', { skip: MARIADB_SKIP_REASON }, (
     }
   });
 });
-
-const FRAGMENTS = [
-  ...[
-    "'",
-    "''",
-    "\\'",
-    '\\\\',
-    '"',
-    '""',
-    '`',
-    '-- ',
-    '--',
-    '#',
-    '\n',
-    '/*',
-    '*/',
-    '/*!',
-    '/*!40101 ',
-    ';',
-    ';\n',
-    ';;',
-    '(',
-    'a',
-    '1',
-    ' ',
-  ],
-  ...[
-    'SELECT 1',
-    '/',
-    '-',
-    '*',
-    "'x'",
-    "'\\';'",
-    '`;`',
-    '/*;*/',
-    '"\';"',
-    '\nDELIMITER ;;\n',
-    '\nDELIMITER ;\n',
-    '\nDELIMITER //\n',
-    '//',
-    '\\',
-  ],
-  ...[
-    '\t',
-    '\r',
-    '\f',
-    '\v',
-    ' \n',
-    '-- a\n',
-    '/* a */',
-    '/*M!',
-    '--\u0001',
-    '/*/',
-    '*/*',
-    '# a\n',
-    'DELIMITER //\n',
-    '\n DELIMITER\t;\r\n',
-    'delimiter ',
-    '/*!*/',
-    '/*M!*/',
-  ],
-];
-const soup = fc.array(fc.constantFrom(...FRAGMENTS), { maxLength: 30 }).map((parts) => `SELECT 0;\n${parts.join('')}`);
-
-/** What was once misread. */
-const SOUPS_OF_OLD = ['SELECT 0;\n \nDELIMITER //\n', 'SELECT 0;\n  -- a\nDELIMITER //\nSELECT 1;//\n \t\n'];
-
-const SOUP_RUNS = { numRuns: SOUPS, examples: SOUPS_OF_OLD.map((script): [string] => [script]) };
-
-type SqlPart = Pick<SqlPiece, 'kind' | 'bytes'>;
-
-/** The pieces up to where the lexer refuses or something is not whole. */
-function read(script: string): { pieces: SqlPiece[]; isRefused: boolean } {
-  const lexer = new SqlLexer({ dialect: 'mysql' });
-  const pieces: SqlPiece[] = [];
-  const isWhole = ({ kind, bytes }: SqlPiece) => kind !== 'rest' && !(kind === 'command' && bytes[0] === 0x5c);
-  try {
-    for (const piece of lexer.push(Buffer.from(script))) {
-      if (!isWhole(piece)) return { pieces, isRefused: false };
-      pieces.push(piece);
-    }
-    pieces.push(...[...lexer.end()].filter(isWhole));
-    return { pieces, isRefused: false };
-  } catch (error) {
-    assert.ok(error instanceof HoldfastError);
-    return { pieces, isRefused: true };
-  }
-}
-
-/** True where a client that keeps comments sends something that is none: before an empty statement, its own command or the very end. */
-function isReadWithComments(pieces: readonly SqlPiece[]): boolean {
-  return pieces.some((piece, n) => {
-    const next = pieces[n + 1];
-    if (piece.kind !== 'gap') return false;
-    const gap = piece.bytes.toString();
-    if (next?.kind === 'command') return /[^\n]/.test(gap);
-    return gap.trim() !== '' && (next === undefined || letters(next.bytes.toString()) === '');
-  });
-}
-
-/** The client shows statements without delimiters. */
-function letters(text: string): string {
-  return text.replaceAll(/[^a-z0-9]/gi, '');
-}

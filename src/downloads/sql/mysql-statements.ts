@@ -1,3 +1,4 @@
+import { refuseCommandLines } from './mysql-commands.ts';
 import { refuseSeveral } from './mysql-routine.ts';
 import { notSealable } from './not-sealable.ts';
 import { BYTE } from './sql-bytes.ts';
@@ -26,7 +27,20 @@ const BEFORE_MADE = new Set([
     'invoker',
     'current_user',
   ],
-  ...['temporary', 'unique', 'fulltext', 'spatial', 'aggregate'],
+  ...['temporary', 'unique', 'fulltext', 'spatial', 'aggregate', 'json', 'relational', 'duality'],
+]);
+/** What may follow SET beside a variable and its value. */
+const SETTINGS = new Set([
+  'names',
+  'character',
+  'charset',
+  'session',
+  'local',
+  'transaction',
+  'global',
+  'persist',
+  'persist_only',
+  'password',
 ]);
 /** With them strings are read in another way, in some of them by the server alone. */
 const OTHER_STRINGS =
@@ -40,6 +54,7 @@ const OTHER_STRINGS =
 export function mysqlStatementFate(statement: Buffer, firstWord: string, delimiter: string): Buffer | undefined {
   if (delimiter !== ';') refuseSeveralOf(statement, tokensOf(statement, 'mysql', { delimiter }).slice(0, -1));
   if (LEFT_OUT.has(firstWord)) return undefined;
+  refuseCommandLines(statement, delimiter);
   if (isPlainData(statement, firstWord)) return statement;
   const head = tokensOf(statement, 'mysql', { most: 60, delimiter });
   // Replication, which a developer's server has not.
@@ -94,8 +109,15 @@ function severalDatabases() {
 }
 
 function setting(tokens: readonly TextToken[], statement: Buffer): Buffer | undefined {
+  const [, first, second] = tokens;
+  // SET ROLE, SET DEFAULT ROLE, SET RESOURCE GROUP; and SET STATEMENT … FOR is followed by any other statement.
+  const isOfSession =
+    first?.text === '@' || (first?.kind === 'word' && (SETTINGS.has(first.text) || second?.text === '='));
+  if (!isOfSession) throw unknown(tokens);
   const words = new Set(tokens.filter(({ kind }) => kind === 'word').map(({ text }) => text));
   if (words.has('gtid_purged') || words.has('sql_log_bin')) return undefined;
+  // Stands before the databases of --all-databases.
+  if (words.has('innodb_stats_auto_recalc')) throw severalDatabases();
   if (words.has('global') || words.has('persist') || words.has('persist_only') || words.has('password'))
     throw notSealable('it changes settings of the whole server');
   const isComputed = tokens.some(

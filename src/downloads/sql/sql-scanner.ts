@@ -1,6 +1,7 @@
 import type { SqlDialect } from '../../core/ports/service-download.ts';
 import { DollarQuote } from './dollar-quote.ts';
 import { MysqlDelimiter } from './mysql-delimiter.ts';
+import { MysqlDollarQuote } from './mysql-dollar-quote.ts';
 import { notSealable } from './not-sealable.ts';
 import { pastPlainValues } from './plain-values.ts';
 import { type Escapes, QuotedText } from './quoted-text.ts';
@@ -57,6 +58,7 @@ export class SqlScanner {
   readonly #quoted = new QuotedText();
   #isAfterEscapeString = false;
   readonly #dollarQuote = new DollarQuote();
+  readonly #mysqlDollarQuote = new MysqlDollarQuote();
   #word = '';
   #wordLength = 0;
   #routine = new RoutineBody();
@@ -157,6 +159,7 @@ export class SqlScanner {
   #code(byte: number, at: number): number {
     this.#tokenStart = at;
     this.#variables.byte(byte);
+    if (this.#isMysql) this.#mysqlDollarQuote.byte(byte);
     if (isSpace(byte)) {
       if (byte === BYTE.newline) this.#comments.conditional.newline();
       return at + 1;
@@ -204,9 +207,11 @@ export class SqlScanner {
   /** Where nobody is told of tokens, values of MySQL need not be told apart. Within a comment that servers run they may end with it. */
   #values(bytes: Uint8Array, at: number, end: number): number | undefined {
     if (!this.#isMysql || this.#onToken !== undefined || this.#tokens === 0) return undefined;
-    if (this.#comments.conditional.isOpen) return undefined;
+    if (this.#comments.conditional.isOpen || this.#mysqlDollarQuote.isOpen) return undefined;
     const next = pastPlainValues(bytes, at, end);
-    return next > at ? next : undefined;
+    if (next === at) return undefined;
+    this.#mysqlDollarQuote.reset();
+    return next;
   }
 
   #token(kind: SqlToken['kind'], end: number): void {
@@ -239,6 +244,7 @@ export class SqlScanner {
     this.#comments.hasSandboxMark = false;
     this.#isFirstOnLine = event === 'command';
     this.#routine.reset();
+    this.#mysqlDollarQuote.reset();
   }
 
   #openQuote(byte: number, at: number, escapes: Escapes): number {

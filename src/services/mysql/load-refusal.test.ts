@@ -62,6 +62,11 @@ describe('what a client of MySQL complains of', () => {
       told("ERROR 1273 (HY000) at line 7: Unknown collation: 'secret'\n"),
       /^variant-verifier-missing: .*lacks/,
     );
+    const outside = told("ERROR 1045 (28000) at line 7: Access denied for user 'loader'@'localhost'\n");
+    assert.match(
+      outside,
+      /^variant-verifier-missing: .*more than what is within one database \(1045\).*DATA DIRECTORY/,
+    );
     const other = told('ERROR 1064 (42000) at line 7: You have an error near secret\n', MYSQL);
     assert.match(other, /^variant-verifier-missing: .*of MySQL 8\.0\.36, and was given to MariaDB 10\.11\.6/);
     const check = told('ERROR 4025 (23000) at line 7: CONSTRAINT `total` failed for `variant`.`orders`\n', MYSQL);

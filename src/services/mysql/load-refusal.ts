@@ -38,7 +38,8 @@ export function brokenConstraint({ number, text }: Complaint): BrokenConstraint 
   const [checked, check, key, column] = [
     /^CONSTRAINT `(.+?)` failed for `(?:[^`]|``)*`\.`(.+)`$/.exec(text),
     /^Check constraint '(.+)' is violated\.$/.exec(text),
-    /a foreign key constraint fails \(`(?:[^`]|``)*`\.`((?:[^`]|``)+)`, CONSTRAINT `((?:[^`]|``)+)`/.exec(text),
+    // MySQL writes a backquote in a name once, MariaDB twice.
+    /a foreign key constraint fails \(`.+?`\.`(.+?)`, CONSTRAINT `(.+?)` FOREIGN KEY/.exec(text),
     /^Column '(.+)' cannot be null$/.exec(text),
   ];
   if (number === CHECK_MARIADB && checked !== null) {
@@ -79,7 +80,7 @@ export function loadRefusal(complaint: Complaint | undefined, load: Load, broken
     return new HoldfastError('unavailable', 'variant-load-failed', message, { details });
   }
   const isBroken = state.startsWith('23') || broken !== undefined || number === CHECK_MARIADB || number === CHECK_MYSQL;
-  if (!isBroken && (LACKS.has(number) || !isFit(load)))
+  if (!isBroken && (LACKS.has(number) || OUTSIDE.has(number) || !isFit(load)))
     return new HoldfastError('unsupported', 'variant-verifier-missing', lackingWords(number, load), { details });
   const what = broken === undefined ? (CLASSES[state.slice(0, 2)] ?? 'a statement fails') : brokenWords(broken);
   return notLoadable(`${what} (${number})`, load, { ...details, ...broken });
@@ -88,6 +89,8 @@ export function loadRefusal(complaint: Complaint | undefined, load: Load, broken
 /** That the variant may be whole, and what to install to find out. */
 function lackingWords(number: number, load: Load): string {
   const { server, dumped } = load;
+  if (OUTSIDE.has(number))
+    return `The variant cannot be loaded here: a statement wants more than what is within one database (${number}), as a table with a DATA DIRECTORY of its own does, and the user of the private server of ${named(server)} may not. Take that out of the dump, or verify: load out of the policy.`;
   const why =
     dumped === undefined || isFit(load)
       ? `${named(server)} lacks a collation, an engine or a feature that it needs (${number}). Install it for that server`
@@ -139,6 +142,9 @@ const LOST: ReadonlySet<number> = new Set([1053, 1927, 2002, 2003, 2006, 2013]);
 const FULL: ReadonlySet<number> = new Set([3, 1021, 1026, 1030, 1037, 1038, 1041, 1114]);
 /** Character set, collation, engine, function of a plugin, variable or its value, feature, time zone, plugin. */
 const LACKS: ReadonlySet<number> = new Set([1115, 1126, 1127, 1128, 1193, 1231, 1235, 1273, 1286, 1298, 1524]);
+
+/** Rights on files or on the whole server. */
+const OUTSIDE: ReadonlySet<number> = new Set([1045, 1227]);
 
 const CLASSES: Readonly<Record<string, string>> = {
   '22': 'a value is not one of its column’s type',

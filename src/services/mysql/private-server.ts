@@ -171,6 +171,9 @@ const SMALL = [
   ...['--loose-innodb-flush-method=nosync', '--loose-debug-no-sync', '--innodb-flush-log-at-trx-commit=0'],
   ...['--loose-innodb-log-file-size=32M', '--innodb-buffer-pool-size=64M', '--key-buffer-size=8M'],
   ...['--loose-aria-pagecache-buffer-size=8M', '--loose-performance-schema=OFF', '--loose-innodb-doublewrite=0'],
+  // MySQL since 8.0.30, and keys and certificates for connections that there are none of.
+  ...['--loose-innodb-redo-log-capacity=32M', '--loose-auto-generate-certs=OFF'],
+  '--loose-caching-sha2-password-auto-generate-rsa-keys=OFF',
 ];
 
 const INSTALLED = ['--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'];
@@ -186,7 +189,11 @@ const SETTINGS = [
   '--loose-innodb-change-buffering=none',
 ];
 
-const CLIENT = ['--batch', '--skip-column-names', '--default-character-set=utf8mb4', '--max-allowed-packet=1G'];
+const CLIENT = [
+  ...['--batch', '--skip-column-names', '--default-character-set=utf8mb4', '--max-allowed-packet=1G'],
+  // Nothing that it is fed with is a command of its own, in clients of either product; what is sealed has none anyway.
+  ...['--binary-mode', '--local-infile=0'],
+];
 
 async function* inputOf(text: string): AsyncGenerator<Uint8Array> {
   if (text !== '') yield Buffer.from(text);
