@@ -67,6 +67,21 @@ describe('holdfast, for who makes a mistake or has bad luck', { concurrency: 2 }
     assert.equal((await holdfast.json(['list'])).backups.length, 1);
   });
 
+  test('after a recovery files are backed up again by naming their paths, which nobody else knows', async (context) => {
+    const holdfast = await commandLine(context);
+    const path = await holdfast.put('shop/file', 'x');
+    const first = (await holdfast.json(['backup', path, '--resource', 'shop'])).backup;
+    await holdfast.json(['backup', '-', '--resource', 'stream'], 'x');
+    const recovered = await holdfast.run(['recover']);
+    assert.match(recovered.stdout, /^What Holdfast fetches itself has to be set up again, .*: shop\.$/m);
+    const again = (await holdfast.json(['backup', path, '--resource', 'shop'])).backup;
+    assert.deepEqual([again.type, again.parentId], ['incremental', first.id]);
+    assert.equal(
+      (await holdfast.problem(['backup', holdfast.folder, '--resource', 'shop'], 1)).code,
+      'resource-differs',
+    );
+  });
+
   test('a dry run that --options asks for is told as one', async (context) => {
     const holdfast = await commandLine(context);
     const path = await holdfast.put('shop/file', 'x');
