@@ -273,6 +273,10 @@ describe('repositories, metrics and the audit log', () => {
       /holdfast_http_request_duration_seconds_count\{method="POST",route="\/backups",status="201"\}/,
     );
     assert.match(metrics, /process_cpu_seconds_total/);
+    const [newest] = (await call('GET', '/backups?limit=1')).body;
+    const newestSeconds = Date.parse(newest.createdAt) / 1000;
+    const gauge = `holdfast_resource_newest_backup_timestamp_seconds{resource="${newest.resourceId}"} ${newestSeconds}`;
+    assert.ok(metrics.split('\n').includes(gauge), gauge);
   });
 
   it('record what was done, in a chain that holds', async () => {

@@ -48,7 +48,7 @@ test('a resource is added, backed up, changed and removed, and a running service
   assert.deepEqual([type, metadata, replaced.exclude], ['papers', { tags: { a: 'b' } }, []]);
 
   const list = (await holdfast.run(['resource', 'list'])).stdout;
-  assert.match(list, /^Id +Service +Newest backup .*\ndocs +files +\d{4}-/);
+  assert.match(list, /^ID +Service +Newest backup .*\ndocs +files +\d{4}-/);
   assert.match(
     (await holdfast.run(['resource', 'show', 'docs'])).stdout,
     new RegExp(`^docs\n[\\s\\S]*${backup.id} of`),

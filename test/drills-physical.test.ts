@@ -79,6 +79,21 @@ describe('restore drills of PostgreSQL clusters', { skip: SKIP_REASON, timeout: 
     assert.ok((drill.recoveryTimeMilliseconds ?? 0) > 0);
   });
 
+  test('need no configuration, which a recovered catalogue has not', async () => {
+    const { resources } = rig.managed.catalogue;
+    const resource = await resources.get('cluster');
+    assert.ok(resource !== undefined);
+    await resources.put({ ...resource, configuration: {} });
+    try {
+      const { drill } = await rig.drill('cluster');
+      assert.equal(drill.error?.message, undefined);
+      const { expected = '', found = '' } = check(drill, 'restored') ?? {};
+      assert.ok(found.startsWith(`${expected}, `), `${expected} were expected, and ${found} found`);
+    } finally {
+      await resources.put(resource);
+    }
+  });
+
   test('fail because of a page with another byte, and name the file', async () => {
     meanwhile = async (folder) => {
       const file = path.join(folder, relation);

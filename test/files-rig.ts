@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Backup, BackupType } from '../src/core/backup.ts';
+import type { Progress } from '../src/core/operation.ts';
 import type {
   EncodedEntries,
   Repository,
@@ -40,6 +41,7 @@ export interface BackupChoice {
   repository?: Repository;
   /** Is called before each task is handed to the worker threads: changes made here come after the walk or between two readings. */
   beforeTask?: (task: BackupTask) => void;
+  report?: (progress: Progress) => void;
 }
 
 export interface RestoreChoice {
@@ -48,6 +50,7 @@ export interface RestoreChoice {
   repository?: Repository;
   /** Is called before each task is handed to the worker threads. */
   beforeTask?: (task: RestoreTask) => void;
+  report?: (progress: Progress) => void;
 }
 
 /** The real files service over the real engine, with folders for what is backed up and restored. */
@@ -91,7 +94,7 @@ export class FilesRig {
         chain: base === undefined || choice.base === undefined ? [] : [{ backup: choice.base, reader: base }],
         writer: choice.beforeTask === undefined ? writer : watched(writer, choice.beforeTask),
         signal,
-        report: () => undefined,
+        report: choice.report ?? (() => undefined),
         warn: (message) => warnings.push(message),
       });
       const record = await writer.commit(treeRecord(writer, made, encrypt));
@@ -119,7 +122,7 @@ export class FilesRig {
         ],
         options,
         signal: choice.signal ?? new AbortController().signal,
-        report: () => undefined,
+        report: choice.report ?? (() => undefined),
         warn: (message) => warnings.push(message),
       });
       return { report: { ...report }, warnings };

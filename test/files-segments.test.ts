@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import type { Progress } from '../src/core/operation.ts';
 import type { Content } from '../src/core/tree-entry.ts';
 import { createFilesService } from '../src/services/files/files-service.ts';
+import type { RestoreTask } from '../src/services/files/restore-task.ts';
 import type { FilesSizes } from '../src/services/files/sizes.ts';
 import { assertSameTree } from './files-comparison.ts';
 import { clockTick, FilesRig, type MadeBackup } from './files-rig.ts';
@@ -35,6 +37,27 @@ describe('a large file', () => {
     assert.equal(made.readBytes, made.sourceBytes);
     await rig.restore(backup, { target: `${rig.folder}/parts/target` }, { service });
     assertSameTree(`${rig.folder}/parts/target/source`, source);
+  });
+
+  test('shows how far it is while it is read and written, and not only when it is done', async () => {
+    const source = await rig.newFolder('progress/source');
+    const size = 16 * MEBIBYTE;
+    writeFileSync(`${source}/file`, randomBytes(size));
+    const told: Progress[] = [];
+    const report = (progress: Progress): unknown => told.push(progress);
+    const isUnderWay = ({ doneBytes = 0, doneFiles }: Progress): boolean =>
+      doneBytes > 0 && doneBytes < size && doneFiles === 0;
+    const { backup } = await rig.backUp({ paths: [source] }, { service, report });
+    assert.ok(told.some(isUnderWay), JSON.stringify(told));
+    assert.equal(told.at(-1)?.doneBytes, size);
+
+    told.length = 0;
+    // What is told every fifth of a second has to take longer than that.
+    const beforeTask = ({ kind }: RestoreTask): void => {
+      if (kind === 'ranges') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    };
+    await rig.restore(backup, { target: `${rig.folder}/progress/target` }, { service, report, beforeTask });
+    assert.ok(told.some(isUnderWay), JSON.stringify(told));
   });
 
   test('keeps its holes, also across segments', async () => {

@@ -103,7 +103,7 @@ describe('the test of a PostgreSQL resource', { skip: SKIP_REASON, timeout: 1_20
       await tested({ connection: absent }),
       'secrets',
       'failed',
-      /SURELY_ABSENT.*is not set.*start the service again/,
+      /SURELY_ABSENT.*is not set.*start again/,
     );
     process.env.WRONG_PASSWORD = 'not-the-right-one';
     const wrong = await tested({ connection: { ...rig.server.connection(), password: 'env:WRONG_PASSWORD' } });

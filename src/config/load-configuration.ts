@@ -219,7 +219,9 @@ async function readConfigurationFile(named: string | undefined, workingFolder: s
     throw new HoldfastError(
       'invalid',
       'configuration-missing',
-      `The configuration file ${file} cannot be read: ${messageOf(cause)}`,
+      systemErrorCode(cause) === 'ENOENT'
+        ? `There is no configuration file ${file}. Correct --config (or HOLDFAST_CONFIG), or leave it away to use holdfast.yaml or the defaults.`
+        : `The configuration file ${file} cannot be read: ${messageOf(cause)}. Check its owner and permissions.`,
       { cause },
     );
   }

@@ -56,7 +56,7 @@ export class CataloguePolicyManager implements PolicyManager {
     const users = (await this.#context.catalogue.resources.list()).filter(({ policyId }) => policyId === id);
     if (users.length > 0) {
       const names = users.slice(0, 20).map((resource) => resource.id);
-      const message = `The policy "${id}" is used by ${users.length} resources: ${names.join(', ')}. Give them another one first.`;
+      const message = `The policy "${id}" is used by ${users.length === 1 ? 'the resource' : `${users.length} resources:`} ${names.join(', ')}. Give ${users.length === 1 ? 'it' : 'them'} another one first, or none ("holdfast resource set ID --no-retention").`;
       throw new HoldfastError('conflict', 'policy-in-use', message, { details: { resources: names } });
     }
     await this.#context.catalogue.policies.delete(id);

@@ -155,10 +155,11 @@ export function requireCron(cron: string, timeZone: string, now: Date): void {
   );
 }
 
-/** Without the name of the parser's class before it, and the full stop behind it. */
+/** Without the name of the parser's class before it, and the full stop behind it; how many fields there are is said by Holdfast. */
 function plainReason(cause: unknown): string {
   return messageOf(cause)
     .replace(/^\w+: /, '')
+    .replace(/^invalid configuration format.*/, 'It has not five or six fields')
     .replace(/\.+$/, '');
 }
 

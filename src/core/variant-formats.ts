@@ -25,6 +25,10 @@ export function variantFormat(
   wanted: DownloadFormat | undefined,
 ): DownloadFormat {
   const formats = variantFormats(snapshot, declared);
+  if (wanted !== undefined && !formats.includes(wanted) && snapshot.formats.includes(wanted)) {
+    const message = `Variants of ${snapshot.resourceId} cannot be had as ${wanted}, only the data as it was backed up (raw) can. There are: ${formats.join(', ')}.`;
+    throw new HoldfastError('unsupported', 'format-not-offered', message, { details: { formats } });
+  }
   return chosenFormat({ resourceId: snapshot.resourceId, formats }, wanted);
 }
 

@@ -43,7 +43,18 @@ td .kind { color: var(--soft); font-size: 12px; }
 code { font: 12.5px/1.4 ui-monospace, "SF Mono", Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 footer { margin-top: 32px; padding-top: 10px; border-top: 1px solid var(--line); color: var(--soft); font-size: 12.5px; }
 footer p { margin: 4px 0; }
-@media (max-width: 640px) { main { margin: 0; padding: 20px; border: 0; } .figures { grid-template-columns: 1fr; } }
+@media screen and (max-width: 640px) {
+  main { margin: 0; padding: 20px; border: 0; }
+  header, .figures { grid-template-columns: 1fr; }
+  .facts { grid-template-columns: 1fr; gap: 0; }
+  .facts dd { margin-bottom: 8px; }
+  table, tbody, tr, td { display: block; }
+  thead { display: none; }
+  td { padding: 2px 8px; border: 0; }
+  tr { padding: 8px 0; border-bottom: 1px solid var(--line); }
+  td[data-name]::before { content: attr(data-name) ": "; color: var(--soft); }
+  .number { text-align: left; }
+}
 @media print {
   @page { margin: 12mm 14mm; }
   body { background: #fff; font-size: 9pt; line-height: 1.35; }

@@ -166,9 +166,9 @@ function checkRow(check: DrillCheck): string {
   return `<tr class="${check.outcome}">
 <td class="result">${RESULTS[check.outcome]}</td>
 <td>${escaped(check.description)}${subject}<br><span class="kind">${KINDS[check.kind]}</span></td>
-<td>${escaped(check.expected)}</td>
-<td>${escaped(check.found)}${details}</td>
-<td class="number">${escaped(formatDuration(check.durationMilliseconds))}</td>
+<td data-name="Expected">${escaped(check.expected)}</td>
+<td data-name="Found">${escaped(check.found)}${details}</td>
+<td data-name="Took" class="number">${escaped(formatDuration(check.durationMilliseconds))}</td>
 </tr>`;
 }
 

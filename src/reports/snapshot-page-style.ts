@@ -15,7 +15,7 @@ h2 a { color: var(--link); }
 .facts a { color: var(--link); }
 .proven { color: var(--good); font-weight: 600; }
 .blocked { margin: 0 0 8px; color: var(--warn); font-size: 13.5px; overflow-wrap: anywhere; }
-pre { margin: 0; padding: 9px 12px; border: 1px solid var(--line); border-radius: 4px; background: #f6f8fa; overflow-x: auto; font: 12.5px/1.45 ui-monospace, "SF Mono", Consolas, "DejaVu Sans Mono", monospace; user-select: all; }
+pre { margin: 0; padding: 9px 12px; border: 1px solid var(--line); border-radius: 4px; background: #f6f8fa; white-space: pre-wrap; overflow-wrap: anywhere; font: 12.5px/1.45 ui-monospace, "SF Mono", Consolas, "DejaVu Sans Mono", monospace; user-select: all; }
 .more { margin: 20px 0 0; }
 footer { margin-top: 24px; padding-top: 10px; border-top: 1px solid var(--line); color: var(--soft); font-size: 12.5px; }
 code { font: 12.5px ui-monospace, "SF Mono", Consolas, "DejaVu Sans Mono", monospace; }

@@ -135,7 +135,7 @@ export class EngineKeys implements RepositoryKeys {
     throw new HoldfastError(
       'conflict',
       'key-slots-would-be-lost',
-      `These key slots cannot be carried over, because their passphrase or key file was not given: ${names}. Give them too, or say that they may go.`,
+      `These key slots cannot be carried over, because their passphrase or key file was not given: ${names}. Configure them too (repository.keys), or say that they may go: --drop-others.`,
       { details: { slots: lost.map((slot) => slot.id) } },
     );
   }

@@ -9,13 +9,14 @@ const ID_PREFIX = 'backup-';
 /**
  * Finds the backup that the user means: an id, with or without `backup-`, or `latest`.
  *
- * @param among narrows `latest`: to a resource, to backups at or before a time (RFC 3339)
- * @throws HoldfastError `backup-missing` (not-found)
+ * @param among narrows `latest`: to a resource, to backups at or before a time (RFC 3339). `ofOneResource`: where backups of
+ *   several are there, one has to be named
+ * @throws HoldfastError `backup-missing` (not-found), `usage-resource-missing`
  */
 export async function chooseBackup(
   application: Application,
   reference: string,
-  among: { resourceId?: string; at?: string } = {},
+  among: { resourceId?: string; at?: string; ofOneResource?: boolean } = {},
 ): Promise<Backup> {
   if (reference !== 'latest') {
     return application.backups.get(reference.startsWith(ID_PREFIX) ? reference : ID_PREFIX + reference);
@@ -29,13 +30,37 @@ export async function chooseBackup(
     { limit: 1 },
   );
   const [backup] = page.items;
-  if (backup !== undefined) return backup;
+  if (backup !== undefined) {
+    if (among.ofOneResource && resourceId === undefined) await requireNoOther(application, backup);
+    return backup;
+  }
   const what = [resourceId === undefined ? '' : ` of "${resourceId}"`, at === undefined ? '' : ` at or before ${at}`];
   throw new HoldfastError(
     'not-found',
     'backup-missing',
     `There is no backup${what.join('')}. "holdfast list" shows those that exist.`,
   );
+}
+
+/** The newest of all is not the one that somebody means who has a certain resource in mind. */
+async function requireNoOther(application: Application, { resourceId }: Backup): Promise<void> {
+  for (const other of await otherResources(application, resourceId)) {
+    const { items } = await application.backups.list({ resourceId: other }, { limit: 1 });
+    if (items.length === 0) continue;
+    const message = `There are backups of several resources, and the newest is of "${resourceId}". Say which you mean: --resource ${resourceId}, or the id of a backup.`;
+    throw usageError('resource-missing', message);
+  }
+}
+
+async function otherResources(application: Application, resourceId: string): Promise<string[]> {
+  const others: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await application.resources.list({ limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+    others.push(...page.items.map(({ id }) => id).filter((id) => id !== resourceId));
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return others;
 }
 
 /** Every backup that fits, newest first, page after page. */

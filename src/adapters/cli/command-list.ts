@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
 import type { CommandSession } from './command-session.ts';
+import { ExitCode } from './exit-codes.ts';
 
 /** A command before its file is loaded: enough for the overview of `holdfast --help`. */
 export interface CommandSummary {
   name: string;
   summary: string;
+  /** Every failure of the command ends with this code, a wrong command line too. */
+  failureExitCode?: number;
   load(): Promise<CommandModule>;
 }
 
@@ -55,7 +58,13 @@ export const COMMANDS: readonly CommandSummary[] = [
     load: () => import('./commands/adopt.ts'),
   },
   { name: 'wal-push', summary: 'store a WAL file (archive_command)', load: () => import('./commands/wal-push.ts') },
-  { name: 'wal-get', summary: 'fetch a WAL file (restore_command)', load: () => import('./commands/wal-get.ts') },
+  {
+    name: 'wal-get',
+    summary: 'fetch a WAL file (restore_command)',
+    // A server takes 1 to 125 for "the log has no such file" and ends its recovery there: no failure may look like that.
+    failureExitCode: ExitCode.recoveryMustStop,
+    load: () => import('./commands/wal-get.ts'),
+  },
   { name: 'doctor', summary: 'check the installation', load: () => import('./commands/doctor.ts') },
   { name: 'completion', summary: 'print a shell completion script', load: () => import('./commands/completion.ts') },
 ];

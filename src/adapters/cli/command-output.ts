@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
 import { type Column, printable, tableLines } from '../../reports/table.ts';
+import { systemFault } from './system-fault.ts';
 
 /** How the user wants to be told, from the global options. */
 export interface OutputOptions {
@@ -56,8 +57,7 @@ export class CommandOutput {
 
   /** Why the command failed, on one line; with `--json` as an object with `code` and `message`. */
   failure(error: unknown): void {
-    const code = error instanceof HoldfastError ? error.code : 'internal';
-    const message = sentence(error);
+    const { code, message } = told(error);
     if (this.options.json) {
       const details = error instanceof HoldfastError ? { details: error.details } : {};
       process.stderr.write(`${JSON.stringify({ code, message, ...details }, bigintsAsText)}\n`);
@@ -74,10 +74,11 @@ export class CommandOutput {
 
 const ANSI = { red: 31, yellow: 33, green: 32, bold: 1 } as const;
 
-function sentence(error: unknown): string {
+function told(error: unknown): { code: string; message: string } {
   const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
-  if (error instanceof HoldfastError) return message;
-  return `${message}. This was not foreseen; set HOLDFAST_DEBUG=1 and try again to see where it happened.`;
+  if (error instanceof HoldfastError) return { code: error.code, message };
+  const unforeseen = `${message}. This was not foreseen; set HOLDFAST_DEBUG=1 and try again to see where it happened.`;
+  return systemFault(error) ?? { code: 'internal', message: unforeseen };
 }
 
 function bigintsAsText(_name: string, value: unknown): unknown {

@@ -4,6 +4,7 @@ import type { Composition, ConfigurationOverrides, OpenApplicationOptions } from
 import type { Configuration } from '../../core/configuration.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { CommandOutput } from './command-output.ts';
+import { foreignFolder } from './foreign-folder.ts';
 import { Interruption } from './interruption.ts';
 
 /** The options that every command has. */
@@ -68,12 +69,16 @@ export class CommandSession {
 
   /** Opens the application beside a running service. Closed by `close`. */
   async application(configuration?: Configuration, options?: OpenApplicationOptions): Promise<Application> {
-    this.#application ??= await this.composition.openApplication(
-      configuration ?? (await this.configuration({ logLevel: 'silent' })),
-      'command',
-      options,
-    );
+    if (this.#application !== undefined) return this.#application;
+    const chosen = configuration ?? (await this.configuration({ logLevel: 'silent' }));
+    this.warnOfForeignFolder(chosen);
+    this.#application = await this.composition.openApplication(chosen, 'command', options);
     return this.#application;
+  }
+
+  warnOfForeignFolder({ dataFolder }: Configuration): void {
+    const warning = foreignFolder(dataFolder, process.getuid?.());
+    if (warning !== undefined) this.output.warn(warning);
   }
 
   /** Ends the command. @param failure what it failed with, if it did */

@@ -78,6 +78,8 @@ function configurationFrom(selection: FilesSelection, existing: Resource | undef
 function checkSamePaths(existing: Resource, selection: FilesSelection): void {
   if (hasSamePaths(existing, selection)) return;
   const { paths } = existing.configuration;
+  // After a recovery nobody knows them but the user.
+  if (existing.service === 'files' && paths === undefined) return;
   const has = Array.isArray(paths) ? paths.join(', ') : `content of the service "${existing.service}"`;
   throw new HoldfastError(
     'conflict',

@@ -10,6 +10,7 @@ import type { Finding } from './finding.ts';
 import { count, formatBytes } from './formatting.ts';
 import { hookFindings } from './hook-findings.ts';
 import { resourceFindings } from './resource-findings.ts';
+import { systemFault } from './system-fault.ts';
 
 const OLDEST_NODE = 24;
 const EARLIEST_TIME = Date.UTC(2025, 0, 1);
@@ -130,7 +131,7 @@ async function keyFile(path: string, isDefault: boolean): Promise<Finding> {
     const advice = 'Keep a copy on another machine: without it nothing restores. This cannot be checked from here.';
     return { check, state: 'warn', message: `${path} was made by Holdfast, for its owner only`, advice };
   } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') return { check, state: 'fail', message: messageOf(error) };
+    if (systemErrorCode(error) !== 'ENOENT') return { check, state: 'fail', message: reasonOf(error) };
     const advice = 'Bring it back from its copy, or configure a key that you have. A new installation makes one.';
     return { check, state: 'warn', message: `${path} does not exist`, advice };
   }
@@ -149,8 +150,7 @@ async function* repositories(session: CommandSession, configuration: Configurati
     }
     application = await session.application(configuration);
   } catch (error) {
-    const code = error instanceof HoldfastError ? error.code : 'internal';
-    yield { check, state: 'fail', message: `${messageOf(error)} [${code}]` };
+    yield { check, state: 'fail', message: reasonOf(error) };
     return;
   }
   for (const overview of await application.repositories.list()) {
@@ -160,6 +160,11 @@ async function* repositories(session: CommandSession, configuration: Configurati
   }
   yield await auditLog(application);
   yield* resourceFindings(application, session.signal);
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof HoldfastError ? error.code : 'internal';
+  return systemFault(error)?.message ?? `${messageOf(error)} [${code}]`;
 }
 
 /** Level 1 finds packs that the index names and the storage lacks. */

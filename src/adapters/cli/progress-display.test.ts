@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { describe } from './progress-display.ts';
+import { bar, describe } from './progress-display.ts';
 
 const MIB = 1024 * 1024;
 
@@ -12,4 +12,11 @@ test('progress tells amount, rate and the time left where totals are known', () 
 test('without totals it tells amount and rate, without amounts the phase', () => {
   assert.equal(describe({ percent: 0, doneBytes: MIB }, 500), '1.0 MiB, 2.0 MiB/s');
   assert.equal(describe({ percent: 0, phase: 'listing packs' }, 500), 'listing packs');
+});
+
+test('a bar shows the share that is done, and nothing where nobody knows how much there is', () => {
+  assert.equal(bar({ percent: 25, doneBytes: 50 * MIB, totalBytes: 200 * MIB }), '[####------------] 25 %');
+  assert.equal(bar({ percent: 0, totalBytes: 200 * MIB }), '[----------------] 0 %');
+  assert.equal(bar({ percent: 100 }), '[################] 100 %');
+  assert.equal(bar({ percent: 0, doneBytes: 50 * MIB, doneFiles: 7 }), undefined);
 });

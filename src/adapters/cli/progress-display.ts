@@ -23,7 +23,16 @@ export function startProgress(task: string, options: OutputOptions): ProgressDis
   const begun = performance.now();
   const text = (progress: Progress) => describe(progress, performance.now() - begun);
   if (process.stderr.isTTY) return new ProgressBar(task, text);
-  return new ProgressLines(LINE_EVERY_MILLISECONDS, (progress) => `${task}: ${progress.percent} %, ${text(progress)}`);
+  return new ProgressLines(LINE_EVERY_MILLISECONDS, (progress) => `${task}: ${share(progress)}${text(progress)}`);
+}
+
+/** Where nobody knows how much there is, as in a backup of files, zero per cent all the time would look like standing still. */
+function hasShare({ percent, totalBytes }: Progress): boolean {
+  return percent > 0 || totalBytes !== undefined;
+}
+
+function share(progress: Progress): string {
+  return hasShare(progress) ? `${progress.percent} %, ` : '';
 }
 
 /** `41.0 MiB of 120.0 MiB, 1,204 files, 88.1 MiB/s, 1 s left` */
@@ -68,35 +77,39 @@ class ProgressLines implements ProgressDisplay {
 
 class ProgressBar implements ProgressDisplay {
   readonly #bar: SingleBar;
+  readonly #task: string;
   readonly #text: (progress: Progress) => string;
-  readonly #takenColumns: number;
 
   constructor(task: string, text: (progress: Progress) => string) {
+    this.#task = task;
     this.#text = text;
-    this.#takenColumns = task.length + BAR_COLUMNS + ' [] 100 %  '.length;
     this.#bar = new SingleBar({
-      format: `${task} [{bar}] {percentage} %  {text}`,
+      format: (_options, _parameters, { line }) => line,
       stream: process.stderr,
-      barsize: BAR_COLUMNS,
-      barCompleteChar: '#',
-      barIncompleteChar: '-',
       clearOnComplete: true,
       hideCursor: true,
       // Its own handlers would end the process in the midst of a backup.
       gracefulExit: false,
     });
-    this.#bar.start(100, 0, { text: '' });
+    this.#bar.start(100, 0, { line: task });
   }
 
   report(progress: Progress): void {
-    const room = Math.max(10, (process.stderr.columns || 80) - this.#takenColumns);
-    const text = [this.#text(progress), progress.current].filter((part) => part !== undefined).join('  ');
-    this.#bar.update(progress.percent, { text: printable(text).slice(0, room) });
+    const said = [this.#task, bar(progress), this.#text(progress), progress.current];
+    const line = said.filter((part) => part !== undefined).join('  ');
+    this.#bar.update(progress.percent, { line: printable(line).slice(0, (process.stderr.columns || 80) - 1) });
   }
 
   end(): void {
     this.#bar.stop();
   }
+}
+
+/** `[####------------] 25 %` */
+export function bar(progress: Progress): string | undefined {
+  if (!hasShare(progress)) return undefined;
+  const done = Math.floor((Math.min(progress.percent, 100) / 100) * BAR_COLUMNS);
+  return `[${'#'.repeat(done).padEnd(BAR_COLUMNS, '-')}] ${progress.percent} %`;
 }
 
 function jsonLine(task: string, progress: Progress): string {

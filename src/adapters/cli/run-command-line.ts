@@ -2,9 +2,10 @@ import { type Command, CommanderError } from 'commander';
 import type { Composition } from '../../core/composition.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { buildProgram } from './build-program.ts';
-import type { CommandSummary } from './command-list.ts';
+import { COMMANDS, type CommandSummary } from './command-list.ts';
 import { CommandSession } from './command-session.ts';
-import { ExitCode, exitCodeOf, usageError } from './exit-codes.ts';
+import { ExitCode, exitCodeOf } from './exit-codes.ts';
+import { wrongUsage } from './wrong-usage.ts';
 
 /**
  * Runs one command from its words to its end: reports every failure on standard error, closes what it opened.
@@ -15,6 +16,7 @@ import { ExitCode, exitCodeOf, usageError } from './exit-codes.ts';
 export async function runCommandLine(words: readonly string[], composition: Composition): Promise<number> {
   const session = new CommandSession(composition);
   session.useOptions({ json: words.includes('--json'), color: !words.includes('--no-color') });
+  session.failureExitCode = COMMANDS.find(({ name }) => words.includes(name))?.failureExitCode;
   endWithReader();
   reportUncaught(session);
   let failure: unknown;
@@ -36,7 +38,10 @@ async function run(words: readonly string[], session: CommandSession): Promise<v
   const program = await buildProgram(session, wantedAmong(words));
   silence(program);
   if (words.length === 0) program.outputHelp();
-  else await program.parseAsync(words, { from: 'user' });
+  else
+    await program.parseAsync(words, { from: 'user' }).catch((error: unknown) => {
+      throw error instanceof CommanderError && error.exitCode !== 0 ? wrongUsage(error, program, words) : error;
+    });
 }
 
 /** What commander would say of a wrong command line is said once, by `failed`. */
@@ -52,33 +57,14 @@ function wantedAmong(words: readonly string[]): (command: CommandSummary) => boo
 }
 
 function failed(error: unknown, session: CommandSession): number {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return ExitCode.success;
-    session.output.failure(usageError(usageCode(error), usageMessage(error)));
-    return ExitCode.usage;
-  }
+  // Help and version were asked for and printed.
+  if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.success;
   if (session.signal.aborted && !(error instanceof HoldfastError && error.kind === 'damaged')) {
     session.output.failure(session.signal.reason);
     return ExitCode.interrupted;
   }
   session.output.failure(error);
   return exitCodeOf(error);
-}
-
-/** `commander.missingArgument` → `missing-argument`. */
-function usageCode(error: CommanderError): string {
-  if (error.code === SUBCOMMAND_MISSING) return 'subcommand-missing';
-  return error.code.replace(/^commander\./, '').replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-/** Commander prints the help instead of an error; here standard error is for one line. */
-const SUBCOMMAND_MISSING = 'commander.help';
-
-function usageMessage(error: CommanderError): string {
-  if (error.code === SUBCOMMAND_MISSING) return 'Say what to do: "holdfast COMMAND --help" lists what there is.';
-  const words = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
-  const text = words.charAt(0).toUpperCase() + words.slice(1);
-  return `${text.replace(/[.?]?$/, (end) => end || '.')} Run "holdfast help" for the commands, "holdfast COMMAND --help" for one.`;
 }
 
 /** `holdfast list | head`: nobody reads on. Node.js ignores SIGPIPE, so this ends as that signal would. */

@@ -48,6 +48,10 @@ export class HttpMetrics {
     'holdfast_drill_recovery_time_seconds',
     'From the beginning of a drill until the data could be used, in the newest drill of the resource that passed.',
   );
+  readonly #newestBackups = this.#resourceGauge(
+    'holdfast_resource_newest_backup_timestamp_seconds',
+    'When the newest backup of the resource was made.',
+  );
   readonly #logLag = new Gauge({
     name: 'holdfast_log_lag_bytes',
     help: 'Bytes of a log that its source has written and the repository does not hold yet.',
@@ -78,6 +82,7 @@ export class HttpMetrics {
     this.#gauges.bytes.set(totals.bytes);
     this.#gauges.storedBytes.set(totals.storedBytes);
     if (totals.newest !== undefined) this.#gauges.newest.set(Date.parse(totals.newest) / 1000);
+    await this.#setNewestBackups();
     this.#setDrills(await this.#application.drills.standings());
     this.#setLogs();
     return this.registry.metrics();
@@ -106,6 +111,19 @@ export class HttpMetrics {
 
   #resourceGauge(name: string, help: string): Gauge<'resource'> {
     return new Gauge({ name, help, labelNames: ['resource'], registers: [this.registry] });
+  }
+
+  /** One old backup among many new ones shows in no other number. Begins anew each time: a resource may be gone. */
+  async #setNewestBackups(): Promise<void> {
+    this.#newestBackups.reset();
+    let cursor: string | undefined;
+    do {
+      const page = await this.#application.resources.list({ limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+      const newest = await this.#application.backups.newestOf(page.items.map(({ id }) => id));
+      for (const [resource, { createdAt }] of newest)
+        this.#newestBackups.set({ resource }, Date.parse(createdAt) / 1000);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
   }
 
   /** Begins anew each time: a log that is not kept any more has no lag. */

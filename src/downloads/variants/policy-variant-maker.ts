@@ -69,7 +69,7 @@ class PolicyVariantMaker implements VariantMaker {
   async plan(content: VariantContent, name: string, signal: AbortSignal): Promise<VariantProduction> {
     const policy = await this.#policyOf(content.resourceId);
     const variant = policy?.variants.get(name);
-    if (policy === undefined || variant === undefined) throw unknownVariant(content.resourceId, name);
+    if (policy === undefined || variant === undefined) throw unknownVariant(content.resourceId, name, policy);
     const key = await this.#keyOf(content.resourceId, policy, name);
     const shape = await shapeOf(content, signal);
     const compiled = await this.#compile({ content, policy, variant, shape }, signal);
@@ -152,7 +152,8 @@ function isOfTables({ tables, tablePatterns, document, files }: MaskingPolicy): 
   return tables.size + tablePatterns.size > 0 && document === undefined && files.length === 0;
 }
 
-export function unknownVariant(resourceId: string, name: string): HoldfastError {
-  const message = `The masking policy of ${resourceId} declares no variant ${name}.`;
+export function unknownVariant(resourceId: string, name: string, policy: MaskingPolicy | undefined): HoldfastError {
+  const declared = policy === undefined ? '' : ` It declares: ${[...policy.variants.keys()].join(', ')}.`;
+  const message = `The masking policy of ${resourceId} declares no variant ${name}.${declared}`;
   return new HoldfastError('unsupported', 'variant-not-available', message);
 }

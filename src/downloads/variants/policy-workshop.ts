@@ -90,7 +90,7 @@ class FolderWorkshop implements PolicyWorkshop {
     const { resourceId } = content;
     const { policy } = await this.#found(resourceId);
     const variant = policy.variants.get(request.variant);
-    if (variant === undefined) throw unknownVariant(resourceId, request.variant);
+    if (variant === undefined) throw unknownVariant(resourceId, request.variant, policy);
     const key = await maskingKey(policy, { resource: resourceId, variant: variant.name }, this.#options.resolveSecret);
     const shape = await shapeOf(content, signal);
     const held = await policyContent(content, { shape, policy }, signal);

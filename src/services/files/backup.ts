@@ -196,6 +196,7 @@ class FilesBackup {
     const parts: SegmentResult[] = [];
     for (const outcome of outcomes) {
       if ('fault' in outcome) {
+        this.#readOf.delete(path);
         if (!hasVanished(outcome.fault)) this.#counts.unreadable++;
         this.#context.warn(faultWarning(path, outcome.fault));
         return undefined;
@@ -214,6 +215,7 @@ class FilesBackup {
     entry.content = segments.length > LONG_LIST ? await this.#context.writer.storeSegments(segments) : { segments };
     this.#counts.total++;
     this.#counts[isNew ? 'new' : 'changed']++;
+    this.#readOf.delete(path);
     this.#counts.sourceBytes += length;
     this.#counts.readBytes += parts.reduce((sum, part) => sum + part.readBytes, 0);
     const bytes = (await this.#runner.run({ kind: 'encode', entry })) as Uint8Array;
@@ -233,13 +235,22 @@ class FilesBackup {
   /** All segments are submitted at once; what else is to be read comes after them. */
   async #readSegments(file: Omit<FileSegment, 'start' | 'end'>): Promise<SegmentOutcome[]> {
     const tasks: Promise<BackupTaskResult>[] = [];
+    this.#readOf.set(file.path, 0);
     for (let start = 0; start < file.size; start += this.#sizes.segment) {
       const end = Math.min(file.size, start + this.#sizes.segment);
-      tasks.push(this.#runner.run({ kind: 'segment', start, end, ...file }));
+      const task = this.#runner.run({ kind: 'segment', start, end, ...file });
+      tasks.push(task.finally(() => this.#tellRead(file.path, end - start)));
     }
     return (await Promise.all(tasks)) as SegmentOutcome[];
   }
 
+  #tellRead(path: ByteString, bytes: number): void {
+    this.#readOf.set(path, (this.#readOf.get(path) ?? 0) + bytes);
+    this.#report(path);
+  }
+
+  /** Bytes that were read of large files that are not complete yet. */
+  readonly #readOf = new Map<ByteString, number>();
   #lastReport = 0;
   #report(path: ByteString | undefined): void {
     const now = performance.now();
@@ -249,7 +260,7 @@ class FilesBackup {
     this.#context.report({
       percent: 0,
       phase: 'backup',
-      doneBytes: sourceBytes,
+      doneBytes: this.#readOf.values().reduce((sum, bytes) => sum + bytes, sourceBytes),
       doneFiles: total,
       ...(path === undefined ? {} : { current: printable(path) }),
     });

@@ -15,6 +15,8 @@ export interface LargeFileOptions {
   allowDamaged: boolean;
   signal: AbortSignal;
   take(result: RestoreTaskResult): void;
+  /** Told of bytes that were written of a file that is not complete yet; a negative number when it is, or failed. */
+  wrote(bytes: number): void;
   /** Told of bytes that the backup records as lost, if damage is allowed. */
   lose(damage: RestoreDamage): void;
 }
@@ -25,20 +27,27 @@ export interface LargeFileOptions {
  * @returns whether it was made (would be, in a dry run), rather than skipped
  */
 export async function restoreLargeFile(entry: TreeEntry, options: LargeFileOptions): Promise<boolean> {
-  const { runner, signal, take } = options;
+  const { runner, signal, take, wrote } = options;
   const begin = await runner.run({ kind: 'begin', entry });
   take(begin);
   if (begin.begun === undefined) return begin.made.length > 0;
   const { temporary, replace } = begin.begun;
   const tasks: Promise<unknown>[] = [];
+  let written = 0;
+  const count = (bytes: number): void => {
+    written += bytes;
+    wrote(bytes);
+  };
   try {
-    await writeContent(entry, temporary, tasks, options);
+    await writeContent(entry, temporary, tasks, { ...options, wrote: count });
     signal.throwIfAborted();
     take(await runner.run({ kind: 'finish', entry, temporary, replace }));
   } catch (error) {
     await Promise.allSettled(tasks);
     removeFile(temporary);
     throw namingFile(error, entry.path);
+  } finally {
+    wrote(-written);
   }
   return true;
 }
@@ -50,10 +59,13 @@ async function writeContent(
   tasks: Promise<unknown>[],
   options: LargeFileOptions,
 ): Promise<void> {
-  const { reader, runner, signal, take } = options;
+  const { reader, runner, signal, take, wrote } = options;
   for await (const chunks of windows(entry, options)) {
     signal.throwIfAborted();
-    const task = runner.run({ kind: 'ranges', path: entry.path, temporary, chunks }).then(take);
+    const task = runner.run({ kind: 'ranges', path: entry.path, temporary, chunks }).then((result) => {
+      wrote(chunks.reduce((sum, { length }) => sum + length, 0));
+      take(result);
+    });
     // It is awaited later; until then its error must not count as unhandled.
     task.catch(() => undefined);
     tasks.push(task);

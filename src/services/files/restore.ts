@@ -119,6 +119,8 @@ class FilesRestore {
   #warnings = 0;
   #failure: unknown;
   #lastReport = 0;
+  /** Written, of large files that are not complete yet. */
+  #bytesUnderWay = 0;
 
   constructor(
     context: RestoreContext,
@@ -227,6 +229,9 @@ class FilesRestore {
       allowDamaged: this.#options.allowDamaged,
       signal: this.#context.signal,
       take: (result) => this.#take(result),
+      wrote: (bytes) => {
+        this.#bytesUnderWay += bytes;
+      },
       lose: (damage) => this.#damages.add(damage),
     });
   }
@@ -292,7 +297,8 @@ class FilesRestore {
     const now = performance.now();
     if (now - this.#lastReport < 200) return;
     this.#lastReport = now;
-    const { bytes, files } = this.#counts;
+    const { bytes: complete, files } = this.#counts;
+    const bytes = complete + this.#bytesUnderWay;
     this.#context.report({
       percent: this.#totalBytes === 0 ? 0 : Math.min(99, Math.floor((bytes / this.#totalBytes) * 100)),
       phase: 'restore',

@@ -94,6 +94,8 @@ export class ClusterWriting {
   async #take(entry: TreeEntry): Promise<void> {
     const { path, type, size = 0, content = { inline: new Uint8Array() } } = entry;
     if (path === 'postgresql.auto.conf') this.#settings = content;
+    // Written anew, with how far to recover at its end.
+    if (path === 'postgresql.auto.conf') this.#files++;
     if (LEFT_OUT.has(path)) return;
     const place = this.#place(path);
     if (type === 'directory') this.#makeFolder(path, place);

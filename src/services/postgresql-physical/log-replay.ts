@@ -225,8 +225,9 @@ function notStarted(
 
 const OF_THIS_MACHINE = /No space left|Permission denied|shared memory|semaphore|Cannot allocate|took no connections/;
 
-/** One that is in the cluster for certain: it was there when the backup was made by it. */
+/** One that is in the cluster for certain: it was there when the backup was made by it. A recovered catalogue does not know it. */
 function knownRole({ resource }: Pick<DrillContext, 'resource'>): string {
   if (resource?.service !== 'postgresql-physical') return 'postgres';
+  if (Object.keys(resource.configuration).length === 0) return 'postgres';
   return new Connection(parsePhysicalConfiguration(resource.configuration).connection, '').user;
 }

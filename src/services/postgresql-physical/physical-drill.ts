@@ -67,7 +67,7 @@ async function restore(context: DrillContext, { cluster, server, walGet, feed, u
       name: 'restored',
       kind: 'integrity',
       description: 'The cluster is restored into an empty data folder',
-      expected: `${cluster.files} files`,
+      expected: `${cluster.files.toLocaleString('en-US')} files`,
     },
     async () => {
       const restored = await restoreForServer(context, {
@@ -78,7 +78,10 @@ async function restore(context: DrillContext, { cluster, server, walGet, feed, u
         until,
       });
       dataFolder = restored.dataFolder;
-      return { outcome: 'passed', found: `${restored.files} files, ${restored.bytes} bytes` };
+      return {
+        outcome: 'passed',
+        found: `${restored.files.toLocaleString('en-US')} files, ${restored.bytes.toLocaleString('en-US')} bytes`,
+      };
     },
   );
   return dataFolder;

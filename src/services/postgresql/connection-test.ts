@@ -130,7 +130,7 @@ class ServerTest {
     if (missing.length > 0)
       this.#list.failed(
         'databases',
-        `${list20(missing)} ${missing.length === 1 ? 'does' : 'do'} not exist or accept no connections.`,
+        `${list20(missing)} ${missing.length === 1 ? 'does not exist, or accepts' : 'do not exist, or accept'} no connections.`,
         "Correct the resource's `databases`.",
       );
     const present = wanted.filter((name) => there.includes(name));

@@ -24,7 +24,8 @@ export async function checkSecrets(
     list.ok('secrets', hasPassword ? 'The password can be read.' : 'No password is configured.');
     return opened;
   } catch (error) {
-    const advice = 'Set it where the service runs, and start the service again if it is a variable of its environment.';
+    const advice =
+      'Set it where the service runs: a variable in its environment, with which it has to start again, or a file that its account can read.';
     list.failed('secrets', messageOf(error), advice);
     return undefined;
   }

@@ -23,14 +23,15 @@ export function openedElsewhere(files: readonly string[]): number[] {
 export function isDatabaseProcess(pid: number): boolean {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return words.some((word) => word.endsWith(DATABASE_WORKER));
+    return words.some((word) => DATABASE_WORKER.test(word));
   } catch {
     // Gone meanwhile.
     return false;
   }
 }
 
-const DATABASE_WORKER = '/services/sqlite/database-worker.ts';
+/** From the sources, or from the bundle, where all files lie in one folder. */
+const DATABASE_WORKER = /\/services[/-]sqlite[/-]database-worker\.(ts|mjs)$/;
 
 function identityOf(file: string): string | undefined {
   try {

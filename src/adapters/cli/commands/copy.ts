@@ -38,7 +38,7 @@ async function listCopies(session: CommandSession): Promise<void> {
   session.output.table<CopyOverview>(
     { copies },
     [
-      { heading: 'Id', value: ({ id }) => id },
+      { heading: 'ID', value: ({ id }) => id },
       { heading: 'Place', value: ({ location }) => location },
       { heading: 'State', value: ({ state }) => state },
       { heading: 'Backups', value: ({ backups }) => String(backups ?? '') },

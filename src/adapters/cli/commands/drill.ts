@@ -98,7 +98,7 @@ async function listDrills(session: CommandSession, { resource, outcome, limit }:
   session.output.table<Drill>(
     { drills: found },
     [
-      { heading: 'Id', value: ({ id }) => id },
+      { heading: 'ID', value: ({ id }) => id },
       { heading: `When (${localTimeZone()})`, value: ({ completedAt }) => formatTime(completedAt) },
       { heading: 'Resource', value: ({ resourceId }) => resourceId },
       { heading: 'Outcome', value: (drill) => drill.outcome },

@@ -52,7 +52,9 @@ async function forgetById(
 ): Promise<void> {
   session.deed = { action: 'backup.delete', details: { backupIds: references.slice(0, 100), dryRun: options.dryRun } };
   // All are looked up first, so that a mistyped id forgets nothing.
-  const backups = await Promise.all(references.map((reference) => chooseBackup(application, reference)));
+  const backups = await Promise.all(
+    references.map((reference) => chooseBackup(application, reference, { ofOneResource: true })),
+  );
   const forgotten = new Set<string>();
   for (const backup of options.dryRun ? [] : newestFirst(backups)) {
     if (forgotten.has(backup.id)) continue;

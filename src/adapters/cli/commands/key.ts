@@ -28,13 +28,15 @@ export function define(command: Command, session: CommandSession): void {
     .action((options: AddOptions) => addKey(session, options));
   keyed('remove', 'Take a passphrase or key file its access. The last one stays.')
     .argument('<slot>', 'id from "holdfast key list"')
-    .action((slotId: string, options: RepositoryOption) => removeKey(session, slotId, options));
+    .option('--in-use', 'also the one that the configuration opens the repository with')
+    .action((slotId: string, options: RemoveOptions) => removeKey(session, slotId, options));
   keyed('rotate', 'Begin a new master key. Existing backups stay readable; new ones use the new key.')
     .option('--drop-others', 'drop keys that this machine cannot open instead of refusing')
     .action((options: RotateOptions) => rotateKeys(session, options));
 }
 
 type AddOptions = RepositoryOption & KeyOptions & { newKeyFile?: string; label?: string };
+type RemoveOptions = RepositoryOption & { inUse?: boolean };
 type RotateOptions = RepositoryOption & { dropOthers?: boolean };
 
 async function listKeys(session: CommandSession, options: RepositoryOption): Promise<void> {
@@ -81,12 +83,21 @@ async function addKeyFrom(
   }
 }
 
-async function removeKey(session: CommandSession, slotId: string, options: RepositoryOption): Promise<void> {
+async function removeKey(session: CommandSession, slotId: string, options: RemoveOptions): Promise<void> {
   const { application, id } = await opened(session, options);
   session.deed = { action: 'key.remove', subject: id, details: { slotId } };
+  const slots = await application.repositories.keys(id);
+  const isInUse = slots.some((slot) => slot.id === slotId && slot.current);
+  // Whoever removes it is told by the next start of the service, which may be months away. The last one stays anyway.
+  if (isInUse && slots.length > 1 && options.inUse !== true) throw keyInUse(slotId);
   await application.repositories.repository(id).keys.remove(slotId);
   session.output.result({ removed: slotId }, () => [`Removed ${slotId}.`]);
   session.output.note('Who has copied the master key before keeps it: "holdfast key rotate" begins a new one.');
+}
+
+function keyInUse(slotId: string): HoldfastError {
+  const message = `By ${slotId} Holdfast itself opens the repository: without it neither the service nor this command would start again. Put another key first in the configuration (repository.keys, HOLDFAST_KEY_FILE), and remove it then; or say --in-use.`;
+  return new HoldfastError('conflict', 'key-slot-in-use', message, { details: { slotId } });
 }
 
 async function rotateKeys(session: CommandSession, options: RotateOptions): Promise<void> {

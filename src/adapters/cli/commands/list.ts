@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { Application } from '../../../core/application.ts';
 import { BACKUP_TYPES, type Backup, type BackupType } from '../../../core/backup.ts';
 import type { BackupFilter } from '../../../core/ports/catalogue.ts';
 import type { Column } from '../../../reports/table.ts';
@@ -35,8 +36,20 @@ async function list(session: CommandSession, options: ListOptions): Promise<void
     if (options.limit !== undefined && backups.length >= options.limit) break;
     backups.push(backup);
   }
-  const empty = 'No backups. "holdfast backup PATH" makes one.';
+  if (backups.length === 0) await warnOfUnknownBackups(session, application);
+  const empty = Object.keys(filter).length > 0 ? 'No backups fit.' : 'No backups. "holdfast backup PATH" makes one.';
   session.output.table({ backups }, backupColumns(), backups, empty);
+}
+
+/** Whoever lost the catalogue must not read that there are no backups. */
+async function warnOfUnknownBackups(session: CommandSession, application: Application): Promise<void> {
+  if ((await application.backups.list({}, { limit: 1 })).items.length > 0) return;
+  for (const { id, location } of await application.repositories.list()) {
+    const { unknown } = await application.repositories.compare(id);
+    if (unknown === 0) continue;
+    const what = `${location} holds ${count(unknown, 'backup')} that the catalogue does not know`;
+    session.output.warn(`${what}. "holdfast recover" brings them into it.`);
+  }
 }
 
 function filterOf(options: ListOptions): BackupFilter {

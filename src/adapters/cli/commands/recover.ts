@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
+import type { Application } from '../../../core/application.ts';
 import type { ConfigurationOverrides } from '../../../core/composition.ts';
 import type { Configuration, KeyConfiguration } from '../../../core/configuration.ts';
 import { HoldfastError } from '../../../core/errors.ts';
@@ -54,6 +55,7 @@ async function recover(session: CommandSession, options: RecoverOptions): Promis
     display.end();
   }
   const settings = await settingsToWrite(session, options, configuration);
+  const toSetUp = await resourcesToSetUp(application);
   const unreadable = repositories.flatMap((repository) => repository.unreadable);
   for (const what of unreadable) session.output.warn(`Not readable: ${what}. "holdfast verify" says more.`);
   if (unreadable.length > 0) session.exitCode = ExitCode.damageFound;
@@ -61,9 +63,27 @@ async function recover(session: CommandSession, options: RecoverOptions): Promis
     ...repositories.map(({ location, added }) => `Found ${count(added, 'backup')} in ${location}.`),
     ...(setAside === undefined ? [] : [`The old catalogue lies in ${setAside}.`]),
     `The catalogue in ${configuration.dataFolder} is complete. "holdfast list" shows the backups.`,
+    ...toSetUp,
     ...settings,
   ]);
 }
+
+/** They restore, and nothing backs them up again. */
+async function resourcesToSetUp(application: Application): Promise<string[]> {
+  const fetched = new Set(application.services.filter(({ source }) => source === 'fetched').map(({ name }) => name));
+  const { items } = await application.resources.list({ limit: MOST_NAMED + 1 });
+  const unset = items.filter(
+    ({ service, configuration }) => fetched.has(service) && Object.keys(configuration).length === 0,
+  );
+  if (unset.length === 0) return [];
+  const names = unset.slice(0, MOST_NAMED).map(({ id }) => id);
+  const more = items.length > MOST_NAMED ? ' and perhaps others' : '';
+  return [
+    `What Holdfast fetches itself has to be set up again, by "holdfast resource set ID --set …": ${names.join(', ')}${more}.`,
+  ];
+}
+
+const MOST_NAMED = 20;
 
 /** Options hold for this command alone: what comes next would look for repository and key elsewhere. */
 async function settingsToWrite(

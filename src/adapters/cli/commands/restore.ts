@@ -72,7 +72,11 @@ async function restore(session: CommandSession, reference: string, options: Rest
     throw usageError('resource-missing', 'Say whose state to restore: --at goes with --resource ID.');
   }
   const application = await session.application(undefined, { startThreads: true });
-  const among = { ...(options.resource === undefined ? {} : { resourceId: options.resource }), ...(at && { at }) };
+  const among = {
+    ofOneResource: true,
+    ...(options.resource === undefined ? {} : { resourceId: options.resource }),
+    ...(at && { at }),
+  };
   const backup = await chooseBackup(application, reference, among);
   requireFetched(application, backup, options);
   session.deed = { action: 'restore.create', subject: backup.id, details: { resourceId: backup.resourceId } };
@@ -192,7 +196,8 @@ async function restoreContent(
     options.allowDamaged ? { onDamage } : {},
   );
   const written = await writeContent(bytes, output, backup.size, session, options.conflict ?? 'fail');
-  const line = `Restored ${backup.id} of ${formatTime(backup.createdAt)}: ${formatBytes(written)} to ${output}.`;
+  const place = output === '-' ? 'standard output' : output;
+  const line = `Restored ${backup.id} of ${formatTime(backup.createdAt)}: ${formatBytes(written)} to ${place}.`;
   if (damages.length > 0) session.exitCode = ExitCode.damageFound;
   if (output === '-') session.output.note(line);
   else session.output.result({ backup, output, bytes: written, damages }, () => [line]);
@@ -204,7 +209,8 @@ function placeLines(backup: Backup, restored: RestoreOperation, options: Restore
   const ownPlace = typeof madeAt === 'string' ? madeAt : saidPlace;
   const place = options.toResource === undefined ? ownPlace : `the resource ${options.toResource}`;
   const where = options.target === undefined ? place : resolve(options.target);
-  const verb = options.dryRun ? 'Would restore' : 'Restored';
+  const isDry = options.dryRun === true || restored.result?.dryRun === true;
+  const verb = isDry ? 'Would restore' : 'Restored';
   const counts = Object.entries(restored.result ?? {}).flatMap(([name, value]) => {
     if (typeof value !== 'number' || name === 'restoredBytes' || (value === 0 && name !== 'files')) return [];
     const words = name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
@@ -222,8 +228,19 @@ function placeLines(backup: Backup, restored: RestoreOperation, options: Restore
 function serverLines({ result = {} }: RestoreOperation): string[] {
   const { recoverTo, start, note, dryRun } = result;
   if (typeof start !== 'string' || dryRun === true) return [];
-  const target = typeof recoverTo === 'string' ? recoverTo : JSON.stringify(recoverTo);
-  return [`  recovers to: ${target}`, `  start: ${start}`, ...(typeof note === 'string' ? [`  ${note}`] : [])];
+  return [
+    `  recovers to: ${recoveryTarget(recoverTo)}`,
+    `  start: ${start}`,
+    ...(typeof note === 'string' ? [`  ${note}`] : []),
+  ];
+}
+
+/** `latest`, or `{ time: '2026-03-01T13:00:00Z' }` as `time 2026-03-01T13:00:00Z`. */
+function recoveryTarget(target: unknown): string {
+  if (typeof target !== 'object' || target === null) return String(target);
+  return Object.entries(target)
+    .map(([kind, value]) => `${kind} ${value}`)
+    .join(', ');
 }
 
 /** `shop_copy: 3 tables, 10,050 rows`; the plan of a dry run says it in its own way. */

@@ -68,7 +68,7 @@ async function listPolicies(session: CommandSession): Promise<void> {
   session.output.table<Policy & { resources: readonly string[] }>(
     { policies },
     [
-      { heading: 'Id', value: ({ id }) => id },
+      { heading: 'ID', value: ({ id }) => id },
       { heading: 'Name', value: ({ id, name }) => (name === id ? '' : name) },
       { heading: 'Keeps', value: ({ rules }) => ruleWords(rules) },
       { heading: 'Time zone', value: ({ timeZone }) => timeZone },

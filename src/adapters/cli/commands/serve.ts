@@ -25,6 +25,7 @@ type ServeOptions = ConfigurationOverrides & { newRepository?: true };
 
 async function serve(session: CommandSession, { newRepository, ...overrides }: ServeOptions): Promise<void> {
   const configuration = await session.configuration(overrides);
+  session.warnOfForeignFolder(configuration);
   const { composition } = session;
   const lock = await composition.acquireServiceLock(configuration.dataFolder);
   let application: Application | undefined;

@@ -3,7 +3,7 @@ import { DOWNLOAD_FORMATS } from '../../../core/download-format.ts';
 import { printable } from '../../../reports/table.ts';
 import type { CommandSession } from '../command-session.ts';
 import { ExitCode } from '../exit-codes.ts';
-import { formatTime } from '../formatting.ts';
+import { formatTime, localTimeZone } from '../formatting.ts';
 import { addServiceOptions, type ServiceOptions, withService } from '../pull/called-service.ts';
 import { addDownloadOptions, type DownloadOptions, requireOneBackup, timeAsked } from '../pull/download-options.ts';
 
@@ -35,7 +35,7 @@ function ticket(session: CommandSession, resource: string, options: TicketOption
     const { url, backupCreatedAt, variant, expiresAt } = made;
     session.output.result({ ticket: made }, () => [url]);
     session.output.note(
-      `${resource} of ${printable(backupCreatedAt)} (${printable(variant)}), once, until ${formatTime(expiresAt)}. Whoever has this URL can have it.`,
+      `${resource} of ${printable(backupCreatedAt)} (${printable(variant)}), once, until ${formatTime(expiresAt)} (${localTimeZone()}). Whoever has this URL can have it.`,
     );
   });
 }

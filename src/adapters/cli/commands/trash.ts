@@ -30,10 +30,10 @@ async function listTrash(session: CommandSession): Promise<void> {
   session.output.table(
     { forgotten: shown },
     [
-      { heading: 'Id', value: ({ id }) => id },
+      { heading: 'ID', value: ({ id }) => id },
       { heading: 'Resource', value: ({ resourceId }) => resourceId },
       { heading: `Made (${localTimeZone()})`, value: ({ createdAt }) => formatTime(createdAt) },
-      { heading: 'Size', value: ({ size }) => formatBytes(size) },
+      { heading: 'Size', value: ({ size }) => formatBytes(size), align: 'right' },
       { heading: 'Until', value: ({ expiresAt }) => formatTime(expiresAt) },
       { heading: 'Because', value: ({ reason }) => reason },
     ],

@@ -15,8 +15,6 @@ interface WalGetOptions {
 }
 
 export function define(command: Command, session: CommandSession): void {
-  // A server takes 1 to 125 for "the log has no such file" and ends its recovery there: no failure may look like that.
-  session.failureExitCode = ExitCode.recoveryMustStop;
   command
     .argument('<file>', 'name of the file that the server wants (%f)')
     .argument('<destination>', 'where to put it (%p), or - for standard output')

@@ -20,7 +20,7 @@ export async function listResources(session: CommandSession): Promise<void> {
   session.output.table<ListedResource>(
     { resources },
     [
-      { heading: 'Id', value: ({ id }) => id },
+      { heading: 'ID', value: ({ id }) => id },
       { heading: 'Service', value: ({ service }) => service },
       { heading: 'Retention', value: ({ policyId }) => policyId ?? '' },
       {

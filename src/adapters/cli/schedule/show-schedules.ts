@@ -28,7 +28,7 @@ export async function listSchedules(session: CommandSession, resourceId: string 
   session.output.table<ListedSchedule>(
     { schedules },
     [
-      { heading: 'Id', value: ({ id }) => id },
+      { heading: 'ID', value: ({ id }) => id },
       { heading: 'Resource', value: (schedule) => schedule.resourceId },
       { heading: 'Starts', value: scheduledWork },
       { heading: 'When', value: ({ cron, timeZone }) => `${cron} (${timeZone})` },

@@ -39,7 +39,8 @@ function findInValues({ values }: ColumnSample): ColumnFinding | undefined {
     const kind = detectValue(value);
     if (kind !== undefined) counts.set(kind, (counts.get(kind) ?? 0) + 1);
     else within ??= detectWithin(value);
-    words += Math.min(value.split(' ').length, 100);
+    // Blanks fill up what has a fixed length.
+    words += Math.min(value.split(' ').filter((word) => word !== '').length, 100);
   }
   const [most] = [...counts].sort(([, a], [, b]) => b - a);
   if (most !== undefined && most[1] >= values.length * MOST) {
