@@ -99,12 +99,7 @@ describe('the test of a PostgreSQL resource', { skip: SKIP_REASON, timeout: 1_20
 
   test('names what is wrong with the password, without telling it', async () => {
     const absent = { ...rig.server.connection(), password: 'env:SURELY_ABSENT' };
-    find(
-      await tested({ connection: absent }),
-      'secrets',
-      'failed',
-      /SURELY_ABSENT.*is not set.*start again/,
-    );
+    find(await tested({ connection: absent }), 'secrets', 'failed', /SURELY_ABSENT.*is not set.*start again/);
     process.env.WRONG_PASSWORD = 'not-the-right-one';
     const wrong = await tested({ connection: { ...rig.server.connection(), password: 'env:WRONG_PASSWORD' } });
     delete process.env.WRONG_PASSWORD;
