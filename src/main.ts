@@ -3,6 +3,7 @@ import { arch, hostname, release, type } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from './adapters/cli/run-command-line.ts';
+import { repositoryFolders } from './config/repository-folders.ts';
 import { resolveSecret } from './config/resolve-secret.ts';
 import { createServiceSecretResolver } from './config/service-secret.ts';
 import type { Application } from './core/application.ts';
@@ -63,7 +64,8 @@ const SERVICES: readonly ((configuration: Configuration) => Promise<Service>)[] 
   async ({ server, maxChainLength }) =>
     (await import('./services/document/document-service.ts')).createDocumentService({ ...server, maxChainLength }),
   async () => (await import('./services/stream/stream-service.ts')).createStreamService(),
-  async () => (await import('./services/files/files-service.ts')).createFilesService(),
+  async (configuration) =>
+    (await import('./services/files/files-service.ts')).createFilesService(undefined, repositoryFolders(configuration)),
   async () => (await import('./services/sqlite/sqlite-service.ts')).createSqliteService(),
   async (configuration) =>
     (await import('./services/postgresql/postgresql-service.ts')).createPostgresqlService(

@@ -31,8 +31,15 @@ const LONG_LIST = 1000;
 type BasePage = { firstPath: ByteString; page: ContentSegment };
 type TreeRoot = Awaited<ReturnType<TreeWriter['finish']>>;
 
-/** Backs up the paths of a resource: walks here, reads, cuts and stores in worker threads, appends entries in order. */
-export async function backUpFiles(context: BackupContext, sizes: FilesSizes): Promise<ServiceBackup> {
+/**
+ * Backs up the paths of a resource: walks here, reads, cuts and stores in worker threads, appends entries in order.
+ * @param ownFolders repositories, which backups do not take along
+ */
+export async function backUpFiles(
+  context: BackupContext,
+  sizes: FilesSizes,
+  ownFolders: readonly string[] = [],
+): Promise<ServiceBackup> {
   const { signal } = context;
   const configuration = parseFilesConfiguration(context.resource.configuration);
   const stop = new StopFlag();
@@ -41,7 +48,7 @@ export async function backUpFiles(context: BackupContext, sizes: FilesSizes): Pr
   signal.addEventListener('abort', stopWorkers);
   const job = new FilesBackup(context, sizes, stop, await basePagesOf(context));
   try {
-    const { root, counts } = await job.run(walk(configuration, context));
+    const { root, counts } = await job.run(walk(configuration, { signal, warn: context.warn, ownFolders }));
     return describe(context, configuration, root, counts);
   } catch (error) {
     stopWorkers();

@@ -5,17 +5,20 @@ import { asPath, isBelow, printable, toByteString } from './byte-path.ts';
 import type { FilesConfiguration } from './configuration.ts';
 import { ExcludeRules } from './exclude-rules.ts';
 import { type FolderListing, listFolder } from './folder-listing.ts';
+import { OwnFolders } from './own-folders.ts';
 
 export interface WalkOptions {
   signal: AbortSignal;
   warn(message: string): void;
+  /** Repositories, which are not walked into. */
+  ownFolders?: readonly string[];
 }
 
 /**
  * Walks the configured paths depth-first with names in byte order, which is the order of a tree's entries. Yields paths as
  * byte strings without the leading slash, directories before what is in them; many at once, as each turn of a generator below
  * generators costs more than a file. A configured path below another one is a root of its own: neither the excludes nor the
- * file system's end that the walk of the outer one meets keep it out.
+ * file system's end that the walk of the outer one meets keep it out. Repositories of this Holdfast are kept as empty folders.
  *
  * @throws HoldfastError `path-missing` (not-found), before anything is yielded
  */
@@ -26,7 +29,10 @@ export async function* walk(
   const roots: Root[] = [];
   for (const path of configuration.paths) roots.push(await rootOf(path));
   roots.sort((a, b) => comparePaths(a.path, b.path));
-  yield* new Walk(configuration, roots, options).all();
+  const { ownFolders = [], warn } = options;
+  const paths = roots.map(({ path }) => path);
+  const own = await OwnFolders.among(ownFolders, paths, (message) => warn(message));
+  yield* new Walk(configuration, roots, own, options).all();
 }
 
 interface Root {
@@ -59,14 +65,16 @@ class Walk {
   readonly #byPath: ReadonlyMap<ByteString, Root>;
   readonly #rules: ExcludeRules;
   readonly #markers: readonly ByteString[];
+  readonly #own: OwnFolders;
   readonly #options: WalkOptions;
 
-  constructor(configuration: FilesConfiguration, roots: readonly Root[], options: WalkOptions) {
+  constructor(configuration: FilesConfiguration, roots: readonly Root[], own: OwnFolders, options: WalkOptions) {
     this.#configuration = configuration;
     this.#roots = roots;
     this.#byPath = new Map(roots.map((root) => [root.path, root]));
     this.#rules = new ExcludeRules(configuration);
     this.#markers = configuration.excludeIfPresent.map(toByteString);
+    this.#own = own;
     this.#options = options;
   }
 
@@ -121,7 +129,7 @@ class Walk {
     if (!isFolder) return;
     // A mount point is kept as an empty folder, as a restore needs it to mount on.
     const crosses = this.#configuration.oneFileSystem && (await deviceOf(path)) !== root.device;
-    if (!crosses) yield* this.#folder(path, root);
+    if (!crosses && !this.#own.leavesOut(path)) yield* this.#folder(path, root);
     else yield* this.#rootsBelow(path);
   }
 
