@@ -252,7 +252,9 @@ export class PackWriter {
     open.buffered += RECORD_HEADER_LENGTH + sealedLength;
     open.length += RECORD_HEADER_LENGTH + sealedLength;
     const trailer = encodeTrailer(RECORD_HEADER_LENGTH + sealedLength, open.frames.length);
-    trailer.copy(this.#block, this.#reserve(open, trailer.length));
+    // Before the block is asked for: it may be another one after that.
+    const trailerAt = this.#reserve(open, trailer.length);
+    trailer.copy(this.#block, trailerAt);
     this.#advance(open, trailer.length);
     this.#write(open, open.buffered);
     this.#commit(open);

@@ -93,6 +93,21 @@ SELECT "a\\"//" / 2 /* // */ //\nDELIMITER ;\nINSERT INTO \`a\`\`;\` VALUES ('it
       }
     }
   });
+
+  it('knows a word that ends in DELIMITER wherever a chunk cuts it, whatever its length, as no command', () => {
+    for (const before of ['INSERT INTO a VALUES (1,', ''])
+      for (const length of [1, 990, 991, 992, 999, 1000, 1001, 2000]) {
+        const word = `${'x'.repeat(length)}DELIMITER`;
+        const script = Buffer.from(`${before}${word} ;;\nSELECT 1;;\n`);
+        const end = before.length + word.length;
+        const cuts = [0, 1, 2, 4, 8, 9, 10, 11, 500, 1000].filter((back) => back <= word.length);
+        for (const first of cuts)
+          for (const second of cuts.filter((back) => back < first)) {
+            const { refusal } = read(script, [end - first, first - second, script.length], 'mysql');
+            assert.match(refusal ?? '', /the word DELIMITER/, `${before}${length}: ${first}, ${second}`);
+          }
+      }
+  });
 });
 
 interface Reading {

@@ -299,7 +299,8 @@ export class SqlScanner {
     this.#token('word', at);
     this.#state = 'code';
     if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space) {
-      const isInStatement = !isFirst || text !== 'delimiter' || this.#comments.conditional.isOpen;
+      // Of a longer word the end alone may be known.
+      const isInStatement = !isFirst || this.#wordLength > COMMAND_WORD || this.#comments.conditional.isOpen;
       this.#delimiter.begin({ next, isInStatement, isFirstOnLine: this.#isFirstOnLine });
       this.#state = 'command line';
     }

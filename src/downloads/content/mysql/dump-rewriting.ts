@@ -229,8 +229,8 @@ export class DumpRewriting {
     yield* this.#batch.rest();
     const rows = this.#bare(source);
     const blocks = this.#blocks(bytes, header, plan.table);
-    // Mostly one giant row: it would be there twice.
-    const ownsMemory = isJoined === true && blocks.length === 1;
+    // Mostly one giant row: it would be there twice. Shorter statements lie in the pool of Node.js, which is everybody's.
+    const ownsMemory = isJoined === true && blocks.length === 1 && bytes.length === bytes.buffer.byteLength;
     const rest = Buffer.from(bytes.subarray(blocks.at(-1)?.end));
     let given = 0;
     for (const { start, end } of blocks) {
