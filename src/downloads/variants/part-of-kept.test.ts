@@ -329,6 +329,38 @@ describe('some tables of a kept copy', () => {
     assert.ok(await part(`${HOSTILE}${rule}`, ['public.special']));
   });
 
+  it('are refused where they are partitions whose rows stand among those of the partitioned table', async () => {
+    const dump = `CREATE TABLE public.parted (
+    id integer
+)
+PARTITION BY RANGE (id);
+CREATE TABLE public.half (
+    id integer
+)
+PARTITION BY RANGE (id);
+CREATE TABLE public.leaf (
+    id integer
+);
+ALTER TABLE ONLY public.parted ATTACH PARTITION public.half DEFAULT;
+ALTER TABLE ONLY public.half ATTACH PARTITION public.leaf DEFAULT;
+COPY public.parted (id) FROM stdin;
+1
+\\.
+`;
+    const rows = { 'public.parted': 1 };
+    for (const table of ['public.leaf', 'public.half'])
+      await assert.rejects(part(dump, [table], { rows }), {
+        code: 'download-choice-invalid',
+        message: new RegExp(`partition ${table} stand in this copy among all those of public.parted`),
+      });
+    assert.equal(await part(dump, ['public.parted'], { rows }), dump);
+    const own = dump.replace('COPY public.parted', 'COPY public.leaf');
+    assert.match(
+      await part(own, ['public.leaf'], { rows: { 'public.leaf': 1 } }),
+      /COPY public\.leaf \(id\) FROM stdin;\n1\n/,
+    );
+  });
+
   it('are refused where anything in the copy is not understood, whether it belongs to them or not', async () => {
     for (const statement of [
       'INSERT INTO public.users VALUES (4);',
@@ -352,6 +384,11 @@ describe('some tables of a kept copy', () => {
   it('have no owners, privileges, casts and the like, as raw parts have none', async () => {
     const beside = [
       'ALTER TABLE public."or;ders" OWNER TO fred;',
+      'ALTER TABLE public.owner OWNER TO fred;',
+      'ALTER FUNCTION owner.touched() OWNER TO "owner";',
+      'SET SESSION AUTHORIZATION fred;',
+      'RESET SESSION AUTHORIZATION;',
+      'SET ROLE fred;',
       'ALTER SCHEMA app OWNER TO fred;',
       'GRANT ALL ON TABLE public."or;ders" TO fred;',
       'REVOKE ALL ON TABLE public."or;ders" FROM fred;',
@@ -363,8 +400,12 @@ describe('some tables of a kept copy', () => {
       'ALTER DEFAULT PRIVILEGES FOR ROLE fred GRANT SELECT ON TABLES TO PUBLIC;',
       `SELECT pg_catalog.lo_create('5');`,
     ];
-    const plain = await part(HOSTILE, ['public.or;ders']);
-    const without = await part(`${HOSTILE}${beside.join('\n')}\n`, ['public.or;ders']);
+    const owner =
+      'CREATE TABLE public.owner (owner text);\nALTER TABLE public.owner ALTER COLUMN owner SET NOT NULL;\n';
+    const tables = ['public.or;ders', 'public.owner'];
+    const plain = await part(`${HOSTILE}${owner}`, tables);
+    assert.match(plain, /ALTER COLUMN owner SET NOT NULL/);
+    const without = await part(`${HOSTILE}${owner}${beside.join('\n')}\n`, tables);
     for (const statement of beside) assert.ok(!without.includes(statement), statement);
     assert.deepEqual(
       without.split('\n').filter((line) => line !== '' && !line.startsWith('--')),

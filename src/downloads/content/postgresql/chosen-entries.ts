@@ -9,17 +9,18 @@ import type { DumpEntries, DumpEntry } from './dump-entries.ts';
  * The entries that make some tables in an empty database, in their order: their own with those of their partitions, keys among them, and the types, functions, sequences and so on that
  * these name. What `pg_restore` is told to give of an archive for the same choice is the same; see `tableLines` of the PostgreSQL service.
  * @param names as `tableName` writes them
- * @throws HoldfastError `download-choice-invalid` (invalid) where something of a chosen table cannot be made without a table or view that is not chosen
+ * @throws HoldfastError `download-choice-invalid` (invalid) where something of a chosen table cannot be made without a table or view that is not chosen, or its rows stand among those of others
  */
 export async function chosenEntries(
   dump: DumpEntries & { definitions: Buffer },
   names: readonly string[],
 ): Promise<{ tables: ReadonlySet<string>; entries: readonly DumpEntry[] }> {
   const tables = withPartitions(dump, names);
+  requireOwnRows(dump, tables);
   const { entries, owners } = dump;
   const chosen = new Set(entries.filter(({ role }) => isOfChosen(role, tables, owners)));
   const candidates = candidatesOf(dump, chosen, tables);
-  await chooseNeeded(chosen, candidates, async () => sqlOf(dump.definitions, entries, chosen));
+  await chooseNeeded(chosen, candidates, async (added) => sqlOf(dump.definitions, added));
   const schemas = new Set([...chosen].flatMap(({ role }) => schemasOf(role)));
   for (const entry of entries)
     if (entry.role.kind === 'schema' && entry.role.schema !== 'public' && schemas.has(entry.role.schema))
@@ -35,6 +36,18 @@ function withPartitions({ tables }: DumpEntries, names: readonly string[]): Read
     for (const [table, parent] of tables) if (parent !== undefined && chosen.has(parent)) chosen.add(table);
   }
   return chosen;
+}
+
+/** With `--load-via-partition-root`, and for some keys without it, pg_dump says of rows only to which partitioned table they belong. */
+function requireOwnRows({ entries, tables: parents }: DumpEntries, chosen: ReadonlySet<string>): void {
+  const withRows = new Set(entries.flatMap(({ role, rows }) => (rows && role.kind === 'tables' ? role.tables : [])));
+  for (const table of chosen) {
+    const above = new Set<string>();
+    for (let parent = parents.get(table); parent !== undefined && !above.has(parent); parent = parents.get(parent)) {
+      if (!chosen.has(parent) && withRows.has(parent)) throw rowsOfAll(table, parent);
+      above.add(parent);
+    }
+  }
 }
 
 function isOfChosen(
@@ -76,8 +89,8 @@ function candidatesOf(
   return candidates;
 }
 
-function sqlOf(definitions: Buffer, entries: readonly DumpEntry[], chosen: ReadonlySet<DumpEntry>): string {
-  const statements = entries.filter((entry) => chosen.has(entry) && entry.rows === undefined);
+function sqlOf(definitions: Buffer, entries: readonly DumpEntry[]): string {
+  const statements = entries.filter(({ rows }) => rows === undefined);
   return statements.map(({ at, to }) => definitions.toString('utf8', at, to)).join('\n');
 }
 
@@ -118,6 +131,11 @@ function* namesOf(statement: Buffer): Generator<string> {
     const [schema, name] = [identifierOf(token), identifierOf(tokens[index + 2])];
     if (schema !== undefined && name !== undefined) yield tableName([decoded(schema), decoded(name)]);
   }
+}
+
+function rowsOfAll(partition: string, table: string) {
+  const message = `The rows of the partition ${partition} stand in this copy among all those of ${table}. Choose ${table}.`;
+  return choiceInvalid(message, { needed: [table] });
 }
 
 function needsMore(name: string, role: DumpEntry['role'], isView: boolean) {

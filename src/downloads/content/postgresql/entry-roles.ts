@@ -83,7 +83,7 @@ export class EntryRoles {
     switch (firstWord) {
       case 'set':
       case 'reset':
-        return { kind: 'setting' };
+        return { kind: isOfRoles(definition) ? 'left out' : 'setting' };
       case 'select':
         return this.#called(definition);
       case 'create':
@@ -175,9 +175,7 @@ export class EntryRoles {
   }
 
   #altered(definition: Definition): EntryRole {
-    const { at } = definition;
-    if (definition.skipTo('owner') && definition.take('owner', 'to')) return { kind: 'left out' };
-    definition.at = at;
+    if (setsOwner(definition)) return { kind: 'left out' };
     if (definition.take('table')) return this.#alteredTable(definition);
     if (isAny(definition, ALTERED_LEFT_OUT)) return { kind: 'left out' };
     if (definition.take('index')) return this.#alteredIndex(definition);
@@ -262,6 +260,17 @@ export class EntryRoles {
       throw notUnderstood('a name that is not its schema and itself');
     return [schema, name];
   }
+}
+
+/** `SET SESSION AUTHORIZATION fred;` and the like stand in place of OWNER TO in some dumps. */
+function isOfRoles(definition: Definition): boolean {
+  return definition.is('role') || definition.is('session', 'authorization');
+}
+
+/** By its end: tables and columns may be called `owner`. */
+function setsOwner({ tokens }: Definition): boolean {
+  const end = tokens.findLastIndex(({ text }) => text !== ';');
+  return new Definition(tokens.slice(Math.max(0, end - 2), end)).is('owner', 'to');
 }
 
 /** Those that an ALTER TABLE cannot do without besides its own. */
