@@ -194,10 +194,20 @@ interface Options {
   asked?: { offset: number; length: number }[];
   /** In the copy that is read once its outline is known. */
   changed?: (dump: string) => string;
+  /** Called when the kept outline is asked for. */
+  onRead?: () => void;
 }
 
 async function part(dump: string, tables: readonly string[], options: Options = {}): Promise<string> {
-  const { rows = ROWS, pieces = 1 << 16, sidecars = new Map(), id = 'copy', asked = [], changed } = options;
+  const {
+    rows = ROWS,
+    pieces = 1 << 16,
+    sidecars = new Map(),
+    id = 'copy',
+    asked = [],
+    changed,
+    onRead = () => undefined,
+  } = options;
   const bytes = Buffer.from(dump);
   const later = changed === undefined ? bytes : Buffer.from(changed(dump));
   const kept: KeptCopy = {
@@ -216,6 +226,7 @@ async function part(dump: string, tables: readonly string[], options: Options = 
     ...{ resourceId: 'shop', snapshotId: 'one', format: 'sql', open: () => assert.fail('the source is not needed') },
     sidecars: {
       read: async (name) => {
+        onRead();
         const found = sidecars.get(name);
         return found === undefined ? undefined : given(found);
       },
@@ -299,6 +310,18 @@ describe('some tables of a kept copy', () => {
     );
     assert.equal(asked.filter(({ length }) => length === HOSTILE.length).length, 1, 'each of a crowd reads it');
     assert.ok(!sidecars.get('outline-1-small')?.includes('\t'), 'rows are in the outline');
+  });
+
+  it('hold the outline of a copy once, however many ask for parts of it', async () => {
+    const sidecars = new Map<string, Buffer>();
+    await part(HOSTILE, ['public.or;ders'], { sidecars });
+    let [holding, most] = [0, 0];
+    const asked = Object.assign([], { push: () => holding-- });
+    const onRead = () => {
+      most = Math.max(most, ++holding);
+    };
+    await Promise.all(Array.from({ length: 5 }, () => part(HOSTILE, ['public.or;ders'], { sidecars, asked, onRead })));
+    assert.deepEqual([holding, most <= 2], [0, true], `${most}`);
   });
 
   it('fail before the first byte where the copy has other rows than were counted, and end with an error where others are read', async () => {

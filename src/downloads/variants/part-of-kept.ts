@@ -45,36 +45,51 @@ export function partOfKept(options: PartOfKeptOptions): DownloadMaterial {
 }
 
 async function* partBytes(options: PartOfKeptOptions): AsyncGenerator<Uint8Array> {
-  const { kept, tables: names, signal } = options;
-  const outline = await outlineOf(options);
-  const { definitions } = outline;
-  const found = dumpEntries(outline);
-  const missing = names.filter((name) => !found.tables.has(name));
-  if (missing.length > 0) throw differs(`it has no table ${missing.join(', ')}`);
-  const { tables, entries } = await chosenEntries({ ...found, definitions }, names);
-  requireReported(tables, entries, kept);
-  for (const { from, to, rows } of entries) {
+  const { kept, signal } = options;
+  for (const { bytes, rows } of await chosenOf(options)) {
     signal.throwIfAborted();
     if (rows === undefined) {
-      yield definitions.subarray(from, to);
+      yield bytes;
       continue;
     }
-    const end = to - END_OF_ROWS_BYTES;
-    yield definitions.subarray(from, end);
+    const end = bytes.length - END_OF_ROWS_BYTES;
+    yield bytes.subarray(0, end);
     yield* rowsOf(rows, kept);
-    yield definitions.subarray(end, to);
+    yield bytes.subarray(end);
   }
 }
 
 /** Of `\.` and its line end. */
 const END_OF_ROWS_BYTES = 3;
-/** Of many who ask at once for parts of a new copy, one reads it. */
+
+/** A statement with the comments before it; with rows, they stand before its last line. */
+interface GivenStatement {
+  bytes: Buffer;
+  rows?: RowsOfCopy;
+}
+
+/** Of many who ask at once for parts of a copy, one holds its outline, and of a new copy one reads all. What is given of it is held on, by itself. */
 const turns = new KeyedLock();
 
-async function outlineOf(options: PartOfKeptOptions): Promise<DumpOutline> {
-  const { kept, signal } = options;
-  const known = await knownOutline(options);
-  return known ?? turns.run(kept.id, async () => (await knownOutline(options)) ?? (await newOutline(options)), signal);
+function chosenOf(options: PartOfKeptOptions): Promise<readonly GivenStatement[]> {
+  const { kept, tables: names, signal } = options;
+  return turns.run(
+    kept.id,
+    async () => {
+      const outline = (await knownOutline(options)) ?? (await newOutline(options));
+      const { definitions } = outline;
+      const found = await dumpEntries(outline, signal);
+      const missing = names.filter((name) => !found.tables.has(name));
+      if (missing.length > 0) throw differs(`it has no table ${missing.join(', ')}`);
+      const { tables, entries } = await chosenEntries({ ...found, definitions }, names);
+      requireReported(tables, entries, kept);
+      return entries.map(({ from, to, rows }) => ({
+        bytes: Buffer.from(definitions.subarray(from, to)),
+        ...(rows === undefined ? {} : { rows }),
+      }));
+    },
+    signal,
+  );
 }
 
 async function knownOutline({ content, variant, kept, signal }: PartOfKeptOptions): Promise<DumpOutline | undefined> {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { DumpOutline, RowsOfCopy } from './dump-outline.ts';
 import { dumpPiecesOf } from './dump-pieces.ts';
 import { type EntryRole, EntryRoles, type FoundNames, notUnderstood } from './entry-roles.ts';
@@ -22,12 +23,21 @@ export interface DumpEntries extends FoundNames {
 }
 
 /**
- * Finds out of each statement of a dump to what it belongs, by its own words: comments, strings and bodies of functions name nothing.
+ * Finds out of each statement of a dump to what it belongs, by its own words: comments, strings and bodies of functions name nothing. Megabytes take seconds, in which other work goes on.
  * @throws HoldfastError `download-choice-invalid` (invalid) for what is not understood
  */
-export function dumpEntries({ definitions, blocks }: DumpOutline): DumpEntries {
+export async function dumpEntries(
+  { definitions, blocks }: Pick<DumpOutline, 'definitions' | 'blocks'>,
+  signal: AbortSignal,
+): Promise<DumpEntries> {
   const reader = new EntryReader(blocks);
+  let rest = 0;
   for (const piece of dumpPiecesOf(definitions)) {
+    if (piece.offset >= rest) {
+      await setImmediate();
+      signal.throwIfAborted();
+      rest = piece.offset + BYTES_AT_ONCE;
+    }
     switch (piece.kind) {
       case 'gap':
         reader.gap(piece.bytes, piece.offset);
@@ -44,6 +54,9 @@ export function dumpEntries({ definitions, blocks }: DumpOutline): DumpEntries {
   }
   return reader.end(definitions.length);
 }
+
+/** Some ten milliseconds of work. */
+const BYTES_AT_ONCE = 32 << 10;
 
 const NAMED_BY_COMMENT = /^-- (?:Data for )?Name: /m;
 
