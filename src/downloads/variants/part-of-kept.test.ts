@@ -404,6 +404,17 @@ COPY public.parted (id) FROM stdin;
       );
   });
 
+  it('are refused where the lines of rows end otherwise than pg_dump ends them, in whatever pieces the copy is read', async () => {
+    const dump = HOSTILE.replace('1\t1\n2\t3\n\\.\n', '1\t1\r\n2\t3\r\n\\.\r\n');
+    assert.notEqual(dump, HOSTILE);
+    for (const pieces of [1, 2, 3, 4, 5, 1 << 16])
+      await assert.rejects(
+        part(dump, ['public.or;ders'], { pieces }),
+        { code: 'download-choice-invalid' },
+        `${pieces}`,
+      );
+  });
+
   it('have no owners, privileges, casts and the like, as raw parts have none', async () => {
     const beside = [
       'ALTER TABLE public."or;ders" OWNER TO fred;',

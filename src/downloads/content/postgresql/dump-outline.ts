@@ -53,6 +53,8 @@ class OutlineWriter {
   #bytes = 0;
   readonly #blocks: RowsOfCopy[] = [];
   #open: RowsOfCopy = { offset: 0, length: 0, rows: 0 };
+  /** What was taken for rows, at its end: of the line that ends them the first part may be among it. */
+  #last = '';
 
   definition(bytes: Buffer): void {
     this.#bytes += bytes.length;
@@ -64,17 +66,23 @@ class OutlineWriter {
   copy(bytes: Buffer, offset: number): void {
     this.definition(bytes);
     this.#open = { offset: offset + bytes.length, length: 0, rows: 0 };
+    this.#last = '';
   }
 
   rows(bytes: Buffer): void {
     this.#open.length += bytes.length;
     this.#open.rows += countLineEnds(bytes);
+    this.#last = `${this.#last}${bytes.toString('latin1', Math.max(0, bytes.length - END_OF_ROWS.length))}`.slice(
+      -END_OF_ROWS.length,
+    );
   }
 
   /** @param line that ends the rows, or its last part: then its first part was taken for rows */
   rowsEnd(line: string): void {
-    if (!END_OF_ROWS.endsWith(line)) throw wholeOnly('its rows end with a line that pg_dump does not write');
-    this.#open.length -= END_OF_ROWS.length - line.length;
+    const before = Math.max(0, END_OF_ROWS.length - line.length);
+    if (this.#last.slice(this.#last.length - before) + line !== END_OF_ROWS)
+      throw wholeOnly('its rows end with a line that pg_dump does not write');
+    this.#open.length -= before;
     this.#blocks.push(this.#open);
     this.definition(Buffer.from(END_OF_ROWS));
   }
