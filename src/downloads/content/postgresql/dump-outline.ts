@@ -24,11 +24,14 @@ export interface RowsOfCopy {
 
 /** Definitions are held in memory; a longer outline is of no dump that anybody makes. */
 const MOST_BYTES = 64 << 20;
+/** As many as so many bytes of definitions have. What is known of each takes more memory than a short one itself. */
+const MOST_STATEMENTS = 500_000;
+const BLOCK_BYTES = 1 << 20;
 const END_OF_ROWS = '\\.\n';
 
 /**
  * Reads a dump once, in memory of its definitions.
- * @throws HoldfastError `download-choice-invalid` (invalid) where rows are INSERT statements, or definitions too many; `variant-content-unreadable` (unsupported) for what the lexer does not understand
+ * @throws HoldfastError `download-choice-invalid` (invalid) where rows are INSERT statements, or there are too many definitions; `variant-content-unreadable` (unsupported) for what the lexer does not understand
  */
 export async function dumpOutline(
   bytes: AsyncIterable<Uint8Array>,
@@ -43,28 +46,43 @@ export async function dumpOutline(
       else if (piece.kind === 'statement' && piece.copy !== undefined) outline.copy(piece.bytes, piece.offset);
       else if (piece.kind === 'statement' && piece.firstWord === 'insert')
         throw wholeOnly('its rows are INSERT statements');
+      else if (piece.kind === 'statement') outline.statement(piece.bytes);
       else outline.definition(piece.bytes);
     }
   return { of, ...outline.written() };
 }
 
 class OutlineWriter {
-  readonly #definitions: Buffer[] = [];
+  /** Full blocks, and one with room: a buffer for each piece would take several times the memory of short ones. */
+  readonly #full: Buffer[] = [];
+  #block = Buffer.alloc(0);
+  #used = 0;
   #bytes = 0;
+  #statements = 0;
   readonly #blocks: RowsOfCopy[] = [];
   #open: RowsOfCopy = { offset: 0, length: 0, rows: 0 };
   /** What was taken for rows, at its end: of the line that ends them the first part may be among it. */
   #last = '';
 
+  statement(bytes: Buffer): void {
+    if (++this.#statements > MOST_STATEMENTS) throw wholeOnly(`it has more than ${MOST_STATEMENTS} statements`);
+    this.definition(bytes);
+  }
+
   definition(bytes: Buffer): void {
     this.#bytes += bytes.length;
     if (this.#bytes > MOST_BYTES) throw wholeOnly(`its definitions are more than ${MOST_BYTES} bytes`);
+    if (this.#used + bytes.length > this.#block.length) {
+      this.#full.push(this.#block.subarray(0, this.#used));
+      this.#block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, bytes.length));
+      this.#used = 0;
+    }
     // A copy: the chunk's memory is used again.
-    this.#definitions.push(Buffer.from(bytes));
+    this.#used += bytes.copy(this.#block, this.#used);
   }
 
   copy(bytes: Buffer, offset: number): void {
-    this.definition(bytes);
+    this.statement(bytes);
     this.#open = { offset: offset + bytes.length, length: 0, rows: 0 };
     this.#last = '';
   }
@@ -88,7 +106,8 @@ class OutlineWriter {
   }
 
   written(): Pick<DumpOutline, 'definitions' | 'blocks'> {
-    return { definitions: Buffer.concat(this.#definitions), blocks: this.#blocks };
+    const definitions = Buffer.concat([...this.#full, this.#block.subarray(0, this.#used)]);
+    return { definitions, blocks: this.#blocks };
   }
 }
 
