@@ -18,6 +18,7 @@ const COMMANDS = ['--commands', '--system-command'];
 
 /** The client of MySQL 9 ends the string between dollar signs, and the statement, before the line with its command. */
 const BETWEEN_DOLLARS = `INSERT INTO t VALUES (1) $$ ' $$;\n\\! touch ${MUST_NOT_BE}\n';\n`;
+const WITHIN_DELIMITER = `DELIMITER $$$\nCREATE VIEW v AS SELECT 1 $$ ' $$\n\\! touch ${MUST_NOT_BE}\n' $$$\nDELIMITER ;\n`;
 const JAVASCRIPT = `CREATE FUNCTION plus_one(a int) RETURNS int DETERMINISTIC LANGUAGE JAVASCRIPT AS $js$ return a + 1; // it's $js$`;
 
 describe('a sealed MySQL dump', { skip: MYSQL_SKIP_REASON }, () => {
@@ -86,10 +87,14 @@ describe('a sealed MySQL dump', { skip: MYSQL_SKIP_REASON }, () => {
     );
     // The client gives the statement up to the second pair, and looks at the next line by itself.
     assert.match(raw.stdout, /^INSERT INTO t VALUES \(1\) \$\$ ' \$\$$/m);
+    await server.client('misread', Buffer.from(WITHIN_DELIMITER), ...COMMANDS);
+    assert.ok(existsSync(MUST_NOT_BE), 'the client ran no command');
+    await rm(MUST_NOT_BE);
     await server.sql('misread', JAVASCRIPT);
     const dump = await server.dump('--routines', 'misread');
     assert.match(dump.toString(), /LANGUAGE JAVASCRIPT\nAS \$\$ return a \+ 1; \/\/ it's \$\$ ;;/);
-    for (const script of [Buffer.from(`${BETWEEN_DOLLARS}-- Dump completed\n`), dump])
+    const written = [BETWEEN_DOLLARS, WITHIN_DELIMITER].map((text) => Buffer.from(`${text}-- Dump completed\n`));
+    for (const script of [...written, dump])
       await assert.rejects(whole(sealed(script)), {
         code: 'dump-not-sealable',
         message: /between dollar signs.*--routines/,
@@ -101,11 +106,15 @@ describe('a sealed MySQL dump', { skip: MYSQL_SKIP_REASON }, () => {
     for (const [n, text] of [
       `/*!50003 SET @a = \nsystem touch ${MUST_NOT_BE}\n1 */;`,
       `/*!50003 CREATE*/ /*!50017 DEFINER=x*/ /*!50003 TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET @a = \n \tsystem touch ${MUST_NOT_BE}\n1 */;`,
+      // The client compares Latin-1 without accents, whatever its character set is.
+      `/*!50003 SET @a = \nsyst\xe9m touch ${MUST_NOT_BE}\n1 */;`,
+      `/*!50003 SET @a = \ns\xfcstem touch ${MUST_NOT_BE}\n1 */;`,
     ].entries()) {
-      const raw = await server.client(await made(`line_${n}`), Buffer.from(`${definitions}${text}\n`), ...COMMANDS);
+      const script = Buffer.from(`${definitions}${text}\n`, 'latin1');
+      const raw = await server.client(await made(`line_${n}`), script, ...COMMANDS);
       assert.deepEqual([raw.exitCode, existsSync(MUST_NOT_BE)], [1, true], 'the client ran no command');
       await rm(MUST_NOT_BE);
-      const dump = Buffer.from(`${definitions}${text}\n-- Dump completed\n`);
+      const dump = Buffer.concat([script, Buffer.from('-- Dump completed\n')]);
       await assert.rejects(whole(sealed(dump)), { code: 'dump-not-sealable', message: /begins with the word system/ });
     }
     const harmless =

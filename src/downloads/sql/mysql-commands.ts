@@ -1,26 +1,28 @@
+import { withoutAccents } from './mysql-letters.ts';
 import { notSealable } from './not-sealable.ts';
 import { BYTE } from './sql-bytes.ts';
 import { tokensOf } from './sql-tokens.ts';
 
-/** What clients of MySQL and MariaDB take for commands of their own at the beginning of a line. DELIMITER is looked at elsewhere. */
+/** What clients of MySQL and MariaDB take for commands of their own at the beginning of a line. */
 const COMMANDS = new Set([
   ...[
     '?',
     'charset',
-    'clear',
     'connect',
-    'edit',
-    'ego',
-    'exit',
-    'go',
+    'delimiter',
     'help',
-    'nopager',
-    'notee',
-    'nowarning',
     'pager',
+    'prompt',
+    'query_attributes',
+    'source',
+    'ssl_session_data_print',
   ],
-  ...['print', 'prompt', 'query_attributes', 'quit', 'rehash', 'resetconnection', 'sandbox', 'source'],
-  ...['ssl_session_data_print', 'status', 'system', 'tee', 'use', 'warnings'],
+  ...['system', 'tee', 'use'],
+]);
+/** Are commands only where nothing follows them on their line, so that `status = 'paid'` in a trigger is none. */
+const COMMANDS_ALONE = new Set([
+  ...['clear', 'edit', 'ego', 'exit', 'go', 'nopager', 'notee', 'nowarning', 'print', 'quit', 'rehash'],
+  ...['resetconnection', 'sandbox', 'status', 'warnings'],
 ]);
 
 /**
@@ -30,14 +32,20 @@ const COMMANDS = new Set([
  */
 export function refuseCommandLines(statement: Buffer, delimiter: string): void {
   if (statement[0] !== BYTE.slash || !statement.includes(BYTE.newline)) return;
-  for (const { kind, text, start, end } of tokensOf(statement, 'mysql', { delimiter })) {
-    if ((kind !== 'word' && text !== '?') || !COMMANDS.has(text)) continue;
+  for (const { kind, text: written, start, end } of tokensOf(statement, 'mysql', { delimiter })) {
+    const text = withoutAccents(written);
+    if ((kind !== 'word' && text !== '?') || !(COMMANDS.has(text) || COMMANDS_ALONE.has(text))) continue;
     const line = statement.lastIndexOf(BYTE.newline, start) + 1;
     const isFirst = line > 0 && /^\s*$/.test(statement.toString('latin1', line, start));
-    const isAlone = /^(?:\s|$)/.test(statement.toString('latin1', end, end + 1));
-    if (isFirst && isAlone)
+    const isWhole = /^(?:\s|$)/.test(statement.toString('latin1', end, end + 1));
+    if (isFirst && isWhole && (COMMANDS.has(text) || isLastOnLine(statement, end)))
       throw notSealable(
         `a line in it begins with the word ${text}, which clients take for a command of theirs in a statement that begins with a comment`,
       );
   }
+}
+
+function isLastOnLine(statement: Buffer, from: number): boolean {
+  const end = statement.indexOf(BYTE.newline, from);
+  return /^\s*$/.test(statement.toString('latin1', from, end < 0 ? statement.length : end));
 }

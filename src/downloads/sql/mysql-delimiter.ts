@@ -29,6 +29,11 @@ export class MysqlDelimiter {
     this.#matched = 0;
   }
 
+  /** How many of its bytes came since `beginMatch`. */
+  get matched(): number {
+    return this.#matched;
+  }
+
   /** Takes a byte that may be the next one of the delimiter. */
   match(byte: number): 'none' | 'part' | 'whole' {
     if (byte !== this.byte) return 'none';

@@ -29,6 +29,8 @@ const READ_DIFFERENTLY = [
   'CREATE FUNCTION f() RETURNS int LANGUAGE JAVASCRIPT AS $$ return 1; $$;',
   'DELIMITER ;;\nCREATE FUNCTION f() RETURNS int LANGUAGE JAVASCRIPT AS $mle$ return 1; $mle$;;',
   "DELIMITER $$\nSELECT 1 $a$ ' $a$ $$",
+  "DELIMITER $$$\nSELECT 1 $$ ' $$\n\\! id\n' $$$",
+  "DELIMITER $$$$$\nSELECT 1 $$$ ' $$$$$",
 ];
 
 const READ_ALIKE = [
@@ -36,6 +38,7 @@ const READ_ALIKE = [
   'SELECT a$$, b$c$d, é$$, _$$;',
   'SELECT $a, $b, $ 1 $, ($1), $c;',
   'DELIMITER $$\nSELECT 1$$\nSELECT a$b $$\nDELIMITER $\nSELECT 1 $\n',
+  'DELIMITER $$$\nSELECT a$$ $$$\nSELECT 1$$$\n',
 ];
 
 test('what clients of MySQL 9 take for a string between dollar signs is refused, wherever the stream is cut', () => {

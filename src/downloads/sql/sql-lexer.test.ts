@@ -91,6 +91,19 @@ SELECT "a\\"//" / 2 /* // */ //\nDELIMITER ;\nINSERT INTO \`a\`\`;\` VALUES ('it
         const { refusal: found } = read(Buffer.from(`INSERT INTO a VALUES (1,${word} ;;\n`), [size], 'mysql');
         assert.match(found ?? '', /the word DELIMITER/);
       }
+      // Clients before 8.0 compare it by the collation of their character set.
+      for (const [word, encoding] of [
+        ['d\xe9limiter', 'latin1'],
+        ['délimiter', 'utf8'],
+        [`0x${'00'.repeat(2000)}Dêlimiter`, 'utf8'],
+      ] as const) {
+        const { refusal: found } = read(
+          Buffer.from(`CREATE VIEW v AS SELECT 1 ${word} ;;\n`, encoding),
+          [size],
+          'mysql',
+        );
+        assert.match(found ?? '', /the word DELIMITER with an accent/);
+      }
     }
   });
 

@@ -2,6 +2,7 @@ import type { SqlDialect } from '../../core/ports/service-download.ts';
 import { DollarQuote } from './dollar-quote.ts';
 import { MysqlDelimiter } from './mysql-delimiter.ts';
 import { MysqlDollarQuote } from './mysql-dollar-quote.ts';
+import { isAccentedDelimiter } from './mysql-letters.ts';
 import { notSealable } from './not-sealable.ts';
 import { pastPlainValues } from './plain-values.ts';
 import { type Escapes, QuotedText } from './quoted-text.ts';
@@ -30,7 +31,8 @@ type State =
   | 'command line';
 
 const LONGEST_WORD = 1000;
-const COMMAND_WORD = 'delimiter'.length;
+/** Of each letter two bytes at most. */
+const COMMAND_WORD = 2 * 'delimiter'.length;
 
 /**
  * Tells where statements begin and end, over bytes that come in any parts, as psql or the mysql client would. Where their versions
@@ -298,6 +300,8 @@ export class SqlScanner {
     if (!this.#isMysql && this.#routine.reads) this.#routine.word(text, this.#parentheses > 0);
     this.#token('word', at);
     this.#state = 'code';
+    if (this.#isMysql && isAccentedDelimiter(this.#word))
+      throw notSealable('it has the word DELIMITER with an accent, which some clients take for their command');
     if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space) {
       // Of a longer word the end alone may be known.
       const isInStatement = !isFirst || this.#wordLength > COMMAND_WORD || this.#comments.conditional.isOpen;
@@ -344,6 +348,8 @@ export class SqlScanner {
       this.#endStatement('ended');
       return at + 1;
     }
+    // Two dollar signs of DELIMITER $$$ begin a string as others do; the first one was looked at.
+    for (let more = 1; more < this.#delimiter.matched; more++) this.#mysqlDollarQuote.byte(this.#delimiter.byte);
     this.#token('symbol', at);
     // All bytes of a delimiter are the same, so only a slash can be the beginning of something else.
     this.#state = 'code';
