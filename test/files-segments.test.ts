@@ -54,10 +54,19 @@ describe('a large file', () => {
     told.length = 0;
     // What is told every fifth of a second has to take longer than that.
     const beforeTask = ({ kind }: RestoreTask): void => {
-      if (kind === 'ranges') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+      const milliseconds = kind === 'ranges' ? 50 : kind === 'finish' ? 250 : 0;
+      if (milliseconds > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
     };
     await rig.restore(backup, { target: `${rig.folder}/progress/target` }, { service, report, beforeTask });
     assert.ok(told.some(isUnderWay), JSON.stringify(told));
+    assert.ok(
+      told.some(({ doneFiles }) => doneFiles === 1),
+      'nothing was told at its end',
+    );
+    assert.ok(
+      told.every(({ doneBytes = 0 }) => doneBytes <= size),
+      JSON.stringify(told),
+    );
   });
 
   test('keeps its holes, also across segments', async () => {

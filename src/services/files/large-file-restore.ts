@@ -41,7 +41,10 @@ export async function restoreLargeFile(entry: TreeEntry, options: LargeFileOptio
   try {
     await writeContent(entry, temporary, tasks, { ...options, wrote: count });
     signal.throwIfAborted();
-    take(await runner.run({ kind: 'finish', entry, temporary, replace }));
+    const finished = await runner.run({ kind: 'finish', entry, temporary, replace });
+    // It is complete, and counts as that from here on.
+    count(-written);
+    take(finished);
   } catch (error) {
     await Promise.allSettled(tasks);
     removeFile(temporary);
