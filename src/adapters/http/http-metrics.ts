@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Application } from '../../core/application.ts';
-import type { Backup, BackupType } from '../../core/backup.ts';
+import { BACKUP_TYPES, type Backup, type BackupType } from '../../core/backup.ts';
 import type { DrillStanding } from '../../core/drill.ts';
 import type { HttpServer } from './http-server.ts';
 
@@ -69,6 +69,9 @@ export class HttpMetrics {
 
   constructor(application: Application) {
     collectDefaultMetrics({ register: this.registry });
+    // What begins with one would be no increase to Prometheus.
+    for (const type of BACKUP_TYPES)
+      for (const status of ['completed', 'failed'] as const) this.#backups.inc({ type, status }, 0);
     application.onBackupEnd((end) => this.#observe(end.type, end.backup));
     this.#application = application;
     this.#gauges = this.#totalsGauges();
@@ -82,8 +85,12 @@ export class HttpMetrics {
     this.#gauges.bytes.set(totals.bytes);
     this.#gauges.storedBytes.set(totals.storedBytes);
     if (totals.newest !== undefined) this.#gauges.newest.set(Date.parse(totals.newest) / 1000);
-    await this.#setNewestBackups();
-    this.#setDrills(await this.#application.drills.standings());
+    const newest = await this.#newestOfEach();
+    const standings = await this.#application.drills.standings();
+    // Nothing is waited for from here on: another reader would find gauges that are begun anew, and raise false alarms or none.
+    this.#newestBackups.reset();
+    for (const [resource, createdAt] of newest) this.#newestBackups.set({ resource }, Date.parse(createdAt) / 1000);
+    this.#setDrills(standings);
     this.#setLogs();
     return this.registry.metrics();
   }
@@ -113,17 +120,17 @@ export class HttpMetrics {
     return new Gauge({ name, help, labelNames: ['resource'], registers: [this.registry] });
   }
 
-  /** One old backup among many new ones shows in no other number. Begins anew each time: a resource may be gone. */
-  async #setNewestBackups(): Promise<void> {
-    this.#newestBackups.reset();
+  /** One old backup among many new ones shows in no other number. */
+  async #newestOfEach(): Promise<ReadonlyMap<string, string>> {
+    const found = new Map<string, string>();
     let cursor: string | undefined;
     do {
       const page = await this.#application.resources.list({ limit: 500, ...(cursor === undefined ? {} : { cursor }) });
       const newest = await this.#application.backups.newestOf(page.items.map(({ id }) => id));
-      for (const [resource, { createdAt }] of newest)
-        this.#newestBackups.set({ resource }, Date.parse(createdAt) / 1000);
+      for (const [resource, { createdAt }] of newest) found.set(resource, createdAt);
       cursor = page.nextCursor;
     } while (cursor !== undefined);
+    return found;
   }
 
   /** Begins anew each time: a log that is not kept any more has no lag. */
