@@ -9,7 +9,10 @@ describe('holdfast, for who makes a mistake or has bad luck', { concurrency: 2 }
     const holdfast = await commandLine(context);
     assert.equal((await holdfast.problem(['completion'], 2)).code, 'usage-missing-argument');
     assert.equal((await holdfast.problem(['help', 'lst'], 2)).code, 'usage-unknown-command');
-    assert.equal((await holdfast.problem(['wal-get', '--resource', 'x', '--nope'], 255)).code, 'usage-unknown-option');
+    // A resource may have the name of another command.
+    for (const id of ['x', 'list', 'backup'])
+      assert.equal((await holdfast.problem(['wal-get', '--resource', id, '--nope'], 255)).code, 'usage-unknown-option');
+    await holdfast.problem(['wal-get', '--resource', 'list', '000000010000000000000001', '-'], 255);
   });
 
   test('the key that the configuration opens the repository with is not removed by accident', async (context) => {
@@ -48,6 +51,11 @@ describe('holdfast, for who makes a mistake or has bad luck', { concurrency: 2 }
       assert.equal(refused.code, 'usage-resource-missing');
       assert.match(refused.message, /the newest is of "two"/);
     }
+    const forgotten = await holdfast.json(['forget', 'latest', '--resource', 'one', '--dry-run']);
+    const [one] = (await holdfast.json(['list', '--resource', 'one'])).backups;
+    assert.deepEqual(forgotten.forgotten, [one?.id]);
+    const several = ['forget', 'latest', '--resource', 'one', '--resource', 'two'];
+    assert.equal((await holdfast.problem(several, 2)).code, 'usage-resource-ambiguous');
     const named = await holdfast.run(['restore', 'latest', '--resource', 'one', '--output', '-']);
     assert.equal(named.stdout, '1');
     assert.match(named.stderr, / to standard output\.$/m);

@@ -16,7 +16,7 @@ import { wrongUsage } from './wrong-usage.ts';
 export async function runCommandLine(words: readonly string[], composition: Composition): Promise<number> {
   const session = new CommandSession(composition);
   session.useOptions({ json: words.includes('--json'), color: !words.includes('--no-color') });
-  session.failureExitCode = COMMANDS.find(({ name }) => words.includes(name))?.failureExitCode;
+  session.failureExitCode = failureExitCodeAmong(words);
   endWithReader();
   reportUncaught(session);
   let failure: unknown;
@@ -32,6 +32,12 @@ export async function runCommandLine(words: readonly string[], composition: Comp
     session.exitCode ||= session.failureExitCode ?? ExitCode.failure;
   });
   return session.exitCode;
+}
+
+/** Other words may be names of commands too, such as that of a resource: `wal-get --resource list`. */
+function failureExitCodeAmong(words: readonly string[]): number | undefined {
+  return COMMANDS.find(({ name, failureExitCode }) => failureExitCode !== undefined && words.includes(name))
+    ?.failureExitCode;
 }
 
 async function run(words: readonly string[], session: CommandSession): Promise<void> {

@@ -18,9 +18,13 @@ interface ForgetOptions extends RuleOptions {
 }
 
 export function define(command: Command, session: CommandSession): void {
-  addRuleOptions(command.argument('[backup...]', 'ids of the backups to forget'))
+  addRuleOptions(command.argument('[backup...]', 'ids of the backups to forget, or "latest"'))
     .option('--policy <id>', 'use the rules of this retention policy')
-    .option('--resource <id>', 'with rules: only backups of this resource; may be repeated', gathered)
+    .option(
+      '--resource <id>',
+      'with rules: only backups of this resource, may be repeated; with "latest": of this resource',
+      gathered,
+    )
     .option('--cascade', 'forget backups that build on these as well')
     .option('--dry-run', 'only tell what would be forgotten')
     .addHelpText(
@@ -52,9 +56,8 @@ async function forgetById(
 ): Promise<void> {
   session.deed = { action: 'backup.delete', details: { backupIds: references.slice(0, 100), dryRun: options.dryRun } };
   // All are looked up first, so that a mistyped id forgets nothing.
-  const backups = await Promise.all(
-    references.map((reference) => chooseBackup(application, reference, { ofOneResource: true })),
-  );
+  const among = latestAmong(references, options);
+  const backups = await Promise.all(references.map((reference) => chooseBackup(application, reference, among)));
   const forgotten = new Set<string>();
   for (const backup of options.dryRun ? [] : newestFirst(backups)) {
     if (forgotten.has(backup.id)) continue;
@@ -66,6 +69,13 @@ async function forgetById(
   session.output.result({ dryRun: options.dryRun === true, forgotten: ids }, () =>
     ids.map((id) => `${options.dryRun ? 'Would forget' : 'Forgot'} ${id}`),
   );
+}
+
+function latestAmong(references: readonly string[], { resource = [] }: ForgetOptions) {
+  const [resourceId, another] = resource;
+  if (another !== undefined && references.includes('latest'))
+    throw usageError('resource-ambiguous', 'With "latest", give --resource once: it is of one resource.');
+  return { ofOneResource: true, ...(resourceId === undefined ? {} : { resourceId }) };
 }
 
 async function forgetByRules(
