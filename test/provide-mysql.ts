@@ -1,10 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { packagesOf, withLibraries } from './debian-index.ts';
+import { findProgram } from './installed-programs.ts';
 import { MYSQL, MYSQL_PROGRAMS, MYSQL_PROVIDED } from './provided-mysql.ts';
 
 /**
@@ -58,13 +69,15 @@ async function provide(): Promise<void> {
   writeFileSync(MYSQL_PROVIDED, packages.map(({ name, version }) => `${name} ${version}\n`).join(''));
 }
 
-/** Held against what the archive signed, where the machine can tell: systems other than Debian have not its keys. */
+/** Held against what the archive signed, where the machine can tell: other systems have not Debian's keys, and newer ones of Debian's need no gpgv. */
 async function indexOf(machine: string, folder: string): Promise<string> {
   const signed = path.join(folder, 'InRelease');
   writeFileSync(signed, await fetched(`${ARCHIVE}/dists/sid/InRelease`));
-  const release = existsSync(KEYS)
-    ? run('gpgv', ['--quiet', '--keyring', KEYS, '--output', '-', signed])
-    : run('cat', [signed]);
+  const gpgv = findProgram('gpgv');
+  const release =
+    gpgv !== undefined && existsSync(KEYS)
+      ? run(gpgv, ['--quiet', '--keyring', KEYS, '--output', '-', signed])
+      : readFileSync(signed, 'utf8');
   const name = `main/binary-${machine}/Packages.gz`;
   const sums = release.slice(release.indexOf('\nSHA256:'));
   const sha256 = sums.match(new RegExp(`^ ([0-9a-f]{64}) +\\d+ ${name}$`, 'm'))?.[1];
@@ -88,6 +101,7 @@ async function fetched(address: string): Promise<Buffer> {
       return Buffer.from(await answer.arrayBuffer());
     } catch (cause) {
       if (attempt === ATTEMPTS) throw new Error(`${address} cannot be had (${String(cause)}).`, { cause });
+      await sleep(attempt * 5000);
     }
   }
 }

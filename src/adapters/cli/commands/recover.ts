@@ -71,15 +71,19 @@ async function recover(session: CommandSession, options: RecoverOptions): Promis
 /** They restore, and nothing backs them up again. */
 async function resourcesToSetUp(application: Application): Promise<string[]> {
   const fetched = new Set(application.services.filter(({ source }) => source === 'fetched').map(({ name }) => name));
-  const { items } = await application.resources.list({ limit: MOST_NAMED + 1 });
-  const unset = items.filter(
-    ({ service, configuration }) => fetched.has(service) && Object.keys(configuration).length === 0,
-  );
+  const unset: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await application.resources.list({ limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+    for (const { id, service, configuration } of page.items)
+      if (fetched.has(service) && Object.keys(configuration).length === 0) unset.push(id);
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
   if (unset.length === 0) return [];
-  const names = unset.slice(0, MOST_NAMED).map(({ id }) => id);
-  const more = items.length > MOST_NAMED ? ' and perhaps others' : '';
+  const names = unset.slice(0, MOST_NAMED).join(', ');
+  const more = unset.length > MOST_NAMED ? ` and ${unset.length - MOST_NAMED} more` : '';
   return [
-    `What Holdfast fetches itself has to be set up again, by "holdfast resource set ID --set …": ${names.join(', ')}${more}.`,
+    `What Holdfast fetches itself has to be set up again, by "holdfast resource set ID --set …": ${names}${more}.`,
   ];
 }
 
