@@ -25,7 +25,14 @@ test('a line that a client may take for its own command is refused in statements
     for (const between of ['\n', '\r\n', '\n\n'])
       assert.ok(refused(`/*!50003 DO 1 + ${between}${line}\n */;;`, ';;'), line);
   // Clients compare bytes as Latin-1, without accents.
-  for (const line of ['syst\xe9m id', 'S\xdcSTEM id', 's\xf6urce x', 'st\xe0t\xfb\xdf'])
+  for (const line of [
+    'syst\xe9m id',
+    'S\xdcSTEM id',
+    's\xf6urce x',
+    '\xa0system id',
+    '\xa0 system id',
+    'st\xe0t\xfb\xdf',
+  ])
     assert.ok(refused(`/*!50003 DO 1 + \n${line}\n */;`), line);
   for (const statement of [
     `/*!50003 SELECT \n${Buffer.from('systém').toString('latin1')} id */;`,

@@ -32,20 +32,25 @@ const COMMANDS_ALONE = new Set([
  */
 export function refuseCommandLines(statement: Buffer, delimiter: string): void {
   if (statement[0] !== BYTE.slash || !statement.includes(BYTE.newline)) return;
-  for (const { kind, text: written, start, end } of tokensOf(statement, 'mysql', { delimiter })) {
-    const text = withoutAccents(written);
-    if ((kind !== 'word' && text !== '?') || !(COMMANDS.has(text) || COMMANDS_ALONE.has(text))) continue;
+  for (const { kind, text, start, end } of tokensOf(statement, 'mysql', { delimiter })) {
+    if (kind !== 'word' && text !== '?') continue;
+    // Bytes beyond ASCII are white space in some character sets.
+    const names = [text, text.replace(/^[\x80-\xff]+/, '')].map(withoutAccents);
+    const command = names.find((name) => COMMANDS.has(name) || COMMANDS_ALONE.has(name));
+    if (command === undefined) continue;
     const line = statement.lastIndexOf(BYTE.newline, start) + 1;
-    const isFirst = line > 0 && /^\s*$/.test(statement.toString('latin1', line, start));
+    const isFirst = line > 0 && BLANK.test(statement.toString('latin1', line, start));
     const isWhole = /^(?:\s|$)/.test(statement.toString('latin1', end, end + 1));
-    if (isFirst && isWhole && (COMMANDS.has(text) || isLastOnLine(statement, end)))
+    if (isFirst && isWhole && (COMMANDS.has(command) || isLastOnLine(statement, end)))
       throw notSealable(
-        `a line in it begins with the word ${text}, which clients take for a command of theirs in a statement that begins with a comment`,
+        `a line in it begins with the word ${command}, which clients take for a command of theirs in a statement that begins with a comment`,
       );
   }
 }
 
+const BLANK = /^[\s\x80-\xff]*$/;
+
 function isLastOnLine(statement: Buffer, from: number): boolean {
   const end = statement.indexOf(BYTE.newline, from);
-  return /^\s*$/.test(statement.toString('latin1', from, end < 0 ? statement.length : end));
+  return BLANK.test(statement.toString('latin1', from, end < 0 ? statement.length : end));
 }

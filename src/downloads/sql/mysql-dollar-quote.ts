@@ -21,6 +21,11 @@ export class MysqlDollarQuote {
     else if (this.#state === 'none') this.#state = 'in word';
   }
 
+  /** At the end of a word. What a byte beyond ASCII is (a letter, a sign, a blank) depends on the client's character set: no name may go on behind it. */
+  wordEnd(last: number): void {
+    if (last > BYTE.delete && this.#state === 'in word') this.#state = 'none';
+  }
+
   /** True behind a dollar sign and what may be a tag, of which the next byte matters. */
   get isOpen(): boolean {
     return this.#state === 'open';

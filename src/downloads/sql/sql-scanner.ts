@@ -300,6 +300,7 @@ export class SqlScanner {
     if (!this.#isMysql && this.#routine.reads) this.#routine.word(text, this.#parentheses > 0);
     this.#token('word', at);
     this.#state = 'code';
+    if (this.#isMysql) this.#mysqlDollarQuote.wordEnd(this.#word.charCodeAt(this.#word.length - 1));
     if (this.#isMysql && isAccentedDelimiter(this.#word))
       throw notSealable('it has the word DELIMITER with an accent, which some clients take for their command');
     if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space) {
