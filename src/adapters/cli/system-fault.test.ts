@@ -10,6 +10,8 @@ test('what the system refused is told with the place, the account and what to do
     refused?.message,
     `/srv/data/repository may not be used by the account ${userInfo().username}. Run this as the account that it belongs to, or give the account ${userInfo().username} the right.`,
   );
+  const listening = Object.assign(new Error('listen EACCES: permission denied 0.0.0.0:80'), { code: 'EACCES' });
+  assert.match(systemFault(listening)?.message ?? '', /0\.0\.0\.0:80/);
   assert.equal(systemFault(failing('ENOSPC', '/srv/data/tmp'))?.code, 'disk-full');
   assert.equal(systemFault(failing('EROFS', '/srv/data'))?.code, 'file-system-read-only');
   assert.equal(systemFault(failing('ENOTDIR', '/etc/passwd/repository'))?.code, 'not-a-folder');

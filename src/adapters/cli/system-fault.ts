@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { systemErrorCode } from '../../core/errors.ts';
+import { messageOf, systemErrorCode } from '../../core/errors.ts';
 
 /** What the system refused, for people who meant no harm: another account's folder, a full disk. */
 export interface SystemFault {
@@ -14,7 +14,8 @@ export interface SystemFault {
  */
 export function systemFault(error: unknown): SystemFault | undefined {
   const path = (error as { path?: unknown }).path;
-  const what = typeof path === 'string' ? path : 'What was asked for';
+  // Without a place, what the system said is all there is: `listen EACCES: permission denied 0.0.0.0:80`.
+  const what = typeof path === 'string' ? path : `What was asked for (${messageOf(error)})`;
   return FAULTS[systemErrorCode(error) ?? '']?.(what);
 }
 
