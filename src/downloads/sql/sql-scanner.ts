@@ -31,8 +31,9 @@ type State =
   | 'command line';
 
 const LONGEST_WORD = 1000;
-/** Of each letter two bytes at most. */
-const COMMAND_WORD = 2 * 'delimiter'.length;
+const COMMAND_WORD = 'delimiter'.length;
+/** Of each letter, two bytes at most. */
+const HELD_END = 2 * COMMAND_WORD;
 
 /**
  * Tells where statements begin and end, over bytes that come in any parts, as psql or the mysql client would. Where their versions
@@ -285,8 +286,8 @@ export class SqlScanner {
 
   /** A blob in hex is a long word. Of one that is too long no more is known than how it ends. */
   #holdEnd(bytes: Uint8Array, from: number, to: number): void {
-    const last = Buffer.from(bytes.subarray(Math.max(from, to - COMMAND_WORD), to)).toString('latin1');
-    this.#word = `${this.#word}${last}`.slice(-COMMAND_WORD);
+    const last = Buffer.from(bytes.subarray(Math.max(from, to - HELD_END), to)).toString('latin1');
+    this.#word = `${this.#word}${last}`.slice(-HELD_END);
   }
 
   #endWord(next: number, at: number): number {
