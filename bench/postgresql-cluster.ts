@@ -45,9 +45,10 @@ export class PostgresqlCluster {
     return Number(await this.server.sql(DATABASE, `SELECT pg_database_size('${DATABASE}')`));
   }
 
-  /** Changes one in a hundred accounts, those that lie together or all over the table, and lets the table settle. */
-  async changeOnePercent(which: 'together' | 'scattered'): Promise<void> {
-    const rows = which === 'together' ? 'aid <= (SELECT max(aid) / 100 FROM pgbench_accounts)' : 'aid % 100 = 7';
+  /** Changes one in a hundred accounts, those that lie together or all over the table and others in each round, and lets the table settle. */
+  async changeOnePercent(which: 'together' | 'scattered', round: number): Promise<void> {
+    const hundredth = '(SELECT max(aid) / 100 FROM pgbench_accounts)';
+    const rows = which === 'together' ? `(aid - 1) / ${hundredth} = ${round - 1}` : `aid % 100 = ${round}`;
     await this.server.sql(DATABASE, `UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE ${rows}`);
     await this.server.sql(DATABASE, 'CHECKPOINT');
   }

@@ -37,11 +37,11 @@ export async function measureLogical({ cluster, workFolder, rounds, log }: Logic
     await measure('first dump', round, repository);
   }
   for (let round = 1; round <= rounds; round++) {
-    await cluster.changeOnePercent('together');
+    await cluster.changeOnePercent('together', round);
     await measure('again, 1 % changed together', round, repository);
   }
   for (let round = 1; round <= rounds; round++) {
-    await cluster.changeOnePercent('scattered');
+    await cluster.changeOnePercent('scattered', round);
     await measure('again, 1 % changed all over', round, repository);
   }
   return samples;

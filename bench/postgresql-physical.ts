@@ -57,7 +57,7 @@ export class PhysicalBench {
       samples.push(...(await this.#backedUp('first base backup', 'full', round)));
     }
     for (let round = 1; round <= rounds; round++) {
-      await this.#cluster.changeOnePercent('together');
+      await this.#cluster.changeOnePercent('together', round);
       samples.push(...(await this.#backedUp('again, 1 % of the rows changed', 'incr', round)));
     }
     for (let round = 1; round <= rounds; round++) samples.push(...(await this.#restores(round)));
