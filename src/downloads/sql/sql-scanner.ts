@@ -7,6 +7,7 @@ import { notSealable } from './not-sealable.ts';
 import { pastPlainValues } from './plain-values.ts';
 import { type Escapes, QuotedText } from './quoted-text.ts';
 import { RoutineBody } from './routine-body.ts';
+import { ScannedWord } from './scanned-word.ts';
 import { BYTE, isDigit, isSpace, isWordByte, isWordStart } from './sql-bytes.ts';
 import { SqlComments } from './sql-comments.ts';
 import { VariableMark } from './variable-mark.ts';
@@ -29,11 +30,6 @@ type State =
   | 'dollar quoted'
   | 'delimiter'
   | 'command line';
-
-const LONGEST_WORD = 1000;
-const COMMAND_WORD = 'delimiter'.length;
-/** Of each letter, two bytes at most. */
-const HELD_END = 2 * COMMAND_WORD;
 
 /**
  * Tells where statements begin and end, over bytes that come in any parts, as psql or the mysql client would. Where their versions
@@ -62,8 +58,7 @@ export class SqlScanner {
   #isAfterEscapeString = false;
   readonly #dollarQuote = new DollarQuote();
   readonly #mysqlDollarQuote = new MysqlDollarQuote();
-  #word = '';
-  #wordLength = 0;
+  readonly #word: ScannedWord;
   #routine = new RoutineBody();
   readonly #variables = new VariableMark();
   readonly #delimiter: MysqlDelimiter;
@@ -72,6 +67,7 @@ export class SqlScanner {
 
   constructor(dialect: SqlDialect, delimiter = ';', onToken?: (token: SqlToken) => void) {
     this.#isMysql = dialect === 'mysql';
+    this.#word = new ScannedWord({ holdsEnd: this.#isMysql });
     this.#comments = new SqlComments({ isMysql: this.#isMysql });
     this.#delimiter = new MysqlDelimiter(delimiter);
     this.#onToken = onToken;
@@ -169,8 +165,7 @@ export class SqlScanner {
     }
     // Names of MySQL may begin with digits.
     if (isWordStart(byte) || (this.#isMysql && isDigit(byte))) {
-      this.#word = '';
-      this.#wordLength = 0;
+      this.#word.begin();
       this.#state = 'word';
       return at;
     }
@@ -273,26 +268,15 @@ export class SqlScanner {
   #wordGoesOn(bytes: Uint8Array, from: number, end: number): number {
     let at = from;
     while (at < end && (isWordByte(bytes[at] ?? 0) || (bytes[at] === BYTE.dollar && !this.#isMysql))) at++;
-    const length = this.#wordLength + at - from;
-    if (this.#isMysql && length > LONGEST_WORD) this.#holdEnd(bytes, from, at);
-    else if ((this.#isMysql || this.#tokens === 0 || this.#routine.reads) && this.#wordLength < LONGEST_WORD)
-      for (let each = from; each < Math.min(at, from + LONGEST_WORD); each++)
-        this.#word += String.fromCharCode(bytes[each] ?? 0);
-    else if (this.#wordLength === 0) this.#word = String.fromCharCode(bytes[from] ?? 0);
-    this.#wordLength = length;
+    this.#word.add(bytes, from, at, this.#isMysql || this.#tokens === 0 || this.#routine.reads);
     if (at === end) return at;
     return this.#endWord(bytes[at] ?? 0, at);
   }
 
-  /** A blob in hex is a long word. Of one that is too long no more is known than how it ends. */
-  #holdEnd(bytes: Uint8Array, from: number, to: number): void {
-    const last = Buffer.from(bytes.subarray(Math.max(from, to - HELD_END), to)).toString('latin1');
-    this.#word = `${this.#word}${last}`.slice(-HELD_END);
-  }
-
   #endWord(next: number, at: number): number {
-    const text = this.#word.toLowerCase();
-    if (next === BYTE.quote && this.#wordLength === 1 && text === 'e' && !this.#isMysql) {
+    const { letters, length } = this.#word;
+    const text = letters.toLowerCase();
+    if (next === BYTE.quote && length === 1 && text === 'e' && !this.#isMysql) {
       // The string's token begins with its letter.
       return this.#openQuote(next, at, 'yes');
     }
@@ -301,12 +285,12 @@ export class SqlScanner {
     if (!this.#isMysql && this.#routine.reads) this.#routine.word(text, this.#parentheses > 0);
     this.#token('word', at);
     this.#state = 'code';
-    if (this.#isMysql) this.#mysqlDollarQuote.wordEnd(this.#word.charCodeAt(this.#word.length - 1));
-    if (this.#isMysql && isAccentedDelimiter(this.#word))
+    if (this.#isMysql) this.#mysqlDollarQuote.wordEnd(letters.charCodeAt(letters.length - 1));
+    if (this.#isMysql && isAccentedDelimiter(letters))
       throw notSealable('it has the word DELIMITER with an accent, which some clients take for their command');
     if (this.#isMysql && text.endsWith('delimiter') && next <= BYTE.space) {
       // Of a longer word the end alone may be known.
-      const isInStatement = !isFirst || this.#wordLength > COMMAND_WORD || this.#comments.conditional.isOpen;
+      const isInStatement = !isFirst || length > 'delimiter'.length || this.#comments.conditional.isOpen;
       this.#delimiter.begin({ next, isInStatement, isFirstOnLine: this.#isFirstOnLine });
       this.#state = 'command line';
     }
