@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { findProgram } from '../test/installed-programs.ts';
 import type { BackupTool, ToolPlace } from './backup-tool.ts';
 import { type DataSet, type DataSetName, type DataSizes, makeDataSet } from './data/data-set.ts';
 import { assertRestored, folderBytes, warmPageCache } from './folder-contents.ts';
-import { isInstalled } from './installed-program.ts';
 import { type Command, type Measurement, measureCommand } from './measured-command.ts';
 
 export const JOBS = ['start-up', 'first backup', 'unchanged again', 'after edits', 'restore', 'verify'] as const;
@@ -125,7 +125,7 @@ function pastRound({ plan, data, round }: Round): string {
 /** The level that Holdfast has by default, on two threads; what comes out goes nowhere. */
 async function measureCompressionAlone(round: Round, folder: string): Promise<void> {
   const { data } = round;
-  if (data.name !== 'text' || !isInstalled(COMPRESSOR)) return;
+  if (data.name !== 'text' || findProgram(COMPRESSOR) === undefined) return;
   warmPageCache(data.folder);
   const files = readdirSync(data.folder).map((name) => join(data.folder, name));
   const commandLine = ['-3', '-T2', '--quiet', '--stdout', ...files];

@@ -1,5 +1,5 @@
+import { findProgram } from '../test/installed-programs.ts';
 import { SKIP_REASON } from '../test/postgresql-server.ts';
-import { isInstalled } from './installed-program.ts';
 import { PostgresqlCluster } from './postgresql-cluster.ts';
 import { measureLogical } from './postgresql-logical.ts';
 import { PhysicalBench } from './postgresql-physical.ts';
@@ -23,7 +23,7 @@ export async function measurePostgresql(options: {
   try {
     const databaseBytes = await cluster.size();
     const logical = await measureLogical({ cluster, workFolder, rounds, log });
-    if (!isInstalled('pgbackrest')) {
+    if (findProgram('pgbackrest') === undefined) {
       log('pgbackrest is not installed: physical backups are not measured. apt-get install pgbackrest');
       return { databaseBytes, logical, physical: [], load: [] };
     }
