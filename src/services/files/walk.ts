@@ -29,9 +29,8 @@ export async function* walk(
   const roots: Root[] = [];
   for (const path of configuration.paths) roots.push(await rootOf(path));
   roots.sort((a, b) => comparePaths(a.path, b.path));
-  const { ownFolders = [], warn } = options;
   const paths = roots.map(({ path }) => path);
-  const own = await OwnFolders.among(ownFolders, paths, (message) => warn(message));
+  const own = await OwnFolders.among(options.ownFolders ?? [], paths, options.warn);
   yield* new Walk(configuration, roots, own, options).all();
 }
 
