@@ -30,6 +30,12 @@ describe('holdfast, for what keeps a repository', { concurrency: 2 }, () => {
     assert.match((await holdfast.run(['prune'])).stdout, /freed .*left the trash for good/s);
     await holdfast.problem(['trash', 'restore', backup.id], 1);
     assert.equal((await holdfast.json(['verify', '--level', '4'])).ok, true);
+    const shallow = (await holdfast.run(['verify'])).stdout;
+    assert.match(shallow, /level 2: no damage found \(1 backup, no pack was read; .*verify --level 4/s);
+    assert.match(
+      (await holdfast.run(['verify', '--level', '4'])).stdout,
+      /level 4: .*1 backup, \d+ packs?, \d+ chunks?/,
+    );
   });
 
   test('a copy is made, synced and recovered from when the repository is gone', async (context) => {

@@ -99,13 +99,18 @@ async function backupsByRepository(
 
 function reportLines(report: RepositoryReport): string[] {
   const { snapshots, packs, chunks, bytes } = report.checked;
-  const what = [count(snapshots, 'backup'), count(packs, 'pack'), count(chunks, 'chunk'), formatBytes(bytes)];
+  const readsPacks = report.level >= FIRST_LEVEL_OF_PACKS;
+  const ofPacks = readsPacks
+    ? [count(packs, 'pack'), count(chunks, 'chunk'), formatBytes(bytes)]
+    : ['no pack was read'];
+  const what = [count(snapshots, 'backup'), ...ofPacks];
   const damage = report.findings.filter(({ severity }) => severity === 'damage').length;
   const verdict = damage === 0 ? 'no damage found' : `DAMAGE FOUND in ${count(damage, 'place')}`;
   const duration = formatDuration(report.durationMilliseconds);
   return [
     `Repository ${report.repositoryId}, level ${report.level}: ${verdict} (${what.join(', ')}; ${duration}).`,
     ...report.findings.flatMap(findingLines),
+    ...(readsPacks ? [] : ['  "holdfast verify --level 4" reads and decrypts everything.']),
   ];
 }
 
