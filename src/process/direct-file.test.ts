@@ -15,6 +15,7 @@ import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { DirectFile } from './direct-file.ts';
+import { PageCacheCost } from './page-cache-cost.ts';
 
 const CONTENT = randomBytes(12_000_000);
 
@@ -42,6 +43,12 @@ describe('a part of a file that goes around the page cache', () => {
     assert.ok(written.length > 0);
     const cuts = fc.uniqueArray(fc.nat(CONTENT.length), { maxLength: 24 });
     const plan = fc.tuple(cuts, fc.infiniteStream(fc.nat(2)), fc.boolean());
+    let clock = 0;
+    const cheap = new PageCacheCost(() => clock);
+    const changing = new PageCacheCost(() => {
+      clock += clock % 700 < 300 ? 0.1 : 40;
+      return clock;
+    });
     for (const folder of written) {
       const file = path.join(folder, 'file');
       await fc.assert(
@@ -50,7 +57,7 @@ describe('a part of a file that goes around the page cache', () => {
           const ends = [0, ...at, CONTENT.length].sort((one, other) => one - other);
           const pieces = ends.slice(1).map((end, index) => [ends[index] ?? 0, end] as const);
           if (!isInOrder) pieces.reverse();
-          const writers = [0, 1, 2].map(() => DirectFile.open(Buffer.from(file)));
+          const writers = [undefined, cheap, changing].map((cost) => DirectFile.open(Buffer.from(file), cost));
           for (const [from, to] of pieces) writers[whose.next().value]!.write(CONTENT.subarray(from, to), from);
           for (const writer of writers) await writer.finish();
           for (const writer of writers) await writer.close();

@@ -1,17 +1,22 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { openDirect, writeAll, writeAllSync } from './direct-writes.ts';
 import { allocatePageAligned, isPageAligned, PAGE } from './page-aligned-memory.ts';
+import type { PageCacheCost } from './page-cache-cost.ts';
 
 /**
  * A part of a file that is written around the page cache where the file system can (`O_DIRECT`), while the caller goes on: fresh pages of the
- * cache cost more processor time than all else that a restore does (docs/decisions/0047-restored-around-the-page-cache.md).
+ * cache may cost more processor time than all else that a restore does (docs/decisions/0047-restored-around-the-page-cache.md).
  *
  * Bytes that follow each other are gathered in blocks; whole pages of a block go directly, as long as the disk keeps pace, and the page at either
  * end, of which somebody else may write the rest, by the page cache. No byte may be written twice.
+ *
+ * Where nobody waits for the bytes to be on the disk, they go to the page cache instead for as long as that is cheap.
  */
 export class DirectFile {
   readonly #ordinary: number;
   readonly #direct: number | undefined;
+  /** Undefined where the bytes are to be on the disk soon. */
+  readonly #pageCache: PageCacheCost | undefined;
   readonly #writes = new Set<Promise<void>>();
   #failure: { error: unknown } | undefined;
   #block: Buffer | undefined;
@@ -20,17 +25,21 @@ export class DirectFile {
   #from = 0;
   #to = 0;
 
-  private constructor(ordinary: number, direct: number | undefined) {
+  private constructor(ordinary: number, direct: number | undefined, pageCache: PageCacheCost | undefined) {
     this.#ordinary = ordinary;
     this.#direct = direct;
+    this.#pageCache = pageCache;
   }
 
-  /** @param path of a file that is there; a symbolic link is refused */
-  static open(path: Buffer): DirectFile {
+  /**
+   * @param path of a file that is there; a symbolic link is refused
+   * @param pageCache what it costs; without it, all is written directly that can be, as suits who calls `fsync` in the end
+   */
+  static open(path: Buffer, pageCache?: PageCacheCost): DirectFile {
     const flags = constants.O_WRONLY | constants.O_NOFOLLOW;
     const ordinary = openSync(path, flags);
     try {
-      return new DirectFile(ordinary, openDirect(path, flags));
+      return new DirectFile(ordinary, openDirect(path, flags), pageCache);
     } catch (error) {
       closeSync(ordinary);
       throw error;
@@ -39,6 +48,12 @@ export class DirectFile {
 
   /** The bytes are copied. @throws what went wrong in an earlier write, too */
   write(bytes: Uint8Array, offset: number): void {
+    if (bytes.length >= WORTH_A_CALL && this.#pageCache?.isLow === true) {
+      this.#flush();
+      if (this.#failure !== undefined) throw this.#failure.error;
+      this.#writeCached(this.#pageCache, bytes, offset);
+      return;
+    }
     for (let done = 0; done < bytes.length; ) {
       const block = this.#blockAt(offset + done);
       const count = Math.min(bytes.length - done, block.length - this.#to);
@@ -99,8 +114,12 @@ export class DirectFile {
 
   /** Where all blocks are under way the disk lags behind: the page cache takes this one, and nobody waits. */
   #writePages(block: Buffer, first: number, last: number): void {
-    const next = takeBlock();
     const [bytes, position] = [block.subarray(first, last), this.#place + first];
+    if (this.#pageCache?.isLow === true) {
+      this.#writeCached(this.#pageCache, bytes, position);
+      return;
+    }
+    const next = takeBlock();
     if (next === undefined) {
       writeAllSync(this.#ordinary, bytes, position);
       return;
@@ -115,6 +134,10 @@ export class DirectFile {
         free.push(block);
       });
     this.#writes.add(writing);
+  }
+
+  #writeCached(pageCache: PageCacheCost, bytes: Uint8Array, position: number): void {
+    pageCache.measure(bytes.length, () => writeAllSync(this.#ordinary, bytes, position));
   }
 
   #giveBack(): void {
@@ -136,6 +159,8 @@ const LARGEST_PAGE = process.arch === 'x64' ? PAGE : 65_536;
 const BLOCK = 1024 * 1024;
 /** Of a thread: while a thread decodes it does not hear of writes that ended. */
 const MOST_BLOCKS = 8;
+/** Bytes that are not gathered first. */
+const WORTH_A_CALL = 65_536;
 const free: Buffer[] = [];
 let made = 0;
 

@@ -1,6 +1,7 @@
 import type { TaskContext, TaskHandler, TreePageEntries } from '../../core/ports/repository.ts';
 import type { ByteString, ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
 import { DirectFile } from '../../process/direct-file.ts';
+import { PageCacheCost } from '../../process/page-cache-cost.ts';
 import { isDamage } from './base-entries.ts';
 import { isBelow, printable } from './byte-path.ts';
 import { conflictAt, decide } from './conflict-decision.ts';
@@ -207,7 +208,7 @@ class RestoreRun {
   }
 
   async #ranges({ path, temporary, chunks }: Extract<RestoreTask, { kind: 'ranges' }>): Promise<void> {
-    const file = DirectFile.open(Buffer.from(temporary, 'latin1'));
+    const file = DirectFile.open(Buffer.from(temporary, 'latin1'), pageCache);
     const lengths = new Map(chunks.map(({ tag, length }) => [tag, length]));
     try {
       await this.#context.readDespiteDamage(
@@ -274,3 +275,5 @@ class RestoreRun {
 }
 
 const NOTHING = new Uint8Array();
+/** Of this thread. */
+const pageCache = new PageCacheCost();
