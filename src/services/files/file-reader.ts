@@ -3,7 +3,7 @@ import { isUnreadable } from '../../core/earlier-content.ts';
 import { CHUNK_TAIL, type ContentBuilder, type TaskContext } from '../../core/ports/repository.ts';
 import type { ByteString, Content, ContentSegment } from '../../core/tree-entry.ts';
 import { type FileStatus, withoutTerminator } from './file-metadata.ts';
-import { findBoundary, WARM_UP } from './segment-boundary.ts';
+import { findBoundary, isBoundary, WARM_UP } from './segment-boundary.ts';
 import type { FilesSizes } from './sizes.ts';
 import { fromSource } from './source-fault.ts';
 import type { StopFlag } from './stop-flag.ts';
@@ -223,7 +223,11 @@ export class FileReader {
     // Within a hole any place will do, and there is nothing to look for.
     if (sparse && seekData(descriptor, nominal) !== nominal) return nominal;
     const end = Math.min(size, nominal + this.#sizes.search);
-    const lengths = lengthsOf(earlier, nominal, nominal + this.#sizes.search);
+    const known = this.#startAsBefore(file, nominal, end);
+    if (known !== undefined) return known;
+    const lengths = new Set(
+      chunksFrom(earlier ?? [], nominal, nominal + this.#sizes.search + 1).map(({ length }) => length),
+    );
     let first: number | undefined;
     let places = 0;
     for (const boundary of this.#boundaries(descriptor, nominal, end)) {
@@ -232,6 +236,26 @@ export class FileReader {
       if (++places === MOST_PLACES) break;
     }
     return first ?? end;
+  }
+
+  /** Where the segment of the previous content began, if it is a boundary still: as it was, or moved by what the file has more or less now. */
+  #startAsBefore({ descriptor, size, earlier = [] }: OpenFile, nominal: number, end: number): number | undefined {
+    const moved = size - earlier.reduce((sum, { length }) => sum + length, 0);
+    for (const shift of moved === 0 ? [0] : [0, moved]) {
+      // Further away, the segment before this place and the one after it know different parts of the previous content.
+      if (Math.abs(shift) > this.#sizes.segment - this.#sizes.search) continue;
+      for (const { offset, length } of chunksFrom(earlier, nominal - shift, end - shift)) {
+        const start = offset + shift;
+        if (this.#isBoundary(descriptor, start) && this.#mayBegin(descriptor, start, [length])) return start;
+      }
+    }
+    return undefined;
+  }
+
+  #isBoundary(descriptor: number, position: number): boolean {
+    const before = this.#scratch.subarray(0, WARM_UP);
+    const from = position - before.length;
+    return from >= 0 && readSync(descriptor, before, 0, before.length, from) === before.length && isBoundary(before);
   }
 
   *#boundaries(descriptor: number, start: number, end: number): Generator<number> {
@@ -246,7 +270,7 @@ export class FileReader {
   }
 
   /** Whether a chunk of one of these lengths may be what begins there. By chance that holds for one place of some ten thousand. */
-  #mayBegin(descriptor: number, start: number, lengths: ReadonlySet<number>): boolean {
+  #mayBegin(descriptor: number, start: number, lengths: Iterable<number>): boolean {
     const { sink } = this.#context;
     for (const length of lengths) {
       const position = start + length - this.#tail.length;
@@ -267,15 +291,15 @@ interface OpenFile {
   earlier: readonly ContentSegment[] | undefined;
 }
 
-/** Of the chunks that begin from `from` up to `until`. */
-function lengthsOf(segments: readonly ContentSegment[] | undefined, from: number, until: number): Set<number> {
-  const lengths = new Set<number>();
+/** The chunks that begin from `from` on, before `until`. */
+function chunksFrom(segments: readonly ContentSegment[], from: number, until: number): Run[] {
+  const chunks: Run[] = [];
   let offset = 0;
-  for (const { id, length } of segments ?? []) {
-    if (id !== null && offset >= from && offset <= until) lengths.add(length);
+  for (const { id, length } of segments) {
+    if (id !== null && offset >= from && offset < until) chunks.push({ offset, length });
     offset += length;
   }
-  return lengths;
+  return chunks;
 }
 
 /** Of which the first 8 MiB of a segment have eight on average. Content that repeats itself may have one at every other byte. */

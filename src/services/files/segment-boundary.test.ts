@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { findBoundary, WARM_UP } from './segment-boundary.ts';
+import { findBoundary, isBoundary, WARM_UP } from './segment-boundary.ts';
 
 /** A long stretch of bytes that are always the same. */
 function pseudoRandom(length: number, seed: number): Buffer {
@@ -45,6 +45,11 @@ describe('findBoundary', () => {
   test('depends on the last bytes before the boundary alone', () => {
     const tail = bytes.subarray(boundary - WARM_UP - 1, boundary + 10);
     assert.equal(findBoundary(tail), WARM_UP + 1);
+  });
+
+  test('a place alone is known as one by the bytes before it', () => {
+    assert.ok(isBoundary(bytes.subarray(boundary - WARM_UP, boundary)));
+    for (let at = boundary - 1000; at < boundary; at++) assert.ok(!isBoundary(bytes.subarray(at - WARM_UP, at)));
   });
 
   test('tells with the length that there is none', () => {

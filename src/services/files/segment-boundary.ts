@@ -22,6 +22,13 @@ export function findBoundary(bytes: Uint8Array): number {
   return bytes.length;
 }
 
+/** Whether a segment may begin right behind these bytes, of which the last 32 count. */
+export function isBoundary(bytes: Uint8Array): boolean {
+  let hash = 0;
+  for (const byte of bytes) hash = ((hash << 1) + (GEAR[byte] as number)) | 0;
+  return (hash & MASK) === 0;
+}
+
 const GEAR = Int32Array.from({ length: 256 }, (_, byte) =>
   createHash('sha256').update(`holdfast segment boundary ${byte}`).digest().readInt32BE(0),
 );
