@@ -39,9 +39,13 @@ export class OwnFolders {
     return new OwnFolders(leftOut, warn);
   }
 
+  holds(folder: ByteString): boolean {
+    return this.#leftOut.has(folder);
+  }
+
   /** Whether what is in a folder is to be left out; warns then. */
   leavesOut(folder: ByteString): boolean {
-    if (!this.#leftOut.has(folder)) return false;
+    if (!this.holds(folder)) return false;
     this.#warn(`What is in ${printable(folder)} is not in this backup: it is a repository of this Holdfast, ${ASIDE}`);
     return true;
   }

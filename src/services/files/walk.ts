@@ -66,6 +66,8 @@ class Walk {
   readonly #markers: readonly ByteString[];
   readonly #own: OwnFolders;
   readonly #options: WalkOptions;
+  /** Of folders that the walk comes to soon. */
+  readonly #listedAhead = new Map<ByteString, Promise<FolderListing>>();
 
   constructor(configuration: FilesConfiguration, roots: readonly Root[], own: OwnFolders, options: WalkOptions) {
     this.#configuration = configuration;
@@ -89,11 +91,14 @@ class Walk {
 
   async *#folder(folder: ByteString, root: Root): AsyncGenerator<readonly ByteString[]> {
     this.#options.signal.throwIfAborted();
-    const { names, folders } = await this.#list(folder);
+    const { names, folders } = await this.#listing(folder);
+    const subfolders = folders.size === 0 ? NONE : names.values().filter((name) => folders.has(name));
+    this.#listAhead(folder, subfolders, root);
     let run: ByteString[] = [];
     for (const name of names) {
-      const path = folder === '' ? name : `${folder}/${name}`;
+      const path = pathIn(folder, name);
       const isFolder = folders.has(name);
+      if (isFolder) this.#listAhead(folder, subfolders, root);
       const isAlone = !isFolder && this.#roots.length === 1;
       if (isAlone && !this.#rules.excludes(relativeTo(root.path, path), false)) run.push(path);
       if (run.length === LONGEST_RUN || (!isAlone && run.length > 0)) {
@@ -140,6 +145,24 @@ class Walk {
     }
   }
 
+  /** Has the next of a folder's subfolders listed while others are worked on, unless the walk might not go into it. */
+  #listAhead(folder: ByteString, subfolders: Iterator<ByteString>, root: Root): void {
+    const { value: name } = subfolders.next();
+    if (name === undefined || this.#roots.length > 1 || this.#configuration.oneFileSystem) return;
+    const path = pathIn(folder, name);
+    if (this.#own.holds(path) || this.#rules.excludes(relativeTo(root.path, path), true)) return;
+    const listing = this.#list(path);
+    // Whoever comes to the folder hears of it.
+    listing.catch(() => undefined);
+    this.#listedAhead.set(path, listing);
+  }
+
+  #listing(folder: ByteString): Promise<FolderListing> {
+    const listing = this.#listedAhead.get(folder) ?? this.#list(folder);
+    this.#listedAhead.delete(folder);
+    return listing;
+  }
+
   /** What is in a folder, in byte order; nothing if it is marked as to be left out. */
   async #list(folder: ByteString): Promise<FolderListing> {
     try {
@@ -160,6 +183,7 @@ class Walk {
 const LONGEST_RUN = 512;
 
 const NOTHING: FolderListing = { names: [], folders: new Set() };
+const NONE = [].values();
 
 async function deviceOf(path: ByteString): Promise<number | undefined> {
   try {
@@ -169,6 +193,10 @@ async function deviceOf(path: ByteString): Promise<number | undefined> {
     if (systemErrorCode(error) !== undefined) return undefined;
     throw error;
   }
+}
+
+function pathIn(folder: ByteString, name: ByteString): ByteString {
+  return folder === '' ? name : `${folder}/${name}`;
 }
 
 function relativeTo(root: ByteString, path: ByteString): ByteString {
