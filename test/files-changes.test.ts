@@ -170,18 +170,20 @@ describe('a tree that changes while it is backed up', () => {
     const source = await rig.newFolder('folders');
     mkdirSync(`${source}/a`);
     for (let number = 0; number < 600; number++) writeFileSync(`${source}/a/${number}`, 'x');
+    // The folder after the one at hand is listed ahead.
     mkdirSync(`${source}/b`);
-    writeFileSync(`${source}/b/file`, 'lost');
-    writeFileSync(`${source}/c`, 'kept');
+    mkdirSync(`${source}/c`);
+    writeFileSync(`${source}/c/file`, 'lost');
+    writeFileSync(`${source}/d`, 'kept');
     const { warnings, backup } = await rig.backUp(
       { paths: [source] },
-      { beforeTask: once('batch', () => rmSync(`${source}/b`, { recursive: true })) },
+      { beforeTask: once('batch', () => rmSync(`${source}/c`, { recursive: true })) },
     );
     assert.deepEqual(
       warnings.map((warning) => warning.split(' ').slice(0, 3).join(' ')).sort(),
-      [`${source}/b could not`, `${source}/b vanished while`].sort(),
+      [`${source}/c could not`, `${source}/c vanished while`].sort(),
     );
-    assert.ok((await rig.entries(backup)).some(({ path }) => path.endsWith('/c')));
+    assert.ok((await rig.entries(backup)).some(({ path }) => path.endsWith('/d')));
   });
 
   test('a socket is listed and told to be of no use', async () => {
