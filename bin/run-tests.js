@@ -21,8 +21,8 @@ if (patterns.length === 0) {
   patterns.push(...allFiles());
 }
 const node = prepareCheckout({ development: true });
-// One more than there are cores: of most files a part of the time goes into waiting for servers and processes.
-const concurrency = `--test-concurrency=${availableParallelism() + 1}`;
+// Two more than there are cores: of most files a part of the time goes into waiting for servers and processes.
+const concurrency = `--test-concurrency=${availableParallelism() + 2}`;
 const limit = `--import=${new URL('test-limit.js', import.meta.url)}`;
 runAsChild(node, ['--test', '--test-reporter=spec', limit, concurrency, ...options, ...patterns]);
 

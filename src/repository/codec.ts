@@ -104,7 +104,7 @@ const FASTEST = { [constants.ZSTD_c_compressionLevel]: 1 };
  */
 const SMALL_TABLES = {
   short: { [constants.ZSTD_c_chainLog]: 14, [constants.ZSTD_c_hashLog]: 15 },
-  long: { [constants.ZSTD_c_chainLog]: 14, [constants.ZSTD_c_hashLog]: 16 },
+  long: { [constants.ZSTD_c_chainLog]: 13, [constants.ZSTD_c_hashLog]: 16 },
 };
 /** Inputs above this are long. Bytes. */
 const LONGEST_SHORT = 262_144;
