@@ -84,7 +84,7 @@ describe('a webhook', () => {
       await notifier.notify(FAILED);
       await notifier.close?.();
       assert.equal(receiver.received.length, 1);
-      assert.ok(lines[0]?.includes(`${receiver.host} ${reason}`), lines[0]);
+      assert.ok(String(lines[0]).includes(`${receiver.host} ${reason}`), lines[0]);
     }
     assert.deepEqual(other.received, []);
   });
@@ -94,9 +94,9 @@ describe('a webhook', () => {
     receiver.answers.push('silence');
     const { notifier, lines } = notifierTo(receiver.url, { timeoutSeconds: 0.2 }, []);
     await notifier.notify(FAILED);
-    assert.deepEqual(lines, []);
+    assert.equal(lines.length, 0);
     await eventually(() => lines.length > 0, 'it was never given up');
-    assert.ok(lines[0]?.includes('did not answer within 0.2 s.'), lines[0]);
+    assert.match(String(lines[0]), /did not answer within 0\.2 s\./);
     await notifier.close?.();
   });
 

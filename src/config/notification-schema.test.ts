@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { notificationOf, notificationsSchema } from './notification-schema.ts';
+import { parseYaml } from './parse-yaml.ts';
 
 const chat = (webhook: object, more: object = {}) => [{ name: 'chat', ...more, webhook }];
 const problemOf = (input: unknown) => notificationsSchema.safeParse(input).error?.issues[0];
@@ -43,4 +45,11 @@ test('what cannot be sent to is refused', () => {
   assert.ok(problemOf(chat({ url, headers: { 'Webhook-Id': 'x' } })));
   assert.ok(problemOf(chat({ url, headers: { Title: 'a\nb' } })));
   assert.match(problemOf([...chat({ url }), ...chat({ url })])?.message ?? '', /name of its own/);
+});
+
+test('the examples of the documentation are valid', async () => {
+  const text = await readFile(new URL('../../docs/notifications.md', import.meta.url), 'utf8');
+  const examples = [...text.matchAll(/```yaml\n(?:notifications:\n)?(.*?)```/gs)].map(([, example]) => example ?? '');
+  assert.equal(examples.length, 2);
+  for (const example of examples) assert.equal(problemOf(parseYaml('an example', example)), undefined, example);
 });
