@@ -285,11 +285,16 @@ async function tryNotifications(
 async function targetsOf(
   notifications: readonly NotificationConfiguration[],
 ): Promise<{ configuration: NotificationConfiguration; courier: Courier }[]> {
+  return Promise.all(
+    notifications.map(async (configuration) => ({ configuration, courier: await courierOf(configuration) })),
+  );
+}
+
+/** One line for each way to reach people. */
+async function courierOf({ webhook, mail }: NotificationConfiguration): Promise<Courier> {
+  if (mail !== undefined) return (await import('./notifiers/mail/mail-courier.ts')).createMailCourier(mail, ownSecret);
   const { createWebhookCourier } = await import('./notifiers/webhook/webhook-courier.ts');
-  return notifications.map((configuration) => ({
-    configuration,
-    courier: createWebhookCourier(configuration.webhook, { resolveSecret: ownSecret, clock, version }),
-  }));
+  return createWebhookCourier(webhook, { resolveSecret: ownSecret, clock, version });
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */

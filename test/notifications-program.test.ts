@@ -4,6 +4,8 @@ import { describe, test } from 'node:test';
 import { type CommandLine, commandLine } from './command-line.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
+import { skipWithout } from './installed-programs.ts';
+import { MAIL_PASSWORD, MailServer } from './mail-server.ts';
 import { Service } from './service-process.ts';
 import { WebhookReceiver } from './webhook-receiver.ts';
 
@@ -101,6 +103,28 @@ notifications:
     assert.deepEqual([told?.type, told?.subject], ['drill-failed', 'shop']);
     assert.match(String(told?.message), /did not pass: /);
     assert.equal((told?.details as { outcome?: string } | undefined)?.outcome, 'failed');
+  });
+
+  test('go by mail as well', { skip: skipWithout({ openssl: 'openssl' }) }, async (context) => {
+    const holdfast = await commandLine(context);
+    const server = await MailServer.start(context, { secure: true });
+    await configure(
+      holdfast,
+      `
+notifications:
+  - name: operators
+    mail:
+      server: ${server.address}
+      ca: ${server.authorities}
+      user: holdfast
+      password: "file:${await holdfast.put('password', `${MAIL_PASSWORD}\n`)}"
+      from: holdfast@example.org
+      to: ops@example.org
+`,
+    );
+    const told = (await holdfast.json(['notify', 'test'])) as unknown as Told;
+    assert.deepEqual(told.targets, [{ name: 'operators', place: new URL(server.address).host, isTaken: true }]);
+    assert.match(server.mails[0]?.content ?? '', /^Subject: Holdfast on .*: test \(operators\)/m);
   });
 
   test('are tried by `notify test`, which says of each whether it was taken', async (context) => {

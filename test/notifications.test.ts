@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { HoldfastError } from '../src/core/errors.ts';
-import type { NotificationConfiguration, WebhookConfiguration } from '../src/core/notification-configuration.ts';
+import type { NotificationTarget, WebhookConfiguration } from '../src/core/notification-configuration.ts';
 import type { Notification } from '../src/core/ports/notifier.ts';
 import { createPeopleNotifier } from '../src/notifiers/people-notifier.ts';
 import { createWebhookCourier } from '../src/notifiers/webhook/webhook-courier.ts';
@@ -84,7 +84,7 @@ describe('a webhook', () => {
       await notifier.notify(FAILED);
       await notifier.close?.();
       assert.equal(receiver.received.length, 1);
-      assert.ok(String(lines[0]).includes(`${receiver.host} ${reason}`), lines[0]);
+      assert.ok(String(lines[0]).includes(`${receiver.host} ${reason}`), reason);
     }
     assert.deepEqual(other.received, []);
   });
@@ -184,11 +184,13 @@ describe('a webhook', () => {
   });
 });
 
+type WebhookTarget = NotificationTarget & { webhook: WebhookConfiguration };
+
 function targetTo(
   url: string,
   webhook: Partial<WebhookConfiguration> = {},
-  more: Partial<NotificationConfiguration> = {},
-): NotificationConfiguration {
+  more: Partial<NotificationTarget> = {},
+): WebhookTarget {
   const full: WebhookConfiguration = { url, format: 'json', headers: {}, timeoutSeconds: 30, ...webhook };
   return { name: 'chat', subjects: ['*'], ...more, webhook: full };
 }
@@ -198,7 +200,7 @@ function notifierTo(
   url: string,
   webhook: Partial<WebhookConfiguration> = {},
   pausesMilliseconds: readonly number[] = [1, 1, 1, 1],
-  others: readonly NotificationConfiguration[] = [],
+  others: readonly WebhookTarget[] = [],
 ) {
   const [lines, facts, logged] = [[] as string[], [] as object[], [] as Notification[]];
   let ahead = 0;

@@ -37,6 +37,44 @@ test('secrets do not stand in the file, and are not repeated where they do', () 
   assert.equal(problemOf(chat({ url: 'file:/etc/holdfast/url', secret: 'env:SECRET', headers })), undefined);
 });
 
+test('mail needs a server, a sender and somebody who gets it; a password goes encrypted alone', () => {
+  const mail = (more: object) => [
+    { name: 'ops', mail: { server: 'smtp://mail.example.org:587', from: 'me@x.org', to: 'you@x.org', ...more } },
+  ];
+  const [parsed] = notificationsSchema.parse(mail({ ca: 'ca.pem', user: 'me', password: 'env:MAIL' }));
+  assert.deepEqual(notificationOf(parsed!, '/etc/holdfast'), {
+    name: 'ops',
+    subjects: ['*'],
+    mail: {
+      server: 'smtp://mail.example.org:587',
+      plain: false,
+      user: 'me',
+      password: 'env:MAIL',
+      from: 'me@x.org',
+      to: ['you@x.org'],
+      caFile: '/etc/holdfast/ca.pem',
+      timeoutSeconds: 30,
+    },
+  });
+  for (const wrong of [
+    { server: 'mail.example.org' },
+    { server: 'smtp://me:hunter2@mail.example.org' },
+    { to: [] },
+    { to: 'ops' },
+    { from: 'me@x.org\nBcc: all@x.org' },
+    { user: 'me' },
+    { user: 'me', password: 'hunter2' },
+    { user: 'me', password: 'env:MAIL', plain: true },
+    { server: 'smtps://mail.example.org', plain: true },
+  ]) {
+    const problem = problemOf(mail(wrong));
+    assert.ok(problem, JSON.stringify(wrong));
+    assert.doesNotMatch(problem.message, /hunter2/);
+  }
+  assert.equal(problemOf(mail({ from: 'Holdfast <me@x.org>', plain: true })), undefined);
+  assert.match(problemOf([{ name: 'ops' }])?.message ?? '', /either a webhook or mail/);
+});
+
 test('what cannot be sent to is refused', () => {
   for (const url of ['alerts.example.org', 'ftp://x/', 'https://', '', 'https:///x'])
     assert.match(problemOf(chat({ url }))?.message ?? '', /is an address such as/, url);

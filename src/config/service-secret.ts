@@ -18,8 +18,10 @@ export function createServiceSecretResolver(
   const keys = repositories.flatMap((repository) => repository.keys);
   const { ldap, proxy } = configuration.identity ?? {};
   const ofIdentity = [ldap?.bindPassword, proxy?.secret].filter((reference) => reference !== undefined);
-  const ofNotifications = (configuration.notifications ?? []).flatMap(({ webhook }) =>
-    [webhook.url, webhook.secret, ...Object.values(webhook.headers)].filter((each) => each !== undefined),
+  const ofNotifications = (configuration.notifications ?? []).flatMap(({ webhook, mail }) =>
+    [mail?.password, webhook?.url, webhook?.secret, ...Object.values(webhook?.headers ?? {})].filter(
+      (each) => each !== undefined,
+    ),
   );
   const own = new Set([
     ...keys.map((key) => (key.kind === 'keyfile' ? `file:${path.resolve(key.path)}` : key.passphrase)),

@@ -1,14 +1,16 @@
 import type { NotificationType } from './ports/notifier.ts';
 
 /** Where notifications are sent to, besides the log. Secrets are still references here. */
-export interface NotificationConfiguration {
+export type NotificationConfiguration = NotificationTarget &
+  ({ webhook: WebhookConfiguration; mail?: undefined } | { mail: MailConfiguration; webhook?: undefined });
+
+export interface NotificationTarget {
   /** Names it in messages; unique. */
   name: string;
   /** Default: all that tell of trouble. */
   events?: readonly NotificationType[];
   /** What they may be about: ids, or beginnings of ids and a `*`. */
   subjects: readonly string[];
-  webhook: WebhookConfiguration;
 }
 
 export interface WebhookConfiguration {
@@ -19,6 +21,22 @@ export interface WebhookConfiguration {
   secret?: string;
   /** By name; a value may be a reference. */
   headers: Readonly<Record<string, string>>;
+  /** Authorities (PEM) that are trusted beside the usual ones; an absolute path. */
+  caFile?: string;
+  /** For one attempt. */
+  timeoutSeconds: number;
+}
+
+export interface MailConfiguration {
+  /** `smtps://host`, or `smtp://host` with STARTTLS. */
+  server: string;
+  /** Whether mail may go without TLS. */
+  plain: boolean;
+  user?: string;
+  /** A reference. */
+  password?: string;
+  from: string;
+  to: readonly string[];
   /** Authorities (PEM) that are trusted beside the usual ones; an absolute path. */
   caFile?: string;
   /** For one attempt. */

@@ -34,7 +34,17 @@ export function titleOf({ type, subject, host }: Pick<Message, 'type' | 'subject
 }
 
 /** Title and message, for those who take nothing but text. */
-export function textOf({ title, message, repeated }: Message): string {
-  const again = repeated === undefined ? '' : `\nThe same was held back ${repeated} times since it was told last.`;
-  return `${title}\n${message}${again}`;
+export function textOf(message: Message): string {
+  return `${message.title}\n${message.message}${repetitionOf(message)}`;
+}
+
+/** A line behind a message that was held back before. */
+export function repetitionOf({ repeated }: Message): string {
+  return repeated === undefined ? '' : `\nThe same was held back ${repeated} times since it was told last.`;
+}
+
+/** Details may hold what JSON does not know. */
+export function jsonOf(value: object, indent?: number): string {
+  const known = (_name: string, member: unknown) => (typeof member === 'bigint' ? String(member) : member);
+  return JSON.stringify(value, known, indent);
 }

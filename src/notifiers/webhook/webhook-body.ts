@@ -1,5 +1,5 @@
 import type { WebhookFormat } from '../../core/notification-configuration.ts';
-import { type Message, textOf } from '../message.ts';
+import { jsonOf, type Message, textOf } from '../message.ts';
 
 const LONGEST_SLACK = 4000;
 const LONGEST_DISCORD = 2000;
@@ -37,10 +37,6 @@ const BODIES: Record<WebhookFormat, (message: Message) => { mediaType: string; b
   }),
   text: (message) => ({ mediaType: 'text/plain; charset=utf-8', body: shortened(textOf(message), LONGEST_TEXT) }),
 };
-
-function jsonOf(value: object): string {
-  return JSON.stringify(value, (_name, member: unknown) => (typeof member === 'bigint' ? String(member) : member));
-}
 
 /** Names in messages are not to call anybody: `<!channel>`. */
 function escapedForSlack(text: string): string {

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { WebhookConfiguration } from '../../core/notification-configuration.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import { isSecretReference } from '../../core/secret-reference.ts';
+import { authoritiesOf } from '../authorities.ts';
 import type { Courier, Message } from '../message.ts';
 import { webhookBody } from './webhook-body.ts';
 import { webhookSignature } from './webhook-signature.ts';
@@ -73,19 +73,6 @@ async function contentOf(
       ...(secret === undefined ? {} : { 'webhook-signature': webhookSignature(await resolveSecret(secret), signed) }),
     },
   };
-}
-
-async function authoritiesOf(file: string | undefined): Promise<string[] | undefined> {
-  if (file === undefined) return undefined;
-  const pem = await readFile(file, 'utf8').catch(() => '');
-  if (!pem.includes('-----BEGIN CERTIFICATE-----'))
-    throw new HoldfastError(
-      'invalid',
-      'webhook-authorities-missing',
-      `The file ${file} cannot be read, or holds no certificate in PEM.`,
-    );
-  const { getCACertificates } = await import('node:tls');
-  return [...getCACertificates('default'), pem];
 }
 
 interface Post {
