@@ -39,7 +39,6 @@ import { createVariantVerification } from './core/variant-verification.ts';
 import { createKeyFile, keyFileNotice } from './keys/keyfile/key-file.ts';
 import { createKeyFileProvider } from './keys/keyfile/keyfile-provider.ts';
 import { createPassphraseProvider } from './keys/passphrase/passphrase-provider.ts';
-import type { Courier } from './notifiers/message.ts';
 import { setAside } from './process/catalogue-aside.ts';
 import { processLog } from './process/process-log.ts';
 import { isProcessAlive, ownProcess } from './process/process-owner.ts';
@@ -276,25 +275,13 @@ async function tryNotifications(
   notifications: readonly NotificationConfiguration[],
   signal: AbortSignal,
 ): Promise<readonly TriedNotification[]> {
-  const { tryNotifications: send } = await import('./notifiers/notification-trial.ts');
-  const targets = await targetsOf(notifications);
-  const named = targets.map(({ configuration: { name }, courier }) => ({ name, courier }));
-  return send(named, { host: hostname(), clock, signal });
+  const { tryTargets } = await import('./notifiers/notification-trial.ts');
+  return tryTargets(await targetsOf(notifications), { host: hostname(), clock, signal });
 }
 
-async function targetsOf(
-  notifications: readonly NotificationConfiguration[],
-): Promise<{ configuration: NotificationConfiguration; courier: Courier }[]> {
-  return Promise.all(
-    notifications.map(async (configuration) => ({ configuration, courier: await courierOf(configuration) })),
-  );
-}
-
-/** One line for each way to reach people. */
-async function courierOf({ webhook, mail }: NotificationConfiguration): Promise<Courier> {
-  if (mail !== undefined) return (await import('./notifiers/mail/mail-courier.ts')).createMailCourier(mail, ownSecret);
-  const { createWebhookCourier } = await import('./notifiers/webhook/webhook-courier.ts');
-  return createWebhookCourier(webhook, { resolveSecret: ownSecret, clock, version });
+async function targetsOf(notifications: readonly NotificationConfiguration[]) {
+  const { configuredCouriers } = await import('./notifiers/configured-couriers.ts');
+  return configuredCouriers(notifications, { resolveSecret: ownSecret, clock, version });
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */

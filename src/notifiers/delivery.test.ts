@@ -73,6 +73,15 @@ describe('a delivery', () => {
     assert.match(lines[1] ?? '', /test of two was not delivered to "chat": The process ended before\./);
   });
 
+  test('waits as long as it is asked to', async () => {
+    const busy = new HoldfastError('unavailable', 'busy', 'It is busy.', { details: { retryAfterSeconds: 3600 } });
+    const { delivery, tried } = deliveryOf([busy, undefined], { pausesMilliseconds: [0] });
+    delivery.add(message('one'));
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    assert.deepEqual(tried, ['one']);
+    await delivery.close();
+  });
+
   test('tries at once at the end what it would have tried in an hour', async () => {
     const { delivery, tried, lines } = deliveryOf([AWAY, undefined], { pausesMilliseconds: [3_600_000] });
     delivery.add(message('one'));

@@ -6,12 +6,12 @@ import type { Courier } from './message.ts';
 import { testMessage } from './people-notifier.ts';
 
 /** Sends a test to each place, once and whatever events it wants, and says whether it was taken. */
-export function tryNotifications(
-  targets: readonly { name: string; courier: Courier }[],
+export function tryTargets(
+  targets: readonly { configuration: { name: string }; courier: Courier }[],
   parts: { host: string; clock: Clock; signal: AbortSignal },
 ): Promise<TriedNotification[]> {
   return Promise.all(
-    targets.map(async ({ name, courier }): Promise<TriedNotification> => {
+    targets.map(async ({ configuration: { name }, courier }): Promise<TriedNotification> => {
       const { place } = courier;
       try {
         await courier.deliver(testMessage(name, parts), parts.signal);
