@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { downloadsSchema } from './downloads-schema.ts';
 import { hookSchema } from './hook-schema.ts';
 import { identitySchema } from './identity-schema.ts';
+import { notificationsSchema } from './notification-schema.ts';
 import { s3Schema } from './s3-schema.ts';
 import { secretReference } from './secret-reference-schema.ts';
 
@@ -70,6 +71,7 @@ export const configurationFileSchema = z.strictObject({
     .optional(),
   copy: recurrence.optional(),
   hooks: z.array(hookSchema).optional(),
+  notifications: notificationsSchema.optional(),
   downloads: downloadsSchema.optional(),
   identity: identitySchema.optional(),
   maxSnapshots: positive.optional(),

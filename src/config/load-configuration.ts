@@ -16,6 +16,7 @@ import { type ConfigurationFile, configurationFileSchema, environmentSchema } fr
 import { downloadsOf } from './downloads-schema.ts';
 import { hookOf } from './hook-schema.ts';
 import { identityOf } from './identity-schema.ts';
+import { notificationOf } from './notification-schema.ts';
 import { storageAt, storageOf } from './storage-place.ts';
 
 export interface LoadOptions {
@@ -61,6 +62,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     copies: (file.copies ?? []).map((copy) => copyOf(copy, repository, options)),
     copy: { cron: COPY_CRON, timeZone: 'UTC', enabled: true, ...withoutUndefined(file.copy) },
     hooks: (file.hooks ?? []).map(hookOf),
+    notifications: (file.notifications ?? []).map((target) => notificationOf(target, workingFolder)),
     downloads: downloadsOf(file.downloads, workingFolder),
     ...(file.identity === undefined ? {} : { identity: identityOf(file.identity, workingFolder) }),
     maxSnapshots: file.maxSnapshots ?? 100,

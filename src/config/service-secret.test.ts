@@ -23,6 +23,9 @@ test('a resource may name any secret but those that open repositories or tell wh
   ldap: { url: "ldaps://x", users: { base: x }, bind: { dn: x, password: "env:LDAP_PASSWORD" } }
   proxy: { addresses: [127.0.0.1], userHeader: X-User, secretHeader: X-Secret, secret: "file:${folder}/./proxy" }
   grants: [{ subjects: ["*"], role: viewer, resources: ["*"] }]
+notifications:
+  - name: chat
+    webhook: { url: "env:CHAT", secret: "file:${folder}/./signing", headers: { X-Token: "env:CHAT_TOKEN" } }
 `,
   );
   const environment = { HOLDFAST_KEY_FILE: keyFile, HOLDFAST_PASSPHRASE: 'open sesame', DATABASE_PASSWORD: 'x' };
@@ -39,6 +42,9 @@ test('a resource may name any secret but those that open repositories or tell wh
     `file:${data}`,
     'env:LDAP_PASSWORD',
     `file:${folder}/proxy`,
+    'env:CHAT',
+    'env:CHAT_TOKEN',
+    `file:${folder}/signing`,
   ])
     await assert.rejects(resolve(own), { code: 'secret-not-for-resources', kind: 'denied' }, own);
   await assert.rejects(resolve('env:NOWHERE'), { code: 'secret-missing' });

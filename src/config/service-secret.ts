@@ -18,10 +18,17 @@ export function createServiceSecretResolver(
   const keys = repositories.flatMap((repository) => repository.keys);
   const { ldap, proxy } = configuration.identity ?? {};
   const ofIdentity = [ldap?.bindPassword, proxy?.secret].filter((reference) => reference !== undefined);
+  const ofNotifications = (configuration.notifications ?? []).flatMap(({ webhook, mail }) =>
+    [mail?.password, webhook?.url, webhook?.secret, ...Object.values(webhook?.headers ?? {})].filter(
+      (each) => each !== undefined,
+    ),
+  );
   const own = new Set([
     ...keys.map((key) => (key.kind === 'keyfile' ? `file:${path.resolve(key.path)}` : key.passphrase)),
     ...repositories.flatMap(({ storage }) => secretsOfStorage(storage)),
-    ...ofIdentity.map((reference) => reference.replace(/^file:(.*)$/s, (_all, file) => `file:${path.resolve(file)}`)),
+    ...[...ofIdentity, ...ofNotifications].map((reference) =>
+      reference.replace(/^file:(.*)$/s, (_all, file) => `file:${path.resolve(file)}`),
+    ),
   ]);
   return async (reference) => {
     const isOwn =

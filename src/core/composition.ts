@@ -1,5 +1,6 @@
 import type { Application } from './application.ts';
 import type { Configuration, KeyConfiguration } from './configuration.ts';
+import type { NotificationConfiguration } from './notification-configuration.ts';
 import type { KeyProvider } from './ports/key-provider.ts';
 import type { LogFiles } from './ports/log-files.ts';
 import type { PolicyWorkshop } from './ports/policy-workshop.ts';
@@ -41,6 +42,12 @@ export interface Composition {
 
   /** Reads what `env:NAME` or `file:/path` names. @throws HoldfastError `secret-missing` (invalid) */
   resolveSecret(reference: string): Promise<string>;
+
+  /** For `notify`: sends a test to each of these targets, once. Needs nothing to be open. */
+  tryNotifications(
+    targets: readonly NotificationConfiguration[],
+    signal: AbortSignal,
+  ): Promise<readonly TriedNotification[]>;
 
   /** Makes a new key file, readable by its owner only. @throws HoldfastError `key-file-exists` (conflict) */
   createKeyFile(path: string): Promise<void>;
@@ -90,6 +97,8 @@ export interface OpenApplicationOptions {
   initialise?: boolean;
   /** Says that threads will surely be wanted: they start at once, while all else is opened. Default: when something wants them. */
   startThreads?: boolean;
+  /** Told of each notification that could not be delivered, besides the log. */
+  onUndelivered?: (message: string) => void;
   /** Told once with the path when a key file was made: it must be copied elsewhere. Default: the log and stderr. */
   onKeyFileMade?: (path: string) => void;
 }
@@ -131,6 +140,16 @@ export interface RunningService {
   /** Absent until it listens. */
   url?: string;
   startedAt?: string;
+}
+
+export interface TriedNotification {
+  /** Of the target. */
+  name: string;
+  /** Host, or where the address stands; no secret. */
+  place: string;
+  isTaken: boolean;
+  /** Where it was not taken. */
+  problem?: { code: string; message: string };
 }
 
 export interface RepositoryInspection {

@@ -1,6 +1,7 @@
 import type { DownloadConfiguration } from './download.ts';
 import type { HookConfiguration } from './hook-configuration.ts';
 import type { IdentityConfiguration } from './identity-configuration.ts';
+import type { NotificationConfiguration } from './notification-configuration.ts';
 
 /** Everything an operator can set, validated and with defaults filled in. Secrets are still references here. */
 export interface Configuration {
@@ -27,6 +28,8 @@ export interface Configuration {
   copy: { cron: string; timeZone: string; enabled: boolean };
   /** Commands around backups and restores; only the file can name them. */
   hooks?: readonly HookConfiguration[];
+  /** Whom to tell what happened, besides the log; only the file can name them. */
+  notifications?: readonly NotificationConfiguration[];
   /** Default: `DEFAULT_DOWNLOADS`. */
   downloads?: DownloadConfiguration;
   /** Who vouches for callers besides Holdfast itself. */

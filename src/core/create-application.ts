@@ -241,7 +241,7 @@ class Background {
   };
 
   close(graceMilliseconds: number): Promise<void> {
-    this.#closed ??= this.#end(graceMilliseconds);
+    this.#closed ??= this.#end(graceMilliseconds).finally(() => this.#context.notifier.close?.());
     return this.#closed;
   }
 

@@ -65,6 +65,7 @@ export const COMMANDS: readonly CommandSummary[] = [
     failureExitCode: ExitCode.recoveryMustStop,
     load: () => import('./commands/wal-get.ts'),
   },
+  { name: 'notify', summary: 'test where notifications are sent', load: () => import('./commands/notify.ts') },
   { name: 'doctor', summary: 'check the installation', load: () => import('./commands/doctor.ts') },
   { name: 'completion', summary: 'print a shell completion script', load: () => import('./commands/completion.ts') },
 ];

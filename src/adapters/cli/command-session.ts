@@ -72,7 +72,10 @@ export class CommandSession {
     if (this.#application !== undefined) return this.#application;
     const chosen = configuration ?? (await this.configuration({ logLevel: 'silent' }));
     this.warnOfForeignFolder(chosen);
-    this.#application = await this.composition.openApplication(chosen, 'command', options);
+    this.#application = await this.composition.openApplication(chosen, 'command', {
+      onUndelivered: (message) => this.output.warn(message),
+      ...options,
+    });
     return this.#application;
   }
 

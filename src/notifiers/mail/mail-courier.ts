@@ -1,0 +1,119 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { MailConfiguration } from '../../core/notification-configuration.ts';
+import { authoritiesOf } from '../authorities.ts';
+import { type Courier, jsonOf, type Message, repetitionOf } from '../message.ts';
+
+/**
+ * Sends messages as mail by SMTP, each over a connection of its own. TLS is verified always, and nothing is sent without it unless
+ * the configuration says `plain`.
+ * @param resolveSecret reads what `env:NAME` or `file:/path` names; HoldfastError without the secret
+ */
+export function createMailCourier(
+  configuration: MailConfiguration,
+  resolveSecret: (reference: string) => Promise<string>,
+): Courier {
+  const place = new URL(configuration.server).host;
+  return {
+    place,
+    async deliver(message: Message, signal: AbortSignal): Promise<void> {
+      const { from, to } = configuration;
+      const { createTransport } = await import('nodemailer');
+      const transport = createTransport(await connectionOf(configuration, resolveSecret));
+      const time = AbortSignal.timeout(configuration.timeoutSeconds * 1000);
+      try {
+        const { rejected = [] } = await transport.sendMail({
+          ...{ from, to: [...to], ...mailOf(message) },
+          signal: AbortSignal.any([signal, time]),
+        });
+        if (rejected.length > 0) throw partlyRefused(place, rejected.map(addressOf));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof HoldfastError) throw error;
+        throw time.aborted ? unanswered(place, configuration.timeoutSeconds) : refusal(place, error);
+      }
+    },
+  };
+}
+
+async function connectionOf(
+  { server, plain, user, password, caFile, timeoutSeconds }: MailConfiguration,
+  resolveSecret: (reference: string) => Promise<string>,
+) {
+  const { protocol, hostname, port } = new URL(server);
+  const isSecure = protocol === 'smtps:';
+  const ca = await authoritiesOf(caFile);
+  const milliseconds = timeoutSeconds * 1000;
+  return {
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: port === '' ? (isSecure ? 465 : 587) : Number(port),
+    secure: isSecure,
+    ...(plain ? { ignoreTLS: true } : { requireTLS: true }),
+    ...(user === undefined || password === undefined
+      ? {}
+      : { auth: { user, pass: (await resolveSecret(password)).trim() } }),
+    tls: { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) },
+    connectionTimeout: milliseconds,
+    greetingTimeout: milliseconds,
+    socketTimeout: milliseconds,
+    // A server that does not hang up must not keep a command from ending.
+    socketCloseTimeout: 500,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  };
+}
+
+function mailOf(message: Message) {
+  const { id, type, at, host, subject, title, details } = message;
+  const facts = [`Event:   ${type}`, `Subject: ${subject}`, `Host:    ${host}`, `Time:    ${at}`];
+  const text = [`${message.message}${repetitionOf(message)}`, '', ...facts, `Details: ${jsonOf(details, 2)}`, ''];
+  return {
+    subject: title,
+    text: text.join('\n'),
+    date: new Date(at),
+    // The same for each attempt, so that a mail that came in spite of an error comes once.
+    messageId: `<${id}@holdfast>`,
+    headers: { 'Auto-Submitted': 'auto-generated', 'X-Holdfast-Event': type },
+  };
+}
+
+function unanswered(place: string, seconds: number): HoldfastError {
+  return new HoldfastError(
+    'unavailable',
+    'mail-server-unreachable',
+    `${place} did not take the mail within ${seconds} s.`,
+  );
+}
+
+/** What is wrong, by code alone: what a server says may repeat what it was sent. */
+function refusal(place: string, error: unknown): HoldfastError {
+  const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
+  if (code === 'ETLS') return untrusted(place, responseCode);
+  const isFinal = responseCode === undefined ? OF_CONFIGURATION.has(code) : responseCode >= 500;
+  const codes = responseCode === undefined ? code : `${code}, ${responseCode}`;
+  const reason = code === 'EAUTH' && isFinal ? 'does not know this user and password' : 'did not take the mail';
+  const message = `${place} ${reason} (${codes}).`;
+  if (isFinal) return new HoldfastError('invalid', 'mail-refused', message);
+  return new HoldfastError('unavailable', 'mail-server-unreachable', message);
+}
+
+const OF_CONFIGURATION = new Set(['ECONFIG', 'EAUTH', 'ENOAUTH', 'EENVELOPE']);
+
+/** @param responseCode of the answer to STARTTLS, where that was refused */
+function untrusted(place: string, responseCode: number | undefined): HoldfastError {
+  const message = `No encrypted connection with ${place} could be made`;
+  if (responseCode === undefined) {
+    const advice = 'See whether its certificate is trusted, and is for this name.';
+    return new HoldfastError('unavailable', 'mail-server-untrusted', `${message}. ${advice}`);
+  }
+  const advice = 'Use smtps:// or another port, or say plain: true.';
+  return new HoldfastError('invalid', 'mail-server-untrusted', `${message}: it offers no STARTTLS. ${advice}`);
+}
+
+function partlyRefused(place: string, rejected: readonly string[]): HoldfastError {
+  const message = `${place} took the mail, but not for ${rejected.join(', ')}.`;
+  return new HoldfastError('invalid', 'mail-recipients-refused', message);
+}
+
+function addressOf(recipient: string | { address: string }): string {
+  return typeof recipient === 'string' ? recipient : recipient.address;
+}

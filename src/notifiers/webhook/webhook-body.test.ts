@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Message } from '../message.ts';
+import { webhookBody } from './webhook-body.ts';
+
+const MESSAGE: Message = {
+  id: '7d9e4e60-0000-4000-8000-000000000000',
+  type: 'backup-failed',
+  at: '2026-11-22T02:30:00.000Z',
+  host: 'web1',
+  subject: 'shop',
+  title: 'Holdfast on web1: backup failed (shop)',
+  message: 'The backup of shop failed: <!channel> & more.',
+  details: { code: 'disk-full', size: 5n },
+};
+const TOLD = 'Holdfast on web1: backup failed (shop)\nThe backup of shop failed: <!channel> & more.';
+
+describe('what is posted', () => {
+  test('is all of the notification by default', () => {
+    const { mediaType, body } = webhookBody('json', { ...MESSAGE, repeated: 3 });
+    assert.equal(mediaType, 'application/json');
+    assert.deepEqual(JSON.parse(body), { ...MESSAGE, details: { code: 'disk-full', size: '5' }, repeated: 3 });
+  });
+
+  test('is an event by CloudEvents 1.0 where that is wanted', () => {
+    const { mediaType, body } = webhookBody('cloudevents', MESSAGE);
+    assert.equal(mediaType, 'application/cloudevents+json; charset=utf-8');
+    const { data, ...context } = JSON.parse(body);
+    assert.deepEqual(context, {
+      specversion: '1.0',
+      id: MESSAGE.id,
+      source: '/holdfast/web1',
+      type: 'holdfast.backup-failed',
+      subject: 'shop',
+      time: MESSAGE.at,
+      datacontenttype: 'application/json',
+    });
+    assert.deepEqual(data.message, MESSAGE.message);
+  });
+
+  test('calls nobody in a chat by what a message holds', () => {
+    const slack = JSON.parse(webhookBody('slack', MESSAGE).body);
+    assert.deepEqual(slack, { text: TOLD.replace('<!channel> &', '&lt;!channel&gt; &amp;') });
+    const discord = JSON.parse(webhookBody('discord', MESSAGE).body);
+    assert.deepEqual(discord, { content: TOLD, allowed_mentions: { parse: [] } });
+  });
+
+  test('is text where that is wanted, and says what was held back', () => {
+    const { mediaType, body } = webhookBody('text', { ...MESSAGE, repeated: 3 });
+    assert.equal(mediaType, 'text/plain; charset=utf-8');
+    assert.equal(body, `${TOLD}\nThe same was held back 3 times since it was told last.`);
+  });
+
+  test('is no longer than a chat takes, and cuts no character in two', () => {
+    for (const shift of ['', 'a', 'ab', 'abc']) {
+      const long = { ...MESSAGE, message: shift + '𝄞'.repeat(5000) };
+      assert.ok(JSON.parse(webhookBody('discord', long).body).content.length <= 2000);
+      const { body } = webhookBody('text', long);
+      assert.ok(Buffer.byteLength(body) <= 4000 && body.endsWith('𝄞 …'));
+    }
+  });
+});
