@@ -58,6 +58,12 @@ async function rootOf(configured: string): Promise<Root> {
   }
 }
 
+interface ListedAhead {
+  listing: Promise<FolderListing>;
+  /** In milliseconds of `performance.now`. */
+  began: number;
+}
+
 class Walk {
   readonly #configuration: FilesConfiguration;
   readonly #roots: readonly Root[];
@@ -66,8 +72,8 @@ class Walk {
   readonly #markers: readonly ByteString[];
   readonly #own: OwnFolders;
   readonly #options: WalkOptions;
-  /** Of folders that the walk comes to soon. */
-  readonly #listedAhead = new Map<ByteString, Promise<FolderListing>>();
+  /** Folders that the walk comes to soon. */
+  readonly #listedAhead = new Map<ByteString, ListedAhead>();
 
   constructor(configuration: FilesConfiguration, roots: readonly Root[], own: OwnFolders, options: WalkOptions) {
     this.#configuration = configuration;
@@ -91,7 +97,7 @@ class Walk {
 
   async *#folder(folder: ByteString, root: Root): AsyncGenerator<readonly ByteString[]> {
     this.#options.signal.throwIfAborted();
-    const { names, folders } = await this.#listing(folder);
+    const { names, folders } = await this.#list(folder);
     const subfolders = folders.size === 0 ? NONE : names.values().filter((name) => folders.has(name));
     this.#listAhead(folder, subfolders, root);
     let run: ByteString[] = [];
@@ -151,22 +157,25 @@ class Walk {
     if (name === undefined || this.#roots.length > 1 || this.#configuration.oneFileSystem) return;
     const path = pathIn(folder, name);
     if (this.#own.holds(path) || this.#rules.excludes(relativeTo(root.path, path), true)) return;
-    const listing = this.#list(path);
+    const began = performance.now();
+    const listing = listFolder(path);
     // Whoever comes to the folder hears of it.
     listing.catch(() => undefined);
-    this.#listedAhead.set(path, listing);
+    this.#listedAhead.set(path, { listing, began });
   }
 
+  /** As it was listed ahead, unless that was long ago: what came to the folder since then, or got another name there, would be missing. */
   #listing(folder: ByteString): Promise<FolderListing> {
-    const listing = this.#listedAhead.get(folder) ?? this.#list(folder);
+    const ahead = this.#listedAhead.get(folder);
     this.#listedAhead.delete(folder);
-    return listing;
+    if (ahead !== undefined && performance.now() - ahead.began <= LONGEST_AHEAD) return ahead.listing;
+    return listFolder(folder);
   }
 
   /** What is in a folder, in byte order; nothing if it is marked as to be left out. */
   async #list(folder: ByteString): Promise<FolderListing> {
     try {
-      const listing = await listFolder(folder);
+      const listing = await this.#listing(folder);
       return this.#markers.some((marker) => listing.names.includes(marker)) ? NOTHING : listing;
     } catch (error) {
       // Errors without a system call are mistakes of this program: to warn of them would hide that files are missing.
@@ -181,6 +190,8 @@ class Walk {
 
 /** Paths given at once, at most. */
 const LONGEST_RUN = 512;
+/** Milliseconds. */
+const LONGEST_AHEAD = 1000;
 
 const NOTHING: FolderListing = { names: [], folders: new Set() };
 const NONE = [].values();
