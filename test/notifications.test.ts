@@ -76,6 +76,7 @@ describe('a webhook', () => {
     for (const [answer, reason] of [
       [400, 'answered 400.'],
       [404, 'answered 404.'],
+      ['other-protocol', 'answered 101.'],
       [{ status: 307, headers: { location: other.url } }, 'answered 307. Redirections are not followed'],
     ] as const) {
       receiver.received.splice(0);

@@ -12,8 +12,8 @@ export interface Received {
   body: string;
 }
 
-/** One answer: a status, with headers if need be; or none at all. */
-export type ReceiverAnswer = number | { status: number; headers: Record<string, string> } | 'silence' | 'hang-up';
+/** One answer: a status, with headers if need be; none at all; or one that leads out of HTTP. */
+export type ReceiverAnswer = number | { status: number; headers: Record<string, string> } | 'silence' | 'hang-up' | 'other-protocol';
 
 /** A server on a free port of loopback that remembers what was posted to it. It goes with the test. */
 export class WebhookReceiver {
@@ -63,6 +63,8 @@ export class WebhookReceiver {
     this.received.push({ path: request.url ?? '', headers: request.headers, body });
     const answer = this.answers.shift() ?? 204;
     if (answer === 'hang-up') request.socket.destroy();
+    else if (answer === 'other-protocol')
+      request.socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n');
     else if (typeof answer === 'number') response.writeHead(answer).end();
     else if (answer !== 'silence') response.writeHead(answer.status, answer.headers).end();
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { WebhookConfiguration } from '../../core/notification-configuration.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -93,11 +94,18 @@ async function post(url: URL, order: Post): Promise<{ status: number; retryAfter
       const options = { method: 'POST', headers: order.headers, agent: false, rejectUnauthorized: true };
       const trust = order.ca === undefined ? {} : { ca: order.ca };
       const signal = AbortSignal.any([order.signal, time]);
-      const sent = request(url, { ...options, ...trust, signal }, (response: IncomingMessage) => {
+      const answered = (response: IncomingMessage) => {
         resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] });
         response.on('error', () => undefined).destroy();
+      };
+      const sent = request(url, { ...options, ...trust, signal }, answered);
+      // Unheard, an answer that wants another protocol (101) would close the connection without an error.
+      sent.on('upgrade', (response: IncomingMessage, socket: Duplex) => {
+        answered(response);
+        socket.destroy();
       });
       sent.on('error', reject);
+      sent.on('close', () => reject(new Error('The connection was closed without an answer.')));
       sent.end(order.body);
     });
   } catch (error) {
