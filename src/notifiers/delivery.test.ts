@@ -73,6 +73,22 @@ describe('a delivery', () => {
     assert.match(lines[1] ?? '', /test of two was not delivered to "chat": The process ended before\./);
   });
 
+  test('ends within its grace where the courier does not heed that', { timeout: 10_000 }, async () => {
+    const { delivery, lines } = deliveryOf([], { graceMilliseconds: 20, wait: () => new Promise(() => undefined) });
+    delivery.add(message('one'));
+    await delivery.close();
+    assert.match(lines[0] ?? '', /of one was not delivered to "chat": The process ended before\./);
+  });
+
+  test('says why it was not taken where the process ends meanwhile', async () => {
+    const { delivery, lines } = deliveryOf([AWAY], { graceMilliseconds: 20, pausesMilliseconds: [3_600_000] });
+    delivery.add(message('one'));
+    await delivery.close();
+    assert.deepEqual(lines, [
+      'The notification test of one was not delivered to "chat": It is away. The process ended before.',
+    ]);
+  });
+
   test('waits as long as it is asked to', async () => {
     const busy = new HoldfastError('unavailable', 'busy', 'It is busy.', { details: { retryAfterSeconds: 3600 } });
     const { delivery, tried } = deliveryOf([busy, undefined], { pausesMilliseconds: [0] });

@@ -61,11 +61,12 @@ export class Delivery {
   }
 
   async #deliver(message: Message): Promise<void> {
-    const { name, courier, logger } = this.#options;
+    const { name, logger } = this.#options;
+    let reason = '';
     for (let attempt = 0; ; attempt++) {
-      if (this.#over.signal.aborted) return this.#lost(message, 'The process ended before.');
+      if (this.#over.signal.aborted) return this.#lost(message, `${reason}The process ended before.`);
       try {
-        await courier.deliver(message, this.#over.signal);
+        await this.#attempt(message);
         return logger.debug(
           { target: name, event: message.type, subject: message.subject },
           'a notification was taken',
@@ -74,9 +75,23 @@ export class Delivery {
         if (this.#over.signal.aborted) continue;
         const pause = this.#pauses[attempt];
         if (pause === undefined || !isTransient(error)) return this.#lost(message, reasonOf(error));
+        reason = `${reasonOf(error)} `;
         logger.debug({ target: name, reason: reasonOf(error) }, 'a notification was not taken, and is tried again');
         await this.#pause(pause, error);
       }
+    }
+  }
+
+  /** Over when everything is, also where the courier does not heed that: it may wait for a disk that is away. */
+  async #attempt(message: Message): Promise<void> {
+    const { signal } = this.#over;
+    const { promise: over, reject } = Promise.withResolvers<never>();
+    const end = () => reject(signal.reason);
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      await Promise.race([this.#options.courier.deliver(message, signal), over]);
+    } finally {
+      signal.removeEventListener('abort', end);
     }
   }
 
