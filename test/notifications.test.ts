@@ -137,6 +137,15 @@ describe('a webhook', () => {
     assert.equal(logged.length, 21);
   });
 
+  test('is told of the first failure behind a success, also where nobody is told of the success', async (context) => {
+    const receiver = await WebhookReceiver.start(context);
+    const { notifier } = notifierTo(receiver.url);
+    for (const type of ['backup-failed', 'backup-completed', 'backup-failed'] as const)
+      await notifier.notify({ ...FAILED, type });
+    await notifier.close?.();
+    assert.equal(receiver.received.length, 2);
+  });
+
   test('is named by its host alone in all that is said of it', async (context) => {
     const port = await freePort();
     const receiver = await WebhookReceiver.start(context);

@@ -29,12 +29,9 @@ export function createPeopleNotifier({ log, targets, ...parts }: PeopleNotifierP
   return {
     async notify(notification: Notification): Promise<void> {
       await log.notify(notification);
+      const { tell, heldBack } = repeated.consider(notification, parts.clock.now());
       const wanting = deliveries.filter(({ configuration }) => wants(configuration, notification));
-      if (wanting.length === 0) return;
-      const { tell, heldBack } = isCompletion(notification.type)
-        ? { tell: true, heldBack: 0 }
-        : repeated.consider(notification, parts.clock.now());
-      if (!tell) return;
+      if (!tell || wanting.length === 0) return;
       const message = { ...composed(notification, parts), ...(heldBack === 0 ? {} : { repeated: heldBack }) };
       for (const { delivery } of wanting) delivery.add(message);
     },

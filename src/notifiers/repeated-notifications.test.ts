@@ -21,11 +21,49 @@ describe('the same', () => {
     assert.deepEqual(repeated.consider(LATE, at(120)), TOLD, 'what fails each hour is told each hour');
   });
 
-  test('may have other numbers in its message', () => {
+  test('may have other amounts of bytes and time in its message', () => {
     const repeated = new RepeatedNotifications();
     repeated.consider(LATE, at(0));
     const later = { ...LATE, message: 'The stored WAL is 25000000 bytes behind.' };
     assert.equal(repeated.consider(later, at(1)).tell, false);
+    const slow = (time: string) => ({ ...LATE, message: `The server did not answer within ${time} s.` });
+    repeated.consider(slow('5'), at(0));
+    assert.equal(repeated.consider(slow('7.25'), at(1)).tell, false);
+  });
+
+  test('has no other numbers: they tell of other causes, places and extents', () => {
+    for (const [one, other] of [
+      ['A check found 1 damages; 1 backups are hit.', 'A check found 412 damages; 90 backups are hit.'],
+      ['The storage answered 503.', 'The storage answered 403.'],
+      ['pg_dump ended with code 1.', 'pg_dump ended with code 137.'],
+      ['There is no /mnt/disk1 to back up.', 'There is no /mnt/disk2 to back up.'],
+      ['WAL is missing from 0/3000000 on.', 'WAL is missing from 0/9000000 on.'],
+    ] as const) {
+      const repeated = new RepeatedNotifications();
+      repeated.consider({ ...LATE, message: one }, at(0));
+      assert.deepEqual(repeated.consider({ ...LATE, message: other }, at(1)), TOLD, other);
+    }
+  });
+
+  test('is told anew after it went well in between', () => {
+    const repeated = new RepeatedNotifications();
+    const failed = { ...LATE, type: 'backup-failed' } as const;
+    const completed = { ...LATE, type: 'backup-completed' } as const;
+    repeated.consider(failed, at(0));
+    repeated.consider(failed, at(1));
+    for (const other of [{ subject: 'blog' }, { type: 'drill-completed' }] as const)
+      repeated.consider({ ...completed, ...other }, at(2));
+    assert.equal(repeated.consider(failed, at(3)).tell, false);
+    assert.deepEqual(repeated.consider(completed, at(4)), TOLD);
+    assert.deepEqual(repeated.consider(completed, at(4)), TOLD, 'what went well is told each time');
+    assert.deepEqual(repeated.consider(failed, at(5)), { tell: true, heldBack: 2 });
+    assert.equal(repeated.consider(failed, at(6)).tell, false);
+  });
+
+  test('is told where the clock was put back, rather than held back until it is there again', () => {
+    const repeated = new RepeatedNotifications();
+    repeated.consider(LATE, at(100_000));
+    assert.deepEqual(repeated.consider(LATE, at(0)), TOLD);
   });
 
   test('has one type, one subject and one message', () => {
