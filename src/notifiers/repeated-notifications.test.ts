@@ -21,7 +21,7 @@ describe('the same', () => {
     assert.deepEqual(repeated.consider(LATE, at(120)), TOLD, 'what fails each hour is told each hour');
   });
 
-  test('may have other amounts of bytes and time in its message', () => {
+  test('may have other amounts of bytes and time, and other moments, in its message', () => {
     const repeated = new RepeatedNotifications();
     repeated.consider(LATE, at(0));
     const later = { ...LATE, message: 'The stored WAL is 25000000 bytes behind.' };
@@ -29,6 +29,9 @@ describe('the same', () => {
     const slow = (time: string) => ({ ...LATE, message: `The server did not answer within ${time} s.` });
     repeated.consider(slow('5'), at(0));
     assert.equal(repeated.consider(slow('7.25'), at(1)).tell, false);
+    const gap = (time: Date) => ({ ...LATE, message: `Moments between ${time.toISOString()} and now are not kept.` });
+    repeated.consider(gap(at(0)), at(1));
+    assert.equal(repeated.consider(gap(at(2)), at(3)).tell, false);
   });
 
   test('has no other numbers: they tell of other causes, places and extents', () => {

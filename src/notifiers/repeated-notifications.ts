@@ -4,13 +4,13 @@ import { isCompletion, type Notification } from '../core/ports/notifier.ts';
 /** Shorter than an hour, so that what fails every hour is told each time. */
 const QUIET_MILLISECONDS = 55 * 60_000;
 const MOST_REMEMBERED = 1000;
-/** Amounts of bytes and time. Other numbers tell one cause from another: a status, a disk, how much is damaged. */
-const AMOUNT = /(?<![\w.-])\d+(\.\d+)?(?= (bytes|ms|s|seconds|minutes|hours)\b)/g;
+/** Amounts of bytes and time, and moments. Other numbers tell one cause from another: a status, a disk, how much is damaged. */
+const AMOUNT = /(?<![\w.-])(\d+(\.\d+)?(?= (bytes|ms|s|seconds|minutes|hours)\b)|\d{4}-\d\d-\d\dT[\d:.]+Z)/g;
 
 /**
  * Holds back what was told within the hour: a cause that stays would be told every few seconds. The same are notifications of one
- * type and subject whose messages differ in amounts of bytes and time at most. What went well is never held back, and ends what
- * went wrong before: the next failure is a new one.
+ * type and subject whose messages differ in amounts of bytes and time, or moments, at most. What went well is never held back, and
+ * ends what went wrong before: the next failure is a new one.
  */
 export class RepeatedNotifications {
   /** By the hash of what makes it the same: messages may be long. */
