@@ -13,12 +13,10 @@ import type {
   OpenApplicationOptions,
   RepositoryInspection,
   RunningServer,
-  TriedNotification,
 } from './core/composition.ts';
 import type { Configuration, KeyConfiguration, RepositoryConfiguration } from './core/configuration.ts';
 import { HoldfastError } from './core/errors.ts';
 import type { GrantRule, IdentityConfiguration } from './core/identity-configuration.ts';
-import type { NotificationConfiguration } from './core/notification-configuration.ts';
 import type { Catalogue } from './core/ports/catalogue.ts';
 import type { Clock } from './core/ports/clock.ts';
 import type { DrillFolders } from './core/ports/drill-folders.ts';
@@ -26,7 +24,6 @@ import type { HookRunner } from './core/ports/hook-runner.ts';
 import type { IdentityProvider } from './core/ports/identity-provider.ts';
 import type { KeyProvider } from './core/ports/key-provider.ts';
 import type { Logger } from './core/ports/logger.ts';
-import type { Notifier } from './core/ports/notifier.ts';
 import type { PasswordHasher } from './core/ports/password-hasher.ts';
 import type { ResourceTurns } from './core/ports/resource-turns.ts';
 import type { Service } from './core/ports/service.ts';
@@ -143,7 +140,8 @@ const composition: Composition = {
   serve,
   keyProvider,
   resolveSecret: ownSecret,
-  tryNotifications,
+  tryNotifications: async (targets, signal) =>
+    (await import('./notifiers/notification-trial.ts')).tryNotifications(targets, { ...notificationParts(), signal }),
   createKeyFile,
   acquireServiceLock: (dataFolder) => acquireServiceLock(dataFolder, clock),
   runningService,
@@ -175,6 +173,7 @@ async function openApplication(
     { createDrillFolders },
     { openRepositories },
     { mayBeginRepository },
+    { configuredNotifier },
     { openSqliteCatalogue },
     logger,
   ] = await Promise.all([
@@ -183,6 +182,7 @@ async function openApplication(
     import('./process/drill-folders.ts'),
     import('./process/open-repositories.ts'),
     import('./process/missing-repository.ts'),
+    import('./notifiers/configured-notifier.ts'),
     import('./catalogue/sqlite/sqlite-catalogue.ts'),
     mode === 'command' && configuration.logLevel === 'silent' ? SILENT_LOG : processLog(configuration.logLevel),
   ]);
@@ -207,7 +207,10 @@ async function openApplication(
       services,
       catalogue,
       queue,
-      notifier: await notifierOf(configuration, logger, options.onUndelivered),
+      notifier: await configuredNotifier(configuration.notifications ?? [], {
+        ...{ logger, onUndelivered: options.onUndelivered },
+        ...notificationParts(),
+      }),
       ...(await hooksOf(configuration)),
       ...(await turnsOf(configuration)),
       ...(await variantsOf(configuration, drillFolders)),
@@ -248,40 +251,9 @@ async function identityOf(
   return { providers: providers.filter((provider) => provider !== undefined), passwords };
 }
 
-/** The log is told always. */
-async function notifierOf(
-  { notifications = [] }: Configuration,
-  logger: Logger,
-  onUndelivered: OpenApplicationOptions['onUndelivered'],
-): Promise<Notifier> {
-  const { createLogNotifier } = await import('./notifiers/log/log-notifier.ts');
-  const log = createLogNotifier(logger);
-  if (notifications.length === 0) return log;
-  const { createPeopleNotifier } = await import('./notifiers/people-notifier.ts');
-  const warn = (facts: object, message: string) => {
-    logger.warn(facts, message);
-    onUndelivered?.(message);
-  };
-  return createPeopleNotifier({
-    log,
-    targets: await targetsOf(notifications),
-    host: hostname(),
-    clock,
-    logger: { debug: (facts, message) => logger.debug(facts, message), warn },
-  });
-}
-
-async function tryNotifications(
-  notifications: readonly NotificationConfiguration[],
-  signal: AbortSignal,
-): Promise<readonly TriedNotification[]> {
-  const { tryTargets } = await import('./notifiers/notification-trial.ts');
-  return tryTargets(await targetsOf(notifications), { host: hostname(), clock, signal });
-}
-
-async function targetsOf(notifications: readonly NotificationConfiguration[]) {
-  const { configuredCouriers } = await import('./notifiers/configured-couriers.ts');
-  return configuredCouriers(notifications, { resolveSecret: ownSecret, clock, version });
+/** What notifications take besides the configuration. */
+function notificationParts() {
+  return { resolveSecret: ownSecret, clock, version, host: hostname() };
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */

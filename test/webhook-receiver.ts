@@ -13,7 +13,12 @@ export interface Received {
 }
 
 /** One answer: a status, with headers if need be; none at all; or one that leads out of HTTP. */
-export type ReceiverAnswer = number | { status: number; headers: Record<string, string> } | 'silence' | 'hang-up' | 'other-protocol';
+export type ReceiverAnswer =
+  | number
+  | { status: number; headers: Record<string, string> }
+  | 'silence'
+  | 'hang-up'
+  | 'other-protocol';
 
 /** A server on a free port of loopback that remembers what was posted to it. It goes with the test. */
 export class WebhookReceiver {

@@ -1,15 +1,17 @@
 import type { TriedNotification } from '../core/composition.ts';
 import { HoldfastError } from '../core/errors.ts';
-import type { Clock } from '../core/ports/clock.ts';
+import type { NotificationConfiguration } from '../core/notification-configuration.ts';
+import { configuredCouriers } from './configured-couriers.ts';
 import { reasonOf } from './delivery.ts';
-import type { Courier } from './message.ts';
 import { testMessage } from './people-notifier.ts';
+import type { WebhookParts } from './webhook/webhook-courier.ts';
 
-/** Sends a test to each place, once and whatever events it wants, and says whether it was taken. */
-export function tryTargets(
-  targets: readonly { configuration: { name: string }; courier: Courier }[],
-  parts: { host: string; clock: Clock; signal: AbortSignal },
+/** Sends a test to each target, once and whatever events it wants, and says whether it was taken. */
+export async function tryNotifications(
+  notifications: readonly NotificationConfiguration[],
+  parts: WebhookParts & { host: string; signal: AbortSignal },
 ): Promise<TriedNotification[]> {
+  const targets = await configuredCouriers(notifications, parts);
   return Promise.all(
     targets.map(async ({ configuration: { name }, courier }): Promise<TriedNotification> => {
       const { place } = courier;
