@@ -34,6 +34,16 @@ describe('notifications by mail', { skip: skipWithout({ openssl: 'openssl' }) },
     assert.match(mail.content, /"code": "disk-full"/);
   });
 
+  test('name who sends and who gets them as the configuration does', async (context) => {
+    const server = await MailServer.start(context, { secure: false });
+    const from = 'Backups: web1 (night) <holdfast@example.org>';
+    await server.courier({ from, to: ['"Ops, all" <ops@example.org>'] }).deliver(MESSAGE, forever());
+    const [mail] = server.mails as [(typeof server.mails)[0]];
+    assert.deepEqual([mail.from, mail.to], ['holdfast@example.org', ['ops@example.org']]);
+    assert.match(mail.content, /^From: "Backups: web1 \(night\)" <holdfast@example\.org>\r$/m);
+    assert.match(mail.content, /^To: "Ops, all" <ops@example\.org>\r$/m);
+  });
+
   test('go by smtps://, and without TLS where that is said', async (context) => {
     for (const [options, configuration, isSecure] of [
       [{ secure: true }, {}, true],

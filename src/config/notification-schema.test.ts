@@ -61,6 +61,8 @@ test('mail needs a server, a sender and somebody who gets it; a password goes en
     { server: 'smtp://me:hunter2@mail.example.org' },
     { to: [] },
     { to: 'ops' },
+    { to: 'fred,ops@x.org' },
+    { to: 'mailto:ops@x.org' },
     { from: 'me@x.org\nBcc: all@x.org' },
     { user: 'me' },
     { user: 'me', password: 'hunter2' },

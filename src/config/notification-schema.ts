@@ -46,7 +46,10 @@ const webhook = z.strictObject({
 
 const address = z
   .string()
-  .regex(/^[^\s<>@]+@[^\s<>@]+$|^[^<>\r\n]* <[^\s<>@]+@[^\s<>@]+>$/, 'is an address such as ops@example.org');
+  .regex(
+    /^[^\s<>@,;:()"]+@[^\s<>@,;()"]+$|^[^<>\r\n]* <[^\s<>@,;:()"]+@[^\s<>@,;()"]+>$/,
+    'is one address, such as ops@example.org',
+  );
 const mailServer = z
   .string()
   .refine(

@@ -22,7 +22,7 @@ export function createMailCourier(
       const time = AbortSignal.timeout(configuration.timeoutSeconds * 1000);
       try {
         const { rejected = [] } = await transport.sendMail({
-          ...{ from, to: [...to], ...mailOf(message) },
+          ...{ from: mailbox(from), to: to.map(mailbox), ...mailOf(message) },
           signal: AbortSignal.any([signal, time]),
         });
         if (rejected.length > 0) throw partlyRefused(place, rejected.map(addressOf));
@@ -60,6 +60,12 @@ async function connectionOf(
     disableFileAccess: true,
     disableUrlAccess: true,
   };
+}
+
+/** Taken apart here: in a name, `nodemailer` reads a colon as the beginning of a group, and drops what stands in brackets. */
+function mailbox(text: string): { name: string; address: string } {
+  const [, name = '', address = text] = /^(.*) <([^<>]+)>$/.exec(text) ?? [];
+  return { name: name.replace(/^"(.*)"$/, '$1'), address };
 }
 
 function mailOf(message: Message) {
