@@ -3,6 +3,8 @@ import type { MailConfiguration } from '../../core/notification-configuration.ts
 import { authoritiesOf } from '../authorities.ts';
 import { type Courier, jsonOf, type Message, repetitionOf } from '../message.ts';
 
+const LONGEST_LOOKUP_MILLISECONDS = 5000;
+
 /**
  * Sends messages as mail by SMTP, each over a connection of its own. TLS is verified always, and nothing is sent without it unless
  * the configuration says `plain`.
@@ -52,6 +54,8 @@ async function connectionOf(
       ? {}
       : { auth: { user, pass: (await resolveSecret(password)).trim() } }),
     tls: { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) },
+    // A lookup heeds no signal: with 30 seconds, as is usual, it kept a command from ending for so long.
+    dnsTimeout: Math.min(milliseconds, LONGEST_LOOKUP_MILLISECONDS),
     connectionTimeout: milliseconds,
     greetingTimeout: milliseconds,
     socketTimeout: milliseconds,
