@@ -21,6 +21,7 @@ const SECRETS: Record<string, string> = {
   'env:AUTHORIZATION': 'Bearer T0KEN-of-the-header',
   'env:BAD_HEADER': 'T0KEN\nof-two-lines',
   'env:NO_ADDRESS': 'T0KEN-without-an-address',
+  'env:BAD_PASSWORD': 'http://me:100%T0KEN@127.0.0.1:9/',
 };
 const NOW = new Date('2026-11-22T02:30:00.500Z');
 const FAILED: Notification = {
@@ -153,6 +154,7 @@ describe('a webhook', () => {
     for (const [url, webhook, reason] of [
       [`http://127.0.0.1:${port}/T0KEN`, {}, /127\.0\.0\.1:\d+ cannot be reached \(ECONNREFUSED\)/],
       ['env:NO_ADDRESS', {}, /What env:NO_ADDRESS holds is no address/],
+      ['env:BAD_PASSWORD', {}, /What env:BAD_PASSWORD holds is no address/],
       ['env:MISSING', {}, /env:MISSING is not there/],
       [address, { secret: 'env:NO_ADDRESS' }, /is not base64 of/],
       [address, { headers: { 'X-Token': 'env:BAD_HEADER' } }, /cannot be sent in the header X-Token/],

@@ -37,9 +37,19 @@ export function createWebhookCourier(configuration: WebhookConfiguration, parts:
 async function addressOf(url: string, { resolveSecret }: WebhookParts): Promise<URL> {
   if (!isSecretReference(url)) return new URL(url);
   const text = (await resolveSecret(url)).trim();
-  if (/^https?:\/\/[^/]/i.test(text) && URL.canParse(text)) return new URL(text);
+  if (/^https?:\/\/[^/]/i.test(text) && URL.canParse(text) && isReadable(new URL(text))) return new URL(text);
   const message = `What ${url} holds is no address such as https://alerts.example.org/holdfast.`;
   throw new HoldfastError('invalid', 'webhook-address-invalid', message);
+}
+
+/** A password with a bare `%` is none: what would be sent is not known. */
+function isReadable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Receivers take what has the same `webhook-id` for the same; the timestamp is that of the attempt. */
