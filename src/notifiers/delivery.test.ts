@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
+import { eventually } from '../../test/eventually.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import type { Courier, Message } from './message.ts';
@@ -95,6 +96,17 @@ describe('a delivery', () => {
     delivery.add(message('one'));
     for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
     assert.deepEqual(tried, ['one']);
+    await delivery.close();
+  });
+
+  test('waits no shorter than it is asked to', async (context) => {
+    context.mock.method(Math, 'random', () => 0);
+    const busy = new HoldfastError('unavailable', 'busy', 'It is busy.', { details: { retryAfterSeconds: 0.4 } });
+    const { delivery, tried } = deliveryOf([busy, undefined], { pausesMilliseconds: [0] });
+    const begun = performance.now();
+    delivery.add(message('one'));
+    await eventually(() => tried.length === 2, 'it was not tried again');
+    assert.ok(performance.now() - begun > 390, 'too early');
     await delivery.close();
   });
 

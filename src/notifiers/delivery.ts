@@ -98,7 +98,7 @@ export class Delivery {
   /** Ended early by `close`, as an attempt at once is better than none. It keeps no process alive. */
   async #pause(milliseconds: number, error: unknown): Promise<void> {
     const isAtEnd = this.#closing.signal.aborted;
-    const wanted = Math.max(milliseconds, retryAfterOf(error)) * (0.75 + Math.random() / 4);
+    const wanted = Math.max(milliseconds * (0.75 + Math.random() / 4), retryAfterOf(error));
     const longest = isAtEnd ? LONGEST_PAUSE_AT_END_MILLISECONDS : LONGEST_PAUSE_MILLISECONDS;
     const { signal } = isAtEnd ? this.#over : this.#closing;
     await sleep(Math.min(wanted, longest), undefined, { signal, ref: false }).catch(() => undefined);
