@@ -233,7 +233,7 @@ describe('a backup of PostgreSQL that lies on a bad disk', { skip: SKIP_REASON, 
       await rig.server.sql('postgres', LARGE.replace('500000', '50000'));
       const backup = await rig.backUp({ databases: ['postgres'] });
       const packs = path.join(rig.folder, 'repository', 'packs');
-      // Which thread got how much of the dump differs from run to run.
+      // How long packs are depends on the compression, and on which thread stored how much of the dump.
       for (const entry of await readdir(packs, { recursive: true, withFileTypes: true })) {
         const file = path.join(entry.parentPath, entry.name);
         if (entry.isFile()) await truncate(file, Math.floor((await stat(file)).size / 2));
