@@ -141,7 +141,7 @@ function read(script: Buffer, sizes: readonly number[], dialect: SqlDialect): Re
       pieces.splice(-1, 1, { ...last, bytes: all.subarray(0, end) });
       if (end === 0) pieces.pop();
       if (piece.kind === 'rows-end')
-        pieces.push({ kind: 'rows-end', bytes: all.subarray(end), offset: last.offset + end });
+        pieces.push({ kind: 'rows-end', bytes: all.subarray(end), offset: last.offset + end, isJoined: undefined });
     } else pieces.push({ ...piece, bytes, isJoined: undefined });
     if ('isJoined' in piece && piece.isJoined === true) piece.bytes.fill(GARBAGE);
   };
