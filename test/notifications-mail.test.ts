@@ -4,19 +4,13 @@ import { type AddressInfo, createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import type { HoldfastError } from '../src/core/errors.ts';
 import { createMailCourier } from '../src/notifiers/mail/mail-courier.ts';
-import type { Message } from '../src/notifiers/message.ts';
 import { skipWithout } from './installed-programs.ts';
 import { MAIL, MAIL_PASSWORD, MailServer } from './mail-server.ts';
+import { SAMPLE_MESSAGE } from './sample-message.ts';
 
-const MESSAGE: Message = {
-  id: '7d9e4e60-0000-4000-8000-000000000000',
-  type: 'backup-failed',
-  at: '2026-11-22T02:30:00.000Z',
-  host: 'web1',
-  subject: 'shop',
-  title: 'Holdfast on web1: backup failed (shop)',
+const MESSAGE = {
+  ...SAMPLE_MESSAGE,
   message: 'The backup of shop failed: The disk is full.\n.\nQUIT',
-  details: { code: 'disk-full' },
   repeated: 2,
 };
 

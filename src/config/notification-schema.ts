@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
-import { type NotificationConfiguration, WEBHOOK_FORMATS } from '../core/notification-configuration.ts';
+import { isWebAddress, type NotificationConfiguration, WEBHOOK_FORMATS } from '../core/notification-configuration.ts';
 import { NOTIFICATION_TYPES } from '../core/ports/notifier.ts';
 import { RESOURCE_PATTERN } from '../core/resource-pattern.ts';
 import { isSecretReference } from '../core/secret-reference.ts';
@@ -117,10 +117,6 @@ function withAuthorities<Settings extends { ca?: string | undefined }>(
   workingFolder: string,
 ): Omit<Settings, 'ca'> & { caFile?: string } {
   return { ...settings, ...(ca === undefined ? {} : { caFile: path.resolve(workingFolder, ca) }) };
-}
-
-function isWebAddress(text: string): boolean {
-  return /^https?:\/\/[^/]/i.test(text) && URL.canParse(text);
 }
 
 function holdsPassword(text: string): boolean {

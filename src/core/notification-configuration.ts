@@ -46,3 +46,7 @@ export interface MailConfiguration {
 export type WebhookFormat = (typeof WEBHOOK_FORMATS)[number];
 
 export const WEBHOOK_FORMATS = ['json', 'cloudevents', 'slack', 'discord', 'text'] as const;
+
+export function isWebAddress(text: string): boolean {
+  return /^https?:\/\/[^/]/i.test(text) && URL.canParse(text);
+}

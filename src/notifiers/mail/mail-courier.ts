@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { MailConfiguration } from '../../core/notification-configuration.ts';
-import { authoritiesOf } from '../authorities.ts';
+import { trustedAuthorities } from '../../process/trusted-authorities.ts';
 import { type Courier, jsonOf, type Message, repetitionOf } from '../message.ts';
 
 const LONGEST_LOOKUP_MILLISECONDS = 5000;
@@ -43,7 +43,7 @@ async function connectionOf(
 ) {
   const { protocol, hostname, port } = new URL(server);
   const isSecure = protocol === 'smtps:';
-  const ca = await authoritiesOf(caFile);
+  const ca = caFile === undefined ? undefined : await trustedAuthorities(caFile);
   const milliseconds = timeoutSeconds * 1000;
   return {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),

@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Message } from '../message.ts';
+import { SAMPLE_MESSAGE } from '../../../test/sample-message.ts';
 import { webhookBody } from './webhook-body.ts';
 
-const MESSAGE: Message = {
-  id: '7d9e4e60-0000-4000-8000-000000000000',
-  type: 'backup-failed',
-  at: '2026-11-22T02:30:00.000Z',
-  host: 'web1',
-  subject: 'shop',
-  title: 'Holdfast on web1: backup failed (shop)',
+const MESSAGE = {
+  ...SAMPLE_MESSAGE,
   message: 'The backup of shop failed: <!channel> & more.',
   details: { code: 'disk-full', size: 5n },
 };

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
-import type { WebhookConfiguration } from '../../core/notification-configuration.ts';
+import { isWebAddress, type WebhookConfiguration } from '../../core/notification-configuration.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import { isSecretReference } from '../../core/secret-reference.ts';
-import { authoritiesOf } from '../authorities.ts';
+import { trustedAuthorities } from '../../process/trusted-authorities.ts';
 import type { Courier, Message } from '../message.ts';
 import { webhookBody } from './webhook-body.ts';
 import { webhookSignature } from './webhook-signature.ts';
@@ -27,7 +27,8 @@ export function createWebhookCourier(configuration: WebhookConfiguration, parts:
     async deliver(message: Message, signal: AbortSignal): Promise<void> {
       const url = await addressOf(configuration.url, parts);
       const { body, headers } = await contentOf(message, configuration, parts);
-      const ca = await authoritiesOf(configuration.caFile);
+      const { caFile } = configuration;
+      const ca = caFile === undefined ? undefined : await trustedAuthorities(caFile);
       const { status, retryAfter } = await post(url, { ...configuration, body, headers, ca, signal });
       if (status < 200 || status > 299) throw refusal(url, status, retryAfter, parts.clock);
     },
@@ -37,7 +38,7 @@ export function createWebhookCourier(configuration: WebhookConfiguration, parts:
 async function addressOf(url: string, { resolveSecret }: WebhookParts): Promise<URL> {
   if (!isSecretReference(url)) return new URL(url);
   const text = (await resolveSecret(url)).trim();
-  if (/^https?:\/\/[^/]/i.test(text) && URL.canParse(text) && isReadable(new URL(text))) return new URL(text);
+  if (isWebAddress(text) && isReadable(new URL(text))) return new URL(text);
   const message = `What ${url} holds is no address such as https://alerts.example.org/holdfast.`;
   throw new HoldfastError('invalid', 'webhook-address-invalid', message);
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { trustedAuthorities } from '../../process/trusted-authorities.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'POST';
@@ -27,7 +27,7 @@ const LARGEST_ANSWER = 32 * 1024 * 1024;
  */
 export async function askJson(request: HttpRequest): Promise<HttpAnswer> {
   const { url, signal, timeoutMilliseconds } = request;
-  const ca = request.caFile === undefined ? {} : { ca: await authorities(request.caFile) };
+  const ca = request.caFile === undefined ? {} : { ca: await trustedAuthorities(request.caFile) };
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
   const time = AbortSignal.timeout(timeoutMilliseconds);
   const headers = {
@@ -66,13 +66,6 @@ export async function askJson(request: HttpRequest): Promise<HttpAnswer> {
     if (time.aborted) throw new Error(`There was no answer within ${timeoutMilliseconds / 1000} s.`, { cause: error });
     throw error;
   }
-}
-
-async function authorities(file: string): Promise<string[]> {
-  const pem = await readFile(file, 'utf8');
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Error(`${file} holds no certificate in PEM.`);
-  const { getCACertificates } = await import('node:tls');
-  return [...getCACertificates('default'), pem];
 }
 
 function jsonOf(text: string): unknown {

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { Agent as SecureAgent } from 'node:https';
-import { getCACertificates } from 'node:tls';
 import { isMainThread } from 'node:worker_threads';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
+import { trustedAuthorities } from '../../process/trusted-authorities.ts';
 
 /** Where a bucket is and who asks. Structured-cloneable: secrets are references (`env:NAME`, `file:/path`), never values. */
 export interface S3ClientOptions {
@@ -136,17 +135,9 @@ const CREDENTIALS_FOR = 20 * 60_000;
 
 async function authorities(file: string | undefined): Promise<string[] | undefined> {
   if (file === undefined) return undefined;
-  const pem = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new HoldfastError(
-      'invalid',
-      's3-ca-unreadable',
-      `The file of authorities ${file} for the S3 server cannot be read: ${messageOf(cause)}`,
-      { cause },
-    );
-  });
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-    const message = `${file} holds no certificate. The authority of the S3 server is expected there, in PEM.`;
-    throw new HoldfastError('invalid', 's3-ca-unreadable', message);
+  try {
+    return await trustedAuthorities(file);
+  } catch (cause) {
+    throw new HoldfastError('invalid', 's3-ca-unreadable', `For the S3 server: ${messageOf(cause)}`, { cause });
   }
-  return [...getCACertificates('default'), pem];
 }
