@@ -28,7 +28,7 @@ class ChangingCost extends PageCacheCost {
     this.#answers = answers;
   }
 
-  override get isLow(): boolean {
+  override takesNext(): boolean {
     return this.#answers.next().value === true;
   }
 }

@@ -48,7 +48,7 @@ export class DirectFile {
 
   /** The bytes are copied. @throws what went wrong in an earlier write, too */
   write(bytes: Uint8Array, offset: number): void {
-    if (bytes.length >= WORTH_A_CALL && this.#pageCache?.isLow === true) {
+    if (bytes.length >= WORTH_A_CALL && this.#pageCache?.takesNext() === true) {
       this.#flush();
       if (this.#failure !== undefined) throw this.#failure.error;
       this.#writeCached(this.#pageCache, bytes, offset);
@@ -115,7 +115,7 @@ export class DirectFile {
   /** Where all blocks are under way the disk lags behind: the page cache takes this one, and nobody waits. */
   #writePages(block: Buffer, first: number, last: number): void {
     const [bytes, position] = [block.subarray(first, last), this.#place + first];
-    if (this.#pageCache?.isLow === true) {
+    if (this.#pageCache?.takesNext() === true) {
       this.#writeCached(this.#pageCache, bytes, position);
       return;
     }

@@ -13,16 +13,16 @@ describe('the cost of the page cache', () => {
 
   test('is low before anything is known, and while writes are quick for their length', () => {
     const cost = new PageCacheCost(() => clock);
-    assert.equal(cost.isLow, true);
+    assert.equal(cost.takesNext(), true);
     for (let count = 0; count < 100; count++) write(cost, 4, MEBIBYTE * 10);
-    assert.equal(cost.isLow, true);
+    assert.equal(cost.takesNext(), true);
   });
 
   test('is not high because of one write that had to wait', () => {
     const cost = new PageCacheCost(() => clock);
     for (let count = 0; count < 10; count++) write(cost, 0.4);
     write(cost, 500);
-    assert.equal(cost.isLow, true);
+    assert.equal(cost.takesNext(), true);
   });
 
   test('is high where each write is slow, and low again soon after they no longer are', () => {
@@ -30,14 +30,14 @@ describe('the cost of the page cache', () => {
     for (let count = 0; count < 20; count++) write(cost, 4);
     let tried = 0;
     for (let count = 0; count < 320; count++)
-      if (cost.isLow) {
+      if (cost.takesNext()) {
         tried++;
         write(cost, 4);
       }
     assert.equal(tried, 10);
     tried = 0;
     for (let count = 0; count < 320; count++)
-      if (cost.isLow) {
+      if (cost.takesNext()) {
         tried++;
         write(cost, 0.4);
       }

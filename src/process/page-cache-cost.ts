@@ -14,8 +14,8 @@ export class PageCacheCost {
     this.#now = now;
   }
 
-  /** Whether the next write should go to the page cache: it is cheap, or it is time to look whether it has become so. */
-  get isLow(): boolean {
+  /** Decides whether the next write goes to the page cache: that is cheap, or it is time to look whether it has become so. */
+  takesNext(): boolean {
     if (this.#average <= LIMIT) return true;
     this.#passedBy = (this.#passedBy + 1) % TRIED_AGAIN_AFTER;
     return this.#passedBy === 0;

@@ -152,7 +152,7 @@ class Walk {
   }
 
   /** Has the next of a folder's subfolders listed while others are worked on, unless the walk might not go into it. */
-  #listAhead(folder: ByteString, subfolders: Iterator<ByteString>, root: Root): void {
+  #listAhead(folder: ByteString, subfolders: Iterator<ByteString, undefined>, root: Root): void {
     const { value: name } = subfolders.next();
     if (name === undefined || this.#roots.length > 1 || this.#configuration.oneFileSystem) return;
     const path = pathIn(folder, name);
