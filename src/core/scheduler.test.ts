@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { ManagerContext } from './manager-context.ts';
 import type { Operation } from './operation.ts';
+import type { Notification } from './ports/notifier.ts';
 import type { Schedule } from './schedule.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -69,6 +70,24 @@ describe('a scheduler', { timeout: 20_000 }, () => {
     assert.deepEqual(runs, [EACH_MINUTE.id, 'stopped']);
   });
 
+  it('tells of the resource whose schedule could not start', async (test) => {
+    const { scheduler, starting, told, logger } = timed(test, {
+      list: async () => [EACH_MINUTE],
+      get: async () => EACH_MINUTE,
+    });
+    logger.error = () => undefined;
+    await scheduler.start();
+    test.mock.timers.tick(60_000);
+    await settled();
+    starting[0]!.reject(new RangeError('no room'));
+    await scheduler.stop();
+    assert.deepEqual(
+      told.map(({ type, subject }) => [type, subject]),
+      [['backup-failed', 'shop']],
+    );
+    assert.match(told[0]!.message, /schedule each-minute could not start its backup: no room/);
+  });
+
   it('has queued what it was queueing when it has stopped, and queues no more', async (test) => {
     const queueing = Promise.withResolvers<Operation>();
     const asked: string[] = [];
@@ -108,7 +127,8 @@ const NOTHING_COLLECTED: Collected = { all: [], startPrune: async (id) => assert
 /** A scheduler of backups that begin when a test says so. */
 function schedulerOver(schedules: Schedules, { all, startPrune }: Collected = NOTHING_COLLECTED) {
   const starting: PromiseWithResolvers<Operation>[] = [];
-  const unexpected = (facts: object): never => assert.fail(JSON.stringify(facts));
+  const told: Notification[] = [];
+  const unexpected = (facts: object): void => assert.fail(JSON.stringify(facts));
   const context = {
     catalogue: {
       schedules: { recordRun: async () => undefined, ...schedules },
@@ -116,6 +136,7 @@ function schedulerOver(schedules: Schedules, { all, startPrune }: Collected = NO
     },
     clock: { now: () => new Date() },
     logger: { debug: unexpected, info: unexpected, warn: () => undefined, error: unexpected },
+    notifier: { notify: async (notification: Notification) => void told.push(notification) },
     repositories: { all: () => all.map((id) => ({ id })) },
     configuration: {
       ...{ copies: [], copy: {}, scrub: {}, cleanup: {} },
@@ -139,7 +160,7 @@ function schedulerOver(schedules: Schedules, { all, startPrune }: Collected = NO
     context as unknown as ManagerContext,
     managers as unknown as ConstructorParameters<typeof Scheduler>[1],
   );
-  return { scheduler, starting };
+  return { scheduler, starting, told, logger: context.logger };
 }
 
 /** As above, in a time that the test moves. */

@@ -191,7 +191,7 @@ export class Scheduler {
       logger.error({ err: error, scheduleId: id }, `a scheduled ${kind} could not be started`);
       await notifier.notify({
         type: `${kind}-failed`,
-        subject: id,
+        subject: schedule?.resourceId ?? id,
         message: `The schedule ${id} could not start its ${kind}: ${messageOf(error)}`,
         details: { scheduleId: id },
       });
