@@ -21,7 +21,13 @@ describe('the lexer of SQL', () => {
             assert.deepEqual(Buffer.concat(atOnce.pieces.map(({ bytes }) => bytes)), script);
         },
       ),
-      { numRuns: 3000 },
+      {
+        numRuns: 3000,
+        examples: [
+          [Buffer.from('COPY t (a) FROM stdin;\n\\.\n'), [1], 'postgresql'],
+          [Buffer.from(":'';"), [1], 'mysql'],
+        ],
+      },
     );
   });
 

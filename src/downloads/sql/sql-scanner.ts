@@ -157,8 +157,8 @@ export class SqlScanner {
 
   #code(byte: number, at: number): number {
     this.#tokenStart = at;
-    this.#variables.byte(byte);
     if (this.#isMysql) this.#mysqlDollarQuote.byte(byte);
+    else this.#variables.byte(byte);
     if (isSpace(byte)) {
       if (byte === BYTE.newline) this.#comments.conditional.newline();
       return at + 1;
