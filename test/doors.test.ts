@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.ts';
 import { Service, spawnHoldfast } from './service-process.ts';
 
 /** The real service and command line, with hooks in the configuration file. */
@@ -111,7 +111,7 @@ describe('hooks and tests of resources, from the outside', () => {
       await service.call('POST', '/backups', JSON.stringify({ resourceId: 'slow' }));
       const logged = async () =>
         (await readFile(log, 'utf8').catch(() => '')).split('\n').map((line) => line.split(' ', 2).join(' '));
-      while (!(await logged()).includes('before-backup slow')) await sleep(20);
+      await eventually(async () => (await logged()).includes('before-backup slow'), 'the hook did not begin');
       const second = run(['backup', '--resource', 'slow', '--json']);
       const other = await run(['backup', path.join(folder, 'source'), '--resource', 'another', '--json']);
       assert.equal(other.code, 0, other.stderr);
@@ -119,7 +119,10 @@ describe('hooks and tests of resources, from the outside', () => {
         const listed: unknown = await service.call('GET', '/operations?resourceId=slow');
         return (listed as { progress?: { phase?: string } }[]).map(({ progress }) => progress?.phase);
       };
-      while (!(await phases()).includes('waiting for another process')) await sleep(20);
+      await eventually(
+        async () => (await phases()).includes('waiting for another process'),
+        'the operation did not wait for the other process',
+      );
       assert.deepEqual(
         (await logged()).filter((line) => line.endsWith(' slow')),
         ['before-backup slow'],

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveSecret } from '../src/config/resolve-secret.ts';
 import type { SnapshotReader } from '../src/core/ports/repository.ts';
 import type { Service } from '../src/core/ports/service.ts';
@@ -9,6 +8,7 @@ import type { DrillContext } from '../src/core/ports/service-drill.ts';
 import type { TreeEntry } from '../src/core/tree-entry.ts';
 import { createPostgresqlService } from '../src/services/postgresql/postgresql-service.ts';
 import { check, DrillRig, outcomes } from './drill-rig.ts';
+import { eventually } from './eventually.ts';
 import { gather } from './managed-application.ts';
 import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
 import { PostgresqlServer, SKIP_REASON } from './postgresql-server.ts';
@@ -145,7 +145,7 @@ describe('restore drills of PostgreSQL databases', { skip: SKIP_REASON, timeout:
     const { drills, operations } = rig.managed.application;
     const assertions = [{ sql: 'SELECT pg_sleep(600)', equals: '', timeoutSeconds: 600 }];
     const started = await drills.start({ resourceId: 'shop', assertions, createdBy: 'test' });
-    while (processesIn(rig.folder).length === 0) await sleep(20);
+    await eventually(() => processesIn(rig.folder).length > 0, 'no private server was started');
     await operations.cancel(started.id);
     assert.equal((await rig.ended(started)).status, 'cancelled');
   });

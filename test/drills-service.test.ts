@@ -5,9 +5,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Drill } from '../src/core/drill.ts';
 import type { Operation } from '../src/core/operation.ts';
+import { eventually } from './eventually.ts';
 import { Service, spawnHoldfast } from './service-process.ts';
 
 /** A path whose regular expression takes longer than anybody waits. */
@@ -86,7 +86,7 @@ describe('drills of a running service and of the command line', () => {
       const drills = (await running.call('GET', '/drills?resourceId=shop')) as unknown as Drill[];
       return drills.find(({ createdBy }) => createdBy === 'schedule:often');
     };
-    while ((await scheduled()) === undefined) await sleep(50);
+    await eventually(async () => (await scheduled()) !== undefined, 'the schedule started no drill');
     const drill = await scheduled();
     assert.deepEqual([drill?.outcome, drill?.which, drill?.assertions.length], ['passed', 'newest', 1]);
     await running.call('DELETE', '/schedules/often');
@@ -95,7 +95,7 @@ describe('drills of a running service and of the command line', () => {
       const lists = ['queued', 'running'].map((status) => running.call('GET', `/operations?status=${status}`));
       return ((await Promise.all(lists)) as unknown as Operation[][]).flat().length > 0;
     };
-    while ((await areUnderWay()) || (await folders()).length > 0) await sleep(50);
+    await eventually(async () => !(await areUnderWay()) && (await folders()).length === 0, 'drills did not end');
   });
 
   test('are done again after the service was killed, and leave no folder behind', async () => {
@@ -105,7 +105,7 @@ describe('drills of a running service and of the command line', () => {
     // A folder that does not say yet whose it is may be anybody's, and stays for an hour.
     const named = async () =>
       (await folders()).find((name) => statSync(path.join(tmpdir(), name, 'owner'), QUIETLY)?.size);
-    while ((await named()) === undefined) await sleep(10);
+    await eventually(async () => (await named()) !== undefined, 'no folder of a drill was made');
     const left = await named();
     await killed.end('SIGKILL');
     assert.deepEqual(await folders(), [left]);
@@ -113,10 +113,13 @@ describe('drills of a running service and of the command line', () => {
     service = await Service.start(data);
     const again = service;
     const operation = async () => (await again.call('GET', `/operations/${id}`)) as unknown as Operation;
-    while ((await operation()).attempts < 2 || (await folders()).length === 0) await sleep(20);
+    await eventually(
+      async () => (await operation()).attempts >= 2 && (await folders()).length > 0,
+      'the drill was not tried again',
+    );
     assert.ok(!(await folders()).includes(left ?? ''));
     await again.call('POST', `/operations/${id}/cancel`);
-    while ((await operation()).status !== 'cancelled') await sleep(20);
+    await eventually(async () => (await operation()).status === 'cancelled', 'the drill was not cancelled');
     assert.deepEqual(await folders(), []);
   });
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { drillReport } from '../src/reports/drill-report.ts';
 import { databasePiece } from '../src/services/sqlite/log-facts.ts';
 import { check, drillOf, outcomes } from './drill-rig.ts';
+import { eventually } from './eventually.ts';
 import { flip } from './flipped-bytes.ts';
 import { SqliteLogRig } from './sqlite-log-rig.ts';
 import { FILLER, makeDatabase } from './sqlite-rig.ts';
@@ -82,7 +82,7 @@ describe('restore drills of SQLite databases whose log is kept', () => {
     const { schedules, drills } = rig.managed.application;
     const newest = async () => (await drills.list({ resourceId: 'shop' }, { limit: 1 })).items[0];
     await schedules.put({ id: 'moments', resourceId: 'shop', cron: '* * * * * *', kind: 'drill', moment: 'random' });
-    while ((await newest())?.createdBy !== 'schedule:moments') await sleep(50);
+    await eventually(async () => (await newest())?.createdBy === 'schedule:moments', 'the schedule started no drill');
     await schedules.delete('moments');
     const drill = await newest();
     assert.deepEqual([drill?.outcome, drill?.which, drill?.moment?.which], ['passed', 'moment', 'random']);

@@ -7,6 +7,7 @@ import type { Service } from '../src/core/ports/service.ts';
 import { createDocumentService } from '../src/services/document/document-service.ts';
 import { createStreamService } from '../src/services/stream/stream-service.ts';
 import { check, DrillRig, outcomes } from './drill-rig.ts';
+import { eventually } from './eventually.ts';
 
 describe('restore drills', () => {
   let rig: DrillRig;
@@ -168,7 +169,7 @@ describe('restore drills', () => {
     await rig.backUp('waiting');
     const { drills, operations } = rig.managed.application;
     const started = await drills.start({ resourceId: 'waiting', createdBy: 'test' });
-    while ((await rig.leftovers()).length === 0) await sleep(10);
+    await eventually(async () => (await rig.leftovers()).length > 0, 'the drill made no folder');
     await operations.cancel(started.id);
     assert.equal((await rig.ended(started)).status, 'cancelled');
     assert.deepEqual((await drills.list({ resourceId: 'waiting' }, { limit: 10 })).items, []);
@@ -188,8 +189,8 @@ describe('restore drills', () => {
     const schedule = { id: 'vain', resourceId: 'never-backed-up', cron: '* * * * * *', kind: 'drill' as const };
     await schedules.put(schedule);
     await rig.managed.application.startBackground();
-    const told = () => rig.managed.notifications.find(({ subject }) => subject === 'vain');
-    while (told() === undefined) await sleep(20);
+    const told = () => rig.managed.notifications.find(({ subject }) => subject === 'never-backed-up');
+    await eventually(() => told() !== undefined, 'nobody was told of the schedule');
     assert.equal(told()?.type, 'drill-failed');
     assert.match(told()?.message ?? '', /has no completed backup/);
     await schedules.delete('vain');

@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import type { Backup } from '../src/core/backup.ts';
 import type { Operation } from '../src/core/operation.ts';
 import { commandLine } from './command-line.ts';
+import { eventually } from './eventually.ts';
 import { finishedFile, plainDump } from './external-rig.ts';
 import { Service } from './service-process.ts';
 
@@ -41,7 +42,7 @@ describe('the backups of another tool, through both doors', () => {
     assert.equal(test.ok, true, JSON.stringify(test));
     const { id } = (await service.call('POST', '/resources/shop/adopt', '{"all": true}')) as unknown as Operation;
     const adopted = async () => (await service.call('GET', '/backups?resourceId=shop')) as unknown as Backup[];
-    while ((await adopted()).length < 3) await sleep(10);
+    await eventually(async () => (await adopted()).length >= 3, 'fewer than three backups were adopted');
     await service.end('SIGKILL');
 
     service = await Service.start(data);

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { HookConfiguration } from '../src/core/hook-configuration.ts';
 import type { Operation } from '../src/core/operation.ts';
 import { createProcessHookRunner } from '../src/hooks/process-hook-runner.ts';
 import { createDocumentService } from '../src/services/document/document-service.ts';
+import { eventually } from './eventually.ts';
 import { bytesOf, type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
 import { ScriptedSource } from './scripted-source.ts';
 
@@ -139,7 +139,7 @@ describe('hooks around backups and restores', () => {
     configure('before-backup', 'stop', 'wait');
     configure('after-backup', 'start');
     const { id } = await start();
-    while ((await lines()).length === 0) await sleep(20);
+    await eventually(async () => (await lines()).length > 0, 'the hook did not begin');
     await managed.application.operations.cancel(id);
     assert.equal((await ended({ id })).status, 'cancelled');
     assert.deepEqual(await lines(), [`stop before-backup shop - ${id} -`, `start after-backup shop - ${id} cancelled`]);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.ts';
 import { failing, Service } from './service-process.ts';
 
 describe('a service that is killed', () => {
@@ -36,7 +37,7 @@ describe('a service that is killed', () => {
         reported.push(String(answer.id));
       }
     });
-    while (reported.length < 40) await sleep(5);
+    await eventually(() => reported.length >= 40, 'too few backups were reported');
     await killed.end('SIGKILL');
     await Promise.all(posting);
 

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type CommandLine, commandLine, filesBelow } from './command-line.ts';
+import { eventually } from './eventually.ts';
 import { ACCESS_KEY, MinioServer, SECRET_KEY, SKIP_WITHOUT_MINIO } from './minio-server.ts';
 import { Service } from './service-process.ts';
 
@@ -79,7 +79,7 @@ describe('holdfast with buckets', { skip: SKIP_WITHOUT_MINIO, concurrency: 2 }, 
         }
       });
       for (const upload of uploads) upload.catch(() => undefined);
-      while (acknowledged.size < (round + 1) * 4) await sleep(20);
+      await eventually(() => acknowledged.size >= (round + 1) * 4, 'backups were not acknowledged');
       await service.end('SIGKILL');
       await Promise.allSettled(uploads);
     }

@@ -11,6 +11,7 @@ import type { Backup } from '../src/core/backup.ts';
 import { HoldfastError } from '../src/core/errors.ts';
 import type { LogPiece } from '../src/core/ports/resource-log.ts';
 import { createSqliteService } from '../src/services/sqlite/sqlite-service.ts';
+import { eventually } from './eventually.ts';
 import { type ManagedApplication, openManagedApplication, temporaryFolder } from './managed-application.ts';
 import { FILLER, makeDatabase } from './sqlite-rig.ts';
 
@@ -86,7 +87,7 @@ export class SqliteLogRig {
       service: 'sqlite',
       configuration: { ...configuration, log: { enabled: false } },
     });
-    while (this.managed.application.logs.captures().has('shop')) await sleep(10);
+    await eventually(() => !this.managed.application.logs.captures().has('shop'), 'the capture did not end');
   }
 
   /** Ends the service as it is ended by `SIGTERM`, and begins it again. */
