@@ -9,6 +9,8 @@ export class ReadingSocket extends Socket {
   readonly #free: Buffer[] = [];
   #kept: Buffer[] = [];
   #current: Buffer | undefined;
+  /** Bytes of it that were kept: what comes next lies behind them. */
+  #filled = 0;
   #isKept = false;
 
   constructor() {
@@ -20,12 +22,12 @@ export class ReadingSocket extends Socket {
     this.#isKept = true;
   }
 
-  /** Bytes of memory that were kept since `takeKept` was called last: each read takes the whole of a buffer, however little came. */
+  /** Bytes of memory that were kept since `takeKept` was called last, but for a buffer that is not full. */
   get keptBytes(): number {
     return this.#kept.length * READ_BYTES;
   }
 
-  /** All memory that was kept since this was called last. */
+  /** All buffers that were filled with what was kept since this was called last. One that is not full follows with what comes next. */
   takeKept(): readonly Buffer[] {
     const kept = this.#kept;
     this.#kept = [];
@@ -38,22 +40,28 @@ export class ReadingSocket extends Socket {
 
   #memory(): Buffer {
     this.#current ??= this.#free.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
-    return this.#current;
+    return this.#current.subarray(this.#filled);
   }
 
   /** @returns whether to go on reading */
   #give(length: number): boolean {
-    const read = this.#memory();
-    const bytes = read.subarray(0, length);
+    const bytes = this.#memory().subarray(0, length);
     this.#isKept = false;
     if (!this.emit('piece', bytes)) this.emit('data', Buffer.from(bytes));
-    if (this.#isKept) {
-      this.#kept.push(read);
-      this.#current = undefined;
-    }
+    if (this.#isKept) this.#fill(length);
     return !this.isPaused();
+  }
+
+  #fill(length: number): void {
+    this.#filled += length;
+    if (this.#current === undefined || READ_BYTES - this.#filled >= LEAST_BYTES) return;
+    this.#kept.push(this.#current);
+    this.#current = undefined;
+    this.#filled = 0;
   }
 }
 
 const READ_BYTES = 128 * 1024;
+/** Of the rest of a buffer for which it is worth while to read there. */
+const LEAST_BYTES = 32 * 1024;
 const MOST_FREE = 16;

@@ -6,18 +6,20 @@ import type { BackupContext } from '../../core/ports/service.ts';
 import type { ClientTools } from './client-tools.ts';
 import type { PostgresqlConfiguration } from './configuration.ts';
 import type { Connection } from './connection.ts';
-import { dumpPath, type StoredDatabase, type StoredTable } from './contents.ts';
+import { dumpPath, type StoredDatabase } from './contents.ts';
+import { lockCopiedTables } from './copied-tables.ts';
 import {
   chosenTables,
   countLargeObjects,
-  countRows,
   type ListedTable,
   listTables,
   readProperties,
   unreadableTables,
   withoutData,
 } from './database-facts.ts';
+import { dumpPieces } from './dump-pieces.ts';
 import { parseTableName, toolPattern, toolTablePattern } from './name-pattern.ts';
+import { RowCounts } from './row-counts.ts';
 import { Session } from './session.ts';
 import { toolFailure, toolMessages, unreadableMessage } from './tool-failure.ts';
 import { ToolPipe } from './tool-pipe.ts';
@@ -43,31 +45,54 @@ export interface DatabaseDump {
 const MOST_NAMED = 20;
 
 /**
+ * Counting takes a fraction of the time of dumping, beside which it runs: helped by parallel workers or a compiler it only costs the server more. The others are those that
+ * pg_dump sets, so that rows are written as it would write them (`setup_connection` in pg_dump.c). By name, as not every server has all.
+ */
+const SETTINGS = `SELECT set_config(name, wanted.value, true) FROM pg_settings JOIN (VALUES
+    ('max_parallel_workers_per_gather', '0'), ('jit', 'off'),
+    ('DateStyle', 'ISO'), ('IntervalStyle', 'postgres'), ('extra_float_digits', '3'), ('synchronize_seqscans', 'off')
+  ) AS wanted (parameter, value) ON lower(parameter) = lower(name)`;
+
+/**
  * Dumps one database and counts its rows in one and the same snapshot, which a transaction of ours holds open.
  *
  * @throws HoldfastError `postgresql-unreadable` (denied) with all that the role cannot read, and those of tools and queries
  */
 export async function dumpDatabase(name: string, context: DumpContext, signal: AbortSignal): Promise<DatabaseDump> {
-  const session = await Session.open(context.connection, name, signal);
+  const session = await Session.open(context.connection, name, signal, { copiesRows: true });
   try {
     await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     // Asking for a table's size waits for its lock too.
     await session.run(`SET LOCAL lock_timeout = '${context.configuration.lockTimeoutSeconds}s'`);
-    // Counting takes a fraction of the time of dumping, beside which it runs; helped by parallel workers it only costs the server more.
-    await session.run('SET LOCAL max_parallel_workers_per_gather = 0');
+    await session.run(SETTINGS);
     const { snapshot } = await session.row<{ snapshot: string }>('SELECT pg_export_snapshot() AS snapshot');
     const properties = await readProperties(session, context.serverMajor);
     const tables = chosenTables(await listTables(session), context.configuration);
     await refuseUnreadable(session, name, tables, context);
+    const copied = await lockCopiedTables(session, tables, properties, context);
+    const counts = new RowCounts();
+    const withRows = tables.filter((table) => !withoutData(table, context.configuration));
+    const counted = withRows.filter((table) => !copied.some((each) => each.table === table));
     let stream: StoredStream | undefined;
-    let facts: Pick<StoredDatabase, 'tables' | 'largeObjects'> | undefined;
+    let largeObjects = 0;
+    const close = () => void session.close();
     await inParallel([0, 1], { most: 2, signal }, async (which, ending) => {
-      if (which === 0) stream = await storeDump(name, snapshot, context, ending);
-      else facts = await countAll(session, tables, context.configuration, ending);
+      ending.addEventListener('abort', close, { once: true });
+      if (which === 0) {
+        const onRows = (table: ListedTable, rows: number) => counts.set(table, rows);
+        const pgDump = (args: readonly string[]) =>
+          pgDumpOutput(name, [`--snapshot=${snapshot}`, ...args], context, ending);
+        stream = await storeDump(name, dumpPieces({ session, copied, pgDump, onRows }), context);
+      } else {
+        await counts.count(session, counted, ending);
+        largeObjects = await countStoredLargeObjects(session, context.configuration);
+      }
     });
-    if (stream === undefined || facts === undefined)
-      throw new HoldfastError('internal', 'dump-missing', 'No dump came.');
+    if (stream === undefined) throw new HoldfastError('internal', 'dump-missing', 'No dump came.');
+    // Where pg_dump wrote the rows of these after all.
+    await counts.count(session, withRows, signal);
     const dump = { path: dumpPath(name), bytes: stream.length, sha256: stream.sha256 };
+    const facts = { tables: tables.map((table) => counts.of(table)), largeObjects };
     return { database: { ...properties, ...facts, partial: isPartial(context.configuration), dump }, stream };
   } finally {
     await session.close();
@@ -89,47 +114,35 @@ async function refuseUnreadable(
   });
 }
 
-async function countAll(
-  session: Session,
-  tables: readonly ListedTable[],
-  configuration: PostgresqlConfiguration,
-  signal: AbortSignal,
-): Promise<Pick<StoredDatabase, 'tables' | 'largeObjects'>> {
-  const close = () => void session.close();
-  signal.addEventListener('abort', close, { once: true });
-  try {
-    const counted: StoredTable[] = [];
-    for (const listed of tables) {
-      signal.throwIfAborted();
-      const { oid: _, ...table } = listed;
-      if (withoutData(listed, configuration)) counted.push(table);
-      else counted.push({ ...table, rows: await countRows(session, { schema: table.schema, table: table.name }) });
-    }
-    // With parts chosen, pg_dump leaves large objects away.
-    const { schemas, tables: named } = configuration;
-    const withLargeObjects = schemas.include.length + named.include.length === 0;
-    return { tables: counted, largeObjects: withLargeObjects ? await countLargeObjects(session) : 0 };
-  } finally {
-    signal.removeEventListener('abort', close);
-  }
+/** With parts chosen, pg_dump leaves large objects away. */
+function countStoredLargeObjects(session: Session, { schemas, tables }: PostgresqlConfiguration): Promise<number> {
+  const withLargeObjects = schemas.include.length + tables.include.length === 0;
+  return withLargeObjects ? countLargeObjects(session) : Promise.resolve(0);
 }
 
-async function storeDump(
+function storeDump(
   name: string,
-  snapshot: string,
-  context: DumpContext,
-  signal: AbortSignal,
+  pieces: AsyncIterable<Uint8Array>,
+  context: Pick<DumpContext, 'writer' | 'earlier' | 'onBytes'>,
 ): Promise<StoredStream> {
-  const { writer, configuration, onBytes } = context;
-  const args = ['--format=custom', '--compress=0', `--snapshot=${snapshot}`, ...choiceArguments(configuration)];
-  return writer.writeStream(toolOutput('pg_dump', args, name, context, signal, true), {
-    onBytes: (bytes) => onBytes(name, bytes),
+  return context.writer.writeStream(pieces, {
+    onBytes: (bytes) => context.onBytes(name, bytes),
     expected: earlierContent(context, async (reader) => {
       const path = dumpPath(name);
       for await (const entry of reader.entries({ paths: [path] })) if (entry.path === path) return entry.content;
       return undefined;
     }),
   });
+}
+
+function pgDumpOutput(
+  name: string,
+  args: readonly string[],
+  context: DumpContext,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const all = ['--format=custom', '--compress=0', ...choiceArguments(context.configuration), ...args];
+  return toolOutput('pg_dump', all, name, context, signal, true);
 }
 
 export interface ToolOutputContext extends Pick<DumpContext, 'connection' | 'tools' | 'warn'> {

@@ -1,6 +1,8 @@
 import pg from 'pg';
 import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
+import { ReadingSocket } from '../../process/reading-socket.ts';
 import type { Connection } from './connection.ts';
+import { RowCopy } from './row-copy.ts';
 
 /** One open connection to one database, for one query at a time. */
 export class Session {
@@ -15,10 +17,21 @@ export class Session {
     this.#database = database;
   }
 
-  /** @throws HoldfastError `postgresql-login-refused`, `postgresql-database-missing`, `postgresql-unreachable` … */
-  static async open(connection: Connection, database: string, signal?: AbortSignal): Promise<Session> {
+  /**
+   * @param copiesRows whether much will be read by `copyRows`
+   * @throws HoldfastError `postgresql-login-refused`, `postgresql-database-missing`, `postgresql-unreachable` …
+   */
+  static async open(
+    connection: Connection,
+    database: string,
+    signal?: AbortSignal,
+    { copiesRows = false }: { copiesRows?: boolean } = {},
+  ): Promise<Session> {
     signal?.throwIfAborted();
-    const client = new pg.Client(await connection.clientOptions(database));
+    const options = await connection.clientOptions(database);
+    const client = new pg.Client(
+      copiesRows && options.ssl === false ? { ...options, stream: () => new ReadingSocket() } : options,
+    );
     const session = new Session(client, connection, database);
     // A connection that is lost between two queries is told by the next one; without a listener it would end the process.
     client.on('error', () => undefined);
@@ -59,6 +72,12 @@ export class Session {
     }
   }
 
+  /** Runs `COPY … TO STDOUT`. */
+  copyRows(text: string): RowCopy {
+    const failureOf = (error: unknown) => queryFailure(error, this.#connection, this.#database);
+    return this.#client.query(new RowCopy(text, this.#client.connection.stream, failureOf));
+  }
+
   /** Safe to call twice, and in the middle of a query, which then fails. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -89,7 +108,8 @@ export const quotedLiteral = (text: string): string => pg.escapeLiteral(text);
 /** Limits that roles or databases set for their users must not end a long dump; names must not depend on a search path; a count that nobody waits for any more must end. */
 const SETTINGS = `SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off;
   SET search_path = pg_catalog; SELECT set_config(name, '10s', false) FROM pg_settings
-  WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%'`;
+  WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%';
+  SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'`;
 
 /** What a failed query means to the one who asked for a backup. */
 export function queryFailure(error: unknown, connection: Connection, database: string): HoldfastError {

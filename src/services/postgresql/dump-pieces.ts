@@ -1,0 +1,72 @@
+import { type ArchiveContents, readArchiveContents, rowsBegin, rowsEnd, withTables } from './archive-contents.ts';
+import type { CopiedTable } from './copied-tables.ts';
+import type { ListedTable } from './database-facts.ts';
+import { quoted, type Session } from './session.ts';
+
+export interface DumpSource {
+  /** In whose transaction is the snapshot that pg_dump reads. */
+  session: Pick<Session, 'copyRows'>;
+  copied: readonly CopiedTable[];
+  /** What pg_dump writes with these arguments more. */
+  pgDump(args: readonly string[]): AsyncGenerator<Uint8Array>;
+  /** Told of rows that are in the dump. */
+  onRows(table: ListedTable, rows: number): void;
+}
+
+/**
+ * The archive of a database, as pg_dump writes it: everything but the rows of large tables by pg_dump itself, and these read from the server directly, which takes a third
+ * less of the processor. They stand behind all others. Where an archive is not as it is known, pg_dump writes all of it, and `onRows` is not called.
+ *
+ * Each piece stays as it is until the next one is asked for.
+ */
+export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array> {
+  const { session, copied, pgDump, onRows } = source;
+  if (copied.length === 0) return yield* pgDump([]);
+  const dump = pgDump(copied.map(({ table }) => `--exclude-table-data=${quoted(table.schema)}.${quoted(table.name)}`));
+  try {
+    const beginning = await readBeginning(dump);
+    const added = beginning && withTables(beginning.contents, copied.map(addedTable));
+    if (beginning === undefined || added === undefined) {
+      await dump.return(undefined);
+      return yield* pgDump([]);
+    }
+    yield added.head;
+    yield beginning.rest;
+    yield* dump;
+    for (const [index, table] of copied.entries()) {
+      yield rowsBegin(added.ids[index] ?? 0);
+      const rows = yield* session.copyRows(`COPY ${table.name} (${table.columns}) TO STDOUT`).pieces();
+      yield rowsEnd();
+      onRows(table.table, rows);
+    }
+  } finally {
+    await dump.return(undefined);
+  }
+}
+
+function addedTable({ table, name, columns }: CopiedTable) {
+  return { oid: table.oid, copy: `COPY ${name} (${columns}) FROM stdin;\n` };
+}
+
+/** Bytes after which the contents are looked for. Twice as many each time, so that long ones are not read again with every piece. */
+const FIRST_LOOK = 64 << 10;
+
+async function readBeginning(
+  dump: AsyncGenerator<Uint8Array>,
+): Promise<{ contents: ArchiveContents; rest: Buffer } | undefined> {
+  const pieces: Buffer[] = [];
+  let [bytes, nextLook] = [0, FIRST_LOOK];
+  for (;;) {
+    const { value, done } = await dump.next();
+    // A copy: the memory of a piece is not its own for long.
+    if (done !== true) pieces.push(Buffer.from(value));
+    bytes += done === true ? 0 : value.length;
+    if (bytes < nextLook && done !== true) continue;
+    nextLook = bytes * 2;
+    const whole = Buffer.concat(pieces.splice(0));
+    const contents = readArchiveContents(whole);
+    if (contents === undefined || (contents === 'more' && done === true)) return undefined;
+    if (contents !== 'more') return { contents, rest: whole.subarray(contents.bytes.length) };
+    pieces.push(whole);
+  }
+}
