@@ -16,7 +16,7 @@ function copyData(number: number): Buffer {
   return message;
 }
 
-test('a server that sends in small bits is paused before what they lie in takes much memory', {
+test('small bits that a server sends one after another lie together in little memory', {
   timeout: 60_000,
 }, async (t) => {
   const server = createServer((socket) => socket.setNoDelay(true)).listen(0, '127.0.0.1');
@@ -39,9 +39,8 @@ test('a server that sends in small bits is paused before what they lie in takes 
   command.submit(connection as unknown as Connection);
   for (let number = 0; number < MESSAGES; number++) {
     writing.write(copyData(number));
-    if (!stream.isPaused()) await once(stream, 'piece');
+    await once(stream, 'piece');
   }
-  assert.ok(stream.isPaused());
   const found: number[] = [];
   for await (const messages of command.batches()) {
     for (const message of messages) if (message.kind === 'data') found.push(message.bytes.readUInt32BE());
@@ -51,5 +50,5 @@ test('a server that sends in small bits is paused before what they lie in takes 
     found,
     Array.from({ length: MESSAGES }, (_, number) => number),
   );
-  assert.ok(mostKept < 40, `${mostKept} buffers`);
+  assert.equal(mostKept, 0, 'no buffer is full');
 });

@@ -13,7 +13,7 @@ export interface CopiedTable {
 /** Of these versions pg_dump and the server are known. */
 const [OLDEST, NEWEST] = [12, 18];
 /** Bytes of a table with all that belongs to it, from which on it is worth while. */
-const LARGE_BYTES = 8 << 20;
+const LARGE_BYTES = 1 << 20;
 /** So that no command line is too long for the system. */
 const MOST_COPIED = 1000;
 

@@ -149,8 +149,9 @@ export class RowCopy implements Submittable {
   /** A chunk of another length than its row would make all that follows unreadable, and one of none ends the table. */
   #refuse(): void {
     this.#failure ??= rowsCut('a message was not one row');
-    this.#finish();
+    // What follows on this connection is not to be understood any more.
     this.#readers = [];
+    this.#finish();
     this.#stream.destroy();
   }
 

@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import {
+  type ArchiveContents,
+  type ArchiveEntry,
+  readArchiveContents,
+} from '../src/services/postgresql/archive-contents.ts';
+import { completed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';
+import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
+import { SERVER_PROGRAMS as NEWEST_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
+import { PROVIDED_VERSIONS, SKIP_REASON_VERSIONS } from './postgresql-versions.ts';
+
+const run = promisify(execFile);
+const SERVER_PROGRAMS = NEWEST_PROGRAMS ?? 'none';
+
+/** Makes tables large, and adds some with what text of rows can hold. */
+const LARGE = `
+ALTER TABLE sales.customers DROP COLUMN attributes;
+INSERT INTO sales.customers (name, place) SELECT 'customer ' || g || E' tab\\t ü 漢 \\\\ \\\\. \\r', ROW(g, -g)::sales.point FROM generate_series(501, 20000) g;
+INSERT INTO sales.orders (customer, total, at, raw, document)
+  SELECT 1 + g % 500, g / 7.0, date '2025-06-01' + g % 900, decode(md5(g::text), 'hex'), jsonb_build_object('n', g, 't', E'line\\nend') FROM generate_series(1, 60000) g;
+INSERT INTO "Odd Schema"."a ""quoted"".name; --" SELECT g, repeat('漢', g % 50) FROM generate_series(1, 20000) g;
+SET TimeZone = 'Asia/Tokyo';
+CREATE TABLE kinds AS SELECT g AS id, g / 3.0::float8 AS eight, (g / 7.0)::float4 AS four, now() - g * interval '1 minute' AS at, (g || ' days')::interval AS span,
+  ARRAY[g::text, NULL, 'a,"b'] AS list, int4range(g, g + 5) AS range, g::money AS money, B'1011' AS bits, 'public.kinds2'::text AS name, NULL::int AS nothing, ('x' || g)::name AS short
+  FROM generate_series(1, 20000) g;
+CREATE TABLE whole (id int, filler text);
+CREATE TABLE "part" (more int) INHERITS (whole);
+INSERT INTO whole SELECT g, repeat('p', 100) FROM generate_series(1, 20000) g;
+INSERT INTO part SELECT g, repeat('c', 100), g FROM generate_series(1, 20000) g;
+CREATE TABLE nothing_in_it AS SELECT g AS id FROM generate_series(1, 100000) g;
+DELETE FROM nothing_in_it;
+CREATE UNLOGGED TABLE unlogged AS SELECT g AS id, repeat('u', 100) AS filler FROM generate_series(1, 20000) g;
+`;
+
+const COPIED = [
+  ...[
+    'Odd Schema.a "quoted".name; --',
+
+    'public.kinds',
+    'public.nothing_in_it',
+    'public.part',
+    'public.unlogged',
+    'public.whole',
+  ],
+  ...['sales.customers', 'sales.orders_2025', 'sales.orders_2026', 'sales.orders_rest'],
+];
+
+const versions = [
+  { title: 'the newest server here', programs: SERVER_PROGRAMS, skip: SKIP_REASON, hasExtensions: true },
+  ...PROVIDED_VERSIONS.map(({ major, programs }) => ({
+    title: `PostgreSQL ${major}`,
+    programs,
+    skip: SKIP_REASON_VERSIONS,
+    hasExtensions: false,
+  })),
+];
+
+for (const { title, programs, skip, hasExtensions } of versions)
+  describe(`rows that are read beside pg_dump from ${title}`, { skip, timeout: 600_000 }, () => {
+    let rig: PostgresqlRig;
+    let folder: string;
+    before(async () => {
+      folder = await mkdtemp(path.join(tmpdir(), 'copied-'));
+      rig = await PostgresqlRig.create({}, programs);
+      await rig.server.sql('postgres', `CREATE DATABASE shop TEMPLATE template0 ENCODING 'UTF8'; ${SAMPLE_ROLES}`);
+      await rig.server.sql('shop', hasExtensions ? SAMPLE : withoutExtensions(SAMPLE));
+      await rig.server.sql('shop', LARGE);
+    });
+    after(async () => {
+      await rig.remove();
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    test('make an archive that differs from that of pg_dump in nothing but the order of tables', async () => {
+      const backup = await rig.backUp({ databases: ['shop'], binaries: programs });
+      const ours = path.join(folder, 'ours.dump');
+      await writeFile(ours, await rig.file(backup, 'databases/shop.dump'));
+      const theirs = path.join(folder, 'theirs.dump');
+      await rig.server.dump('shop', '--format=custom', '--compress=0', `--file=${theirs}`);
+      const [found, wanted] = [await contentsOf(ours), await contentsOf(theirs)];
+      assert.deepEqual(tablesOf(found).toSorted(), tablesOf(wanted).toSorted());
+      assert.deepEqual(tablesOf(found).slice(-COPIED.length), COPIED);
+      for (const entry of wanted.entries.filter(({ kind }) => kind === 'TABLE DATA')) {
+        const same = found.entries.find(({ kind, oid }) => kind === entry.kind && oid === entry.oid);
+        assert.deepEqual(withoutPlace(found, same), withoutPlace(wanted, entry));
+      }
+      assert.equal(new Set(found.entries.map(({ id }) => id)).size, found.entries.length);
+      const [sql, expected] = await Promise.all([sqlOf(ours, programs), sqlOf(theirs, programs)]);
+      sameText(sql, expected);
+    });
+
+    test('are counted as the server counts them, and restored whole, in part and by several processes', async () => {
+      const backup = await rig.backUp({ databases: ['shop'], binaries: programs });
+      const { databases } = JSON.parse((await rig.file(backup, 'contents.json')).toString());
+      for (const { schema, name, rows } of databases[0].tables) {
+        const quoted = [schema, name].map((each) => `"${each.replaceAll('"', '""')}"`).join('.');
+        assert.equal(
+          String(rows),
+          (await rig.server.sql('shop', `SELECT count(*) FROM ONLY ${quoted}`)).trim(),
+          quoted,
+        );
+      }
+      completed(await rig.restore(backup, { targetDatabase: 'whole', jobs: 3 }));
+      sameText(await rig.server.dump('whole'), await rig.server.dump('shop'));
+      completed(await rig.restore(backup, { targetDatabase: 'part', tables: ['public.kinds'] }));
+      const rows = "SELECT md5(string_agg(kinds::text, '|' ORDER BY id)) FROM kinds";
+      assert.equal(await rig.server.sql('part', rows), await rig.server.sql('shop', rows));
+      assert.match(
+        (await rig.content(backup)).toString(),
+        /COPY sales\.customers \(id, name, place, number\) FROM stdin;/,
+      );
+    });
+
+    test('are those of the moment at which the backup began', async () => {
+      const gate = await rig.server.sql('shop', 'SELECT count(*) FROM part');
+      const operation = await rig.start({ databases: ['shop'], binaries: programs });
+      const inserting = rig.server.sql(
+        'shop',
+        `DO $$ BEGIN FOR n IN 1..200 LOOP INSERT INTO part SELECT -1, 'later', 0 FROM generate_series(1, 100); COMMIT; END LOOP; END $$`,
+      );
+      const ended = completed(await rig.ended(operation));
+      await inserting;
+      const backup = await rig.managed.application.backups.get(ended.backupId ?? '');
+      const { databases } = JSON.parse((await rig.file(backup, 'contents.json')).toString());
+      const { rows } = databases[0].tables.find(({ name }: { name: string }) => name === 'part');
+      assert.equal((rows - Number(gate)) % 100, 0);
+      completed(await rig.restore(backup, { targetDatabase: 'moment' }));
+      assert.equal((await rig.server.sql('moment', 'SELECT count(*) FROM part')).trim(), String(rows));
+    });
+  });
+
+describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_000 }, () => {
+  let rig: PostgresqlRig;
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'copied-'));
+    rig = await PostgresqlRig.create();
+    await rig.server.sql('postgres', `CREATE DATABASE shop TEMPLATE template0 ENCODING 'UTF8'`);
+    await rig.server.sql(
+      'shop',
+      `CREATE TABLE large AS SELECT g AS id, repeat(md5(g::text), 4) AS filler FROM generate_series(1, 50000) g; CREATE TABLE small (id int)`,
+    );
+  });
+  after(async () => {
+    await rig.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('come from pg_dump after all where its archive is not as it is known', async () => {
+    for (const tool of ['pg_dumpall', 'pg_restore', 'psql'])
+      await symlink(path.join(SERVER_PROGRAMS, tool), path.join(folder, tool));
+    const script = `#!/bin/sh\ncase "$1" in --version) exec ${SERVER_PROGRAMS}/pg_dump "$@";; esac\nexec ${SERVER_PROGRAMS}/pg_dump "$@" --compress=1\n`;
+    await writeFile(path.join(folder, 'pg_dump'), script);
+    await chmod(folder, 0o755);
+    await chmod(path.join(folder, 'pg_dump'), 0o755);
+    const backup = await rig.backUp({ databases: ['shop'], binaries: folder });
+    const { databases } = JSON.parse((await rig.file(backup, 'contents.json')).toString());
+    assert.deepEqual(
+      databases[0].tables.map(({ name, rows }: { name: string; rows: number }) => [name, rows]),
+      [
+        ['large', 50000],
+        ['small', 0],
+      ],
+    );
+    completed(await rig.restore(backup, { targetDatabase: 'copy' }));
+    sameText(await rig.server.dump('copy'), await rig.server.dump('shop'));
+    assert.deepEqual(await rig.leftovers(), NOTHING);
+  });
+
+  test('come from pg_dump where names would have to be written in another encoding', async () => {
+    await rig.server.sql(
+      'postgres',
+      `CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'`,
+    );
+    await rig.server.sql(
+      'latin',
+      `CREATE TABLE "größe" AS SELECT g AS "zähler", repeat('ü', 100) AS filler FROM generate_series(1, 20000) g`,
+    );
+    const backup = await rig.backUp({ databases: ['latin'] });
+    completed(await rig.restore(backup, { targetDatabase: 'latin copy' }));
+    sameText(await rig.server.dump('latin copy'), await rig.server.dump('latin'));
+  });
+
+  test('are left out where the configuration leaves them out', async () => {
+    const backup = await rig.backUp({ databases: ['shop'], tables: { excludeData: ['public.large'] } });
+    completed(await rig.restore(backup, { targetDatabase: 'empty' }));
+    assert.equal((await rig.server.sql('empty', 'SELECT count(*) FROM large')).trim(), '0');
+    const chosen = await rig.backUp({ databases: ['shop'], tables: { include: ['public.large'] } });
+    completed(await rig.restore(chosen, { targetDatabase: 'chosen' }));
+    assert.equal((await rig.server.sql('chosen', 'SELECT count(*) FROM large')).trim(), '50000');
+  });
+});
+
+/** Servers that come without contributed modules have none of them. */
+function withoutExtensions(sample: string): string {
+  const plain = sample.replaceAll(/^(CREATE EXTENSION|.*gin_trgm_ops).*$/gm, '');
+  return plain.replace('attributes hstore', 'attributes text').replace("hstore('n', g::text)", 'g::text');
+}
+
+async function contentsOf(file: string): Promise<ArchiveContents> {
+  const { stdout } = await run('head', ['-c', '4000000', file], { encoding: 'buffer', maxBuffer: 5_000_000 });
+  const contents = readArchiveContents(stdout);
+  assert.ok(contents !== undefined && contents !== 'more');
+  return contents;
+}
+
+/** Those with rows, in their order. */
+function tablesOf({ entries }: ArchiveContents): string[] {
+  return entries
+    .filter(({ kind }) => kind === 'TABLE DATA')
+    .map(({ schema, tag }) => `${nameOf(schema)}.${nameOf(tag)}`);
+}
+
+const nameOf = (bytes: Buffer): string => bytes.toString('utf8', 5);
+
+/** All bytes of an entry but its own number and where its rows stand, which pg_dump writes to files alone. */
+function withoutPlace({ bytes }: ArchiveContents, entry: ArchiveEntry | undefined): string {
+  assert.ok(entry !== undefined);
+  return bytes.toString('latin1', entry.from + 5, entry.to - 9);
+}
+
+/** What a restore of the archive would run, table by table in the order of their names. */
+async function sqlOf(file: string, programs: string): Promise<string> {
+  const { stdout } = await run(path.join(programs, 'pg_restore'), ['--file=-', file], { maxBuffer: 1 << 30 });
+  const parts = stdout.replaceAll(/^\\(un)?restrict .*$/gm, '').split(/^(?=--\n-- (?:Data for )?Name: )/m);
+  return parts.toSorted().join('');
+}
