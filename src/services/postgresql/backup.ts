@@ -4,7 +4,7 @@ import { inParallel } from '../../core/parallel-work.ts';
 import type { StoredStream } from '../../core/ports/repository.ts';
 import type { BackupContext, ServiceBackup } from '../../core/ports/service.ts';
 import { comparePaths, type TreeEntry } from '../../core/tree-entry.ts';
-import { findClientTools } from './client-tools.ts';
+import { lookForClientTools, oldestSufficient } from './client-tools.ts';
 import { type PostgresqlConfiguration, parsePostgresqlConfiguration } from './configuration.ts';
 import { Connection, connectionText, type ResolveSecret } from './connection.ts';
 import { CONTENTS_PATH, type Contents, GLOBALS_PATH } from './contents.ts';
@@ -22,8 +22,11 @@ export async function backUpPostgresql(context: BackupContext, resolveSecret: Re
   const { signal } = context;
   const configuration = parsePostgresqlConfiguration(context.resource.configuration);
   const connection = await Connection.open(configuration.connection, resolveSecret);
-  const { server, names, first } = await lookAround(connection, configuration, signal);
-  const tools = await findClientTools(server.major, configuration.binaries);
+  const [{ server, names, first }, found] = await Promise.all([
+    lookAround(connection, configuration, signal),
+    lookForClientTools(configuration.binaries),
+  ]);
+  const tools = oldestSufficient(found, server.major);
   const dumping: DumpContext = {
     configuration,
     connection,

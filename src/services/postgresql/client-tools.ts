@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, constants, readdir } from 'node:fs/promises';
+import { access, constants, readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { HoldfastError } from '../../core/errors.ts';
@@ -31,11 +31,30 @@ const PLACES = [
  * @throws HoldfastError `postgresql-tool-missing`, `postgresql-tool-older` (unsupported)
  */
 export async function findClientTools(atLeast: number, binaries?: string): Promise<ClientTools> {
+  return oldestSufficient(await lookForClientTools(binaries), atLeast);
+}
+
+export interface FoundTools {
+  found: readonly ClientTools[];
+  /** Where they were looked for. */
+  folders: readonly string[];
+  binaries: string | undefined;
+}
+
+/** All client tools that are there, or those in one folder. It never throws, so that it can be done while a server is asked for its version. */
+export async function lookForClientTools(binaries?: string): Promise<FoundTools> {
   const folders = binaries === undefined ? await usualFolders() : [binaries];
-  const found = (await Promise.all(folders.map(toolsIn))).filter((tools) => tools !== undefined);
+  const wrapped = binaries === undefined ? await wrappedFolders(folders) : new Set<string>();
+  const direct = await toolsInEach(folders.filter((folder) => !wrapped.has(folder)));
+  const found = direct.length > 0 ? direct : await toolsInEach([...wrapped]);
+  return { found, folders, binaries };
+}
+
+/** @throws HoldfastError as `findClientTools` */
+export function oldestSufficient({ found, folders, binaries }: FoundTools, atLeast: number): ClientTools {
   const [best] = found.filter(({ major }) => major >= atLeast).sort((a, b) => a.major - b.major);
   if (best !== undefined) return best;
-  const newest = found.sort((a, b) => b.major - a.major)[0];
+  const newest = found.toSorted((a, b) => b.major - a.major)[0];
   const install = `Install them (apt-get install postgresql-client-${atLeast}), or name their folder by \`binaries\``;
   if (newest === undefined)
     throw new HoldfastError(
@@ -58,12 +77,24 @@ async function usualFolders(): Promise<string[]> {
     const names = await readdir(parent).catch(() => []);
     for (const name of names) if (only === undefined || only.test(name)) folders.push(path.join(parent, name, below));
   }
-  return [...new Set(folders)];
+  // /bin is /usr/bin on many systems.
+  const real = await Promise.all(folders.map((folder) => realpath(folder).catch(() => folder)));
+  return [...new Set(real)];
+}
+
+/** Folders with Debian's wrappers, which take a tenth of a second to start a program of another folder that is looked at as well. */
+async function wrappedFolders(folders: readonly string[]): Promise<Set<string>> {
+  const programs = await Promise.all(folders.map((folder) => realpath(path.join(folder, 'pg_dump')).catch(() => '')));
+  return new Set(folders.filter((_, index) => path.basename(programs[index] ?? '') === 'pg_wrapper'));
+}
+
+async function toolsInEach(folders: readonly string[]): Promise<ClientTools[]> {
+  return (await Promise.all(folders.map(toolsIn))).filter((tools) => tools !== undefined);
 }
 
 const run = promisify(execFile);
 
-/** Debian's wrappers in /usr/bin count with the version that they choose. */
+/** Wrappers count with the version that they choose. */
 async function toolsIn(folder: string): Promise<ClientTools | undefined> {
   try {
     for (const tool of TOOLS) await access(path.join(folder, tool), constants.X_OK);
