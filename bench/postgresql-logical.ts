@@ -6,43 +6,40 @@ import { HoldfastCommands } from './holdfast-commands.ts';
 import { type Command, type Measurement, measureCommand } from './measured-command.ts';
 import type { PostgresqlCluster } from './postgresql-cluster.ts';
 
+type Job = 'first dump' | 'again, 1 % changed together' | 'again, 1 % changed all over';
+const WAYS = ['TCP', 'socket'] as const;
+/** How the server is connected to, all within one machine. */
+type Way = (typeof WAYS)[number];
+
 export interface LogicalSample extends Measurement {
   tool: string;
-  job: 'first dump' | 'again, 1 % changed together' | 'again, 1 % changed all over';
+  job: `${Job}, by ${Way}`;
   /** What it added to the repository or the folder of dumps, bytes. */
   addedBytes: number;
 }
 
 /** Dumps of a database by Holdfast, and by pg_dump with the same compression and as many threads. */
-export async function measureLogical({ cluster, workFolder, rounds, log }: LogicalPlan): Promise<LogicalSample[]> {
-  const dumps = join(workFolder, 'dumps');
-  mkdirSync(dumps);
+export async function measureLogical(plan: LogicalPlan): Promise<LogicalSample[]> {
   const samples: LogicalSample[] = [];
-  const measured = async (tool: string, command: Command, folder: string) => {
-    const before = folderBytes(folder);
-    const measurement = await measureCommand(command, workFolder);
-    return { tool, ...measurement, addedBytes: folderBytes(folder) - before };
+  const benches = new Map<Way, DumpBench>();
+  const measure = async (job: Job, round: number): Promise<void> => {
+    for (const way of rotated(WAYS, round)) {
+      plan.log(`dumping: ${job}, by ${way}, ${round} of ${plan.rounds} …`);
+      const bench = benches.get(way);
+      if (bench !== undefined) samples.push(...(await bench.measure(job, round)));
+    }
   };
-  const measure = async (job: LogicalSample['job'], round: number, holdfast: HoldfastCommands): Promise<void> => {
-    log(`dumping: ${job}, ${round} of ${rounds} …`);
-    const peer = () =>
-      measured('pg_dump and zstd', dumpAndCompress(cluster, join(dumps, `${samples.length}.zst`)), dumps);
-    const ours = () => measured('Holdfast', holdfast.command('backup', '--resource', 'dump'), holdfast.folder);
-    // Whoever comes first pays for what was not read since it was written.
-    for (const tool of rotated([peer, ours], round)) samples.push({ ...(await tool()), job });
-  };
-  let repository = await newRepository(cluster, join(workFolder, 'logical-1'));
-  for (let round = 1; round <= rounds; round++) {
-    if (round > 1) repository = await newRepository(cluster, join(workFolder, `logical-${round}`));
-    await measure('first dump', round, repository);
+  for (let round = 1; round <= plan.rounds; round++) {
+    for (const way of WAYS) benches.set(way, await DumpBench.open(plan, way, join(plan.workFolder, `${way}-${round}`)));
+    await measure('first dump', round);
   }
-  for (let round = 1; round <= rounds; round++) {
-    await cluster.changeOnePercent('together', round);
-    await measure('again, 1 % changed together', round, repository);
+  for (let round = 1; round <= plan.rounds; round++) {
+    await plan.cluster.changeOnePercent('together', round);
+    await measure('again, 1 % changed together', round);
   }
-  for (let round = 1; round <= rounds; round++) {
-    await cluster.changeOnePercent('scattered', round);
-    await measure('again, 1 % changed all over', round, repository);
+  for (let round = 1; round <= plan.rounds; round++) {
+    await plan.cluster.changeOnePercent('scattered', round);
+    await measure('again, 1 % changed all over', round);
   }
   return samples;
 }
@@ -54,15 +51,57 @@ interface LogicalPlan {
   log: (line: string) => void;
 }
 
-async function newRepository(cluster: PostgresqlCluster, folder: string): Promise<HoldfastCommands> {
-  const holdfast = await HoldfastCommands.open(folder);
-  const connection = cluster.server.connection();
-  await holdfast.putResource('dump', 'postgresql', { connection, databases: [cluster.database] });
-  return holdfast;
+/** A repository, and a folder of dumps of the peer. */
+class DumpBench {
+  readonly #plan: LogicalPlan;
+  readonly #way: Way;
+  readonly #holdfast: HoldfastCommands;
+  readonly #dumps: string;
+  #dumped = 0;
+
+  private constructor(plan: LogicalPlan, way: Way, holdfast: HoldfastCommands, dumps: string) {
+    this.#plan = plan;
+    this.#way = way;
+    this.#holdfast = holdfast;
+    this.#dumps = dumps;
+  }
+
+  static async open(plan: LogicalPlan, way: Way, folder: string): Promise<DumpBench> {
+    const { server, database } = plan.cluster;
+    const holdfast = await HoldfastCommands.open(folder);
+    const { socket, ...rest } = server.connection();
+    const connection = way === 'TCP' ? { ...rest, host: LOOPBACK } : { ...rest, socket };
+    await holdfast.putResource('dump', 'postgresql', { connection, databases: [database] });
+    const dumps = `${folder}-dumps`;
+    mkdirSync(dumps);
+    return new DumpBench(plan, way, holdfast, dumps);
+  }
+
+  async measure(job: Job, round: number): Promise<LogicalSample[]> {
+    const peer = () => this.#measured('pg_dump and zstd', this.#dumpAndCompress(), this.#dumps);
+    const ours = () =>
+      this.#measured('Holdfast', this.#holdfast.command('backup', '--resource', 'dump'), this.#holdfast.folder);
+    const samples: LogicalSample[] = [];
+    // Whoever comes first pays for what was not read since it was written.
+    for (const tool of rotated([peer, ours], round))
+      samples.push({ ...(await tool()), job: `${job}, by ${this.#way}` });
+    return samples;
+  }
+
+  async #measured(tool: string, command: Command, folder: string) {
+    const before = folderBytes(folder);
+    const measurement = await measureCommand(command, this.#plan.workFolder);
+    return { tool, ...measurement, addedBytes: folderBytes(folder) - before };
+  }
+
+  #dumpAndCompress(): Command {
+    const { cluster } = this.#plan;
+    const { program, environment } = cluster.tool('pg_dump');
+    const file = join(this.#dumps, `${++this.#dumped}.zst`);
+    const script = `set -o pipefail; "${program}" -Fc -Z0 ${cluster.database} | zstd -3 -T2 -q -o "${file}" && sync "${file}"`;
+    const place = this.#way === 'TCP' ? { ...environment, PGHOST: LOOPBACK, PGSSLMODE: 'disable' } : environment;
+    return { program: 'bash', commandLine: ['-c', script], environment: place };
+  }
 }
 
-function dumpAndCompress(cluster: PostgresqlCluster, file: string): Command {
-  const dump = cluster.tool('pg_dump');
-  const script = `set -o pipefail; "${dump.program}" -Fc -Z0 ${cluster.database} | zstd -3 -T2 -q -o "${file}" && sync "${file}"`;
-  return { program: 'bash', commandLine: ['-c', script], environment: dump.environment };
-}
+const LOOPBACK = '127.0.0.1';

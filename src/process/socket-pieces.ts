@@ -68,7 +68,7 @@ export class SocketPieces {
   }
 }
 
-const ENOUGH_BYTES = 96 * 1024;
+const ENOUGH_BYTES = 64 * 1024;
 const MOST_BYTES = 1024 * 1024;
 const MOST_WAITING = 64;
 const ignore = (): void => undefined;
