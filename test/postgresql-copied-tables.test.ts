@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,6 +10,7 @@ import {
   type ArchiveEntry,
   readArchiveContents,
 } from '../src/services/postgresql/archive-contents.ts';
+import { eventually } from './eventually.ts';
 import { completed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';
 import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
 import { SERVER_PROGRAMS as NEWEST_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
@@ -171,6 +172,28 @@ describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_
     completed(await rig.restore(backup, { targetDatabase: 'copy' }));
     sameText(await rig.server.dump('copy'), await rig.server.dump('shop'));
     assert.deepEqual(await rig.leftovers(), NOTHING);
+  });
+
+  test('come from pg_dump where somebody waits for it to be done with a table, whom nothing keeps waiting', async () => {
+    const slow = path.join(folder, 'slow');
+    await mkdir(slow);
+    for (const tool of ['pg_dumpall', 'pg_restore', 'psql'])
+      await symlink(path.join(SERVER_PROGRAMS, tool), path.join(slow, tool));
+    const real = `${SERVER_PROGRAMS}/pg_dump "$@"`;
+    await writeFile(
+      path.join(slow, 'pg_dump'),
+      `#!/bin/sh\ncase "$1" in --version) exec ${real};; esac\n${real} | (sleep 3; cat)\n`,
+      { mode: 0o755 },
+    );
+    const operation = await rig.start({ databases: ['shop'], binaries: slow });
+    const lock = `SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE relation = 'large'::regclass AND query NOT LIKE '%pg_locks%'`;
+    await eventually(async () => (await rig.server.sql('shop', lock)).trim() !== '0', 'pg_dump locked nothing');
+    await rig.server.sql('shop', 'ALTER TABLE large ADD COLUMN more int');
+    const ended = completed(await rig.ended(operation));
+    const backup = await rig.managed.application.backups.get(ended.backupId ?? '');
+    completed(await rig.restore(backup, { targetDatabase: 'waited' }));
+    assert.equal((await rig.server.sql('waited', 'SELECT count(*) FROM large')).trim(), '50000');
+    await rig.server.sql('shop', 'ALTER TABLE large DROP COLUMN more');
   });
 
   test('come from pg_dump where names would have to be written in another encoding', async () => {

@@ -1,6 +1,8 @@
+import { HoldfastError } from '../../core/errors.ts';
 import type { PostgresqlConfiguration } from './configuration.ts';
+import type { Connection } from './connection.ts';
 import { type DatabaseProperties, type ListedTable, withoutData } from './database-facts.ts';
-import type { Session } from './session.ts';
+import { quotedLiteral, Session } from './session.ts';
 
 /** A table whose rows are read by a COPY of ours, and not by pg_dump. */
 export interface CopiedTable {
@@ -18,11 +20,11 @@ const LARGE_BYTES = 1 << 20;
 const MOST_COPIED = 1000;
 
 /**
- * Large tables that are plain, and locks them so that they stay as pg_dump will find them. pg_dump reads the rows of all others.
+ * Large tables that are plain. pg_dump reads the rows of all others.
  *
  * @param tables that will be in the dump
  */
-export async function lockCopiedTables(
+export async function findCopiedTables(
   session: Session,
   tables: readonly ListedTable[],
   { encoding }: Pick<DatabaseProperties, 'encoding'>,
@@ -32,9 +34,7 @@ export async function lockCopiedTables(
   // Other encodings would have to be that of the connection, which names are written in as well.
   if (!areKnown || encoding !== 'UTF8') return [];
   const large = tables.filter((table) => table.bytes >= LARGE_BYTES && !withoutData(table, configuration));
-  const described = await describePlainTables(session, large.slice(0, MOST_COPIED));
-  for (const { name } of described) await session.run(`LOCK TABLE ONLY ${name} IN ACCESS SHARE MODE`);
-  return described;
+  return describePlainTables(session, large.slice(0, MOST_COPIED));
 }
 
 export interface CopyingContext {
@@ -59,3 +59,36 @@ async function describePlainTables(session: Session, tables: readonly ListedTabl
     return found === undefined ? [] : [{ table, name: found.name, columns: found.columns }];
   });
 }
+
+/**
+ * A session that sees what pg_dump sees and holds locks on these tables. To be opened while pg_dump holds its own, so that they are as it found them.
+ *
+ * @returns undefined where they cannot be locked at once: somebody waits for pg_dump to be done with one of them, and all would wait for one another. Also where the server takes no
+ *   connection more
+ */
+export async function openCopyingSession(
+  copied: readonly CopiedTable[],
+  { connection, database, snapshot }: { connection: Connection; database: string; snapshot: string },
+  signal: AbortSignal,
+): Promise<Session | undefined> {
+  let session: Session | undefined;
+  try {
+    session = await Session.open(connection, database, signal, { copiesRows: true });
+    await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await session.run(`SET TRANSACTION SNAPSHOT ${quotedLiteral(snapshot)}`);
+    await session.run(COPY_SETTINGS);
+    for (const { name } of copied) await session.run(`LOCK TABLE ONLY ${name} IN ACCESS SHARE MODE NOWAIT`);
+    return session;
+  } catch (error) {
+    await session?.close();
+    if (error instanceof HoldfastError && PG_DUMP_CAN.has(String(error.details.sqlState))) return undefined;
+    throw error;
+  }
+}
+
+/** `lock_not_available`, `too_many_connections`. */
+const PG_DUMP_CAN = new Set(['55P03', '53300']);
+
+/** As pg_dump sets them, so that rows are written as it would write them (`setup_connection` in pg_dump.c). */
+const COPY_SETTINGS = `SET LOCAL DateStyle = ISO; SET LOCAL IntervalStyle = postgres; SET LOCAL extra_float_digits = 3;
+  SET LOCAL synchronize_seqscans = off; SET LOCAL lock_timeout = 0`;

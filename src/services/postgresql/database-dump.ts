@@ -7,7 +7,7 @@ import type { ClientTools } from './client-tools.ts';
 import type { PostgresqlConfiguration } from './configuration.ts';
 import type { Connection } from './connection.ts';
 import { dumpPath, type StoredDatabase } from './contents.ts';
-import { lockCopiedTables } from './copied-tables.ts';
+import { findCopiedTables, openCopyingSession } from './copied-tables.ts';
 import {
   chosenTables,
   countLargeObjects,
@@ -44,14 +44,9 @@ export interface DatabaseDump {
 
 const MOST_NAMED = 20;
 
-/**
- * Counting takes a fraction of the time of dumping, beside which it runs: helped by parallel workers or a compiler it only costs the server more. The others are those that
- * pg_dump sets, so that rows are written as it would write them (`setup_connection` in pg_dump.c). By name, as not every server has all.
- */
-const SETTINGS = `SELECT set_config(name, wanted.value, true) FROM pg_settings JOIN (VALUES
-    ('max_parallel_workers_per_gather', '0'), ('jit', 'off'),
-    ('DateStyle', 'ISO'), ('IntervalStyle', 'postgres'), ('extra_float_digits', '3'), ('synchronize_seqscans', 'off')
-  ) AS wanted (parameter, value) ON lower(parameter) = lower(name)`;
+/** Counting takes a fraction of the time of dumping, beside which it runs: helped by parallel workers or a compiler it only costs the server more. */
+const SETTINGS = `SET LOCAL max_parallel_workers_per_gather = 0;
+  SELECT set_config(name, 'off', true) FROM pg_settings WHERE name = 'jit'`;
 
 /**
  * Dumps one database and counts its rows in one and the same snapshot, which a transaction of ours holds open.
@@ -59,7 +54,7 @@ const SETTINGS = `SELECT set_config(name, wanted.value, true) FROM pg_settings J
  * @throws HoldfastError `postgresql-unreadable` (denied) with all that the role cannot read, and those of tools and queries
  */
 export async function dumpDatabase(name: string, context: DumpContext, signal: AbortSignal): Promise<DatabaseDump> {
-  const session = await Session.open(context.connection, name, signal, { copiesRows: true });
+  const session = await Session.open(context.connection, name, signal);
   try {
     await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     // Asking for a table's size waits for its lock too.
@@ -69,7 +64,7 @@ export async function dumpDatabase(name: string, context: DumpContext, signal: A
     const properties = await readProperties(session, context.serverMajor);
     const tables = chosenTables(await listTables(session), context.configuration);
     await refuseUnreadable(session, name, tables, context);
-    const copied = await lockCopiedTables(session, tables, properties, context);
+    const copied = await findCopiedTables(session, tables, properties, context);
     const counts = new RowCounts();
     const withRows = tables.filter((table) => !withoutData(table, context.configuration));
     const counted = withRows.filter((table) => !copied.some((each) => each.table === table));
@@ -79,10 +74,14 @@ export async function dumpDatabase(name: string, context: DumpContext, signal: A
     await inParallel([0, 1], { most: 2, signal }, async (which, ending) => {
       ending.addEventListener('abort', close, { once: true });
       if (which === 0) {
-        const onRows = (table: ListedTable, rows: number) => counts.set(table, rows);
-        const pgDump = (args: readonly string[]) =>
-          pgDumpOutput(name, [`--snapshot=${snapshot}`, ...args], context, ending);
-        stream = await storeDump(name, dumpPieces({ session, copied, pgDump, onRows }), context);
+        const pieces = dumpPieces({
+          copied,
+          openCopying: () =>
+            openCopyingSession(copied, { connection: context.connection, database: name, snapshot }, ending),
+          pgDump: (args) => pgDumpOutput(name, [`--snapshot=${snapshot}`, ...args], context, ending),
+          onRows: (table, rows) => counts.set(table, rows),
+        });
+        stream = await storeDump(name, pieces, context);
       } else {
         await counts.count(session, counted, ending);
         largeObjects = await countStoredLargeObjects(session, context.configuration);

@@ -4,9 +4,9 @@ import type { ListedTable } from './database-facts.ts';
 import { quoted, type Session } from './session.ts';
 
 export interface DumpSource {
-  /** In whose transaction is the snapshot that pg_dump reads. */
-  session: Pick<Session, 'copyRows'>;
   copied: readonly CopiedTable[];
+  /** A session that sees what pg_dump sees, or undefined where pg_dump is to read all rows. */
+  openCopying(): Promise<Session | undefined>;
   /** What pg_dump writes with these arguments more. */
   pgDump(args: readonly string[]): AsyncGenerator<Uint8Array>;
   /** Told of rows that are in the dump. */
@@ -15,18 +15,21 @@ export interface DumpSource {
 
 /**
  * The archive of a database, as pg_dump writes it: everything but the rows of large tables by pg_dump itself, and these read from the server directly, which takes a third
- * less of the processor. They stand behind all others. Where an archive is not as it is known, pg_dump writes all of it, and `onRows` is not called.
+ * less of the processor. They stand behind all others. Where an archive is not as it is known, or the tables cannot be read,
+ * pg_dump writes all of it, and `onRows` is not called.
  *
  * Each piece stays as it is until the next one is asked for.
  */
 export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array> {
-  const { session, copied, pgDump, onRows } = source;
+  const { copied, openCopying, pgDump, onRows } = source;
   if (copied.length === 0) return yield* pgDump([]);
   const dump = pgDump(copied.map(({ table }) => `--exclude-table-data=${quoted(table.schema)}.${quoted(table.name)}`));
+  let session: Session | undefined;
   try {
     const beginning = await readBeginning(dump);
     const added = beginning && withTables(beginning.contents, copied.map(addedTable));
-    if (beginning === undefined || added === undefined) {
+    if (added !== undefined) session = await openCopying();
+    if (beginning === undefined || added === undefined || session === undefined) {
       await dump.return(undefined);
       return yield* pgDump([]);
     }
@@ -40,6 +43,7 @@ export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array
       onRows(table.table, rows);
     }
   } finally {
+    await session?.close();
     await dump.return(undefined);
   }
 }
