@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -152,14 +152,23 @@ describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('come from pg_dump after all where its archive is not as it is known', async () => {
+  /** Client tools of which pg_dump runs a line of shell before it dumps. */
+  async function binariesWith(name: string, line: string): Promise<string> {
+    const binaries = path.join(folder, name);
+    await mkdir(binaries);
     for (const tool of ['pg_dumpall', 'pg_restore', 'psql'])
-      await symlink(path.join(SERVER_PROGRAMS, tool), path.join(folder, tool));
-    const script = `#!/bin/sh\ncase "$1" in --version) exec ${SERVER_PROGRAMS}/pg_dump "$@";; esac\nexec ${SERVER_PROGRAMS}/pg_dump "$@" --compress=1\n`;
-    await writeFile(path.join(folder, 'pg_dump'), script);
+      await symlink(path.join(SERVER_PROGRAMS, tool), path.join(binaries, tool));
+    const program = `${SERVER_PROGRAMS}/pg_dump`;
+    const script = `#!/bin/sh\ncase "$1" in --version) exec ${program} "$@";; esac\n${line}\nexec ${program} "$@"\n`;
+    await writeFile(path.join(binaries, 'pg_dump'), script);
     await chmod(folder, 0o755);
-    await chmod(path.join(folder, 'pg_dump'), 0o755);
-    const backup = await rig.backUp({ databases: ['shop'], binaries: folder });
+    await chmod(path.join(binaries, 'pg_dump'), 0o755);
+    return binaries;
+  }
+
+  test('come from pg_dump after all where its archive is not as it is known', async () => {
+    const binaries = await binariesWith('compressing', 'set -- "$@" --compress=1');
+    const backup = await rig.backUp({ databases: ['shop'], binaries });
     const { databases } = JSON.parse((await rig.file(backup, 'contents.json')).toString());
     assert.deepEqual(
       databases[0].tables.map(({ name, rows }: { name: string; rows: number }) => [name, rows]),
@@ -185,6 +194,39 @@ describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_
     const backup = await rig.backUp({ databases: ['latin'] });
     completed(await rig.restore(backup, { targetDatabase: 'latin copy' }));
     sameText(await rig.server.dump('latin copy'), await rig.server.dump('latin'));
+  });
+
+  test('are in the encoding that the archive names, whatever one a database or role asks for', async () => {
+    await rig.server.sql('postgres', `CREATE DATABASE words TEMPLATE template0 ENCODING 'UTF8'`);
+    await rig.server.sql(
+      'words',
+      `CREATE TABLE large AS SELECT g AS id, repeat('ü', 100) AS filler FROM generate_series(1, 20000) g;
+      CREATE TABLE small AS SELECT 'ß' AS word;
+      ALTER DATABASE words SET client_encoding = 'LATIN1'`,
+    );
+    const backup = await rig.backUp({ databases: ['words'] });
+    completed(await rig.restore(backup, { targetDatabase: 'words copy' }));
+    const [found, wanted] = await Promise.all(
+      ['words copy', 'words'].map((database) => rig.server.dump(database, '--encoding=UTF8')),
+    );
+    sameText(found ?? '', wanted ?? 'nothing');
+  });
+
+  test('are of the same snapshot as the rows that pg_dump reads', async () => {
+    const binaries = await binariesWith(
+      'changing',
+      `${SERVER_PROGRAMS}/psql -X -q -c "INSERT INTO large VALUES (0, 'late'); INSERT INTO small VALUES (0); CREATE TABLE late (id int)" >&2`,
+    );
+    const backup = await rig.backUp({ databases: ['shop'], binaries });
+    await rig.server.sql('shop', 'DROP TABLE late');
+    completed(await rig.restore(backup, { targetDatabase: 'earlier' }));
+    assert.equal(
+      await rig.server.sql('earlier', `SELECT (SELECT count(*) FROM large), (SELECT count(*) FROM small)`),
+      '50000|0',
+    );
+    const written = `SELECT (SELECT count(*) FROM large WHERE id = 0), (SELECT count(*) FROM small)`;
+    assert.equal(await rig.server.sql('shop', written), '1|1');
+    await rig.server.sql('shop', 'DELETE FROM large WHERE id = 0; DELETE FROM small');
   });
 
   test('are left out where the configuration leaves them out', async () => {

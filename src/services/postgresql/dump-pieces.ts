@@ -22,7 +22,9 @@ export interface DumpSource {
 export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array> {
   const { session, copied, pgDump, onRows } = source;
   if (copied.length === 0) return yield* pgDump([]);
-  const dump = pgDump(copied.map(({ table }) => `--exclude-table-data=${quoted(table.schema)}.${quoted(table.name)}`));
+  const excluding = copied.map(({ table }) => `--exclude-table-data=${quoted(table.schema)}.${quoted(table.name)}`);
+  // A role or a database may ask for another one, which the archive would name: these rows and names come in this one.
+  const dump = pgDump(['--encoding=UTF8', ...excluding]);
   try {
     const beginning = await readBeginning(dump);
     const added = beginning && withTables(beginning.contents, copied.map(addedTable));
