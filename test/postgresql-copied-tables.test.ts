@@ -229,6 +229,19 @@ describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_
     await rig.server.sql('shop', 'DELETE FROM large WHERE id = 0; DELETE FROM small');
   });
 
+  test('have names that are reserved in the version of pg_dump alone in quotes', {
+    skip: SKIP_REASON_VERSIONS,
+  }, async () => {
+    await rig.server.sql('postgres', 'CREATE DATABASE reserved');
+    await rig.server.sql(
+      'reserved',
+      `CREATE TABLE large AS SELECT g AS id, repeat('x', 100) AS "system_user" FROM generate_series(1, 20000) g`,
+    );
+    const backup = await rig.backUp({ databases: ['reserved'], binaries: PROVIDED_VERSIONS[0]?.programs });
+    const sql = (await rig.content(backup)).toString();
+    assert.match(sql, /^COPY .*\(.*"system_user"\) FROM stdin;$/m);
+  });
+
   test('are left out where the configuration leaves them out', async () => {
     const backup = await rig.backUp({ databases: ['shop'], tables: { excludeData: ['public.large'] } });
     completed(await rig.restore(backup, { targetDatabase: 'empty' }));

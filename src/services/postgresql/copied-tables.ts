@@ -32,6 +32,8 @@ export async function lockCopiedTables(
   // Other encodings would have to be that of the connection, which names are written in as well.
   if (!areKnown || encoding !== 'UTF8') return [];
   const large = tables.filter((table) => table.bytes >= LARGE_BYTES && !withoutData(table, configuration));
+  // The server does not know what is reserved in a newer version, and the archive is for that one.
+  if (tools.major !== serverMajor) await session.run('SET LOCAL quote_all_identifiers = on');
   const described = await describePlainTables(session, large.slice(0, MOST_COPIED));
   for (const { name } of described) await session.run(`LOCK TABLE ONLY ${name} IN ACCESS SHARE MODE`);
   return described;
