@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,7 +10,7 @@ import {
   type ArchiveEntry,
   readArchiveContents,
 } from '../src/services/postgresql/archive-contents.ts';
-import { completed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';
+import { completed, failed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';
 import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
 import { SERVER_PROGRAMS as NEWEST_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
 import { PROVIDED_VERSIONS, SKIP_REASON_VERSIONS } from './postgresql-versions.ts';
@@ -250,6 +250,28 @@ describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_
     completed(await rig.restore(chosen, { targetDatabase: 'chosen' }));
     assert.equal((await rig.server.sql('chosen', 'SELECT count(*) FROM large')).trim(), '50000');
   });
+});
+
+test('rows of a table that is damaged fail the backup, which names the table', { skip: SKIP_REASON }, async () => {
+  const rig = await PostgresqlRig.create();
+  try {
+    const { server } = rig;
+    await server.sql(
+      'postgres',
+      `CREATE TABLE torn AS SELECT g AS id, repeat('x', 100) AS filler FROM generate_series(1, 50000) g; CHECKPOINT`,
+    );
+    const file = path.join(server.data, await server.sql('postgres', `SELECT pg_relation_filepath('torn')`));
+    await server.stop();
+    const handle = await open(file, 'r+');
+    await handle.write(Buffer.alloc(24, 0xaa), 0, 24, 300 * 8192);
+    await handle.close();
+    await server.start();
+    const ended = await rig.ended(await rig.start({ databases: ['postgres'] }));
+    failed(ended, 'postgresql-query-failed', /public\.torn.*"postgres".*XX001.*invalid page in block 300/);
+    assert.deepEqual(await rig.leftovers(), NOTHING);
+  } finally {
+    await rig.remove();
+  }
 });
 
 /** Servers that come without contributed modules have none of them. */

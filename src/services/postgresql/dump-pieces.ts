@@ -37,7 +37,7 @@ export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array
     yield* dump;
     for (const [index, table] of copied.entries()) {
       yield rowsBegin(added.ids[index] ?? 0);
-      const rows = yield* session.copyRows(`COPY ${table.name} (${table.columns}) TO STDOUT`).pieces();
+      const rows = yield* session.copyRows(`COPY ${table.name} (${table.columns}) TO STDOUT`, table.name).pieces();
       yield rowsEnd();
       onRows(table.table, rows);
     }
