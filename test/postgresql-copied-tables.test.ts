@@ -10,6 +10,7 @@ import {
   type ArchiveEntry,
   readArchiveContents,
 } from '../src/services/postgresql/archive-contents.ts';
+import { giveToServer } from './postgresql-instance.ts';
 import { completed, failed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';
 import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
 import { SERVER_PROGRAMS as NEWEST_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
@@ -210,6 +211,23 @@ describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_
       ['words copy', 'words'].map((database) => rig.server.dump(database, '--encoding=UTF8')),
     );
     sameText(found ?? '', wanted ?? 'nothing');
+  });
+
+  test('come by TLS as well', async () => {
+    const { server } = rig;
+    const [key, certificate] = ['server.key', 'server.crt'].map((name) => path.join(server.folder, name));
+    const words = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
+    await run('openssl', [...words, '-keyout', key ?? '', '-out', certificate ?? '']);
+    await chmod(key ?? '', 0o600);
+    giveToServer(server.folder);
+    await server.configure([`ssl_key_file = '${key}'`, `ssl_cert_file = '${certificate}'`, 'ssl = on']);
+    await server.stop();
+    await server.start();
+    const { socket: _, ...place } = server.connection();
+    const connection = { ...place, host: '127.0.0.1', tls: { mode: 'require' } };
+    const backup = await rig.backUp({ databases: ['shop'], connection });
+    completed(await rig.restore(backup, { targetDatabase: 'by TLS' }));
+    sameText(await server.dump('by TLS'), await server.dump('shop'));
   });
 
   test('are of the same snapshot as the rows that pg_dump reads', async () => {
