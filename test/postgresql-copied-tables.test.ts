@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -11,7 +11,8 @@ import {
   readArchiveContents,
 } from '../src/services/postgresql/archive-contents.ts';
 import { eventually } from './eventually.ts';
-import { completed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';
+import { giveToServer } from './postgresql-instance.ts';
+import { completed, failed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';
 import { SAMPLE, SAMPLE_ROLES } from './postgresql-sample.ts';
 import { SERVER_PROGRAMS as NEWEST_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
 import { PROVIDED_VERSIONS, SKIP_REASON_VERSIONS } from './postgresql-versions.ts';
@@ -153,14 +154,23 @@ describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('come from pg_dump after all where its archive is not as it is known', async () => {
+  /** Client tools of which pg_dump runs a line of shell before it dumps. */
+  async function binariesWith(name: string, line: string): Promise<string> {
+    const binaries = path.join(folder, name);
+    await mkdir(binaries);
     for (const tool of ['pg_dumpall', 'pg_restore', 'psql'])
-      await symlink(path.join(SERVER_PROGRAMS, tool), path.join(folder, tool));
-    const script = `#!/bin/sh\ncase "$1" in --version) exec ${SERVER_PROGRAMS}/pg_dump "$@";; esac\nexec ${SERVER_PROGRAMS}/pg_dump "$@" --compress=1\n`;
-    await writeFile(path.join(folder, 'pg_dump'), script);
+      await symlink(path.join(SERVER_PROGRAMS, tool), path.join(binaries, tool));
+    const program = `${SERVER_PROGRAMS}/pg_dump`;
+    const script = `#!/bin/sh\ncase "$1" in --version) exec ${program} "$@";; esac\n${line}\nexec ${program} "$@"\n`;
+    await writeFile(path.join(binaries, 'pg_dump'), script);
     await chmod(folder, 0o755);
-    await chmod(path.join(folder, 'pg_dump'), 0o755);
-    const backup = await rig.backUp({ databases: ['shop'], binaries: folder });
+    await chmod(path.join(binaries, 'pg_dump'), 0o755);
+    return binaries;
+  }
+
+  test('come from pg_dump after all where its archive is not as it is known', async () => {
+    const binaries = await binariesWith('compressing', 'set -- "$@" --compress=1');
+    const backup = await rig.backUp({ databases: ['shop'], binaries });
     const { databases } = JSON.parse((await rig.file(backup, 'contents.json')).toString());
     assert.deepEqual(
       databases[0].tables.map(({ name, rows }: { name: string; rows: number }) => [name, rows]),
@@ -175,25 +185,28 @@ describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_
   });
 
   test('come from pg_dump where somebody waits for it to be done with a table, whom nothing keeps waiting', async () => {
-    const slow = path.join(folder, 'slow');
-    await mkdir(slow);
-    for (const tool of ['pg_dumpall', 'pg_restore', 'psql'])
-      await symlink(path.join(SERVER_PROGRAMS, tool), path.join(slow, tool));
-    const real = `${SERVER_PROGRAMS}/pg_dump "$@"`;
-    await writeFile(
-      path.join(slow, 'pg_dump'),
-      `#!/bin/sh\ncase "$1" in --version) exec ${real};; esac\n${real} | (sleep 3; cat)\n`,
-      { mode: 0o755 },
+    const calls = path.join(folder, 'calls');
+    const slow = await binariesWith(
+      'slow',
+      `echo dump >>${calls}; ${SERVER_PROGRAMS}/pg_dump "$@" | (sleep 2; cat); exit`,
     );
-    const operation = await rig.start({ databases: ['shop'], binaries: slow });
-    const lock = `SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE relation = 'large'::regclass AND query NOT LIKE '%pg_locks%'`;
-    await eventually(async () => (await rig.server.sql('shop', lock)).trim() !== '0', 'pg_dump locked nothing');
-    await rig.server.sql('shop', 'ALTER TABLE large ADD COLUMN more int');
-    const ended = completed(await rig.ended(operation));
-    const backup = await rig.managed.application.backups.get(ended.backupId ?? '');
-    completed(await rig.restore(backup, { targetDatabase: 'waited' }));
-    assert.equal((await rig.server.sql('waited', 'SELECT count(*) FROM large')).trim(), '50000');
-    await rig.server.sql('shop', 'ALTER TABLE large DROP COLUMN more');
+    await rig.server.sql('postgres', `CREATE DATABASE waited TEMPLATE template0 ENCODING 'UTF8'`);
+    // Small ones, of which more are to come than are on their way, so that pg_dump holds its locks.
+    await rig.server.sql(
+      'waited',
+      `CREATE TABLE large AS SELECT g AS id, repeat(md5(g::text), 4) AS filler FROM generate_series(1, 50000) g;
+      DO $$ BEGIN FOR n IN 1..10 LOOP
+        EXECUTE format('CREATE TABLE small_%s AS SELECT repeat(md5(g::text), 20) AS filler FROM generate_series(1, 1000) g', n);
+      END LOOP; END $$`,
+    );
+    const operation = await rig.start({ databases: ['waited'], binaries: slow });
+    const locks = `SELECT count(DISTINCT relation) FROM pg_locks WHERE relation::regclass::text ~ '^(small|large)' AND mode = 'AccessShareLock'`;
+    await eventually(async () => (await rig.server.sql('waited', locks)) === '11', 'pg_dump locked nothing');
+    await rig.server.sql('waited', 'ALTER TABLE large ADD COLUMN more int');
+    const backup = await rig.managed.application.backups.get(completed(await rig.ended(operation)).backupId ?? '');
+    assert.equal(await readFile(calls, 'utf8'), 'dump\n'.repeat(2));
+    completed(await rig.restore(backup, { targetDatabase: 'did not wait' }));
+    assert.equal(await rig.server.sql('did not wait', 'SELECT count(*), count(filler) FROM large'), '50000|50000');
   });
 
   test('come from pg_dump where names would have to be written in another encoding', async () => {
@@ -210,6 +223,69 @@ describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_
     sameText(await rig.server.dump('latin copy'), await rig.server.dump('latin'));
   });
 
+  test('are in the encoding that the archive names, whatever one a database or role asks for', async () => {
+    await rig.server.sql('postgres', `CREATE DATABASE words TEMPLATE template0 ENCODING 'UTF8'`);
+    await rig.server.sql(
+      'words',
+      `CREATE TABLE large AS SELECT g AS id, repeat('ü', 100) AS filler FROM generate_series(1, 20000) g;
+      CREATE TABLE small AS SELECT 'ß' AS word;
+      ALTER DATABASE words SET client_encoding = 'LATIN1'`,
+    );
+    const backup = await rig.backUp({ databases: ['words'] });
+    completed(await rig.restore(backup, { targetDatabase: 'words copy' }));
+    const [found, wanted] = await Promise.all(
+      ['words copy', 'words'].map((database) => rig.server.dump(database, '--encoding=UTF8')),
+    );
+    sameText(found ?? '', wanted ?? 'nothing');
+  });
+
+  test('come by TLS as well', async () => {
+    const { server } = rig;
+    const [key, certificate] = ['server.key', 'server.crt'].map((name) => path.join(server.folder, name));
+    const words = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
+    await run('openssl', [...words, '-keyout', key ?? '', '-out', certificate ?? '']);
+    await chmod(key ?? '', 0o600);
+    giveToServer(server.folder);
+    await server.configure([`ssl_key_file = '${key}'`, `ssl_cert_file = '${certificate}'`, 'ssl = on']);
+    await server.stop();
+    await server.start();
+    const { socket: _, ...place } = server.connection();
+    const connection = { ...place, host: '127.0.0.1', tls: { mode: 'require' } };
+    const backup = await rig.backUp({ databases: ['shop'], connection });
+    completed(await rig.restore(backup, { targetDatabase: 'by TLS' }));
+    sameText(await server.dump('by TLS'), await server.dump('shop'));
+  });
+
+  test('are of the same snapshot as the rows that pg_dump reads', async () => {
+    const binaries = await binariesWith(
+      'changing',
+      `${SERVER_PROGRAMS}/psql -X -q -c "INSERT INTO large VALUES (0, 'late'); INSERT INTO small VALUES (0); CREATE TABLE late (id int)" >&2`,
+    );
+    const backup = await rig.backUp({ databases: ['shop'], binaries });
+    await rig.server.sql('shop', 'DROP TABLE late');
+    completed(await rig.restore(backup, { targetDatabase: 'earlier' }));
+    assert.equal(
+      await rig.server.sql('earlier', `SELECT (SELECT count(*) FROM large), (SELECT count(*) FROM small)`),
+      '50000|0',
+    );
+    const written = `SELECT (SELECT count(*) FROM large WHERE id = 0), (SELECT count(*) FROM small)`;
+    assert.equal(await rig.server.sql('shop', written), '1|1');
+    await rig.server.sql('shop', 'DELETE FROM large WHERE id = 0; DELETE FROM small');
+  });
+
+  test('have names that are reserved in the version of pg_dump alone in quotes', {
+    skip: SKIP_REASON_VERSIONS,
+  }, async () => {
+    await rig.server.sql('postgres', 'CREATE DATABASE reserved');
+    await rig.server.sql(
+      'reserved',
+      `CREATE TABLE large AS SELECT g AS id, repeat('x', 100) AS "system_user" FROM generate_series(1, 20000) g`,
+    );
+    const backup = await rig.backUp({ databases: ['reserved'], binaries: PROVIDED_VERSIONS[0]?.programs });
+    const sql = (await rig.content(backup)).toString();
+    assert.match(sql, /^COPY .*\(.*"system_user"\) FROM stdin;$/m);
+  });
+
   test('are left out where the configuration leaves them out', async () => {
     const backup = await rig.backUp({ databases: ['shop'], tables: { excludeData: ['public.large'] } });
     completed(await rig.restore(backup, { targetDatabase: 'empty' }));
@@ -218,6 +294,28 @@ describe('rows that are read beside pg_dump', { skip: SKIP_REASON, timeout: 600_
     completed(await rig.restore(chosen, { targetDatabase: 'chosen' }));
     assert.equal((await rig.server.sql('chosen', 'SELECT count(*) FROM large')).trim(), '50000');
   });
+});
+
+test('rows of a table that is damaged fail the backup, which names the table', { skip: SKIP_REASON }, async () => {
+  const rig = await PostgresqlRig.create();
+  try {
+    const { server } = rig;
+    await server.sql(
+      'postgres',
+      `CREATE TABLE torn AS SELECT g AS id, repeat('x', 100) AS filler FROM generate_series(1, 50000) g; CHECKPOINT`,
+    );
+    const file = path.join(server.data, await server.sql('postgres', `SELECT pg_relation_filepath('torn')`));
+    await server.stop();
+    const handle = await open(file, 'r+');
+    await handle.write(Buffer.alloc(24, 0xaa), 0, 24, 300 * 8192);
+    await handle.close();
+    await server.start();
+    const ended = await rig.ended(await rig.start({ databases: ['postgres'] }));
+    failed(ended, 'postgresql-query-failed', /public\.torn.*"postgres".*XX001.*invalid page in block 300/);
+    assert.deepEqual(await rig.leftovers(), NOTHING);
+  } finally {
+    await rig.remove();
+  }
 });
 
 /** Servers that come without contributed modules have none of them. */

@@ -34,6 +34,8 @@ export async function findCopiedTables(
   // Other encodings would have to be that of the connection, which names are written in as well.
   if (!areKnown || encoding !== 'UTF8') return [];
   const large = tables.filter((table) => table.bytes >= LARGE_BYTES && !withoutData(table, configuration));
+  // The server does not know what is reserved in a newer version, and the archive is for that one.
+  if (tools.major !== serverMajor) await session.run('SET LOCAL quote_all_identifiers = on');
   return describePlainTables(session, large.slice(0, MOST_COPIED));
 }
 
@@ -90,5 +92,5 @@ export async function openCopyingSession(
 const PG_DUMP_CAN = new Set(['55P03', '53300']);
 
 /** As pg_dump sets them, so that rows are written as it would write them (`setup_connection` in pg_dump.c). */
-const COPY_SETTINGS = `SET LOCAL DateStyle = ISO; SET LOCAL IntervalStyle = postgres; SET LOCAL extra_float_digits = 3;
+const COPY_SETTINGS = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL DateStyle = ISO; SET LOCAL IntervalStyle = postgres; SET LOCAL extra_float_digits = 3;
   SET LOCAL synchronize_seqscans = off; SET LOCAL lock_timeout = 0`;

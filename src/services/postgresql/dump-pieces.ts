@@ -23,7 +23,9 @@ export interface DumpSource {
 export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array> {
   const { copied, openCopying, pgDump, onRows } = source;
   if (copied.length === 0) return yield* pgDump([]);
-  const dump = pgDump(copied.map(({ table }) => `--exclude-table-data=${quoted(table.schema)}.${quoted(table.name)}`));
+  const excluding = copied.map(({ table }) => `--exclude-table-data=${quoted(table.schema)}.${quoted(table.name)}`);
+  // A role or a database may ask for another one, which the archive would name: these rows and names come in this one.
+  const dump = pgDump(['--encoding=UTF8', ...excluding]);
   let session: Session | undefined;
   try {
     const beginning = await readBeginning(dump);
@@ -38,7 +40,7 @@ export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array
     yield* dump;
     for (const [index, table] of copied.entries()) {
       yield rowsBegin(added.ids[index] ?? 0);
-      const rows = yield* session.copyRows(`COPY ${table.name} (${table.columns}) TO STDOUT`).pieces();
+      const rows = yield* session.copyRows(`COPY ${table.name} (${table.columns}) TO STDOUT`, table.name).pieces();
       yield rowsEnd();
       onRows(table.table, rows);
     }

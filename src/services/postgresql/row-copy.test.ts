@@ -88,6 +88,26 @@ describe('a copy of rows', () => {
     }
   });
 
+  test('fails at a message that is shorter than its own length', async () => {
+    for (const length of [0, 3, 0x80000000]) {
+      const { stream, copy } = begun();
+      const header = Buffer.from('N\0\0\0\0');
+      header.writeUInt32BE(length, 1);
+      stream.emit('data', Buffer.concat([message('d', Buffer.from('1\n')), header, Buffer.from('and more')]));
+      await assert.rejects(gathered(copy), { code: 'postgresql-rows-cut' });
+      assert.ok(stream.destroyed);
+    }
+  });
+
+  test('lets the socket read on when it is over, though nobody takes its rows: a connection that is paused never ends', () => {
+    const { stream, copy } = begun();
+    stream.emit('data', message('d', Buffer.alloc(2_000_000, '\n')));
+    assert.ok(stream.isPaused());
+    copy.handleCommandComplete({ text: 'COPY 1' });
+    copy.handleReadyForQuery();
+    assert.ok(!stream.isPaused());
+  });
+
   test('fails as the server says, after the rows that came before', async () => {
     const { stream, copy } = begun();
     stream.emit('data', message('d', Buffer.from('1\n')));

@@ -83,6 +83,8 @@ export class RowCopy implements Submittable {
     this.#isOver = true;
     for (const reader of this.#readers) this.#stream.on('data', reader);
     this.#stream.off(this.#event, this.#read);
+    // Should nobody take what waits: a connection that is paused does not see its end, and closing it would never be done.
+    this.#stream.resume();
     this.#pieces.end(this.#failure);
   }
 
@@ -136,8 +138,8 @@ export class RowCopy implements Submittable {
     this.#headerBytes = 0;
     this.#isRow = this.#header[0] === COPY_DATA;
     this.#left = rowLength(this.#header, 0);
-    if (!this.#isRow) this.#forward(this.#header);
-    else if (this.#left < 1) this.#refuse();
+    if (this.#left < (this.#isRow ? 1 : 0)) this.#refuse();
+    else if (!this.#isRow) this.#forward(this.#header);
     else {
       const header = Buffer.alloc(HEADER_BYTES);
       writeChunkHeader(header, 0, this.#left);

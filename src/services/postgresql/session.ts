@@ -72,9 +72,10 @@ export class Session {
     }
   }
 
-  /** Runs `COPY … TO STDOUT`. */
-  copyRows(text: string): RowCopy {
-    const failureOf = (error: unknown) => queryFailure(error, this.#connection, this.#database);
+  /** Runs `COPY … TO STDOUT`. @param table as a failure names it */
+  copyRows(text: string, table: string): RowCopy {
+    const what = `Reading the rows of ${table}`;
+    const failureOf = (error: unknown) => queryFailure(error, this.#connection, this.#database, what);
     return this.#client.query(new RowCopy(text, this.#client.connection.stream, failureOf));
   }
 
@@ -112,7 +113,12 @@ const SETTINGS = `SET statement_timeout = 0; SET idle_in_transaction_session_tim
   SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'`;
 
 /** What a failed query means to the one who asked for a backup. */
-export function queryFailure(error: unknown, connection: Connection, database: string): HoldfastError {
+export function queryFailure(
+  error: unknown,
+  connection: Connection,
+  database: string,
+  what = 'A query',
+): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const state = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
   const said = connection.withoutSecret(messageOf(error)).trim() || (systemErrorCode(error) ?? 'no answer');
@@ -142,7 +148,7 @@ export function queryFailure(error: unknown, connection: Connection, database: s
       'postgresql-unreachable',
       `The connection to "${database}" on ${connection.place} failed or was lost: ${said}. See whether the server runs, and listens there.`,
     );
-  return make('internal', 'postgresql-query-failed', `A query in "${database}" failed (${state}): ${said}.`);
+  return make('internal', 'postgresql-query-failed', `${what} in "${database}" failed (${state}): ${said}.`);
 }
 
 export function loginMessage(connection: Pick<Connection, 'user' | 'place'>, said: string): string {
