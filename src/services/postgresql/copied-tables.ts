@@ -45,6 +45,11 @@ export interface CopyingContext {
   tools: { major: number };
 }
 
+/** Above a table: pg_dump writes its rows for the root, as the numbers of an enumeration, and so the partitions that they belong to, are others after a restore. */
+const HASHED_BY_ENUMERATION = `SELECT FROM pg_partition_ancestors(c.oid) AS above (relid)
+  JOIN pg_partitioned_table p ON p.partrelid = above.relid JOIN pg_opclass o ON o.oid = ANY (p.partclass)
+  WHERE p.partstrat = 'h' AND o.opcname = 'enum_ops'`;
+
 async function describePlainTables(session: Session, tables: readonly ListedTable[]): Promise<CopiedTable[]> {
   if (tables.length === 0) return [];
   const rows = await session.rows<{ oid: number; name: string; columns: string }>(
@@ -52,7 +57,7 @@ async function describePlainTables(session: Session, tables: readonly ListedTabl
             string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-      WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'r'
+      WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'r' AND NOT EXISTS (${HASHED_BY_ENUMERATION})
       GROUP BY c.oid, n.nspname, c.relname`,
     [tables.map(({ oid }) => oid)],
   );
