@@ -22,11 +22,6 @@ export class ReadingSocket extends Socket {
     this.#isKept = true;
   }
 
-  /** Bytes of memory that were kept since `takeKept` was called last, but for a buffer that is not full. */
-  get keptBytes(): number {
-    return this.#kept.length * READ_BYTES;
-  }
-
   /** All buffers that were filled with what was kept since this was called last. One that is not full follows with what comes next. */
   takeKept(): readonly Buffer[] {
     const kept = this.#kept;

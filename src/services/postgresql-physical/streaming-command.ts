@@ -15,8 +15,6 @@ export type CommandMessage =
 /** Bytes that wait for their reader before the socket is paused, and until it goes on. */
 const PAUSE_AT = 512 * 1024;
 const RESUME_AT = 128 * 1024;
-/** Bytes of memory that what waits may lie in: where little comes at once, that is much more than what waits. */
-const MOST_KEPT = 4 * 1024 * 1024;
 
 /**
  * A command of the simple query protocol whose answer may hold several result sets and copy streams (BASE_BACKUP), for
@@ -110,8 +108,7 @@ export class StreamingCommand implements Submittable {
     if (stream instanceof ReadingSocket) stream.keep();
     this.#bytesWaiting += bytes.length;
     this.#push({ kind: 'data', bytes, continues });
-    const isCrowded = stream instanceof ReadingSocket && stream.keptBytes >= MOST_KEPT;
-    if (this.#paused || (this.#bytesWaiting < PAUSE_AT && !isCrowded)) return;
+    if (this.#paused || this.#bytesWaiting < PAUSE_AT) return;
     this.#paused = true;
     this.#connection?.stream.pause();
   };
