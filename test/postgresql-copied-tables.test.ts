@@ -9,7 +9,7 @@ import {
   type ArchiveContents,
   type ArchiveEntry,
   readArchiveContents,
-} from '../src/services/postgresql/archive-contents.ts';
+} from '../src/postgresql-archive/archive-contents.ts';
 import { eventually } from './eventually.ts';
 import { giveToServer } from './postgresql-instance.ts';
 import { completed, failed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';

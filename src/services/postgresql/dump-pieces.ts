@@ -1,4 +1,10 @@
-import { type ArchiveContents, readArchiveContents, rowsBegin, rowsEnd, withTables } from './archive-contents.ts';
+import {
+  type ArchiveContents,
+  readArchiveContents,
+  rowsBegin,
+  rowsEnd,
+  withTables,
+} from '../../postgresql-archive/archive-contents.ts';
 import type { CopiedTable } from './copied-tables.ts';
 import type { ListedTable } from './database-facts.ts';
 import { quoted, type Session } from './session.ts';

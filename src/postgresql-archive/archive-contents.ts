@@ -2,6 +2,8 @@
 export interface ArchiveContents {
   /** All of it; data follows. */
   bytes: Buffer;
+  /** Of the pg_dump that made it. */
+  toolMajor: number;
   /** Where the number of entries stands. */
   countAt: number;
   entries: readonly ArchiveEntry[];
@@ -13,6 +15,9 @@ export interface ArchiveEntry {
   oid: number;
   kind: string;
   section: number;
+  /** What makes it, and for rows their COPY; undefined where there is none. */
+  definition: Buffer | undefined;
+  copy: Buffer | undefined;
   /** In `bytes`. */
   from: number;
   to: number;
@@ -121,14 +126,15 @@ class ContentsReader {
   }
 
   contents(): ArchiveContents {
-    this.#header();
+    const toolMajor = this.#header();
     const countAt = this.#at;
     const entries: ArchiveEntry[] = [];
     for (let left = this.#integer(); left > 0; left--) entries.push(this.#entry());
-    return { bytes: this.#bytes.subarray(0, this.#at), countAt, entries };
+    return { bytes: this.#bytes.subarray(0, this.#at), toolMajor, countAt, entries };
   }
 
-  #header(): void {
+  /** @returns the major version of pg_dump */
+  #header(): number {
     if (!this.#take(MAGIC.length).equals(MAGIC)) throw new NotUnderstood();
     const [major, minor = 0, , integerBytes, offsetBytes, format] = this.#take(6);
     if (major !== 1 || minor < OLDEST || minor > NEWEST || format !== CUSTOM_FORMAT) throw new NotUnderstood();
@@ -137,8 +143,10 @@ class ContentsReader {
     const compression = minor >= WITH_ALGORITHMS ? this.#take(1)[0] : this.#integer();
     if (compression !== 0) throw new NotUnderstood();
     for (let number = 0; number < NUMBERS_OF_A_MOMENT; number++) this.#integer();
-    // The database, and the versions of the server and of pg_dump.
-    for (let each = 0; each < 3; each++) this.#text();
+    // The database, and the version of the server.
+    this.#text();
+    this.#text();
+    return Number.parseInt(contentOf(this.#text()), 10);
   }
 
   #entry(): ArchiveEntry {
@@ -150,8 +158,10 @@ class ContentsReader {
     const tag = this.#text();
     const kind = contentOf(this.#text());
     const section = this.#integer();
-    // What makes it, what drops it, and the COPY of its rows.
-    for (let each = 0; each < 3; each++) this.#text();
+    const definition = withoutLength(this.#text());
+    // What drops it.
+    this.#text();
+    const copy = withoutLength(this.#text());
     const schema = this.#text();
     // The tablespace, and the access method.
     this.#text();
@@ -162,7 +172,7 @@ class ContentsReader {
     this.#text();
     while (this.#text().length > INTEGER_BYTES);
     this.#take(1 + OFFSET_BYTES);
-    return { id, oid, kind, section, from, to: this.#at, tag, schema, owner };
+    return { id, oid, kind, section, definition, copy, from, to: this.#at, tag, schema, owner };
   }
 
   /** With its length before it, which is below zero for none. */
@@ -227,6 +237,10 @@ function text(value: string): Buffer {
 }
 
 const NONE = integer(-1);
+
+function withoutLength(bytes: Buffer): Buffer | undefined {
+  return bytes[0] === 0 ? bytes.subarray(INTEGER_BYTES) : undefined;
+}
 
 function contentOf(bytes: Buffer): string {
   return bytes.toString('utf8', INTEGER_BYTES);
