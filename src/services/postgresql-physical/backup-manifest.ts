@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
@@ -111,6 +112,45 @@ export function formatManifest(manifest: Omit<BackupManifest, 'Manifest-Checksum
   const text = Buffer.from(`${lines.join('\n')}\n`);
   const checksum = createHash('sha256').update(text).digest('hex');
   return Buffer.concat([text, Buffer.from(`"Manifest-Checksum": "${checksum}"}\n`)]);
+}
+
+/** The manifest of files that were read beside the server, as it would have made it. */
+export function manifestOf(
+  files: Iterable<readonly [ByteString, ReceivedFile & { modifiedAt: bigint }]>,
+  { major, systemIdentifier, walRange }: ManifestFacts,
+): Buffer {
+  const manifest = {
+    'PostgreSQL-Backup-Manifest-Version': major >= SYSTEM_IDENTIFIER_SINCE ? 2 : 1,
+    Files: Array.from(files, ([path, { size, checksum, modifiedAt }]) => ({
+      ...nameOf(path),
+      Size: size,
+      'Last-Modified': momentText(modifiedAt),
+      'Checksum-Algorithm': 'CRC32C',
+      Checksum: checksumText(checksum),
+    })),
+    'WAL-Ranges': [{ Timeline: walRange.timeline, 'Start-LSN': walRange.startLsn, 'End-LSN': walRange.endLsn }],
+  };
+  return formatManifest(manifest, systemIdentifier);
+}
+
+export interface ManifestFacts {
+  major: number;
+  systemIdentifier: string;
+  walRange: { timeline: number; startLsn: string; endLsn: string };
+}
+
+const SYSTEM_IDENTIFIER_SINCE = 17;
+
+/** What is no UTF-8 is encoded. */
+function nameOf(path: ByteString): Pick<ManifestFile, 'Path' | 'Encoded-Path'> {
+  const bytes = Buffer.from(path, 'latin1');
+  return isUtf8(bytes) ? { Path: bytes.toString() } : { 'Encoded-Path': bytes.toString('hex') };
+}
+
+/** `2026-11-22 21:39:47 GMT` @param moment nanoseconds since 1970 */
+function momentText(moment: bigint): string {
+  const text = new Date(Number(moment / 1_000_000n)).toISOString();
+  return `${text.slice(0, 10)} ${text.slice(11, 19)} GMT`;
 }
 
 function damaged(what: string): HoldfastError {

@@ -3,22 +3,22 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { BackupContext, ServiceBackup } from '../../core/ports/service.ts';
 import type { Content } from '../../core/tree-entry.ts';
 import { Connection, type ResolveSecret } from '../postgresql/connection.ts';
-import { parseManifest, verifyAgainstManifest } from './backup-manifest.ts';
-import { baseBackupCommand } from './base-backup-command.ts';
-import { type BackupPosition, BaseBackupStream, type Run, type SentTablespace } from './base-backup-stream.ts';
+import type { BackupJob, BaseBackup, ReceivedBaseBackup } from './base-backup.ts';
+import type { SentTablespace } from './base-backup-stream.ts';
 import { ClusterStoring } from './cluster-storing.ts';
 import { type PhysicalConfiguration, parsePhysicalConfiguration } from './configuration.ts';
-import { type IncrementalBase, incrementalBase } from './incremental-base.ts';
+import { beginFolderBackup } from './folder-base-backup.ts';
+import { incrementalBase } from './incremental-base.ts';
 import type { RecordedCluster } from './recorded-cluster.ts';
 import { ReplicationSession } from './replication-session.ts';
 import { segmentBytesFor } from './segment-size.ts';
-import { readDatabaseSizes, readServerFacts, type ServerFacts } from './server-look.ts';
-import { manifestOfWhole } from './synthetic-full.ts';
+import { type DatabaseSizes, readDatabaseSizes, readServerFacts, type ServerFacts } from './server-look.ts';
+import { beginStreamedBackup } from './streamed-base-backup.ts';
 import { parseLsn } from './wal-position.ts';
 
 /**
- * Makes a base backup by the replication protocol, without client tools: what the server sends goes into the repository as a
- * tree of files, together with the WAL that makes it consistent and the server's manifest, against which all of it is checked.
+ * Makes a base backup without client tools: what the server sends by the replication protocol, or what is read beside it of its data folder, goes
+ * into the repository as a tree of files, together with the WAL that makes it consistent and a manifest, against which all of it is checked.
  *
  * @throws HoldfastError `postgresql-other-system` (conflict), `postgresql-page-checksum`, `postgresql-manifest-violated` (damaged),
  * `postgresql-version` (unsupported), and those of replication sessions
@@ -41,14 +41,6 @@ export async function backUpCluster(context: BackupContext, resolveSecret: Resol
   } finally {
     await session.close();
   }
-}
-
-interface BackupJob {
-  context: BackupContext;
-  configuration: PhysicalConfiguration;
-  connection: Connection;
-  session: ReplicationSession;
-  facts: ServerFacts;
 }
 
 type EarlierCluster = Partial<Pick<RecordedCluster, 'systemIdentifier' | 'segmentBytes'>>;
@@ -85,43 +77,25 @@ async function holdWal(session: ReplicationSession, { resource, warn }: BackupCo
 }
 
 async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefined): Promise<ServiceBackup> {
-  const { context, configuration, connection, facts } = job;
-  const { signal, writer } = context;
-  const before = await readDatabaseSizes(connection, signal);
+  const { context, connection } = job;
+  const before = await readDatabaseSizes(connection, context.signal);
   context.report({ percent: 0, phase: 'checkpoint' });
-  const { stream, start, tablespaces, totalBytes, base } = await begin(job);
+  const backup = await begin(job, before);
+  const { base, totalBytes } = backup;
   const began = new Date().toISOString();
   const segmentBytes = base?.segmentBytes ?? segmentBytesFor(totalBytes, earlierSegmentBytes);
-  const storing = new ClusterStoring({
-    writer,
-    signal,
-    pages: { pageBytes: facts.pageBytes, startLsn: parseLsn(start.lsn) },
-    relationFileBytes: facts.relationFileBytes,
-    checksPages: facts.dataChecksums && configuration.checksums !== 'off',
-    segmentBytes,
-    ...(base === undefined ? {} : { earlierFiles: base.files }),
-    onBytes: progressOf(context, totalBytes),
-  });
+  const storing = storingOf(job, backup, segmentBytes);
   try {
-    const manifest = await receive(stream, storing, job, base !== undefined);
-    const ended = await readDatabaseSizes(connection, signal);
-    const { root, files, bytes, readBytes } = await storing.finish(manifest);
+    const received = await backup.receive(storing);
+    const ended = await readDatabaseSizes(connection, context.signal);
+    const { root, files, bytes, readBytes } = await storing.finish(received.manifest);
     const record: RecordedCluster = {
-      format: 1,
-      ...describePositions(start, stream.end),
-      systemIdentifier: facts.systemIdentifier,
-      serverVersion: facts.version,
-      major: facts.major,
+      ...recordOf(job, backup, received),
       startedAt: before?.now ?? began,
       stoppedAt: ended?.now ?? new Date().toISOString(),
-      pageBytes: facts.pageBytes,
       segmentBytes,
-      walSegmentBytes: facts.walSegmentBytes,
-      dataChecksums: facts.dataChecksums,
-      tablespaces: describeTablespaces(tablespaces),
       files,
       ...(ended === undefined ? {} : { databases: ended.databases }),
-      manifestSha256: createHash('sha256').update(manifest).digest('hex'),
     };
     return {
       type: base === undefined ? 'full' : context.type,
@@ -135,91 +109,42 @@ async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefine
     };
   } finally {
     await storing.settle();
+    await backup.close();
   }
 }
 
-type Begun = Awaited<ReturnType<BaseBackupStream['begin']>> & { stream: BaseBackupStream; base?: IncrementalBase };
-
-/** Has the server begin an incremental base backup where that is asked for and possible, else a full one. */
-async function begin(job: BackupJob): Promise<Begun> {
-  const { context, session, facts } = job;
-  const base = await incrementalBase(context, facts);
-  if (base === undefined) return beginStream(job, false);
-  await session.upload('UPLOAD_MANIFEST', base.manifest);
-  try {
-    return { ...(await beginStream(job, true)), base };
-  } catch (error) {
-    if (!(error instanceof HoldfastError) || error.details.sqlState !== NOT_IN_PREREQUISITE_STATE) throw error;
-    // That it gave up is told here.
-    session.takeNotices();
-    context.warn(`The server can make no incremental backup on ${base.backupId} (${error.message}): made a full one.`);
-    return beginStream(job, false);
-  }
+/** What the server has read is known by its own reading; where files are read here, an incremental backup is still the server's. */
+async function begin(job: BackupJob, sizes: DatabaseSizes | undefined): Promise<BaseBackup> {
+  const base = await incrementalBase(job.context, job.facts);
+  const { transfer, dataFolder } = job.configuration;
+  return base === undefined && transfer === 'folder' && dataFolder !== undefined
+    ? beginFolderBackup(job, dataFolder, sizes)
+    : beginStreamedBackup(job, base);
 }
 
-/** The server misses WAL summaries back to the earlier backup, or that is no ancestor of what is there now. */
-const NOT_IN_PREREQUISITE_STATE = '55000';
-
-async function beginStream({ configuration, session, facts }: BackupJob, incremental: boolean): Promise<Begun> {
-  const { label, checkpoint, checksums, maxRate } = configuration;
-  const command = baseBackupCommand(facts.major, {
-    ...{ label, checkpoint, incremental },
-    verifyChecksums: checksums !== 'off',
-    ...(maxRate === undefined ? {} : { maxRate }),
+function storingOf({ context, facts, configuration }: BackupJob, backup: BaseBackup, segmentBytes: number) {
+  const { writer, signal } = context;
+  return new ClusterStoring({
+    writer,
+    signal,
+    pages: { pageBytes: facts.pageBytes, startLsn: parseLsn(backup.startLsn) },
+    relationFileBytes: facts.relationFileBytes,
+    checksPages: facts.dataChecksums && configuration.checksums !== 'off',
+    segmentBytes,
+    ...(backup.base === undefined ? {} : { earlierFiles: backup.base.files }),
+    onBytes: progressOf(context, backup.totalBytes),
   });
-  const stream = new BaseBackupStream(session.messages(command), facts.major);
-  return { stream, ...(await stream.begin()) };
 }
 
-/** Stores all that the server sends and checks it by the server's manifest. @returns the manifest of what is stored */
-async function receive(
-  stream: BaseBackupStream,
-  storing: ClusterStoring,
-  { context, session, configuration, facts }: BackupJob,
-  isIncremental: boolean,
-): Promise<Buffer> {
-  let manifest: Buffer | undefined;
-  try {
-    for await (const part of stream.parts()) {
-      if (part.kind === 'archive') await storing.take(part.tablespace, part.runs);
-      else manifest = await gather(part.runs);
-    }
-  } catch (error) {
-    // Ours names the file and the block.
-    await storing.settleContents();
-    if (configuration.checksums === 'fail') storing.refuseWrongPages();
-    if (!stream.hasEnded || !isChecksumFailure(error) || configuration.checksums !== 'warn') throw error;
-  }
-  await storing.settleContents();
-  if (configuration.checksums === 'fail') storing.refuseWrongPages();
-  for (const warning of storing.wrongPageWarnings()) context.warn(warning);
-  for (const notice of session.takeNotices()) context.warn(`The server warned: ${notice}`);
-  if (manifest === undefined)
-    throw new HoldfastError(
-      'unsupported',
-      'postgresql-answer-unexpected',
-      'The server sent no backup manifest. Nothing was backed up.',
-    );
-  const parsed = parseManifest(manifest);
-  verifyAgainstManifest(parsed, storing.received);
-  return isIncremental
-    ? manifestOfWhole(parsed, facts.systemIdentifier, storing.reconstructed, storing.label)
-    : manifest;
-}
-
-/** The server ends a base backup that had wrong pages with this error, after all was sent. */
-function isChecksumFailure(error: unknown): boolean {
-  return error instanceof HoldfastError && error.details.sqlState === 'XX001';
-}
-
-async function gather(runs: AsyncIterable<Run>): Promise<Buffer> {
-  const gathered: Uint8Array[] = [];
-  for await (const run of runs) gathered.push(Buffer.concat(run));
-  return Buffer.concat(gathered);
-}
-
-function describePositions(start: BackupPosition, end: BackupPosition) {
-  return { timeline: end.timeline, startLsn: start.lsn, stopLsn: end.lsn };
+function recordOf({ facts }: BackupJob, { startLsn }: BaseBackup, { manifest, end, tablespaces }: ReceivedBaseBackup) {
+  const { systemIdentifier, version, major, pageBytes, walSegmentBytes, dataChecksums } = facts;
+  return {
+    format: 1 as const,
+    ...{ timeline: end.timeline, startLsn, stopLsn: end.lsn },
+    ...{ systemIdentifier, serverVersion: version, major, pageBytes, walSegmentBytes, dataChecksums },
+    tablespaces: describeTablespaces(tablespaces),
+    manifestSha256: createHash('sha256').update(manifest).digest('hex'),
+  };
 }
 
 /** Those with a relative location lie within the data folder. */

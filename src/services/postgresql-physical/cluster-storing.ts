@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotWriter, TaskRunner } from '../../core/ports/repository.ts';
 import type { SnapshotRoot } from '../../core/snapshot-record.ts';
@@ -5,16 +6,19 @@ import type { ByteString, TreeEntry } from '../../core/tree-entry.ts';
 import { MANIFEST_PATH, type ReceivedFile } from './backup-manifest.ts';
 import type { Run, SentTablespace } from './base-backup-stream.ts';
 import { ContentStoring } from './content-storing.ts';
-import type { ContentTask, ContentTaskResult, PageRules } from './content-task.ts';
+import type { ContentTask, ContentTaskResult } from './content-task.ts';
 import { crc32c } from './crc32c.ts';
 import type { EarlierFiles } from './earlier-files.ts';
+import { FileReading } from './file-reading.ts';
 import { storeReconstructed } from './file-reconstruction.ts';
+import type { NewContent, StoredFile } from './gathered-content.ts';
 import { ByteSource, readIncrementalHeader, wholeFileBlocks, wholeFilePath } from './incremental-file.ts';
 import { relationFileAt } from './relation-file.ts';
 import { OTHER_SEGMENT_BYTES } from './segment-size.ts';
 import { LABEL_PATH, labelOfWhole } from './synthetic-full.ts';
 import { type TarFile, tarFiles } from './tar-files.ts';
 import { TreeAssembly } from './tree-assembly.ts';
+import type { PageRules } from './wrong-blocks.ts';
 import { WrongPages } from './wrong-pages.ts';
 
 const TASK_MODULE = new URL('./content-task.ts', import.meta.url).href;
@@ -32,8 +36,19 @@ export interface ClusterStoringOptions {
   onBytes(bytes: number, path: string): void;
 }
 
+/** A file as it was found. */
+export interface FoundFile {
+  /** bytes */
+  size: number;
+  metadata: TarFile['metadata'];
+}
+
+interface FileToStore extends FoundFile {
+  path: ByteString;
+}
+
 /**
- * Stores the archives of a base backup as one tree that is laid out as a data folder, with the files of tablespaces below
+ * Stores the archives of a base backup, or files that are read beside the server, as one tree that is laid out as a data folder, with the files of tablespaces below
  * `pg_tblspc/OID` in the place of links, and the manifest beside them.
  */
 export class ClusterStoring {
@@ -44,6 +59,7 @@ export class ClusterStoring {
   readonly #options: ClusterStoringOptions;
   readonly #runner: TaskRunner<ContentTask, ContentTaskResult>;
   readonly #contents: ContentStoring;
+  readonly #reading: FileReading;
   readonly #tree: TreeAssembly;
   readonly #wrong = new WrongPages();
   #label: Buffer | undefined;
@@ -56,6 +72,7 @@ export class ClusterStoring {
     this.#options = options;
     this.#runner = runner;
     this.#contents = new ContentStoring(writer, runner, pages);
+    this.#reading = new FileReading(writer, runner, pages);
     this.#tree = new TreeAssembly(writer, runner);
   }
 
@@ -67,13 +84,37 @@ export class ClusterStoring {
       const path = prefix + file.path;
       if (file.kind === 'file') await this.#takeFile(path, file);
       // A link can only be that of a tablespace, whose files come in its place.
-      else await this.#tree.add({ ...file.metadata, path, type: 'directory', mode: FOLDER_MODE });
+      else await this.takeFolder(path, file.metadata);
     }
+  }
+
+  /** Stores a file of this machine, which worker threads read and which is closed then. */
+  async takeOpened(path: ByteString, handle: FileHandle, found: FoundFile): Promise<void> {
+    const { signal, onBytes } = this.#options;
+    const received = (stored: StoredFile): void => {
+      this.received.set(path, stored);
+      this.#storedBytes += stored.size;
+      this.#readBytes += stored.size;
+      onBytes(this.#readBytes, path);
+    };
+    await this.#reading.add({ handle, ...this.#newContent({ path, ...found }, received) });
+    signal.throwIfAborted();
+  }
+
+  async takeBytes(path: ByteString, bytes: Uint8Array, metadata: FoundFile['metadata']): Promise<void> {
+    const received = (stored: StoredFile): void => void this.received.set(path, stored);
+    this.#readBytes += bytes.length;
+    await this.#store({ path, size: bytes.length, metadata }, [[bytes]], received);
+  }
+
+  async takeFolder(path: ByteString, metadata: FoundFile['metadata']): Promise<void> {
+    await this.#tree.add({ ...metadata, path, type: 'directory', mode: FOLDER_MODE });
   }
 
   /** Waits until all that came is stored and its pages are checked. */
   async settleContents(): Promise<void> {
     await this.#contents.finish();
+    await this.#reading.finish();
   }
 
   /** @throws HoldfastError `postgresql-page-checksum` (damaged) */
@@ -108,15 +149,17 @@ export class ClusterStoring {
   /** Waits for worker threads that may still be at work after a failure. */
   async settle(): Promise<void> {
     await this.#contents.settle();
+    await this.#reading.settle();
   }
 
   async #takeFile(path: ByteString, { size, metadata, runs }: TarFile): Promise<void> {
     const counted = this.#counted(path, runs);
-    const received = (checksum: number): void => void this.received.set(path, { size, checksum });
+    const received = (stored: StoredFile): void => void this.received.set(path, stored);
+    const came = (checksum: number): void => received({ size, checksum });
     const file = { path, size, metadata };
     const whole = this.#options.earlierFiles === undefined ? undefined : wholeFilePath(path);
-    if (whole !== undefined) received(await this.#storeChanges({ ...file, path: whole }, counted));
-    else if (path === LABEL_PATH) received(await this.#storeLabel(file, counted));
+    if (whole !== undefined) came(await this.#storeChanges({ ...file, path: whole }, counted));
+    else if (path === LABEL_PATH) came(await this.#storeLabel(file, counted));
     else await this.#store(file, counted, received);
   }
 
@@ -145,7 +188,7 @@ export class ClusterStoring {
     const header = await readIncrementalHeader(source, pages.pageBytes);
     const earlier = await earlierFiles.find(path);
     const size = wholeFileBlocks(header) * pages.pageBytes;
-    this.#begin({ path, size, metadata }, ignore);
+    this.#contents.begin(this.#newContent({ path, size, metadata }, ignore));
     await storeReconstructed(
       { header, source, earlier, pageBytes: pages.pageBytes, segmentBytes },
       { earlierFiles, contents: this.#contents, runner: this.#runner },
@@ -171,11 +214,11 @@ export class ClusterStoring {
   }
 
   async #store(
-    { path, size, metadata }: { path: ByteString; size: number; metadata: TarFile['metadata'] },
+    { path, size, metadata }: FileToStore,
     runs: AsyncIterable<Run> | Iterable<Run>,
-    checked: (checksum: number) => void,
+    checked: (stored: StoredFile) => void,
   ): Promise<void> {
-    this.#begin({ path, size, metadata }, checked);
+    this.#contents.begin(this.#newContent({ path, size, metadata }, checked));
     let stored = 0;
     for await (const run of runs) {
       await this.#contents.write(run);
@@ -186,25 +229,22 @@ export class ClusterStoring {
     this.#storedBytes += size;
   }
 
-  /** @param checked told of the CRC-32C of what was written, once it is stored */
-  #begin(
-    { path, size, metadata }: { path: ByteString; size: number; metadata: TarFile['metadata'] },
-    checked: (checksum: number) => void,
-  ): void {
+  /** @param checked told of what was stored */
+  #newContent({ path, size, metadata }: FileToStore, checked: (stored: StoredFile) => void): NewContent {
     const { segmentBytes, relationFileBytes, checksPages, pages } = this.#options;
     const relation = relationFileAt(path);
     const isChecked = relation !== undefined && checksPages;
-    this.#contents.begin({
+    return {
       path,
       size,
       segmentBytes: relation === undefined ? OTHER_SEGMENT_BYTES : segmentBytes,
       ...(isChecked ? { firstBlock: relation.part * (relationFileBytes / pages.pageBytes) } : {}),
-      complete: (content, checksum) => {
-        checked(checksum);
-        return this.#tree.add({ ...metadata, path, type: 'file', size, content } satisfies TreeEntry);
+      complete: (content, stored) => {
+        checked(stored);
+        return this.#tree.add({ ...metadata, path, type: 'file', size: stored.size, content } satisfies TreeEntry);
       },
       wrongBlocks: (blocks) => this.#wrong.add(path, blocks),
-    });
+    };
   }
 }
 

@@ -4,7 +4,7 @@ import { parseConfiguration } from '../../core/service-settings.ts';
 import { connectionSchema } from '../postgresql/connection-schema.ts';
 import { walSchema } from './wal-schema.ts';
 
-const schema = z.strictObject({
+const options = z.strictObject({
   connection: connectionSchema,
   /** Whether the server writes a checkpoint at once, or spreads it as it does by itself, for minutes. */
   checkpoint: z.enum(['fast', 'spread']).default('fast'),
@@ -18,6 +18,8 @@ const schema = z.strictObject({
   temporarySlot: z.boolean().default(true),
   /** Go on where another cluster is found than the one that earlier backups are of. */
   acceptNewSystem: z.boolean().default(false),
+  /** How the files of base backups get here: the server sends them, or they are read in `dataFolder`, on the server's own machine. */
+  transfer: z.enum(['replication', 'folder']).default('replication'),
   /** Of the server, where it runs on this machine: restores into this resource go there. */
   dataFolder: z
     .string()
@@ -26,6 +28,16 @@ const schema = z.strictObject({
   /** Absent: no WAL is kept, and a backup restores to its own end only. */
   wal: walSchema.optional(),
 });
+
+const schema = options
+  .refine(({ transfer, dataFolder }) => transfer !== 'folder' || dataFolder !== undefined, {
+    path: ['dataFolder'],
+    message: 'is needed with `transfer: folder`: where the server keeps its files (SHOW data_directory)',
+  })
+  .refine(({ transfer, maxRate }) => transfer !== 'folder' || maxRate === undefined, {
+    path: ['maxRate'],
+    message: 'is for what the server sends, not for `transfer: folder`',
+  });
 
 export type PhysicalConfiguration = z.infer<typeof schema>;
 

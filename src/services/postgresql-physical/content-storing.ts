@@ -1,41 +1,9 @@
 import type { SnapshotWriter, TaskRunner } from '../../core/ports/repository.ts';
-import type { ByteString, Content, ContentSegment } from '../../core/tree-entry.ts';
+import type { ContentSegment } from '../../core/tree-entry.ts';
 import type { Run } from './base-backup-stream.ts';
-import {
-  type ContentPart,
-  type ContentTask,
-  type ContentTaskResult,
-  type PageRules,
-  type StoredPart,
-  unpacked,
-} from './content-task.ts';
-import { joinedCrc32c } from './crc32c.ts';
-
-/** A file whose bytes are to come. */
-export interface NewContent {
-  path: ByteString;
-  /** bytes; exactly so many come */
-  size: number;
-  segmentBytes: number;
-  /** Number of the file's first page in its relation, where pages are to be checked. */
-  firstBlock?: number;
-  /** Called when all of it is stored. @param checksum CRC-32C of the bytes that were written */
-  complete(content: Content, checksum: number): Promise<void>;
-  wrongBlocks(blocks: readonly number[]): void;
-}
-
-interface OpenContent {
-  file: NewContent;
-  /** Bytes that were put into batches. */
-  taken: number;
-  /** Parts whose results are not there yet, and whether more will come. */
-  waiting: number;
-  closed: boolean;
-  inline: Uint8Array | undefined;
-  segments: ContentSegment[];
-  /** CRC-32C of what was stored so far. */
-  checksum: number;
-}
+import type { ContentPart, ContentTask, ContentTaskResult, StoredPart } from './content-task.ts';
+import { GatheredContent, type NewContent } from './gathered-content.ts';
+import type { PageRules } from './wrong-blocks.ts';
 
 interface Batch {
   buffer: Buffer;
@@ -52,7 +20,7 @@ interface Place {
 }
 
 interface PartOwner {
-  open: OpenContent;
+  open: GatheredContent;
   part: ContentPart;
   /** Segments that are stored already and come at this place. */
   ready?: readonly ContentSegment[];
@@ -69,7 +37,9 @@ export class ContentStoring {
   readonly #free: Buffer[] = [];
   readonly #inFlight: { owners: readonly PartOwner[]; stored: Promise<StoredPart[]> }[] = [];
   #batch: Batch | undefined;
-  #open: OpenContent | undefined;
+  #open: GatheredContent | undefined;
+  /** Bytes of it that were put into batches. */
+  #taken = 0;
 
   constructor(writer: SnapshotWriter, runner: TaskRunner<ContentTask, ContentTaskResult>, pages: PageRules) {
     this.#writer = writer;
@@ -79,7 +49,8 @@ export class ContentStoring {
 
   /** Begins a file; the one before must have got all its bytes. */
   begin(file: NewContent): void {
-    this.#open = { file, taken: 0, waiting: 0, closed: false, inline: undefined, segments: [], checksum: 0 };
+    this.#open = new GatheredContent(file, this.#writer);
+    this.#taken = 0;
   }
 
   async write(run: Run): Promise<void> {
@@ -92,7 +63,7 @@ export class ContentStoring {
         copyBytes(bytes, done, length, batch.buffer, batch.used);
         batch.used += length;
         part.length += length;
-        open.taken += length;
+        this.#taken += length;
         done += length;
       }
   }
@@ -100,21 +71,19 @@ export class ContentStoring {
   /** Adds segments that are stored already, at a place where a segment begins. */
   reuse(segments: readonly ContentSegment[]): void {
     const open = this.#require();
-    const length = segments.reduce((sum, segment) => sum + segment.length, 0);
-    open.taken += length;
+    this.#taken += sumOf(segments);
     // Its place among what is still being stored is kept by a part of its own.
     const batch = this.#currentBatch();
     const part = { offset: batch.used, length: 0, segmentBytes: open.file.segmentBytes, isWhole: false };
     batch.parts.push(part);
     batch.owners.push({ open, part, ready: segments });
-    open.waiting++;
+    open.expect();
   }
 
   async end(): Promise<void> {
     const open = this.#require();
-    open.closed = true;
     this.#open = undefined;
-    if (open.waiting === 0 && open.taken === 0) await open.file.complete({ inline: new Uint8Array() }, 0);
+    await open.close();
   }
 
   /** Stores what is left and waits for all of it. */
@@ -128,18 +97,18 @@ export class ContentStoring {
     await Promise.allSettled(this.#inFlight.map(({ stored }) => stored));
   }
 
-  #require(): OpenContent {
+  #require(): GatheredContent {
     if (this.#open === undefined) throw new Error('No file was begun.');
     return this.#open;
   }
 
   /** The part of the current batch that takes the open file's next bytes, and how many it can take; undefined where it is full. */
-  #place(open: OpenContent): Place | undefined {
+  #place(open: GatheredContent): Place | undefined {
     const { file } = open;
     const batch = this.#currentBatch();
     const owner = batch.owners.at(-1);
     const last = owner?.open === open && owner.ready === undefined ? batch.parts.at(-1) : undefined;
-    const left = file.size - open.taken;
+    const left = file.size - this.#taken;
     if (last !== undefined) {
       const room = this.#roomFor(file, batch.buffer.length - last.offset, left + last.length) - last.length;
       if (room > 0) return { batch, part: last, room };
@@ -151,11 +120,11 @@ export class ContentStoring {
   }
 
   /** One in the next batch, once that is free. */
-  async #nextPlace(open: OpenContent): Promise<Place> {
+  async #nextPlace(open: GatheredContent): Promise<Place> {
     this.#submit();
     while (this.#inFlight.length >= BATCHES_IN_FLIGHT) await this.#takeFirst();
     const batch = this.#currentBatch();
-    const room = this.#roomFor(open.file, batch.buffer.length, open.file.size - open.taken);
+    const room = this.#roomFor(open.file, batch.buffer.length, open.file.size - this.#taken);
     return { batch, part: this.#addPart(batch, open), room };
   }
 
@@ -164,7 +133,7 @@ export class ContentStoring {
     return left <= room ? left : Math.floor(room / segmentBytes) * segmentBytes;
   }
 
-  #addPart(batch: Batch, open: OpenContent): ContentPart {
+  #addPart(batch: Batch, open: GatheredContent): ContentPart {
     const { firstBlock, segmentBytes, size } = open.file;
     // Pages are looked at as words.
     batch.used = Math.ceil(batch.used / WORD_BYTES) * WORD_BYTES;
@@ -173,12 +142,12 @@ export class ContentStoring {
       offset: batch.used,
       length: 0,
       segmentBytes,
-      isWhole: open.taken === 0 && size <= room,
-      ...(firstBlock === undefined ? {} : { firstBlock: firstBlock + open.taken / this.#pages.pageBytes }),
+      isWhole: this.#taken === 0 && size <= room,
+      ...(firstBlock === undefined ? {} : { firstBlock: firstBlock + this.#taken / this.#pages.pageBytes }),
     };
     batch.parts.push(part);
     batch.owners.push({ open, part });
-    open.waiting++;
+    open.expect();
     return part;
   }
 
@@ -208,24 +177,15 @@ export class ContentStoring {
     if (first === undefined) return;
     const parts = await first.stored;
     this.#inFlight.shift();
-    for (const [index, part] of parts.entries()) await this.#take(first.owners[index] as PartOwner, part);
+    for (const [index, stored] of parts.entries()) {
+      const { open, part, ready } = first.owners[index] as PartOwner;
+      await open.take(stored, ready === undefined ? part.length : sumOf(ready), ready);
+    }
   }
+}
 
-  async #take({ open, part, ready }: PartOwner, { content, checksum, wrongBlocks }: StoredPart): Promise<void> {
-    open.checksum = joinedCrc32c(open.checksum, checksum, part.length);
-    if (wrongBlocks.length > 0) open.file.wrongBlocks(wrongBlocks);
-    if ('inline' in content) open.inline = content.inline;
-    else for (const segment of ready ?? unpacked(content)) open.segments.push(segment);
-    open.waiting--;
-    if (!open.closed || open.waiting > 0) return;
-    const { inline, segments, file } = open;
-    open.segments = [];
-    await file.complete(inline === undefined ? await this.#listed(segments) : { inline }, open.checksum);
-  }
-
-  async #listed(segments: readonly ContentSegment[]): Promise<Content> {
-    return segments.length > LONG_LIST ? this.#writer.storeSegments(segments) : { segments };
-  }
+function sumOf(segments: readonly ContentSegment[]): number {
+  return segments.reduce((sum, { length }) => sum + length, 0);
 }
 
 function copyBytes(from: Uint8Array, begin: number, length: number, to: Buffer, at: number): void {
@@ -235,5 +195,3 @@ function copyBytes(from: Uint8Array, begin: number, length: number, to: Buffer, 
 const BATCH_BYTES = 2 * 1024 * 1024;
 const BATCHES_IN_FLIGHT = 4;
 const WORD_BYTES = 4;
-/** Segments beyond this many make the file's list a paged one. */
-const LONG_LIST = 1000;

@@ -1,10 +1,12 @@
 import type { EncodedEntries, TaskContext, TaskHandler } from '../../core/ports/repository.ts';
 import type { ContentSegment, TreeEntry } from '../../core/tree-entry.ts';
 import { crc32c } from './crc32c.ts';
-import { pageChecksum } from './page-checksum.ts';
+import { type FilePart, FileParts, type ReadPart } from './file-parts.ts';
+import { findWrongBlocks, type PageRules } from './wrong-blocks.ts';
 
 export type ContentTask =
   | { kind: 'store'; bytes: Uint8Array; parts: readonly ContentPart[]; pages: PageRules }
+  | { kind: 'read'; parts: readonly FilePart[]; pages: PageRules }
   | { kind: 'find'; segments: readonly ContentSegment[] }
   | { kind: 'encode'; entries: readonly TreeEntry[] };
 
@@ -17,12 +19,6 @@ export interface ContentPart {
   isWhole: boolean;
   /** Number of the first page in its relation, where pages are to be checked. */
   firstBlock?: number;
-}
-
-export interface PageRules {
-  pageBytes: number;
-  /** LSN: pages that changed since are made whole by WAL, so they may be torn. */
-  startLsn: bigint;
 }
 
 export interface StoredPart {
@@ -40,10 +36,14 @@ export interface PackedSegments {
   lengths: Uint32Array;
 }
 
-export type ContentTaskResult = StoredPart[] | boolean | EncodedEntries;
+/** What is stored of a part of a file, and how many bytes that is. */
+export type StoredFilePart = StoredPart & { length: number };
+
+export type ContentTaskResult = StoredPart[] | StoredFilePart[] | boolean | EncodedEntries;
 
 /** Runs in the worker threads: cuts at fixed places, so that a changed page makes one new chunk, and checks pages. */
 export function createTaskHandler(context: TaskContext): TaskHandler<ContentTask, ContentTaskResult> {
+  const files = new FileParts();
   return {
     transferables(result) {
       if (!Array.isArray(result)) return [];
@@ -55,6 +55,8 @@ export function createTaskHandler(context: TaskContext): TaskHandler<ContentTask
       switch (task.kind) {
         case 'store':
           return task.parts.map((part) => storePart(context, task.bytes, part, task.pages));
+        case 'read':
+          return task.parts.map((part) => storeRead(context, files.read(part, task.pages), part));
         case 'find':
           return context.isStored({ segments: task.segments });
         case 'encode':
@@ -74,10 +76,14 @@ function storePart(context: TaskContext, batch: Uint8Array, part: ContentPart, r
   return { ...store(context, bytes, part), wrongBlocks };
 }
 
+function storeRead(context: TaskContext, { bytes, wrongBlocks }: ReadPart, part: FilePart): StoredFilePart {
+  return { ...store(context, bytes, part), wrongBlocks, length: bytes.length };
+}
+
 function store(
   { sink, inlineLimit }: TaskContext,
   bytes: Uint8Array,
-  part: ContentPart,
+  part: Pick<ContentPart, 'isWhole' | 'segmentBytes'>,
 ): Pick<StoredPart, 'content' | 'checksum'> {
   if (part.isWhole && bytes.length <= inlineLimit)
     return { content: { inline: Uint8Array.from(bytes) }, checksum: crc32c(bytes) };
@@ -95,24 +101,6 @@ export function unpacked({ ids, lengths }: PackedSegments): ContentSegment[] {
   const idBytes = ids.length / lengths.length;
   return Array.from(lengths, (length, index) => ({ id: ids.subarray(index * idBytes, (index + 1) * idBytes), length }));
 }
-
-/** As the server decides (verify_page_checksum in basebackup.c): new pages have none yet, newer ones may be torn. */
-function findWrongBlocks(bytes: Uint8Array, firstBlock: number, { pageBytes, startLsn }: PageRules): number[] {
-  const wrong: number[] = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 0; at + pageBytes <= bytes.length; at += pageBytes) {
-    // pd_upper is zero in a page that was never initialised.
-    if (view.getUint16(at + 14, true) === 0) continue;
-    const lsn = (BigInt(view.getUint32(at, true)) << 32n) | BigInt(view.getUint32(at + 4, true));
-    if (lsn >= startLsn) continue;
-    const block = firstBlock + at / pageBytes;
-    if (pageChecksum(bytes.subarray(at, at + pageBytes), block) !== view.getUint16(at + 8, true)) wrong.push(block);
-    if (wrong.length >= MOST_WRONG_BLOCKS) break;
-  }
-  return wrong;
-}
-
-const MOST_WRONG_BLOCKS = 10;
 
 function encode(context: TaskContext, entries: readonly TreeEntry[]): EncodedEntries {
   const encoded = entries.map((entry) => context.encodeEntry(entry));
