@@ -6,8 +6,9 @@ import { adviceFor, checkReach, checkSecrets } from '../postgresql/reach.ts';
 import { replicationReadiness } from '../postgresql/replication-readiness.ts';
 import { Session } from '../postgresql/session.ts';
 import { type PhysicalConfiguration, parsePhysicalConfiguration } from './configuration.ts';
+import { testFolder } from './folder-test.ts';
 import { ReplicationSession } from './replication-session.ts';
-import { readServerFacts } from './server-look.ts';
+import { readServerFacts, type ServerFacts } from './server-look.ts';
 
 /** What a physical backup needs, from the password to a free replication slot. */
 export async function testCluster(
@@ -19,8 +20,11 @@ export async function testCluster(
   const connection = await list.attempt('secrets', () => checkSecrets(configuration.connection, resolveSecret, list));
   if (connection === undefined) return list.checks;
   if ((await list.attempt('server', () => checkReach(connection, list, signal))) !== true) return list.checks;
-  const isIn = await list.attempt('replication', () => replicate(connection, configuration, list, signal));
-  await list.attempt('settings', () => readSettings(connection, isIn === true, list, signal));
+  const facts = await list.attempt('replication', () => replicate(connection, configuration, list, signal));
+  await list.attempt('settings', () => readSettings(connection, facts !== undefined, list, signal));
+  const { transfer, dataFolder } = configuration;
+  if (transfer === 'folder' && dataFolder !== undefined && facts !== undefined)
+    await list.attempt('data folder', () => testFolder(dataFolder, { connection, facts, list, signal }));
   return list.checks;
 }
 
@@ -30,7 +34,7 @@ async function replicate(
   { checksums }: PhysicalConfiguration,
   list: CheckList,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<ServerFacts | undefined> {
   let session: ReplicationSession | undefined;
   try {
     session = await ReplicationSession.open(connection, signal);
@@ -44,11 +48,11 @@ async function replicate(
         'With the server stopped: pg_checksums --enable -D DATA_FOLDER',
       );
     else list.ok('data checksums', facts.dataChecksums ? 'Pages have checksums.' : 'They are not looked at.');
-    return true;
+    return facts;
   } catch (error) {
     signal.throwIfAborted();
     list.failed('replication', messageOf(error), adviceFor(messageOf(error)));
-    return false;
+    return undefined;
   } finally {
     await session?.close();
   }
