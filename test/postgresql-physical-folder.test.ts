@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, open, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { eventually } from './eventually.ts';
 import { POSTGRESQL_18_PROGRAMS, SKIP_REASON_18 } from './postgresql-18.ts';
 import { ownedSubfolder } from './postgresql-cluster-server.ts';
 import { PhysicalRig } from './postgresql-physical-rig.ts';
@@ -16,7 +17,7 @@ function readBesideTheServer(programs: string, major: number): () => void {
     let byFolder: Readonly<Record<string, unknown>>;
 
     before(async () => {
-      rig = await PhysicalRig.create(programs);
+      rig = await PhysicalRig.create(programs, major >= 17 ? { settings: ['summarize_wal = on'] } : {});
       byFolder = { transfer: 'folder', dataFolder: rig.server.data };
       const location = await ownedSubfolder(rig.server.folder, 'far away');
       await rig.server.sql(`CREATE TABLESPACE far LOCATION '${location}'`);
@@ -70,6 +71,74 @@ function readBesideTheServer(programs: string, major: number): () => void {
       );
       // A segment or two of WAL, and little more.
       assert.ok(backup.statistics.newBytes < 2 * 16 * 1024 * 1024 + 1024 * 1024, `${backup.statistics.newBytes}`);
+    });
+
+    test('is whole while tables are made, filled, cut off and dropped, and databases too', async () => {
+      const resourceId = await rig.resource(byFolder);
+      let isOver = false;
+      const writing = (async () => {
+        let rounds = 0;
+        for (; !isOver; rounds++) {
+          await rig.server.sql(
+            `CREATE TABLE churn_${rounds} AS SELECT g AS id, repeat('x', 500) AS text FROM generate_series(1, 5000) g`,
+          );
+          await rig.server.sql(`DELETE FROM churn_${rounds} WHERE id > 10`);
+          await rig.server.sql(`VACUUM churn_${rounds}`);
+          await rig.server.sql(`CREATE TABLE IF NOT EXISTS kept AS SELECT 0 AS round, 0 AS rows;
+            BEGIN; INSERT INTO kept SELECT ${rounds}, count(*) FROM churn_${rounds}; COMMIT`);
+          if (rounds >= 3) await rig.server.sql(`TRUNCATE churn_${rounds - 3}; DROP TABLE churn_${rounds - 3}`);
+          await rig.server.sql(`CREATE DATABASE churn_${rounds}`);
+          await rig.server.sql(`DROP DATABASE churn_${rounds}`);
+        }
+        return rounds;
+      })();
+      let backup: Awaited<ReturnType<PhysicalRig['backUp']>>;
+      try {
+        for (let round = 0; round < 2; round++) await rig.backUp(resourceId);
+        backup = await rig.backUp(resourceId);
+      } finally {
+        isOver = true;
+        await writing;
+      }
+      const target = rig.place('churned');
+      const oid = await rig.server.value(`SELECT oid FROM pg_tablespace WHERE spcname = 'far'`);
+      completed(await rig.restore(backup, { target, tablespaces: { [oid]: rig.place('churned far') } }));
+      const restored = await (await rig.startRestored(target)).promoted();
+      assert.equal(await restored.value(ROWS), await rig.server.value(ROWS));
+      assert.equal(await restored.value('SELECT count(*) FROM kept WHERE round > 0 AND rows <> 10'), '0');
+      for (const [name] of await restored
+        .sql(`SELECT relname FROM pg_class WHERE relname LIKE 'churn%'`)
+        .then((rows) => rows.map((row) => Object.values(row) as string[])))
+        assert.ok(['10', '5000', '0'].includes(await restored.value(`SELECT count(*) FROM ${name}`)));
+      await restored.stop();
+    });
+
+    if (major >= 17)
+      test('is one that an incremental backup by the server builds on', async () => {
+        const resourceId = await rig.resource(byFolder);
+        const full = await rig.backUp(resourceId);
+        await rig.server.sql(`UPDATE orders SET text = 'changed' WHERE id % 20000 = 7`);
+        const expected = await rig.server.value(ROWS);
+        const incremental = await rig.backUp(resourceId, 'incremental');
+        assert.deepEqual([incremental.type, incremental.parentId, incremental.warnings], ['incremental', full.id, []]);
+        const target = rig.place('incremental');
+        const oid = await rig.server.value(`SELECT oid FROM pg_tablespace WHERE spcname = 'far'`);
+        completed(await rig.restore(incremental, { target, tablespaces: { [oid]: rig.place('incremental far') } }));
+        const restored = await (await rig.startRestored(target)).promoted();
+        assert.equal(await restored.value(ROWS), expected);
+        await restored.stop();
+      });
+
+    test('leaves nothing where the server dies in its midst, and the next one works', async () => {
+      const resourceId = await rig.resource({ ...byFolder, checkpoint: 'spread' });
+      const operation = await rig.start(resourceId);
+      const begun = `SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_(backup_start|start_backup)' AND pid <> pg_backend_pid()`;
+      await eventually(async () => (await rig.server.value(begun)) !== '0', 'the backup did not begin');
+      await rig.server.stop('immediate');
+      failed(await rig.ended(operation), 'postgresql-connection-lost', /./);
+      await rig.server.start();
+      await eventually(async () => (await rig.server.value('SELECT pg_is_in_recovery()')) === 'false', 'no recovery');
+      await rig.backUp(await rig.resource(byFolder));
     });
 
     test('ends the backup at the server when it is cancelled', async () => {

@@ -19,7 +19,13 @@ const WITHOUT_PGBENCH = SKIP_REASON || skipUnless(existsSync(PGBENCH), 'pgbench'
 const SUMS = `SELECT (SELECT sum(abalance) FROM pgbench_accounts) AS accounts, (SELECT sum(tbalance) FROM pgbench_tellers)
   AS tellers, (SELECT sum(bbalance) FROM pgbench_branches) AS branches, (SELECT sum(delta) FROM pgbench_history) AS history`;
 
-function underLoad(programs: string, settings: readonly string[], types: readonly BackupType[]): () => void {
+interface Load {
+  settings?: readonly string[];
+  types?: readonly BackupType[];
+  transfer?: 'replication' | 'folder';
+}
+
+function underLoad(programs: string, { settings = [], types = ['full'], transfer = 'replication' }: Load): () => void {
   return () => {
     let rig: PhysicalRig;
 
@@ -49,7 +55,8 @@ function underLoad(programs: string, settings: readonly string[], types: readonl
 
     for (const [position, type] of types.entries())
       test(`is whole while transactions run: ${type}`, async () => {
-        const resourceId = position === 0 ? await rig.resource() : 'cluster-1';
+        const dataFolder = rig.server.data;
+        const resourceId = position === 0 ? await rig.resource({ transfer, dataFolder }) : 'cluster-1';
         const writer = start('-c', '3', '-T', '600', '-n');
         const ended = once(writer, 'exit');
         let backup: Awaited<ReturnType<PhysicalRig['backUp']>>;
@@ -79,11 +86,21 @@ function underLoad(programs: string, settings: readonly string[], types: readonl
 describe(
   'a physical backup of PostgreSQL under load',
   { skip: SKIP_REASON || WITHOUT_PGBENCH, timeout: 1_200_000 },
-  underLoad(SERVER_PROGRAMS ?? '', [], ['full']),
+  underLoad(SERVER_PROGRAMS ?? '', {}),
+);
+
+describe(
+  'a physical backup of PostgreSQL under load whose files are read beside the server',
+  { skip: SKIP_REASON || WITHOUT_PGBENCH, timeout: 1_200_000 },
+  underLoad(SERVER_PROGRAMS ?? '', { transfer: 'folder' }),
 );
 
 describe(
   'a physical backup of PostgreSQL 18 under load',
   { skip: SKIP_REASON_18 || WITHOUT_PGBENCH, timeout: 1_200_000 },
-  underLoad(POSTGRESQL_18_PROGRAMS, ['summarize_wal = on'], ['full', 'incremental', 'differential']),
+  underLoad(POSTGRESQL_18_PROGRAMS, {
+    settings: ['summarize_wal = on'],
+    types: ['full', 'incremental', 'differential'],
+    transfer: 'folder',
+  }),
 );

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
 import type { BackupContext, ServiceBackup } from '../../core/ports/service.ts';
 import type { Content } from '../../core/tree-entry.ts';
@@ -32,7 +32,6 @@ export async function backUpCluster(context: BackupContext, resolveSecret: Resol
     const facts = await readServerFacts(session);
     const earlier = await earlierCluster(context);
     refuseOtherSystem(facts, earlier, configuration);
-    if (configuration.temporarySlot) await holdWal(session, context);
     const job = { context, configuration, connection, session, facts };
     return await makeBackup(job, earlier.segmentBytes);
   } catch (error) {
@@ -61,19 +60,6 @@ function refuseOtherSystem(
   if (known === undefined || known === found || acceptNewSystem) return;
   const message = `The server is another cluster (system identifier ${found}) than the one that the earlier backups of this resource are of (${known}). Check \`connection\`; make a resource of its own for the other cluster, or, where it takes the old one's place, set \`acceptNewSystem: true\`.`;
   throw new HoldfastError('conflict', 'postgresql-other-system', message, { details: { found, known } });
-}
-
-/** A temporary slot ends with the connection, whatever happens. */
-async function holdWal(session: ReplicationSession, { resource, warn }: BackupContext): Promise<void> {
-  const name = `holdfast_backup_${randomBytes(6).toString('hex')}`;
-  try {
-    await session.row(`CREATE_REPLICATION_SLOT ${name} TEMPORARY PHYSICAL RESERVE_WAL`);
-  } catch (error) {
-    if (!(error instanceof HoldfastError) || error.kind === 'unavailable') throw error;
-    warn(
-      `No temporary replication slot could be had for the backup of "${resource.id}" (${error.message}) Without one, the server may remove WAL that a long backup needs; the backup then fails and says so. Raise \`max_replication_slots\`.`,
-    );
-  }
 }
 
 async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefined): Promise<ServiceBackup> {

@@ -1,8 +1,11 @@
 import { readSync } from 'node:fs';
+import { HoldfastError, messageOf } from '../../core/errors.ts';
+import type { ByteString } from '../../core/tree-entry.ts';
 import { findWrongBlocks, type PageRules } from './wrong-blocks.ts';
 
 /** A run of bytes of a file that this process has open. */
 export interface FilePart {
+  path: ByteString;
   descriptor: number;
   /** Where it begins, bytes. */
   from: number;
@@ -31,9 +34,19 @@ export class FileParts {
 
   /**
    * A page that the server writes at this moment may come with some of its old bytes and some new ones; it is read again until it is
-   * whole (pg_basebackup's server does so too).
+   * whole (the server does so too when it sends a base backup).
+   *
+   * @throws HoldfastError `postgresql-file-unreadable` (unavailable) naming the file
    */
   read(part: FilePart, rules: PageRules): ReadPart {
+    try {
+      return this.#whole(part, rules);
+    } catch (error) {
+      throw unreadable(part, error);
+    }
+  }
+
+  #whole(part: FilePart, rules: PageRules): ReadPart {
     const bytes = this.#bytesOf(part);
     if (part.firstBlock === undefined) return { bytes, wrongBlocks: [] };
     let wrongBlocks = findWrongBlocks(bytes, part.firstBlock, rules);
@@ -72,4 +85,10 @@ function readFully(descriptor: number, memory: Buffer, from: number): number {
     filled += read;
   }
   return filled;
+}
+
+function unreadable({ path, from }: FilePart, cause: unknown): HoldfastError {
+  const name = Buffer.from(path, 'latin1').toString();
+  const message = `${name} of the data folder cannot be read from byte ${from} on: ${messageOf(cause)}. Nothing was backed up, so that earlier good backups stay the latest. Look at the disk and at the server's log.`;
+  return new HoldfastError('unavailable', 'postgresql-file-unreadable', message, { cause, details: { path: name } });
 }

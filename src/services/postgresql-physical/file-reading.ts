@@ -47,7 +47,7 @@ export class FileReading {
       const length = Math.min(LONGEST_PART, file.size - from);
       await this.#makeRoomFor(length);
       this.#parts.push({
-        ...{ descriptor: handle.fd, from, length, segmentBytes: file.segmentBytes, isWhole },
+        ...{ path: file.path, descriptor: handle.fd, from, length, segmentBytes: file.segmentBytes, isWhole },
         ...(file.firstBlock === undefined ? {} : { firstBlock: file.firstBlock + from / this.#pages.pageBytes }),
       });
       this.#owners.push({ content, ...(part === parts - 1 ? { last: handle } : {}) });
@@ -101,4 +101,4 @@ export class FileReading {
 }
 
 /** Of small files, which stay open meanwhile. */
-const MOST_PARTS = 64;
+const MOST_PARTS = 16;

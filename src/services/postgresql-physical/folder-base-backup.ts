@@ -8,6 +8,7 @@ import { manifestOf, parseManifest, verifyAgainstManifest } from './backup-manif
 import type { BackupJob, BaseBackup, ReceivedBaseBackup } from './base-backup.ts';
 import type { ClusterStoring, FoundFile } from './cluster-storing.ts';
 import { type DataFolderFile, type DataFolderFindings, dataFolderFiles } from './data-folder-files.ts';
+import { holdWal } from './held-wal.ts';
 import { CONTROL_PATH, readControlFile, unreadable, verifyCheckpointIn, verifyRunsIn } from './live-folder.ts';
 import { OnlineBackup, type OnlineBackupEnd } from './online-backup.ts';
 import type { DatabaseSizes } from './server-look.ts';
@@ -31,6 +32,8 @@ export async function beginFolderBackup(
   try {
     const startedAt = await OnlineBackup.serverStart(session);
     const control = await verifyRunsIn(folder, { systemIdentifier: facts.systemIdentifier, startedAt });
+    // In this session, which no time-out for idle ones ends.
+    await holdWal(job, (slot) => session.run(`SELECT pg_create_physical_replication_slot('${slot}', true, true)`));
     const online = await OnlineBackup.begin(session, facts.major, configuration);
     await verifyCheckpointIn(folder, online.startLsn);
     const tablespaceVersion = `PG_${facts.major}_${control.catalogVersion}`;
@@ -75,6 +78,7 @@ class FolderFiles {
     await this.#take(storing, LABEL_PATH, end.label, control);
     await this.#takeLog(online.startLsn, end, control, storing);
     await storing.settleContents();
+    this.#verifyLog(storing);
     const manifest = this.#manifest(online.startLsn, end, storing);
     verifyAgainstManifest(parseManifest(manifest), storing.received);
     return { manifest, end, tablespaces: this.#findings.tablespaces };
@@ -145,6 +149,13 @@ class FolderFiles {
       await this.#takeOpened(`pg_wal/${name}`, handle, storing);
       await storing.takeBytes(`pg_wal/archive_status/${name}.done`, Buffer.alloc(0), metadata);
     }
+  }
+
+  /** The manifest does not list them. */
+  #verifyLog({ received }: ClusterStoring): void {
+    const { walSegmentBytes } = this.#job.facts;
+    for (const [path, { size }] of received)
+      if (/^pg_wal\/[0-9A-F]{24}$/.test(path) && size !== walSegmentBytes) throw walRemoved(path);
   }
 
   /** Of all but WAL. */

@@ -4,11 +4,13 @@ import type { BackupJob, BaseBackup } from './base-backup.ts';
 import { baseBackupCommand } from './base-backup-command.ts';
 import { BaseBackupStream, type Run } from './base-backup-stream.ts';
 import type { ClusterStoring } from './cluster-storing.ts';
+import { holdWal } from './held-wal.ts';
 import type { IncrementalBase } from './incremental-base.ts';
 import { manifestOfWhole } from './synthetic-full.ts';
 
 /** Has the server begin to send a base backup: on an earlier one where that is possible, else a full one. */
 export async function beginStreamedBackup(job: BackupJob, base?: IncrementalBase): Promise<BaseBackup> {
+  await holdWal(job, (slot) => job.session.row(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY PHYSICAL RESERVE_WAL`));
   if (base === undefined) return beginStream(job);
   const { context, session } = job;
   await session.upload('UPLOAD_MANIFEST', base.manifest);

@@ -110,7 +110,7 @@ export const quotedLiteral = (text: string): string => pg.escapeLiteral(text);
 const SETTINGS = `SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off;
   SET search_path = pg_catalog; SELECT set_config(name, '10s', false) FROM pg_settings
   WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%';
-  SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'`;
+  SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout')`;
 
 /** What a failed query means to the one who asked for a backup. */
 export function queryFailure(
