@@ -9,7 +9,7 @@ import { type Command, type Measurement, measureCommand } from './measured-comma
 import type { PostgresqlCluster } from './postgresql-cluster.ts';
 
 export interface PhysicalSample extends Measurement {
-  tool: string;
+  tool: Tool;
   job: 'first base backup' | 'again, 1 % of the rows changed' | 'restore';
   /** What it added to the repository, bytes; absent for restores. */
   addedBytes?: number;
@@ -23,29 +23,34 @@ export interface LoadSample {
   behindSeconds?: number;
 }
 
+/** As pgBackRest does, `Holdfast` reads the files beside the server; the other one has the server send them. */
+type Tool = 'Holdfast' | 'Holdfast, by replication' | 'pgBackRest';
+
 const RESOURCE = 'cluster';
 
-/** Base backups, restores and the following of the log, by Holdfast and by pgBackRest, on the same server. */
+/** Base backups, restores and the following of the log, by Holdfast in both of its ways and by pgBackRest, on the same server. */
 export class PhysicalBench {
   readonly #cluster: PostgresqlCluster;
   readonly #workFolder: string;
   readonly #log: (line: string) => void;
   #holdfast: HoldfastCommands;
+  #byReplication: HoldfastCommands;
   readonly #peer: PgBackRest;
 
-  private constructor(options: PhysicalBenchOptions, holdfast: HoldfastCommands, peer: PgBackRest) {
+  private constructor(options: PhysicalBenchOptions, [holdfast, byReplication]: BothWays, peer: PgBackRest) {
     this.#cluster = options.cluster;
     this.#workFolder = options.workFolder;
     this.#log = options.log;
     this.#holdfast = holdfast;
+    this.#byReplication = byReplication;
     this.#peer = peer;
   }
 
   static async open(options: PhysicalBenchOptions): Promise<PhysicalBench> {
-    const holdfast = await HoldfastCommands.open(join(options.workFolder, 'physical-1'));
+    const holdfast = await openBoth(options.workFolder, 1);
     const peer = await PgBackRest.open(options.cluster);
     const bench = new PhysicalBench(options, holdfast, peer);
-    await bench.#configure('off');
+    await bench.#configure();
     return bench;
   }
 
@@ -65,20 +70,21 @@ export class PhysicalBench {
     return samples;
   }
 
-  /** A new repository of Holdfast's; pgBackRest makes a full backup beside its earlier ones. */
+  /** New repositories of Holdfast's; pgBackRest makes a full backup beside its earlier ones. */
   async #beginAnew(round: number): Promise<void> {
-    this.#holdfast = await HoldfastCommands.open(join(this.#workFolder, `physical-${round}`));
-    await this.#configure('off');
+    [this.#holdfast, this.#byReplication] = await openBoth(this.#workFolder, round);
+    await this.#configure();
   }
 
   async #backedUp(job: PhysicalSample['job'], type: 'full' | 'incr', round: number): Promise<PhysicalSample[]> {
     this.#log(`base backup: ${job}, ${round} …`);
     const { repository } = this.#peer;
-    const { folder } = this.#holdfast;
     const peer = () => this.#measured('pgBackRest', this.#peer.backup(type), repository);
-    const ours = () => this.#measured('Holdfast', this.#holdfast.command('backup', '--resource', RESOURCE), folder);
+    const ours = (tool: Tool, holdfast: HoldfastCommands) => () =>
+      this.#measured(tool, holdfast.command('backup', '--resource', RESOURCE), holdfast.folder);
+    const all = [peer, ours('Holdfast', this.#holdfast), ours('Holdfast, by replication', this.#byReplication)];
     const samples: PhysicalSample[] = [];
-    for (const tool of rotated([peer, ours], round)) samples.push({ ...(await tool()), job });
+    for (const tool of rotated(all, round)) samples.push({ ...(await tool()), job });
     return samples;
   }
 
@@ -95,8 +101,8 @@ export class PhysicalBench {
   }
 
   async #loadUnderHoldfast(seconds: number): Promise<LoadSample> {
-    await this.#configure('stream');
-    const service = await this.#holdfast.serve();
+    await this.#configureOne(this.#byReplication, { wal: { mode: 'stream', flushSeconds: 1 } });
+    const service = await this.#byReplication.serve();
     const behind = async () => {
       const answer = await fetch(`${service.url}/resources/${RESOURCE}/log`);
       const { capture } = (await answer.json()) as { capture?: { progress?: { position?: string } } };
@@ -111,7 +117,7 @@ export class PhysicalBench {
       return { follower: 'Holdfast', transactionsPerSecond, behindSeconds };
     } finally {
       await service.stop();
-      await this.#configure('off');
+      await this.#configureOne(this.#byReplication, {});
       await this.#cluster.server.sql(
         'postgres',
         'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots',
@@ -153,16 +159,31 @@ export class PhysicalBench {
     ];
   }
 
-  async #measured(tool: string, command: Command, folder: string) {
+  async #measured(tool: Tool, command: Command, folder: string) {
     const before = folderBytes(folder);
     const measurement = await measureCommand(command, this.#workFolder);
     return { tool, ...measurement, addedBytes: folderBytes(folder) - before };
   }
 
-  #configure(mode: 'off' | 'stream'): Promise<void> {
-    const connection = this.#cluster.server.connection();
-    return this.#holdfast.putResource(RESOURCE, 'postgresql-physical', { connection, wal: { mode, flushSeconds: 1 } });
+  async #configure(): Promise<void> {
+    await this.#configureOne(this.#holdfast, { transfer: 'folder', dataFolder: this.#cluster.dataFolder });
+    await this.#configureOne(this.#byReplication, {});
   }
+
+  #configureOne(holdfast: HoldfastCommands, options: Readonly<Record<string, unknown>>): Promise<void> {
+    const connection = this.#cluster.server.connection();
+    return holdfast.putResource(RESOURCE, 'postgresql-physical', { connection, ...options });
+  }
+}
+
+/** What reads beside the server, and what has it send its files, with a repository each. */
+type BothWays = [folder: HoldfastCommands, replication: HoldfastCommands];
+
+async function openBoth(workFolder: string, round: number): Promise<BothWays> {
+  return [
+    await HoldfastCommands.open(join(workFolder, `physical-${round}`)),
+    await HoldfastCommands.open(join(workFolder, `physical-replication-${round}`)),
+  ];
 }
 
 export interface PhysicalBenchOptions {
