@@ -7,7 +7,7 @@ import { ServerPlaces } from './server-places.ts';
 import type { WalGetCommand } from './wal-get-command.ts';
 
 /**
- * Backs up a whole PostgreSQL cluster physically, by the replication protocol, and restores it into a data folder. What does the
+ * Backs up a whole PostgreSQL cluster physically, by the replication protocol or beside the server, and restores it into a data folder. What does the
  * work is loaded when it is asked for.
  *
  * A download is one database as SQL: a data folder starts only on the same major version and architecture, with its WAL and its tablespaces in
