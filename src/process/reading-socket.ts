@@ -6,6 +6,7 @@ import { Socket } from 'node:net';
  * it back. Without such listeners `data` comes, with copies, as from any socket.
  */
 export class ReadingSocket extends Socket {
+  readonly #mostFree: number;
   readonly #free: Buffer[] = [];
   #kept: Buffer[] = [];
   #current: Buffer | undefined;
@@ -13,8 +14,10 @@ export class ReadingSocket extends Socket {
   #filled = 0;
   #isKept = false;
 
-  constructor() {
+  /** @param mostKept bytes that are kept at once, so that their memory is worth being used again */
+  constructor(mostKept = MOST_KEPT) {
     super({ onread: { buffer: () => this.#memory(), callback: (length) => this.#give(length) } });
+    this.#mostFree = Math.ceil(mostKept / READ_BYTES);
   }
 
   /** To be called by a listener of `piece`: what it was given stays as it is until that is given back. */
@@ -30,7 +33,7 @@ export class ReadingSocket extends Socket {
   }
 
   giveBack(buffers: readonly Buffer[]): void {
-    this.#free.push(...buffers.slice(0, MOST_FREE - this.#free.length));
+    this.#free.push(...buffers.slice(0, this.#mostFree - this.#free.length));
   }
 
   #memory(): Buffer {
@@ -59,4 +62,4 @@ export class ReadingSocket extends Socket {
 const READ_BYTES = 128 * 1024;
 /** Of the rest of a buffer for which it is worth while to read there. */
 const LEAST_BYTES = 32 * 1024;
-const MOST_FREE = 16;
+const MOST_KEPT = 2 * 1024 * 1024;

@@ -7,14 +7,19 @@ import { ReadingSocket } from './reading-socket.ts';
  */
 export class SocketPieces {
   readonly #stream: Duplex;
+  readonly #mostBytes: number;
+  readonly #mostWaiting: number;
   #waiting: Uint8Array[] = [];
   #bytes = 0;
   #isOver = false;
   #failure: unknown;
   #wake: () => void = ignore;
 
-  constructor(stream: Duplex) {
+  /** @param mostBytes that wait before the socket does */
+  constructor(stream: Duplex, mostBytes = MOST_BYTES) {
     this.#stream = stream;
+    this.#mostBytes = mostBytes;
+    this.#mostWaiting = Math.ceil(mostBytes / LITTLE_BYTES);
   }
 
   /** @param bytes what a listener of the stream was just given, or a part of that */
@@ -30,13 +35,13 @@ export class SocketPieces {
       );
     else this.#waiting.push(bytes);
     this.#bytes += bytes.length;
-    if (this.#bytes >= MOST_BYTES || this.#waiting.length >= MOST_WAITING) this.#stream.pause();
+    if (this.#bytes >= this.#mostBytes || this.#waiting.length >= this.#mostWaiting) this.#stream.pause();
     // Not with every few kilobytes that a server sends: what follows would take longer for each than reading it.
     if (this.#isEnough) this.#wake();
   }
 
   get #isEnough(): boolean {
-    return this.#bytes >= ENOUGH_BYTES || this.#waiting.length >= MOST_WAITING;
+    return this.#bytes >= ENOUGH_BYTES || this.#waiting.length >= this.#mostWaiting;
   }
 
   /** No more will come. @param failure what the reader is to be told, after what came before */
@@ -70,5 +75,6 @@ export class SocketPieces {
 
 const ENOUGH_BYTES = 64 * 1024;
 const MOST_BYTES = 1024 * 1024;
-const MOST_WAITING = 64;
+/** No more pieces wait than if each had so many bytes. */
+const LITTLE_BYTES = 16 * 1024;
 const ignore = (): void => undefined;

@@ -34,6 +34,8 @@ export async function backUpPostgresql(context: BackupContext, resolveSecret: Re
     serverMajor: server.major,
     writer: context.writer,
     earlier: context.earlier,
+    // Where there are fewer databases than jobs, these share the rows of one.
+    readers: Math.max(1, Math.floor(configuration.jobs / names.length)),
     warn: context.warn,
     onBytes: progressOf(context),
   };

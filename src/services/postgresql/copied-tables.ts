@@ -10,6 +10,10 @@ export interface CopiedTable {
   /** With its schema, and its columns, as SQL writes them. */
   name: string;
   columns: string;
+  /** Of the table itself. */
+  pages: number;
+  /** As many as hold some megabytes of rows; absent where the table cannot be read by ranges of pages. */
+  pagesOfRead?: number;
 }
 
 /** Of these versions pg_dump and the server are known. */
@@ -36,7 +40,7 @@ export async function findCopiedTables(
   const large = tables.filter((table) => table.bytes >= LARGE_BYTES && !withoutData(table, configuration));
   // The server does not know what is reserved in a newer version, and the archive is for that one.
   if (tools.major !== serverMajor) await session.run('SET LOCAL quote_all_identifiers = on');
-  return describePlainTables(session, large.slice(0, MOST_COPIED));
+  return describePlainTables(session, large.slice(0, MOST_COPIED), serverMajor);
 }
 
 export interface CopyingContext {
@@ -50,21 +54,71 @@ const HASHED_BY_ENUMERATION = `SELECT FROM pg_partition_ancestors(c.oid) AS abov
   JOIN pg_partitioned_table p ON p.partrelid = above.relid JOIN pg_opclass o ON o.oid = ANY (p.partclass)
   WHERE p.partstrat = 'h' AND o.opcname = 'enum_ops'`;
 
-async function describePlainTables(session: Session, tables: readonly ListedTable[]): Promise<CopiedTable[]> {
+async function describePlainTables(
+  session: Session,
+  tables: readonly ListedTable[],
+  serverMajor: number,
+): Promise<CopiedTable[]> {
   if (tables.length === 0) return [];
-  const rows = await session.rows<{ oid: number; name: string; columns: string }>(
+  const rows = await session.rows<PlainTable>(
     `SELECT c.oid::int8::float8 AS oid, format('%I.%I', n.nspname, c.relname) AS name,
-            string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns
+            string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS columns,
+            (pg_relation_size(c.oid) / current_setting('block_size')::int)::float8 AS pages,
+            pg_table_size(c.oid)::float8 AS bytes,
+            c.relam = (SELECT oid FROM pg_am WHERE amname = 'heap') AND has_table_privilege(c.oid, 'SELECT') AS ranged
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
       WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'r' AND NOT EXISTS (${HASHED_BY_ENUMERATION})
-      GROUP BY c.oid, n.nspname, c.relname`,
+      GROUP BY c.oid, n.nspname, c.relname, c.relam`,
     [tables.map(({ oid }) => oid)],
   );
+  const byOid = new Map(rows.map((row) => [row.oid, row]));
   return tables.flatMap((table) => {
-    const found = rows.find(({ oid }) => oid === table.oid);
-    return found === undefined ? [] : [{ table, name: found.name, columns: found.columns }];
+    const found = byOid.get(table.oid);
+    if (found === undefined) return [];
+    const { name, columns, pages, bytes, ranged } = found;
+    const pagesOfRead = Math.max(1, Math.floor((pages * READ_BYTES) / Math.max(bytes, 1)));
+    return [{ table, name, columns, pages, ...(ranged && serverMajor >= RANGES_SINCE ? { pagesOfRead } : {}) }];
   });
+}
+
+interface PlainTable {
+  oid: number;
+  name: string;
+  columns: string;
+  pages: number;
+  /** With what is stored beside the rows. */
+  bytes: number;
+  /** Whether its pages can be asked for. A role that may read columns alone may not ask where a row lies. */
+  ranged: boolean;
+}
+
+/** Ranges of pages are looked up, and not looked for in all of a table. */
+const RANGES_SINCE = 14;
+const READ_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Sessions as `openCopyingSession` opens them.
+ *
+ * @param most at least one
+ * @returns as many as can be had, so none where not even one can
+ */
+export async function openCopyingSessions(
+  most: number,
+  ...[copied, context, signal]: Parameters<typeof openCopyingSession>
+): Promise<Session[]> {
+  const sessions: Session[] = [];
+  try {
+    while (sessions.length < most) {
+      const session = await openCopyingSession(copied, context, signal);
+      if (session === undefined) break;
+      sessions.push(session);
+    }
+    return sessions;
+  } catch (error) {
+    await Promise.all(sessions.map((session) => session.close()));
+    throw error;
+  }
 }
 
 /**
@@ -73,7 +127,7 @@ async function describePlainTables(session: Session, tables: readonly ListedTabl
  * @returns undefined where they cannot be locked at once: somebody waits for pg_dump to be done with one of them, and all would wait for one another. Also where the server takes no
  *   connection more
  */
-export async function openCopyingSession(
+async function openCopyingSession(
   copied: readonly CopiedTable[],
   { connection, database, snapshot }: { connection: Connection; database: string; snapshot: string },
   signal: AbortSignal,
@@ -96,6 +150,6 @@ export async function openCopyingSession(
 /** `lock_not_available`, `too_many_connections`. */
 const PG_DUMP_CAN = new Set(['55P03', '53300']);
 
-/** As pg_dump sets them, so that rows are written as it would write them (`setup_connection` in pg_dump.c). */
+/** As pg_dump sets them, so that rows are written as it would write them (`setup_connection` in pg_dump.c), and in their order where pages are asked for. */
 const COPY_SETTINGS = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL DateStyle = ISO; SET LOCAL IntervalStyle = postgres; SET LOCAL extra_float_digits = 3;
-  SET LOCAL synchronize_seqscans = off; SET LOCAL lock_timeout = 0`;
+  SET LOCAL synchronize_seqscans = off; SET LOCAL lock_timeout = 0; SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off`;

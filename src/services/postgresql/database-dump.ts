@@ -7,7 +7,7 @@ import type { ClientTools } from './client-tools.ts';
 import type { PostgresqlConfiguration } from './configuration.ts';
 import type { Connection } from './connection.ts';
 import { dumpPath, type StoredDatabase } from './contents.ts';
-import { findCopiedTables, openCopyingSession } from './copied-tables.ts';
+import { findCopiedTables, openCopyingSessions } from './copied-tables.ts';
 import {
   chosenTables,
   countLargeObjects,
@@ -32,6 +32,8 @@ export interface DumpContext {
   serverMajor: number;
   writer: BackupContext['writer'];
   earlier: BackupContext['earlier'];
+  /** Sessions that read rows of large tables at once. */
+  readers: number;
   warn(message: string): void;
   /** Told of bytes as they come. */
   onBytes(database: string, bytes: number): void;
@@ -81,7 +83,12 @@ export async function dumpDatabase(name: string, context: DumpContext, signal: A
         const pieces = dumpPieces({
           copied,
           openCopying: () =>
-            openCopyingSession(copied, { connection: context.connection, database: name, snapshot }, ending),
+            openCopyingSessions(
+              context.readers,
+              copied,
+              { connection: context.connection, database: name, snapshot },
+              ending,
+            ),
           pgDump: (args) => pgDumpOutput(name, [`--snapshot=${snapshot}`, ...args], context, ending),
           onRows: (table, rows) => counts.set(table, rows),
         });

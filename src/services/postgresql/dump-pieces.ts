@@ -7,12 +7,14 @@ import {
 } from '../../postgresql-archive/archive-contents.ts';
 import type { CopiedTable } from './copied-tables.ts';
 import type { ListedTable } from './database-facts.ts';
+import type { RowCopy } from './row-copy.ts';
+import { planRowReads, type RowRead } from './row-reads.ts';
 import { quoted, type Session } from './session.ts';
 
 export interface DumpSource {
   copied: readonly CopiedTable[];
-  /** A session that sees what pg_dump sees, or undefined where pg_dump is to read all rows. */
-  openCopying(): Promise<Session | undefined>;
+  /** Sessions that see what pg_dump sees; none where pg_dump is to read all rows. */
+  openCopying(): Promise<readonly Session[]>;
   /** What pg_dump writes with these arguments more. */
   pgDump(args: readonly string[]): AsyncGenerator<Uint8Array>;
   /** Told of rows that are in the dump. */
@@ -32,27 +34,49 @@ export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array
   const excluding = copied.map(({ table }) => `--exclude-table-data=${quoted(table.schema)}.${quoted(table.name)}`);
   // A role or a database may ask for another one, which the archive would name: these rows and names come in this one.
   const dump = pgDump(['--encoding=UTF8', ...excluding]);
-  let session: Session | undefined;
+  let sessions: readonly Session[] = [];
   try {
     const beginning = await readBeginning(dump);
     const added = beginning && withTables(beginning.contents, copied.map(addedTable));
-    if (added !== undefined) session = await openCopying();
-    if (beginning === undefined || added === undefined || session === undefined) {
+    if (added !== undefined) sessions = await openCopying();
+    const [first] = sessions;
+    if (beginning === undefined || added === undefined || first === undefined) {
       await dump.return(undefined);
       return yield* pgDump([]);
     }
+    const reads = await planRowReads(first, copied);
     yield added.head;
     yield beginning.rest;
     yield* dump;
-    for (const [index, table] of copied.entries()) {
-      yield rowsBegin(added.ids[index] ?? 0);
-      const rows = yield* session.copyRows(`COPY ${table.name} (${table.columns}) TO STDOUT`, table.name).pieces();
-      yield rowsEnd();
-      onRows(table.table, rows);
-    }
+    const ids = new Map(copied.map((table, index) => [table, added.ids[index] ?? 0]));
+    yield* rowPieces(reads, sessions, { idOf: (table) => ids.get(table) ?? 0, onRows });
   } finally {
-    await session?.close();
+    await Promise.all(sessions.map((session) => session.close()));
     await dump.return(undefined);
+  }
+}
+
+/** The rows of all tables, one read after another, while the next reads go on in the other sessions. */
+async function* rowPieces(
+  reads: readonly RowRead[],
+  sessions: readonly Session[],
+  { idOf, onRows }: Pick<DumpSource, 'onRows'> & { idOf(table: CopiedTable): number },
+): AsyncGenerator<Uint8Array> {
+  const begin = (index: number): RowCopy | undefined => {
+    const read = reads[index];
+    return read && sessions[index % sessions.length]?.copyRows(read.text, read.copied.name);
+  };
+  const begun = sessions.map((_session, index) => begin(index));
+  let rows = 0;
+  for (const [index, { copied, isFirst, isLast }] of reads.entries()) {
+    if (isFirst) yield rowsBegin(idOf(copied));
+    const copy = begun.shift();
+    if (copy !== undefined) rows += yield* copy.pieces();
+    begun.push(begin(index + sessions.length));
+    if (!isLast) continue;
+    yield rowsEnd();
+    onRows(copied.table, rows);
+    rows = 0;
   }
 }
 

@@ -32,12 +32,13 @@ export class RowCopy implements Submittable {
   /**
    * @param stream of the connection that it is given to
    * @param failureOf what is thrown for an error of the server (`pg.DatabaseError`) or of the connection
+   * @param mostBytes of rows that wait before the connection does
    */
-  constructor(text: string, stream: Duplex, failureOf: (error: unknown) => Error) {
+  constructor(text: string, stream: Duplex, failureOf: (error: unknown) => Error, mostBytes?: number) {
     this.#text = text;
     this.#stream = stream;
     this.#failureOf = failureOf;
-    this.#pieces = new SocketPieces(stream);
+    this.#pieces = new SocketPieces(stream, mostBytes);
     this.#event = stream instanceof ReadingSocket ? 'piece' : 'data';
   }
 

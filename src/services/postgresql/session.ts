@@ -30,7 +30,7 @@ export class Session {
     signal?.throwIfAborted();
     const options = await connection.clientOptions(database);
     const client = new pg.Client(
-      copiesRows && options.ssl === false ? { ...options, stream: () => new ReadingSocket() } : options,
+      copiesRows && options.ssl === false ? { ...options, stream: () => new ReadingSocket(ROWS_AHEAD_BYTES) } : options,
     );
     const session = new Session(client, connection, database);
     // A connection that is lost between two queries is told by the next one; without a listener it would end the process.
@@ -72,11 +72,11 @@ export class Session {
     }
   }
 
-  /** Runs `COPY … TO STDOUT`. @param table as a failure names it */
+  /** Runs `COPY … TO STDOUT`, of which megabytes come even before somebody takes them. @param table as a failure names it */
   copyRows(text: string, table: string): RowCopy {
     const what = `Reading the rows of ${table}`;
     const failureOf = (error: unknown) => queryFailure(error, this.#connection, this.#database, what);
-    return this.#client.query(new RowCopy(text, this.#client.connection.stream, failureOf));
+    return this.#client.query(new RowCopy(text, this.#client.connection.stream, failureOf, ROWS_AHEAD_BYTES));
   }
 
   /** Safe to call twice, and in the middle of a query, which then fails. */
@@ -102,6 +102,9 @@ export async function connect(client: pg.Client, signal?: AbortSignal): Promise<
     signal?.removeEventListener('abort', stop);
   }
 }
+
+/** What one session reads while the rows of another one are taken. */
+const ROWS_AHEAD_BYTES = 6 * 1024 * 1024;
 
 export const quoted = (name: string): string => pg.escapeIdentifier(name);
 export const quotedLiteral = (text: string): string => pg.escapeLiteral(text);
