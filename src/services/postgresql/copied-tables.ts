@@ -97,20 +97,30 @@ interface PlainTable {
 const RANGES_SINCE = 14;
 const READ_BYTES = 4 * 1024 * 1024;
 
+export interface SharedSnapshot {
+  connection: Connection;
+  database: string;
+  snapshot: string;
+}
+
 /**
- * Sessions as `openCopyingSession` opens them.
+ * Sessions that see what pg_dump sees and hold locks on these tables. To be opened while pg_dump holds its own, so that they are as it found them.
  *
  * @param most at least one
- * @returns as many as can be had, so none where not even one can
+ * @returns as many as can be had. None can where a table cannot be locked at once: somebody waits for pg_dump to be done with it, and all would wait for one another. And no more
+ *   where the server takes no connection more
  */
 export async function openCopyingSessions(
+  copied: readonly CopiedTable[],
+  shared: SharedSnapshot,
   most: number,
-  ...[copied, context, signal]: Parameters<typeof openCopyingSession>
+  signal: AbortSignal,
 ): Promise<Session[]> {
   const sessions: Session[] = [];
+  const rowsAhead = most === 1 ? ONE_AHEAD_BYTES : Math.min(MOST_AHEAD_BYTES, Math.floor(ALL_AHEAD_BYTES / most));
   try {
     while (sessions.length < most) {
-      const session = await openCopyingSession(copied, context, signal);
+      const session = await openCopyingSession(copied, { ...shared, rowsAhead }, signal);
       if (session === undefined) break;
       sessions.push(session);
     }
@@ -121,20 +131,19 @@ export async function openCopyingSessions(
   }
 }
 
-/**
- * A session that sees what pg_dump sees and holds locks on these tables. To be opened while pg_dump holds its own, so that they are as it found them.
- *
- * @returns undefined where they cannot be locked at once: somebody waits for pg_dump to be done with one of them, and all would wait for one another. Also where the server takes no
- *   connection more
- */
+/** What a session reads before its rows are taken: more than a range of pages has, while those of another are. */
+const MOST_AHEAD_BYTES = 6 * 1024 * 1024;
+const ALL_AHEAD_BYTES = 24 * 1024 * 1024;
+const ONE_AHEAD_BYTES = 1024 * 1024;
+
 async function openCopyingSession(
   copied: readonly CopiedTable[],
-  { connection, database, snapshot }: { connection: Connection; database: string; snapshot: string },
+  { connection, database, snapshot, rowsAhead }: SharedSnapshot & { rowsAhead: number },
   signal: AbortSignal,
 ): Promise<Session | undefined> {
   let session: Session | undefined;
   try {
-    session = await Session.open(connection, database, signal, { copiesRows: true });
+    session = await Session.open(connection, database, signal, { rowsAhead });
     await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await session.run(`SET TRANSACTION SNAPSHOT ${quotedLiteral(snapshot)}`);
     await session.run(COPY_SETTINGS);

@@ -84,9 +84,9 @@ export async function dumpDatabase(name: string, context: DumpContext, signal: A
           copied,
           openCopying: () =>
             openCopyingSessions(
-              context.readers,
               copied,
               { connection: context.connection, database: name, snapshot },
+              context.readers,
               ending,
             ),
           pgDump: (args) => pgDumpOutput(name, [`--snapshot=${snapshot}`, ...args], context, ending),

@@ -9,30 +9,35 @@ export class Session {
   readonly #client: pg.Client;
   readonly #connection: Connection;
   readonly #database: string;
+  readonly #rowsAhead: number | undefined;
   #closed = false;
 
-  private constructor(client: pg.Client, connection: Connection, database: string) {
+  private constructor(client: pg.Client, connection: Connection, database: string, rowsAhead: number | undefined) {
     this.#client = client;
     this.#connection = connection;
     this.#database = database;
+    this.#rowsAhead = rowsAhead;
   }
 
   /**
-   * @param copiesRows whether much will be read by `copyRows`
+   * @param rowsAhead bytes that `copyRows` may read before somebody takes them, where much will be read by it
    * @throws HoldfastError `postgresql-login-refused`, `postgresql-database-missing`, `postgresql-unreachable` …
    */
   static async open(
     connection: Connection,
     database: string,
     signal?: AbortSignal,
-    { copiesRows = false }: { copiesRows?: boolean } = {},
+    { rowsAhead }: { rowsAhead?: number } = {},
   ): Promise<Session> {
     signal?.throwIfAborted();
     const options = await connection.clientOptions(database);
     const client = new pg.Client(
-      copiesRows && options.ssl === false ? { ...options, stream: () => new ReadingSocket(ROWS_AHEAD_BYTES) } : options,
+      rowsAhead !== undefined && options.ssl === false
+        ? // What is taken is given back when all of it is taken, and as much may have come meanwhile.
+          { ...options, stream: () => new ReadingSocket(2 * rowsAhead) }
+        : options,
     );
-    const session = new Session(client, connection, database);
+    const session = new Session(client, connection, database, rowsAhead);
     // A connection that is lost between two queries is told by the next one; without a listener it would end the process.
     client.on('error', () => undefined);
     try {
@@ -76,7 +81,7 @@ export class Session {
   copyRows(text: string, table: string): RowCopy {
     const what = `Reading the rows of ${table}`;
     const failureOf = (error: unknown) => queryFailure(error, this.#connection, this.#database, what);
-    return this.#client.query(new RowCopy(text, this.#client.connection.stream, failureOf, ROWS_AHEAD_BYTES));
+    return this.#client.query(new RowCopy(text, this.#client.connection.stream, failureOf, this.#rowsAhead));
   }
 
   /** Safe to call twice, and in the middle of a query, which then fails. */
@@ -102,9 +107,6 @@ export async function connect(client: pg.Client, signal?: AbortSignal): Promise<
     signal?.removeEventListener('abort', stop);
   }
 }
-
-/** What one session reads while the rows of another one are taken. */
-const ROWS_AHEAD_BYTES = 6 * 1024 * 1024;
 
 export const quoted = (name: string): string => pg.escapeIdentifier(name);
 export const quotedLiteral = (text: string): string => pg.escapeLiteral(text);
