@@ -8,7 +8,7 @@ import {
 import type { CopiedTable } from './copied-tables.ts';
 import type { ListedTable } from './database-facts.ts';
 import type { RowCopy } from './row-copy.ts';
-import { planRowReads, type RowRead } from './row-reads.ts';
+import { findRangedTables, type RowRead, rowReads } from './row-reads.ts';
 import { quoted, type Session } from './session.ts';
 
 export interface DumpSource {
@@ -44,7 +44,7 @@ export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array
       await dump.return(undefined);
       return yield* pgDump([]);
     }
-    const reads = await planRowReads(first, copied);
+    const reads = rowReads(copied, await findRangedTables(first, copied));
     yield added.head;
     yield beginning.rest;
     yield* dump;
@@ -58,26 +58,33 @@ export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array
 
 /** The rows of all tables, one read after another, while the next reads go on in the other sessions. */
 async function* rowPieces(
-  reads: readonly RowRead[],
+  reads: Iterator<RowRead, void>,
   sessions: readonly Session[],
   { idOf, onRows }: Pick<DumpSource, 'onRows'> & { idOf(table: CopiedTable): number },
 ): AsyncGenerator<Uint8Array> {
-  const begin = (index: number): RowCopy | undefined => {
-    const read = reads[index];
-    return read && sessions[index % sessions.length]?.copyRows(read.text, read.copied.name);
+  const begun: BegunRead[] = [];
+  const begin = (session: Session): void => {
+    const { value: read } = reads.next();
+    if (read) begun.push({ read, session, copy: session.copyRows(read.text, read.copied.name) });
   };
-  const begun = sessions.map((_session, index) => begin(index));
+  for (const session of sessions) begin(session);
   let rows = 0;
-  for (const [index, { copied, isFirst, isLast }] of reads.entries()) {
+  for (let first = begun.shift(); first !== undefined; first = begun.shift()) {
+    const { copied, isFirst, isLast } = first.read;
     if (isFirst) yield rowsBegin(idOf(copied));
-    const copy = begun.shift();
-    if (copy !== undefined) rows += yield* copy.pieces();
-    begun.push(begin(index + sessions.length));
+    rows += yield* first.copy.pieces();
+    begin(first.session);
     if (!isLast) continue;
     yield rowsEnd();
     onRows(copied.table, rows);
     rows = 0;
   }
+}
+
+interface BegunRead {
+  read: RowRead;
+  session: Session;
+  copy: RowCopy;
 }
 
 function addedTable({ table, name, columns }: CopiedTable) {

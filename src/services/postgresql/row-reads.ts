@@ -9,41 +9,43 @@ export interface RowRead {
   isLast: boolean;
 }
 
+/** Those of these tables whose pages the server looks up. Without that, the whole table would be read for each range. */
+export async function findRangedTables(
+  session: Session,
+  tables: readonly CopiedTable[],
+): Promise<ReadonlySet<CopiedTable>> {
+  const ranged = new Set<CopiedTable>();
+  for (const copied of tables) {
+    const { name, pages, pagesOfRead } = copied;
+    if (pagesOfRead === undefined || pages < LEAST_READS * pagesOfRead) continue;
+    const some = `${pagesFrom(0)} AND ${pagesTo(pagesOfRead)}`;
+    const [step = {}] = await session.rows<object>(`EXPLAIN SELECT FROM ONLY ${name} WHERE ${some}`);
+    if (/^Tid Range Scan on /.test(String(Object.values(step)[0]))) ranged.add(copied);
+  }
+  return ranged;
+}
+
 /**
  * How the rows of tables are read: large ones in ranges of pages, so that several sessions can read one table, and its rows still come in the order of one
- * reader.
+ * reader. A table can have a million of them, so they are made as they are needed.
  *
- * @param session whose settings are those of the sessions that will read
+ * @param ranged those that are read in ranges
  */
-export async function planRowReads(session: Session, tables: readonly CopiedTable[]): Promise<RowRead[]> {
-  const reads: RowRead[] = [];
+export function* rowReads(tables: readonly CopiedTable[], ranged: ReadonlySet<CopiedTable>): Generator<RowRead> {
   for (const copied of tables) {
-    const texts = (await isReadByRanges(session, copied))
-      ? rangeTexts(copied)
-      : [`COPY ${copied.name} (${copied.columns}) TO STDOUT`];
-    for (const [index, text] of texts.entries())
-      reads.push({ copied, text, isFirst: index === 0, isLast: index === texts.length - 1 });
+    const { name, columns, pages, pagesOfRead } = copied;
+    if (pagesOfRead === undefined || !ranged.has(copied)) {
+      yield { copied, text: `COPY ${name} (${columns}) TO STDOUT`, isFirst: true, isLast: true };
+      continue;
+    }
+    for (let from = 0; from < pages; from += pagesOfRead) {
+      const isLast = from + pagesOfRead >= pages;
+      // The last one has no end: a page more than were there when they were counted would be in it.
+      const end = isLast ? '' : ` AND ${pagesTo(from + pagesOfRead)}`;
+      const text = `COPY (SELECT ${columns} FROM ONLY ${name} WHERE ${pagesFrom(from)}${end}) TO STDOUT`;
+      yield { copied, text, isFirst: from === 0, isLast };
+    }
   }
-  return reads;
-}
-
-/** Without a scan by ranges the whole table would be read for each. */
-async function isReadByRanges(session: Session, { name, pages, pagesOfRead }: CopiedTable): Promise<boolean> {
-  if (pagesOfRead === undefined || pages < LEAST_READS * pagesOfRead) return false;
-  const plan = await session.rows<object>(
-    `EXPLAIN SELECT FROM ONLY ${name} WHERE ${pagesFrom(0)} AND ${pagesTo(pagesOfRead)}`,
-  );
-  return /^Tid Range Scan on /.test(String(Object.values(plan[0] ?? {})[0]));
-}
-
-/** The last one has no end: a page more than were there when they were counted would be in it. */
-function rangeTexts({ name, columns, pages, pagesOfRead = pages }: CopiedTable): string[] {
-  const texts: string[] = [];
-  for (let from = 0; from < pages; from += pagesOfRead) {
-    const end = from + pagesOfRead < pages ? ` AND ${pagesTo(from + pagesOfRead)}` : '';
-    texts.push(`COPY (SELECT ${columns} FROM ONLY ${name} WHERE ${pagesFrom(from)}${end}) TO STDOUT`);
-  }
-  return texts;
 }
 
 const pagesFrom = (page: number): string => `ctid >= '(${page},0)'::tid`;
