@@ -16,7 +16,7 @@ export interface PeopleNotifierParts {
   clock: Clock;
   /** Told of what could not be delivered. */
   logger: Pick<Logger, 'debug' | 'warn'>;
-  delivery?: Pick<DeliveryOptions, 'pausesMilliseconds' | 'graceMilliseconds'>;
+  delivery?: Pick<DeliveryOptions, 'pausesMilliseconds' | 'patienceMilliseconds' | 'graceMilliseconds'>;
 }
 
 /** Tells the log, and whom the configuration names, in the background. */
