@@ -210,6 +210,8 @@ async function openApplication(
       notifier: await configuredNotifier(configuration.notifications ?? [], {
         ...{ logger, onUndelivered: options.onUndelivered },
         ...notificationParts(),
+        // A command is over within minutes, and says itself what it could not deliver.
+        ...(mode === 'serve' ? { undelivered: catalogue.undelivered } : {}),
       }),
       ...(await hooksOf(configuration)),
       ...(await turnsOf(configuration)),

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, test } from 'node:test';
 import { type CommandLine, commandLine } from './command-line.ts';
 import { eventually } from './eventually.ts';
@@ -105,6 +107,42 @@ notifications:
     assert.equal((told?.details as { outcome?: string } | undefined)?.outcome, 'failed');
   });
 
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const)
+    test(`of the service that nobody took are delivered when it runs again after ${signal}`, async (context) => {
+      const holdfast = await commandLine(context);
+      const receiver = await WebhookReceiver.start(context);
+      const away = await freePort();
+      const chat = `{ name: chat, webhook: { url: "file:${await holdfast.put('address', `${receiver.url}/T0KEN\n`)}" } }`;
+      const configuration = await configure(
+        holdfast,
+        `
+notifications:
+  - ${chat}
+  - { name: gone, webhook: { url: "http://127.0.0.1:${away}/T0KEN" } }
+`,
+      );
+      const first = await Service.start(holdfast.data, ['--config', configuration]);
+      receiver.answerTo = () => 500;
+      await first.call('POST', '/backups', JSON.stringify({ resourceId: 'shop', data: { text: 'a' } }));
+      const assertions = [{ jsonPath: '$.text', equals: 'b' }];
+      await first.call('POST', '/resources/shop/drills', JSON.stringify({ assertions }));
+      await receiver.until(1);
+      await first.end(signal);
+      assert.doesNotMatch(await everythingIn(holdfast.data), /T0KEN/, 'no address is kept');
+      receiver.answerTo = () => undefined;
+      const refused = receiver.received.splice(0);
+
+      await configure(holdfast, `notifications:\n  - ${chat}\n`);
+      const next = await Service.start(holdfast.data, ['--config', configuration]);
+      await receiver.until(1);
+      const [{ headers, body }] = receiver.received as [(typeof receiver.received)[0]];
+      assert.deepEqual([headers['webhook-id'], body], [refused[0]?.headers['webhook-id'], refused[0]?.body]);
+      await next.end('SIGTERM');
+      const last = await Service.start(holdfast.data, ['--config', configuration]);
+      await last.end('SIGTERM');
+      assert.equal(receiver.received.length, 1, 'what was delivered is not kept');
+    });
+
   test('go by mail as well', { skip: skipWithout({ openssl: 'openssl' }) }, async (context) => {
     const holdfast = await commandLine(context);
     const server = await MailServer.start(context, { secure: true });
@@ -157,6 +195,14 @@ notifications:
     await eventually(() => receiver.received.length === 3, 'each is tried once');
   });
 });
+
+/** The bytes of the catalogue, and of what SQLite keeps beside it. */
+async function everythingIn(data: string): Promise<string> {
+  const names = (await readdir(data)).filter((name) => name.startsWith('catalogue.sqlite'));
+  const contents = await Promise.all(names.map((name) => readFile(path.join(data, name), 'latin1')));
+  assert.match(contents.join(''), /drill-failed/);
+  return contents.join('');
+}
 
 /** In the folder that commands run in. */
 function configure(holdfast: CommandLine, text: string): Promise<string> {

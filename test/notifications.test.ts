@@ -268,6 +268,7 @@ function notifierTo(
     clock,
     logger: {
       debug: (fact) => void facts.push(fact),
+      info: (fact) => void facts.push(fact),
       warn: (fact, line) => {
         facts.push(fact);
         lines.push(line);

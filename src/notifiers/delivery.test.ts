@@ -170,7 +170,11 @@ function deliveryOf(
       if (end !== undefined) throw end;
     },
   };
-  const logger = { debug: () => undefined, warn: (_facts: object, line: string) => void lines.push(line) };
+  const logger = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (_facts: object, line: string) => void lines.push(line),
+  };
   const options = { name: 'chat', courier, logger, pausesMilliseconds: QUICK, ...more };
   return { delivery: new Delivery(options), tried, lines };
 }

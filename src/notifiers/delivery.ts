@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError, isTransient } from '../core/errors.ts';
 import type { Logger } from '../core/ports/logger.ts';
+import type { KeptMessages } from './kept-messages.ts';
 import type { Courier, Message } from './message.ts';
 import { type WaitingMessage, WaitingMessages, type WaitingOptions } from './waiting-messages.ts';
 
@@ -10,7 +11,9 @@ export interface DeliveryOptions extends WaitingOptions {
   /** Of the target, for the log. */
   name: string;
   courier: Courier;
-  logger: Pick<Logger, 'debug' | 'warn'>;
+  logger: Pick<Logger, 'debug' | 'info' | 'warn'>;
+  /** Where messages outlive the process until they were taken; absent: they end with it. */
+  kept?: KeptMessages | undefined;
   /** What `close` gives to what is under way. Default 5 s. */
   graceMilliseconds?: number;
 }
@@ -30,6 +33,12 @@ export class Delivery {
   }
 
   add(message: Message): void {
+    this.#options.kept?.put(this.#options.name, message);
+    this.resume(message);
+  }
+
+  /** Takes up what an earlier process had still to deliver. */
+  resume(message: Message): void {
     for (const dropped of this.#waiting.add(message, performance.now())) this.#lost(dropped);
     this.#resting.abort();
     if (this.#isRunning) return;
@@ -37,15 +46,16 @@ export class Delivery {
     this.#running = this.#run();
   }
 
-  /** Delivers what waits, within a few seconds; what then still does is lost. */
+  /** Delivers what waits, within a few seconds; what then still does is kept or lost. */
   async close(): Promise<void> {
-    const { graceMilliseconds } = this.#options;
+    const { graceMilliseconds, kept } = this.#options;
     this.#waiting.hasten(performance.now());
     this.#resting.abort();
     const end = setTimeout(() => this.#over.abort(), graceMilliseconds ?? GRACE_MILLISECONDS);
     await this.#running;
     clearTimeout(end);
     this.#over.abort();
+    await kept?.settled();
   }
 
   async #run(): Promise<void> {
@@ -60,10 +70,11 @@ export class Delivery {
   }
 
   async #deliver(one: WaitingMessage): Promise<void> {
-    const { name, logger } = this.#options;
+    const { name, logger, kept } = this.#options;
     const { message } = one;
     try {
       await this.#attempt(message);
+      kept?.remove(name, message);
       this.#waiting.taken(performance.now());
       logger.debug({ target: name, event: message.type, subject: message.subject }, 'a notification was taken');
     } catch (error) {
@@ -82,10 +93,15 @@ export class Delivery {
     const end = () => reject(signal.reason);
     signal.addEventListener('abort', end, { once: true });
     try {
-      await Promise.race([this.#options.courier.deliver(message, signal), over]);
+      await Promise.race([this.#deliverKept(message), over]);
     } finally {
       signal.removeEventListener('abort', end);
     }
+  }
+
+  async #deliverKept(message: Message): Promise<void> {
+    await this.#options.kept?.settled();
+    await this.#options.courier.deliver(message, this.#over.signal);
   }
 
   /** Ended early by what is new, and by `close`. It keeps no process alive. */
@@ -97,13 +113,21 @@ export class Delivery {
 
   /** At the end of the process. */
   #leave({ message, reason }: WaitingMessage): void {
+    const { name, logger, kept } = this.#options;
     const before = reason === undefined ? '' : `${reason} `;
-    this.#lost({ message, reason: `${before}The process ended before.` });
+    const { type, subject } = message;
+    if (kept?.has(name, message) !== true) this.#lost({ message, reason: `${before}The process ended before.` });
+    else
+      logger.info(
+        { target: name, notification: type, subject },
+        `The notification ${type} of ${subject} is kept for "${name}" until the service runs again.`,
+      );
   }
 
   #lost({ message, reason }: WaitingMessage): void {
-    const { name, courier, logger } = this.#options;
+    const { name, courier, logger, kept } = this.#options;
     const { type, subject } = message;
+    kept?.remove(name, message);
     logger.warn(
       { target: name, place: courier.place, notification: type, subject },
       `The notification ${type} of ${subject} was not delivered to "${name}": ${reason}`,
