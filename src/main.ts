@@ -142,6 +142,11 @@ const composition: Composition = {
   resolveSecret: ownSecret,
   tryNotifications: async (targets, signal) =>
     (await import('./notifiers/notification-trial.ts')).tryNotifications(targets, { ...notificationParts(), signal }),
+  inspectNotifications: async (targets, signal) =>
+    (await import('./notifiers/notification-inspection.ts')).inspectNotifications(targets, {
+      ...notificationParts(),
+      signal,
+    }),
   createKeyFile,
   acquireServiceLock: (dataFolder) => acquireServiceLock(dataFolder, clock),
   runningService,
@@ -255,7 +260,7 @@ async function identityOf(
 
 /** What notifications take besides the configuration. */
 function notificationParts() {
-  return { resolveSecret: ownSecret, clock, version, host: hostname() };
+  return { resolveSecret: ownSecret, clock, version, host: hostname(), environment: process.env };
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */

@@ -262,7 +262,7 @@ function notifierTo(
     log: { notify: async (notification) => void logged.push(notification) },
     targets: [targetTo(url, webhook), ...others].map((configuration) => ({
       configuration,
-      courier: createWebhookCourier(configuration.webhook, { resolveSecret, clock, version: '1.2.3' }),
+      courier: createWebhookCourier(configuration.webhook, { resolveSecret, clock, version: '1.2.3', environment: {} }),
     })),
     host: 'web1',
     clock,

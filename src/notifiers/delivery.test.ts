@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { eventually } from '../../test/eventually.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
-import type { Courier, Message } from './message.ts';
+import type { Message } from './message.ts';
 
 const AWAY = new HoldfastError('unavailable', 'away', 'It is away.');
 const NOT_SO = new HoldfastError('invalid', 'refused', 'It answered 400.');
@@ -161,7 +161,7 @@ function deliveryOf(
 ) {
   const tried: string[] = [];
   const lines: string[] = [];
-  const courier: Courier = {
+  const courier: DeliveryOptions['courier'] = {
     place: 'chat.example.org',
     async deliver({ subject }, signal) {
       tried.push(subject);

@@ -10,7 +10,7 @@ const GRACE_MILLISECONDS = 5000;
 export interface DeliveryOptions extends WaitingOptions {
   /** Of the target, for the log. */
   name: string;
-  courier: Courier;
+  courier: Pick<Courier, 'place' | 'deliver'>;
   logger: Pick<Logger, 'debug' | 'info' | 'warn'>;
   /** Where messages outlive the process until they were taken; absent: they end with it. */
   kept?: KeptMessages | undefined;
