@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { type CommandLine, commandLine } from './command-line.ts';
 import { eventually } from './eventually.ts';
@@ -63,6 +64,7 @@ notifications:
     assert.match(backup.stderr, /hook before-backup/);
     assert.match(backup.stderr, /warning: The notification backup-failed of shop was not delivered to "away"/);
     assert.doesNotMatch(backup.stderr, /T0KEN/);
+    assert.equal(keptIn(holdfast.data), 0, 'a command keeps nothing');
     assert.match(
       String(receiver.bodies[0]?.text),
       /^Holdfast on .+: backup failed \(shop\)\nThe backup of shop failed: /,
@@ -127,7 +129,9 @@ notifications:
       const assertions = [{ jsonPath: '$.text', equals: 'b' }];
       await first.call('POST', '/resources/shop/drills', JSON.stringify({ assertions }));
       await receiver.until(1);
+      await eventually(() => keptIn(holdfast.data) === 2, 'they are not kept');
       await first.end(signal);
+      assert.equal(keptIn(holdfast.data), 2);
       assert.doesNotMatch(await everythingIn(holdfast.data), /T0KEN/, 'no address is kept');
       receiver.answerTo = () => undefined;
       const refused = receiver.received.splice(0);
@@ -141,6 +145,7 @@ notifications:
       const last = await Service.start(holdfast.data, ['--config', configuration]);
       await last.end('SIGTERM');
       assert.equal(receiver.received.length, 1, 'what was delivered is not kept');
+      assert.equal(keptIn(holdfast.data), 0, 'nor what is for a target that is no more');
     });
 
   test('go by mail as well', { skip: skipWithout({ openssl: 'openssl' }) }, async (context) => {
@@ -195,6 +200,17 @@ notifications:
     await eventually(() => receiver.received.length === 3, 'each is tried once');
   });
 });
+
+/** How many notifications the catalogue keeps. */
+function keptIn(data: string): unknown {
+  const catalogue = new DatabaseSync(path.join(data, 'catalogue.sqlite'), { readOnly: true });
+  try {
+    const rows = "SELECT count(*) AS kept FROM documents WHERE collection = 'undelivered-notifications'";
+    return catalogue.prepare(rows).get()?.kept;
+  } finally {
+    catalogue.close();
+  }
+}
 
 /** The bytes of the catalogue, and of what SQLite keeps beside it. */
 async function everythingIn(data: string): Promise<string> {

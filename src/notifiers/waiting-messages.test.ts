@@ -65,6 +65,18 @@ describe('what waits for a place', () => {
     assert.deepEqual(place.run(2 * MINUTE, takesAll), ['72 five +', '72 one +', '72 two +', '72 three +', '72 four +']);
   });
 
+  test('is judged anew when a place is back: what is refused then holds back nothing', () => {
+    const place = new Place();
+    place.add('one', 'two');
+    place.run(HOUR, takesNothing);
+    place.run(3 * HOUR, takesAll);
+    place.add('refused');
+    const second = place.now / SECOND;
+    assert.deepEqual(place.run(place.now, takesOthers), [`${second} refused -`]);
+    place.add('new');
+    assert.equal(place.run(place.now, takesOthers)[0], `${second} new +`);
+  });
+
   test('goes at once when something new is taken, also where it would be tried in an hour', () => {
     const place = new Place();
     place.add('one');
