@@ -104,12 +104,20 @@ describe('what waits for a place', () => {
   test('waits as long as the place asks for, all of it, but for an hour at most', () => {
     const place = new Place();
     place.add('one', 'two');
-    assert.deepEqual(place.run(10 * MINUTE, takesNothing, 20 * MINUTE), ['0 one -']);
+    assert.deepEqual(place.run(3 * MINUTE, takesNothing, 4 * MINUTE), ['0 one -']);
     place.add('new');
-    assert.deepEqual(place.run(HOUR / 2, takesAll), ['1200 two +', '1200 new +', '1200 one +']);
+    assert.deepEqual(place.run(HOUR / 2, takesAll), ['240 two +', '240 new +', '240 one +']);
     place.add('three');
     place.run(place.now, takesNothing, 24 * HOUR);
-    assert.deepEqual(place.run(2 * HOUR, takesAll), ['4800 three +']);
+    assert.deepEqual(place.run(2 * HOUR, takesAll), ['3840 three +']);
+  });
+
+  test('and is new, waits five minutes at most, whatever the place asks for: it may do so for one message alone', () => {
+    const place = new Place();
+    place.add('refused');
+    assert.deepEqual(place.run(0, takesNothing, HOUR), ['0 refused -']);
+    place.add('new');
+    assert.equal(place.run(HOUR / 2, takesOthers)[0], '300 new +');
   });
 
   test('is a hundred at most: the oldest makes room, also for what comes back', () => {

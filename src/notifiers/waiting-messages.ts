@@ -50,8 +50,8 @@ export class WaitingMessages {
   #arrivals = 0;
   #attempts = 0;
   #lastFailed: Waiting | undefined;
-  /** Where the place takes nothing: when it is tried again, not before `askedUntil`. */
-  #away: { failures: number; failedAt: number; until: number; askedUntil: number } | undefined;
+  /** Where the place takes nothing: when it is tried again. */
+  #away: { failures: number; failedAt: number; until: number } | undefined;
   #longestPause = LONGEST_PAUSE_MILLISECONDS;
 
   constructor({ pausesMilliseconds, patienceMilliseconds }: WaitingOptions = {}) {
@@ -95,7 +95,7 @@ export class WaitingMessages {
 
   /**
    * Puts back what `next` gave and was not taken.
-   * @param retryAfterMilliseconds what the place asked for; it is heeded for all
+   * @param retryAfterMilliseconds what the place asked for; it is heeded for all, as long as for a place that takes nothing
    * @returns what is given up, or made room
    */
   failed(one: WaitingMessage, now: number, reason: string, retryAfterMilliseconds = 0): WaitingMessage[] {
@@ -115,7 +115,7 @@ export class WaitingMessages {
   hasten(now: number): void {
     this.#longestPause = LONGEST_PAUSE_AT_END_MILLISECONDS;
     for (const one of this.#waiting) one.dueAt = Math.min(one.dueAt, now);
-    if (this.#away !== undefined) Object.assign(this.#away, { until: now, askedUntil: now });
+    if (this.#away !== undefined) this.#away.until = now;
   }
 
   /** Takes out all. */
@@ -134,15 +134,14 @@ export class WaitingMessages {
   #missed(now: number, retryAfterMilliseconds: number): void {
     const failures = this.#away?.failures ?? 0;
     const until = now + this.#pause(failures, retryAfterMilliseconds);
-    const askedUntil = retryAfterMilliseconds > 0 ? until : now;
-    this.#away = { failures: failures + 1, failedAt: now, until, askedUntil };
+    this.#away = { failures: failures + 1, failedAt: now, until };
   }
 
   #awayUntil(): number | undefined {
     if (this.#away === undefined) return undefined;
-    const { failedAt, until, askedUntil } = this.#away;
+    const { failedAt, until } = this.#away;
     if (this.#waiting.every(({ triedAs }) => triedAs > 0)) return until;
-    return Math.min(until, Math.max(askedUntil, failedAt + LONGEST_PAUSE_BEFORE_NEW_MILLISECONDS));
+    return Math.min(until, failedAt + LONGEST_PAUSE_BEFORE_NEW_MILLISECONDS);
   }
 
   /** Where the place takes nothing, nothing needs an attempt of its own. */
