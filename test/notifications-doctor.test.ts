@@ -105,7 +105,7 @@ describe('the doctor', { skip: skipWithout({ openssl: 'openssl' }) }, () => {
     assert.match(found[4]?.message ?? '', /^away: 127\.0\.0\.1:\d+ does not let Holdfast in \(ECONNREFUSED\)\.$/);
     assert.match(found[4]?.advice ?? '', /whether host and port are right/);
     assert.deepEqual([server.mails, naked.mails], [[], []]);
-    assert.deepEqual(server.users, ['holdfast', 'nobody'].toSorted());
+    assert.deepEqual(server.users.toSorted(), ['holdfast', 'nobody']);
   });
 
   test('does not wait longer for what is silent than a message would', async (context) => {
