@@ -5,6 +5,7 @@ import type { ChainLink } from '../../core/ports/service.ts';
 import { type ClientTools, findClientTools } from './client-tools.ts';
 import { inheritedEnvironment } from './connection.ts';
 import type { StoredDatabase } from './contents.ts';
+import { withKnownSettings } from './known-settings.ts';
 import { StoredBackup } from './stored-backup.ts';
 import { type ToolContext, toolFailure } from './tool-failure.ts';
 import { startTool, type ToolProcess } from './tool-process.ts';
@@ -94,7 +95,7 @@ async function* archiveOutput(
   });
   feeding.catch(() => ending.abort());
   try {
-    yield* tool.stdout;
+    yield* args.includes('--list') ? tool.stdout : withKnownSettings(tool.stdout);
     await feeding;
     signal.throwIfAborted();
     const end = await tool.ended;

@@ -8,8 +8,10 @@ import { type Archive, feed, listArchive, storedArchive } from './archive-readin
 import { selectLines } from './archive-selection.ts';
 import { restoreCleanly } from './clean-restore.ts';
 import { type Connection, connectionText } from './connection.ts';
+import { TRANSACTION_TIMEOUT_SINCE } from './known-settings.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { DatabasePlan } from './restore-plan.ts';
+import { counted, restoreByScript } from './script-restore.ts';
 import { toolFailure, toolMessages } from './tool-failure.ts';
 import { startTool } from './tool-process.ts';
 
@@ -19,6 +21,8 @@ export interface ArchiveRestore {
   into: string;
   archive: Archive;
   connection: Connection;
+  /** Of the target's server. */
+  major: number;
   /** Only such a role may switch triggers off, foreign keys' among them, while rows come in the order of the dump. */
   isSuperuser: boolean;
   options: RestoreOptions;
@@ -31,17 +35,15 @@ export interface ArchiveRestore {
  * that fails leaves it as it was.
  */
 export async function restoreArchive(restore: ArchiveRestore, signal: AbortSignal): Promise<void> {
-  const { plan, options } = restore;
+  const { plan } = restore;
   const isOurs = plan.action === 'create' || plan.action === 'replace';
-  const jobs = isOurs ? options.jobs : 1;
-  if (jobs < options.jobs)
-    restore.warn(
-      `"${plan.target}" was there before, so it was restored in one transaction and \`jobs\` had no effect.`,
-    );
+  const jobs = mostJobs(restore, isOurs);
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-postgresql-'));
   try {
     const chosen = await optionArguments(restore, folder, signal);
     if (plan.action === 'clean') return await restoreCleanly(chosen, restore, signal);
+    if (needsScript(restore))
+      return await restoreByScript({ args: chosen, inOneTransaction: !isOurs }, restore, signal);
     const args = [
       '--exit-on-error',
       '--no-password',
@@ -54,6 +56,24 @@ export async function restoreArchive(restore: ArchiveRestore, signal: AbortSigna
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** pg_restore itself would set what the server does not know, and takes the refusal for a failure. */
+function needsScript({ archive, major }: ArchiveRestore): boolean {
+  return major < TRANSACTION_TIMEOUT_SINCE && archive.tools.major >= TRANSACTION_TIMEOUT_SINCE;
+}
+
+function mostJobs(restore: ArchiveRestore, isOurs: boolean): number {
+  const { plan, options, archive, major, warn } = restore;
+  if (options.jobs === 1) return 1;
+  if (!isOurs)
+    warn(`"${plan.target}" was there before, so it was restored in one transaction and \`jobs\` had no effect.`);
+  else if (needsScript(restore))
+    warn(
+      `The backup was made with the client tools of PostgreSQL ${archive.tools.major}, which restore into a server of version ${major} by one connection only: \`jobs\` had no effect. Backups that are made with tools of version ${TRANSACTION_TIMEOUT_SINCE - 1} or older restore by several.`,
+    );
+  else return options.jobs;
+  return 1;
 }
 
 /** Parallel jobs each read for themselves, which takes a file. */
@@ -118,16 +138,4 @@ async function optionArguments(
   const file = path.join(folder, 'list');
   await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 });
   return [...args, `--use-list=${file}`];
-}
-
-async function* counted(
-  source: AsyncIterable<Uint8Array>,
-  onBytes: (bytes: number) => void,
-): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const piece of source) {
-    yield piece;
-    bytes += piece.length;
-    onBytes(bytes);
-  }
 }
