@@ -3,6 +3,9 @@ import type { StoredDatabase, StoredTable } from './contents.ts';
 import { matchesName, matchesTable, parseTableName, type TableName } from './name-pattern.ts';
 import { quoted, type Session } from './session.ts';
 
+/** The first version with a role that may read everything and do nothing else (pg_read_all_data). */
+export const READ_ALL_SINCE = 14;
+
 /** What is asked of a database inside the dump's own snapshot, so that it is true of the dump. */
 
 export type DatabaseProperties = Omit<StoredDatabase, 'largeObjects' | 'partial' | 'tables' | 'dump'>;
@@ -25,6 +28,12 @@ export async function listDatabases(session: Session): Promise<string[]> {
     'SELECT datname AS name FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname',
   );
   return rows.map(({ name }) => name);
+}
+
+/** A standby has no rows of unlogged tables, and refuses to be asked for them. */
+export async function isStandby(session: Session): Promise<boolean> {
+  const { recovers } = await session.row<{ recovers: boolean }>('SELECT pg_is_in_recovery() AS recovers');
+  return recovers;
 }
 
 export async function readProperties(session: Session, major: number): Promise<DatabaseProperties> {
@@ -50,13 +59,14 @@ export async function readProperties(session: Session, major: number): Promise<D
 /** A table as the server lists it, before its rows are counted. */
 export interface ListedTable extends StoredTable {
   oid: number;
+  isUnlogged: boolean;
 }
 
 /** Tables with rows of their own: no views, no parents of partitions, no foreign tables, nothing that an extension brings. */
 export async function listTables(session: Session): Promise<ListedTable[]> {
   const rows = await session.rows<ListedTable & { bytes: string }>(
     `SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name, pg_total_relation_size(c.oid) AS bytes,
-            ARRAY(SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+            c.relpersistence = 'u' AS "isUnlogged", ARRAY(SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
                    WHERE x.indrelid = c.oid ORDER BY 1) AS indexes,
             ARRAY(SELECT s.relname::text FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
                    WHERE d.refobjid = c.oid AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
@@ -151,6 +161,18 @@ export async function unreadableLargeObjects(session: Session): Promise<{ first:
                           AND CASE a.grantee WHEN 0 THEN true ELSE pg_has_role(a.grantee, 'USAGE') END)`,
   );
   return { first: first ?? [], count: Number(count) };
+}
+
+/** Of a partitioned table `p` and the operator class `o` of a column of its key: whether the partition of a row depends on numbers that enumerations are given in each database. */
+export const HASHED_BY_ENUMERATION = `p.partstrat = 'h' AND o.opcname = 'enum_ops'`;
+
+/** Partitioned tables whose rows may be in other partitions after a restore, which puts them into the root. */
+export async function tablesHashedByEnumeration(session: Session): Promise<TableName[]> {
+  return session.rows<TableName>(
+    `SELECT n.nspname AS schema, c.relname AS table FROM pg_partitioned_table p
+       JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE EXISTS (SELECT FROM pg_opclass o WHERE o.oid = ANY (p.partclass) AND ${HASHED_BY_ENUMERATION})`,
+  );
 }
 
 /** Rows of one table itself, without those of tables that inherit from it. */
