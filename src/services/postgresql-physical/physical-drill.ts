@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import type { DrillContext, DrillFinding, DrillOutcome } from '../../core/ports/service-drill.ts';
-import { judgeAll } from '../postgresql/assertion-checks.ts';
+import { judgeAll, requireReader } from '../postgresql/assertion-checks.ts';
 import { PrivateServer } from '../postgresql/private-server.ts';
 import { checkPages, checkRelations } from '../postgresql/server-checks.ts';
 import { findServerPrograms } from '../postgresql/server-programs.ts';
@@ -31,12 +31,13 @@ export async function drillCluster(context: DrillContext, walGet: WalGetCommand)
   const kept = await logToReplay(context, cluster);
   await context.requireRoom(backup.size + SPARE_BYTES + (kept?.roomBytes ?? 0));
   const programs = await findServerPrograms(cluster.major, { exactly: true });
+  requireReader(context, programs);
   const server = await PrivateServer.prepare({ programs, folder, signal });
   let feed: WalFeed | undefined;
   try {
     feed = kept === undefined ? undefined : await feedFor(context, cluster, { ...kept, server });
     const dataFolder = await restore(context, { cluster, server, walGet, feed, until: kept?.until });
-    await compareWithManifest(context, server, dataFolder);
+    await compareWithManifest(context, { server, dataFolder, isReplayed: feed !== undefined });
     await requireNoTablespaceMade(path.join(dataFolder, 'pg_wal'), cluster, signal);
     const databases = await startAndReplay(context, { cluster, server, dataFolder, feed });
     await checkRelations(server, MAINTENANCE, context);
@@ -87,7 +88,11 @@ async function restore(context: DrillContext, { cluster, server, walGet, feed, u
   return dataFolder;
 }
 
-async function compareWithManifest({ checks }: DrillContext, server: PrivateServer, dataFolder: string): Promise<void> {
+/** @throws HoldfastError `postgresql-verifybackup-missing` (unsupported) where nothing else will be compared */
+async function compareWithManifest(
+  { checks }: DrillContext,
+  { server, dataFolder, isReplayed }: { server: PrivateServer; dataFolder: string; isReplayed: boolean },
+): Promise<void> {
   await checks.make(
     {
       name: 'backup-manifest',
@@ -100,11 +105,17 @@ async function compareWithManifest({ checks }: DrillContext, server: PrivateServ
       try {
         await access(server.programs.program('pg_verifybackup'), constants.X_OK);
       } catch {
+        if (!isReplayed) throw verifierMissing(server.programs);
         return { outcome: 'not-applicable', found: 'pg_verifybackup is not installed beside the server' };
       }
       return judgeFiles(server, dataFolder);
     },
   );
+}
+
+function verifierMissing({ folder, major }: PrivateServer['programs']): HoldfastError {
+  const message = `Files are compared with the backup's manifest by pg_verifybackup, which is not beside the server in ${folder}. Install all programs of PostgreSQL ${major} there (apt-get install postgresql-${major} postgresql-client-${major}), or keep a log for the resource, whose replay shows that it is whole.`;
+  return new HoldfastError('unsupported', 'postgresql-verifybackup-missing', message);
 }
 
 /** What the restore itself writes says how to recover, and is in no manifest. */

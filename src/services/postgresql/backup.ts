@@ -83,7 +83,7 @@ async function storeGlobals(database: string, dumping: DumpContext, signal: Abor
     return await writer.writeStream(toolOutput('pg_dumpall', args, database, dumping, signal));
   } catch (error) {
     if (!(error instanceof HoldfastError) || !error.message.includes('pg_authid')) throw error;
-    const message = `The role "${dumping.connection.user}" cannot read the passwords of roles: that takes pg_read_all_data or a superuser. Set \`rolePasswords: false\` to back the roles up without them.`;
+    const message = `The role "${dumping.connection.user}" cannot read the passwords of roles: that takes a superuser, or since PostgreSQL 14 pg_read_all_data. Set \`rolePasswords: false\` to back the roles up without them.`;
     throw new HoldfastError('denied', 'postgresql-role-passwords-unreadable', message, { cause: error });
   }
 }

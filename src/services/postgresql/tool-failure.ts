@@ -103,7 +103,7 @@ const KNOWN: readonly KnownFailure[] = [
 ];
 
 export function unreadableMessage(user: string, database: string, what: string): string {
-  return `The role "${user}" cannot read all of "${database}": ${what}. Nothing was backed up. Grant it pg_read_all_data (docs/postgresql.md), or exclude by \`schemas\` and \`tables\` what it should not read.`;
+  return `The role "${user}" cannot read all of "${database}": ${what}. Nothing was backed up. Grant it pg_read_all_data, or before PostgreSQL 14 USAGE of schemas and SELECT on tables and sequences (docs/postgresql.md), or exclude by \`schemas\` and \`tables\` what it should not read.`;
 }
 
 function spoken(end: ToolEnd): string {
