@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { open } from 'node:fs/promises';
+import { chmod, open } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createPostgresqlService } from '../src/services/postgresql/postgresql-service.ts';
 import { createPostgresqlPhysicalService } from '../src/services/postgresql-physical/postgresql-physical-service.ts';
-import { check, DrillRig } from './drill-rig.ts';
+import { check, DrillRig, drillOf } from './drill-rig.ts';
 import { type Commit, FollowedCluster } from './followed-cluster.ts';
 import { ownedSubfolder } from './postgresql-cluster-server.ts';
 import { OLD_SERVERS, SKIP_REASON_OLD } from './postgresql-old.ts';
@@ -65,15 +65,21 @@ for (const { major, programs } of backedUp) {
   });
 
   describe(`a base backup of PostgreSQL ${major}`, { skip, timeout: 600_000 }, () => {
+    const usual = process.env.PATH;
     let rig: PhysicalRig;
     before(async () => {
+      process.env.PATH = `${programs}:${usual}`;
       rig = await PhysicalRig.create(programs);
+      await chmod(rig.folder, 0o711);
       const location = await ownedSubfolder(rig.server.folder, 'far');
       await rig.server.sql(`CREATE TABLESPACE far LOCATION '${location}'`);
       await rig.server.sql(`CREATE TABLE orders AS SELECT g AS id, md5(g::text) AS text FROM generate_series(1, 50000) g;
         CREATE TABLE far TABLESPACE far AS SELECT g AS id FROM generate_series(1, 1000) g; CHECKPOINT`);
     });
-    after(() => rig.remove());
+    after(async () => {
+      process.env.PATH = usual;
+      await rig.remove();
+    });
 
     test('restores with its tablespaces, and every file is as the manifest of the server says', async () => {
       const resourceId = await rig.resource({ maxRate: 1_000_000, checkpoint: 'spread' });
@@ -94,6 +100,15 @@ for (const { major, programs } of backedUp) {
         checks.filter(({ outcome }) => outcome === 'failed' || outcome === 'warning'),
         [],
       );
+    });
+
+    test('is drilled as far as the programs beside its server go, and says which one is missing', async () => {
+      const resourceId = await rig.resource();
+      await rig.backUp(resourceId);
+      const { drill } = await drillOf(rig.managed, resourceId);
+      assert.deepEqual([drill.outcome, drill.error?.code], ['impossible', 'postgresql-verifybackup-missing']);
+      assert.match(drill.error?.message ?? '', new RegExp(`apt-get install postgresql-${major}`));
+      assert.equal(check(drill, 'starts')?.outcome, 'passed');
     });
 
     test('is refused where a page is not what it was written as, and names the page', async () => {

@@ -6,7 +6,7 @@ import { type ClientTools, findClientTools } from '../postgresql/client-tools.ts
 import { toolOutput } from '../postgresql/database-dump.ts';
 import { type ListedTable, listTables } from '../postgresql/database-facts.ts';
 import { ALONE, chosenTables, someTables, sqlMaterial } from '../postgresql/download.ts';
-import { withKnownSettings } from '../postgresql/known-settings.ts';
+import { withKnownSettings } from '../postgresql/script-head.ts';
 import { findServerPrograms } from '../postgresql/server-programs.ts';
 import { quoted, Session } from '../postgresql/session.ts';
 import { CLUSTER_FORMATS } from './download-formats.ts';

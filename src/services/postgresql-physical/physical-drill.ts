@@ -37,13 +37,14 @@ export async function drillCluster(context: DrillContext, walGet: WalGetCommand)
   try {
     feed = kept === undefined ? undefined : await feedFor(context, cluster, { ...kept, server });
     const dataFolder = await restore(context, { cluster, server, walGet, feed, until: kept?.until });
-    await compareWithManifest(context, { server, dataFolder, isReplayed: feed !== undefined });
+    const isCompared = await compareWithManifest(context, server, dataFolder);
     await requireNoTablespaceMade(path.join(dataFolder, 'pg_wal'), cluster, signal);
     const databases = await startAndReplay(context, { cluster, server, dataFolder, feed });
     await checkRelations(server, MAINTENANCE, context);
     await judgeAll(context, databases, { server, maintenance: MAINTENANCE });
     await server.stop('fast');
     await checkPages(server, dataFolder, checks);
+    if (!isCompared && feed === undefined) throw verifierMissing(programs);
     // What lies beyond the moment has nothing to do with it, and may be much.
     if (context.moment === undefined) await checkLog(context, cluster, feed?.given);
     return { restoredBytes: backup.size, software: { postgresql: programs.version } };
@@ -88,12 +89,13 @@ async function restore(context: DrillContext, { cluster, server, walGet, feed, u
   return dataFolder;
 }
 
-/** @throws HoldfastError `postgresql-verifybackup-missing` (unsupported) where nothing else will be compared */
+/** @returns false where that cannot be done here */
 async function compareWithManifest(
   { checks }: DrillContext,
-  { server, dataFolder, isReplayed }: { server: PrivateServer; dataFolder: string; isReplayed: boolean },
-): Promise<void> {
-  await checks.make(
+  server: PrivateServer,
+  dataFolder: string,
+): Promise<boolean> {
+  const { outcome } = await checks.make(
     {
       name: 'backup-manifest',
       kind: 'content',
@@ -105,14 +107,15 @@ async function compareWithManifest(
       try {
         await access(server.programs.program('pg_verifybackup'), constants.X_OK);
       } catch {
-        if (!isReplayed) throw verifierMissing(server.programs);
         return { outcome: 'not-applicable', found: 'pg_verifybackup is not installed beside the server' };
       }
       return judgeFiles(server, dataFolder);
     },
   );
+  return outcome !== 'not-applicable';
 }
 
+/** Without it and without a log, nothing of what was restored is compared with what was backed up. */
 function verifierMissing({ folder, major }: PrivateServer['programs']): HoldfastError {
   const message = `Files are compared with the backup's manifest by pg_verifybackup, which is not beside the server in ${folder}. Install all programs of PostgreSQL ${major} there (apt-get install postgresql-${major} postgresql-client-${major}), or keep a log for the resource, whose replay shows that it is whole.`;
   return new HoldfastError('unsupported', 'postgresql-verifybackup-missing', message);

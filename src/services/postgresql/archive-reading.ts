@@ -5,7 +5,7 @@ import type { ChainLink } from '../../core/ports/service.ts';
 import { type ClientTools, findClientTools } from './client-tools.ts';
 import { inheritedEnvironment } from './connection.ts';
 import type { StoredDatabase } from './contents.ts';
-import { withKnownSettings } from './known-settings.ts';
+import { withKnownSettings } from './script-head.ts';
 import { StoredBackup } from './stored-backup.ts';
 import { type ToolContext, toolFailure } from './tool-failure.ts';
 import { startTool, type ToolProcess } from './tool-process.ts';

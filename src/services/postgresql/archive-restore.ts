@@ -8,9 +8,9 @@ import { type Archive, feed, listArchive, storedArchive } from './archive-readin
 import { selectLines } from './archive-selection.ts';
 import { restoreCleanly } from './clean-restore.ts';
 import { type Connection, connectionText } from './connection.ts';
-import { TRANSACTION_TIMEOUT_SINCE } from './known-settings.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { DatabasePlan } from './restore-plan.ts';
+import { TRANSACTION_TIMEOUT_SINCE } from './script-head.ts';
 import { counted, restoreByScript } from './script-restore.ts';
 import { toolFailure, toolMessages } from './tool-failure.ts';
 import { startTool } from './tool-process.ts';
@@ -43,7 +43,11 @@ export async function restoreArchive(restore: ArchiveRestore, signal: AbortSigna
     const chosen = await optionArguments(restore, folder, signal);
     if (plan.action === 'clean') return await restoreCleanly(chosen, restore, signal);
     if (needsScript(restore))
-      return await restoreByScript({ args: chosen, inOneTransaction: !isOurs }, restore, signal);
+      return await restoreByScript(
+        { args: chosen, ...(isOurs ? {} : { transaction: { first: [] } }) },
+        restore,
+        signal,
+      );
     const args = [
       '--exit-on-error',
       '--no-password',

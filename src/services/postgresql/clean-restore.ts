@@ -17,8 +17,8 @@ export async function restoreCleanly(
   restore: CleanRestore,
   signal: AbortSignal,
 ): Promise<void> {
-  const before = await dropsOfInherited(restore, signal);
-  await restoreByScript({ args: ['--clean', '--if-exists', ...args], before, inOneTransaction: true }, restore, signal);
+  const first = await dropsOfInherited(restore, signal);
+  await restoreByScript({ args: ['--clean', '--if-exists', ...args], transaction: { first } }, restore, signal);
 }
 
 /** Keys, indexes and references of partitioned tables that the dump replaces. */

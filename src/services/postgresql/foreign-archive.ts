@@ -3,7 +3,7 @@ import { feed } from './archive-reading.ts';
 import { findClientTools } from './client-tools.ts';
 import { inheritedEnvironment } from './connection.ts';
 import { ALONE } from './download.ts';
-import { withKnownSettings } from './known-settings.ts';
+import { withKnownSettings } from './script-head.ts';
 import { toolFailure } from './tool-failure.ts';
 import { startTool } from './tool-process.ts';
 

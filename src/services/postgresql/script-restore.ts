@@ -1,6 +1,6 @@
 import { type Archive, feed } from './archive-reading.ts';
 import { type Connection, inheritedEnvironment } from './connection.ts';
-import { withKnownSettings } from './known-settings.ts';
+import { withKnownSettings, withStatementsFirst } from './script-head.ts';
 import { toolFailure, toolMessages } from './tool-failure.ts';
 import { startTool } from './tool-process.ts';
 
@@ -15,29 +15,32 @@ export interface ScriptRestore {
 export interface Script {
   /** Of pg_restore, other than where its output goes. */
   args: readonly string[];
-  /** Statements that come before it. */
-  before?: readonly string[];
-  inOneTransaction: boolean;
+  /** All of it or nothing; with these statements first, where there are any. */
+  transaction?: { first: readonly string[] };
 }
+
+/** More than what stands behind the end of a script's transaction. */
+const HELD_BYTES = 4096;
 
 /**
  * Restores a dump by the script that pg_restore makes of it and psql runs, which lets us have a say in the script.
  * @throws HoldfastError those of tools
  */
 export async function restoreByScript(
-  { args, before = [], inOneTransaction }: Script,
+  { args, transaction }: Script,
   { archive, connection, into, warn, onBytes }: ScriptRestore,
   signal: AbortSignal,
 ): Promise<void> {
   const { tools, stored, database } = archive;
-  const reading = startTool(tools.program('pg_restore'), [...args, '--file=-'], {
+  // A transaction of psql's own would end where the script ends one that it makes for each large object.
+  const whole = transaction === undefined ? [] : ['--single-transaction'];
+  const reading = startTool(tools.program('pg_restore'), [...args, ...whole, '--file=-'], {
     environment: { ...inheritedEnvironment(), LC_ALL: 'C' },
     signal,
     name: 'pg_restore',
   });
-  const options = ['--no-psqlrc', '--quiet', '--no-password', '--set=ON_ERROR_STOP=1'];
-  if (inOneTransaction) options.push('--single-transaction');
-  const writing = startTool(tools.program('psql'), [...options, '--file=-'], {
+  const options = ['--no-psqlrc', '--quiet', '--no-password', '--set=ON_ERROR_STOP=1', '--file=-'];
+  const writing = startTool(tools.program('psql'), options, {
     environment: connection.toolEnvironment(into),
     signal,
     name: 'psql',
@@ -46,18 +49,17 @@ export async function restoreByScript(
   const feeding = feed(counted(stored.bytes(database.dump, signal), onBytes), reading);
   feeding.catch(() => undefined);
   const context = { connection, database: into };
-  /** psql commits at the end of its input, so that must not come before all is known to be well. */
-  const script = async function* (): AsyncGenerator<Uint8Array> {
-    yield Buffer.from(before.map((statement) => `${statement};\n`).join(''));
-    yield* withKnownSettings(reading.stdout);
+  const isWell = async (): Promise<void> => {
     await feeding;
     const end = await reading.ended;
     signal.throwIfAborted();
     if (end.exitCode !== 0) throw toolFailure(end, { ...context, tool: 'pg_restore' });
   };
+  const sql = withKnownSettings(reading.stdout);
+  const script = transaction === undefined ? sql : withStatementsFirst(sql, transaction.first);
   try {
     // A psql that stopped at an error reads no more: how it ended tells why.
-    await feed(script(), writing, { untilClosed: true });
+    await feed(withEndHeldBack(script, isWell), writing, { untilClosed: true });
     const end = await writing.ended;
     signal.throwIfAborted();
     if (end.exitCode !== 0) throw toolFailure(end, { ...context, tool: 'psql' });
@@ -65,6 +67,23 @@ export async function restoreByScript(
   } finally {
     await Promise.allSettled([reading.stop(), writing.stop(), feeding]);
   }
+}
+
+/** The end commits, so that must not come before all is known to be well. */
+async function* withEndHeldBack(
+  script: AsyncIterable<Uint8Array>,
+  isWell: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  let held = Buffer.alloc(0);
+  for await (const piece of script) {
+    held = Buffer.concat([held, piece]);
+    const free = held.length - HELD_BYTES;
+    if (free <= 0) continue;
+    yield held.subarray(0, free);
+    held = held.subarray(free);
+  }
+  await isWell();
+  yield held;
 }
 
 /** Tells how many bytes were taken. */

@@ -1,0 +1,62 @@
+import { HoldfastError } from '../../core/errors.ts';
+
+/** pg_dump and pg_restore set `transaction_timeout` from this version on, whatever server the rows come from or go to. */
+export const TRANSACTION_TIMEOUT_SINCE = 17;
+
+const UNKNOWN_BEFORE = 'SET transaction_timeout = 0;\n';
+const BEGIN = '\nBEGIN;\n';
+/** Comments, the begin of a transaction and settings stand before all else that a script does. */
+const HEAD_BYTES = 4096;
+
+/**
+ * Plain SQL as pg_dump and pg_restore write it, without the setting that servers before 17 refuse where it is of such a server: it must load into
+ * what it came from.
+ */
+export function withKnownSettings(sql: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  return withChangedHead(sql, (head) => {
+    const major = /^-- Dumped from database version (\d+)/m.exec(head.toString('latin1', 0, HEAD_BYTES))?.[1];
+    const at = head.subarray(0, HEAD_BYTES).indexOf(UNKNOWN_BEFORE);
+    if (major === undefined || Number(major) >= TRANSACTION_TIMEOUT_SINCE || at < 0) return head;
+    return Buffer.concat([head.subarray(0, at), head.subarray(at + UNKNOWN_BEFORE.length)]);
+  });
+}
+
+/**
+ * A script in one transaction (`pg_restore --single-transaction --file=-`), with statements more at the beginning of that.
+ * @throws HoldfastError `postgresql-script-unexpected` (unsupported): it begins none
+ */
+export function withStatementsFirst(
+  script: AsyncIterable<Uint8Array>,
+  statements: readonly string[],
+): AsyncGenerator<Uint8Array> {
+  return withChangedHead(script, (head) => {
+    const at = head.subarray(0, HEAD_BYTES).indexOf(BEGIN);
+    if (at < 0) {
+      const message =
+        'The script that pg_restore made begins no transaction, so that a failure would leave half of it behind. Nothing was restored. Install client tools of another version, or name their folder by `binaries`.';
+      throw new HoldfastError('unsupported', 'postgresql-script-unexpected', message);
+    }
+    const end = at + BEGIN.length;
+    const text = statements.map((statement) => `${statement};\n`).join('');
+    return Buffer.concat([head.subarray(0, end), Buffer.from(text), head.subarray(end)]);
+  });
+}
+
+async function* withChangedHead(
+  sql: AsyncIterable<Uint8Array>,
+  change: (head: Buffer) => Buffer,
+): AsyncGenerator<Uint8Array> {
+  let head = Buffer.alloc(0);
+  let isOver = false;
+  for await (const piece of sql) {
+    if (isOver) {
+      yield piece;
+      continue;
+    }
+    head = Buffer.concat([head, piece]);
+    if (head.length < HEAD_BYTES) continue;
+    isOver = true;
+    yield change(head);
+  }
+  if (!isOver && head.length > 0) yield change(head);
+}
