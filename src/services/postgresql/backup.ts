@@ -9,7 +9,7 @@ import { type PostgresqlConfiguration, parsePostgresqlConfiguration } from './co
 import { Connection, connectionText, type ResolveSecret } from './connection.ts';
 import { CONTENTS_PATH, type Contents, GLOBALS_PATH } from './contents.ts';
 import { type DatabaseDump, type DumpContext, dumpDatabase, toolOutput } from './database-dump.ts';
-import { listDatabases, readServerVersion } from './database-facts.ts';
+import { listDatabases, readServerVersion, requireKnownVersion } from './database-facts.ts';
 import { Session } from './session.ts';
 
 const TASK_MODULE = new URL('./entry-task.ts', import.meta.url).href;
@@ -57,6 +57,7 @@ async function lookAround(connection: Connection, { databases }: PostgresqlConfi
   const session = await Session.open(connection, first, signal);
   try {
     const server = await readServerVersion(session);
+    requireKnownVersion(server);
     const there = await listDatabases(session);
     const names = databases === 'all' ? there : [...new Set(databases)];
     const missing = names.filter((name) => !there.includes(name));

@@ -5,6 +5,8 @@ import { Session } from './session.ts';
 
 export interface CleanRestore extends ScriptRestore {
   plan: DatabasePlan;
+  /** Of the target's server. */
+  major: number;
 }
 
 /**
@@ -22,7 +24,11 @@ export async function restoreCleanly(
 }
 
 /** Keys, indexes and references of partitioned tables that the dump replaces. */
-async function dropsOfInherited({ plan, connection, into }: CleanRestore, signal: AbortSignal): Promise<string[]> {
+async function dropsOfInherited(
+  { plan, connection, into, major }: CleanRestore,
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (major < KEYS_OF_PARTITIONED_SINCE) return [];
   const tables = selectedTables(plan.database, plan.selection).map(({ schema, name }) => [schema, name]);
   const session = await Session.open(connection, into, signal);
   try {
@@ -32,6 +38,9 @@ async function dropsOfInherited({ plan, connection, into }: CleanRestore, signal
     await session.close();
   }
 }
+
+/** Before that, partitioned tables had neither keys nor indexes. */
+const KEYS_OF_PARTITIONED_SINCE = 11;
 
 const DROPS = `
   WITH replaced AS (

@@ -7,7 +7,7 @@ import type { ConnectionCheck, ConnectionTestContext } from '../../core/ports/co
 import { findClientTools } from './client-tools.ts';
 import { type PostgresqlConfiguration, parsePostgresqlConfiguration } from './configuration.ts';
 import type { Connection, ResolveSecret } from './connection.ts';
-import { listDatabases, READ_ALL_SINCE, readServerVersion } from './database-facts.ts';
+import { listDatabases, READ_ALL_SINCE, readServerVersion, requireKnownVersion } from './database-facts.ts';
 import { testDatabase } from './database-test.ts';
 import { adviceFor, checkReach, checkSecrets } from './reach.ts';
 import { replicationReadiness } from './replication-readiness.ts';
@@ -113,7 +113,9 @@ class ServerTest {
   }
 
   async #versions(): Promise<void> {
-    const { version, major } = await readServerVersion(this.#session);
+    const server = await readServerVersion(this.#session);
+    const { version, major } = server;
+    requireKnownVersion(server);
     this.#list.ok('version', `The server is PostgreSQL ${version}.`);
     await this.#list.attempt('client tools', async () => {
       const tools = await findClientTools(major, this.#configuration.binaries);

@@ -1,3 +1,4 @@
+import { HoldfastError } from '../../core/errors.ts';
 import type { PostgresqlConfiguration } from './configuration.ts';
 import type { StoredDatabase, StoredTable } from './contents.ts';
 import { matchesName, matchesTable, parseTableName, type TableName } from './name-pattern.ts';
@@ -15,6 +16,16 @@ export async function readServerVersion(session: Session): Promise<{ version: st
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS number`,
   );
   return { version: version.split(' ')[0] ?? version, major: Math.floor(Number(number) / 10_000) };
+}
+
+/** The first version whose catalogue is asked as it is here. */
+const OLDEST_MAJOR = 10;
+
+/** @throws HoldfastError `postgresql-version` (unsupported) */
+export function requireKnownVersion({ version, major }: { version: string; major: number }): void {
+  if (major >= OLDEST_MAJOR) return;
+  const message = `The server is PostgreSQL ${version}; databases are backed up from version ${OLDEST_MAJOR} on. Upgrade the server, or let its own pg_dump write to a resource of the service \`stream\`.`;
+  throw new HoldfastError('unsupported', 'postgresql-version', message);
 }
 
 export async function isSuperuserSession(session: Session): Promise<boolean> {
