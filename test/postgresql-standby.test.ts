@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { resolveSecret } from '../src/config/resolve-secret.ts';
+import { Connection } from '../src/services/postgresql/connection.ts';
+import { connectionSchema } from '../src/services/postgresql/connection-schema.ts';
 import { createPostgresqlService } from '../src/services/postgresql/postgresql-service.ts';
+import { Session } from '../src/services/postgresql/session.ts';
 import { StoredBackup } from '../src/services/postgresql/stored-backup.ts';
+import { toolFailure } from '../src/services/postgresql/tool-failure.ts';
 import { DrillRig } from './drill-rig.ts';
 import { eventually } from './eventually.ts';
 import { completed } from './postgresql-rig.ts';
 import { SKIP_REASON } from './postgresql-server.ts';
 import { WalCluster } from './postgresql-wal-cluster.ts';
+
+const CONFLICT = /conflict with recovery\. Raise its `max_standby_streaming_delay`, or set `hot_standby_feedback = on`/;
+const CANCELLED = 'ERROR:  canceling statement due to conflict with recovery';
 
 describe('databases of a standby', { skip: SKIP_REASON, timeout: 600_000 }, () => {
   let primary: WalCluster;
@@ -72,6 +79,33 @@ describe('databases of a standby', { skip: SKIP_REASON, timeout: 600_000 }, () =
     assert.deepEqual(found, { orders: 20_000, sessions: 0 });
     const { drill } = await rig.drill('standby');
     assert.equal(drill.error?.message, undefined);
+  });
+
+  test('are told to be cut off by the log of the primary, with what to set', async () => {
+    await standby.query(`ALTER SYSTEM SET max_standby_streaming_delay = 0`);
+    await standby.query('SELECT pg_reload_conf()');
+    const connection = new Connection(connectionSchema.parse(standby.connection()), standby.password);
+    const [idle, busy] = [await Session.open(connection, 'postgres'), await Session.open(connection, 'postgres')];
+    try {
+      await idle.run('BEGIN; SELECT count(*) FROM public.customers');
+      const sleeping = busy.run('SELECT pg_sleep(600) FROM public.customers');
+      const told = assert.rejects(sleeping, { code: 'postgresql-standby-conflict', message: CONFLICT });
+      const locks = `SELECT count(*)::int AS count FROM pg_locks WHERE relation = 'customers'::regclass`;
+      await eventually(
+        async () => (await standby.query<{ count: number }>(locks))[0]?.count === 2,
+        'nothing is locked',
+      );
+      await primary.query('ALTER TABLE customers ADD COLUMN more int');
+      await told;
+      await caughtUp();
+      await assert.rejects(idle.run('SELECT 1'), { code: 'postgresql-standby-conflict', message: CONFLICT });
+      const end = { exitCode: 1, signal: null, stderr: `pg_dump: error: Error message from server: ${CANCELLED}` };
+      const { code, kind } = toolFailure(end, { tool: 'pg_dump', database: 'postgres', connection });
+      assert.deepEqual([code, kind], ['postgresql-standby-conflict', 'unavailable']);
+    } finally {
+      await idle.close();
+      await busy.close();
+    }
   });
 
   test('are backed up with all rows where they are those of the primary', async () => {

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { Connection } from './connection.ts';
-import { loginMessage } from './session.ts';
+import { conflictMessage, loginMessage } from './session.ts';
 import type { ToolEnd } from './tool-process.ts';
 
 export interface ToolContext {
@@ -50,6 +50,12 @@ interface KnownFailure {
 }
 
 const KNOWN: readonly KnownFailure[] = [
+  {
+    pattern: /conflict with recovery/,
+    kind: 'unavailable',
+    code: 'postgresql-standby-conflict',
+    message: ({ database }, said) => conflictMessage(database, said),
+  },
   {
     pattern: /server version mismatch/,
     kind: 'unsupported',
