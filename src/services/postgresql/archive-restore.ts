@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Archive, feed, listArchive, storedArchive } from './archive-reading.ts';
+import { type Archive, feed, listArchive, schemaOf, storedArchive } from './archive-reading.ts';
 import { selectLines } from './archive-selection.ts';
 import { restoreCleanly } from './clean-restore.ts';
 import { type Connection, connectionText } from './connection.ts';
+import { knownDefinitions, TRANSACTION_TIMEOUT_SINCE } from './older-server-sql.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { DatabasePlan } from './restore-plan.ts';
-import { TRANSACTION_TIMEOUT_SINCE } from './script-head.ts';
 import { counted, restoreByScript } from './script-restore.ts';
+import { Session } from './session.ts';
 import { toolFailure, toolMessages } from './tool-failure.ts';
 import { startTool } from './tool-process.ts';
 
@@ -37,17 +38,16 @@ export interface ArchiveRestore {
 export async function restoreArchive(restore: ArchiveRestore, signal: AbortSignal): Promise<void> {
   const { plan } = restore;
   const isOurs = plan.action === 'create' || plan.action === 'replace';
-  const jobs = mostJobs(restore, isOurs);
+  const first = firstStatements(restore);
+  const byScript = (first.length > 0 && !isOurs) || (await needsScript(restore, signal));
+  const jobs = mostJobs(restore, isOurs, byScript);
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-postgresql-'));
   try {
     const chosen = await optionArguments(restore, folder, signal);
     if (plan.action === 'clean') return await restoreCleanly(chosen, restore, signal);
-    if (needsScript(restore))
-      return await restoreByScript(
-        { args: chosen, ...(isOurs ? {} : { transaction: { first: [] } }) },
-        restore,
-        signal,
-      );
+    if (isOurs) await runFirst(first, restore, signal);
+    if (byScript)
+      return await restoreByScript({ args: chosen, ...(isOurs ? {} : { transaction: { first } }) }, restore, signal);
     const args = [
       '--exit-on-error',
       '--no-password',
@@ -62,21 +62,51 @@ export async function restoreArchive(restore: ArchiveRestore, signal: AbortSigna
   }
 }
 
-/** pg_restore itself would set what the server does not know, and takes the refusal for a failure. */
-function needsScript({ archive, major }: ArchiveRestore): boolean {
-  return major < TRANSACTION_TIMEOUT_SINCE && archive.tools.major >= TRANSACTION_TIMEOUT_SINCE;
+/** Since then nobody but its owner may make something in the schema `public` of a new database. */
+const PUBLIC_CLOSED_SINCE = 15;
+
+/**
+ * Client tools from 15 on take that for granted of older servers too, and say of the rights on `public` only what differs from it. Without
+ * this, everybody could make something there again where that was taken from them.
+ */
+function firstStatements({ plan, options, archive, major }: ArchiveRestore): string[] {
+  const { action, selection, existing } = plan;
+  const isNew = ['create', 'replace'].includes(action) || (action === 'fill-empty' && existing?.schemas.has('public'));
+  const hasRights = options.privileges && (selection === undefined || selection.schemas.includes('public'));
+  const isTaken = major < PUBLIC_CLOSED_SINCE && archive.stored.contents.tools.major >= PUBLIC_CLOSED_SINCE;
+  return isNew && hasRights && isTaken ? ['REVOKE CREATE ON SCHEMA public FROM PUBLIC'] : [];
 }
 
-function mostJobs(restore: ArchiveRestore, isOurs: boolean): number {
-  const { plan, options, archive, major, warn } = restore;
+async function runFirst(
+  statements: readonly string[],
+  { connection, into }: ArchiveRestore,
+  signal: AbortSignal,
+): Promise<void> {
+  if (statements.length === 0) return;
+  const session = await Session.open(connection, into, signal);
+  try {
+    for (const statement of statements) await session.run(statement);
+  } finally {
+    await session.close();
+  }
+}
+
+/** Whether pg_restore itself would say something that the server does not know, and take the refusal for a failure. */
+async function needsScript({ archive, major }: ArchiveRestore, signal: AbortSignal): Promise<boolean> {
+  if (major < TRANSACTION_TIMEOUT_SINCE && archive.tools.major >= TRANSACTION_TIMEOUT_SINCE) return true;
+  if (archive.stored.contents.tools.major <= major) return false;
+  const definitions = await schemaOf(storedArchive(archive), signal);
+  return knownDefinitions(definitions, major) !== definitions;
+}
+
+function mostJobs({ plan, options, archive, major, warn }: ArchiveRestore, isOurs: boolean, byScript: boolean): number {
   if (options.jobs === 1) return 1;
-  if (!isOurs)
-    warn(`"${plan.target}" was there before, so it was restored in one transaction and \`jobs\` had no effect.`);
-  else if (needsScript(restore))
-    warn(
-      `The backup was made with the client tools of PostgreSQL ${archive.tools.major}, which restore into a server of version ${major} by one connection only: \`jobs\` had no effect. Backups that are made with tools of version ${TRANSACTION_TIMEOUT_SINCE - 1} or older restore by several.`,
-    );
-  else return options.jobs;
+  if (isOurs && !byScript) return options.jobs;
+  warn(
+    isOurs
+      ? `The client tools of PostgreSQL ${archive.tools.major} say what a server of version ${major} does not know, which is left out on the way, by one connection only: \`jobs\` had no effect. What tools of version ${major} back up is restored by several.`
+      : `"${plan.target}" was there before, so it was restored in one transaction and \`jobs\` had no effect.`,
+  );
   return 1;
 }
 

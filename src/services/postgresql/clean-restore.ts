@@ -5,8 +5,6 @@ import { Session } from './session.ts';
 
 export interface CleanRestore extends ScriptRestore {
   plan: DatabasePlan;
-  /** Of the target's server. */
-  major: number;
 }
 
 /**

@@ -1,25 +1,9 @@
 import { HoldfastError } from '../../core/errors.ts';
 
-/** pg_dump and pg_restore set `transaction_timeout` from this version on, whatever server the rows come from or go to. */
-export const TRANSACTION_TIMEOUT_SINCE = 17;
-
-const UNKNOWN_BEFORE = 'SET transaction_timeout = 0;\n';
-const BEGIN = '\nBEGIN;\n';
 /** Comments, the begin of a transaction and settings stand before all else that a script does. */
-const HEAD_BYTES = 4096;
+export const HEAD_BYTES = 4096;
 
-/**
- * Plain SQL as pg_dump and pg_restore write it, without the setting that servers before 17 refuse where it is of such a server: it must load into
- * what it came from.
- */
-export function withKnownSettings(sql: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  return withChangedHead(sql, (head) => {
-    const major = /^-- Dumped from database version (\d+)/m.exec(head.toString('latin1', 0, HEAD_BYTES))?.[1];
-    const at = head.subarray(0, HEAD_BYTES).indexOf(UNKNOWN_BEFORE);
-    if (major === undefined || Number(major) >= TRANSACTION_TIMEOUT_SINCE || at < 0) return head;
-    return Buffer.concat([head.subarray(0, at), head.subarray(at + UNKNOWN_BEFORE.length)]);
-  });
-}
+const BEGIN = '\nBEGIN;\n';
 
 /**
  * A script in one transaction (`pg_restore --single-transaction --file=-`), with statements more at the beginning of that.
@@ -42,7 +26,8 @@ export function withStatementsFirst(
   });
 }
 
-async function* withChangedHead(
+/** @param change is given the first bytes, at least `HEAD_BYTES` of them where there are as many */
+export async function* withChangedHead(
   sql: AsyncIterable<Uint8Array>,
   change: (head: Buffer) => Buffer,
 ): AsyncGenerator<Uint8Array> {

@@ -1,6 +1,7 @@
 import { type Archive, feed } from './archive-reading.ts';
 import { type Connection, inheritedEnvironment } from './connection.ts';
-import { withKnownSettings, withStatementsFirst } from './script-head.ts';
+import { forOlderServer } from './older-server-sql.ts';
+import { withStatementsFirst } from './script-head.ts';
 import { toolFailure, toolMessages } from './tool-failure.ts';
 import { startTool } from './tool-process.ts';
 
@@ -8,6 +9,8 @@ export interface ScriptRestore {
   into: string;
   archive: Archive;
   connection: Connection;
+  /** Of the target's server. */
+  major: number;
   warn(message: string): void;
   onBytes(bytes: number): void;
 }
@@ -28,7 +31,7 @@ const HELD_BYTES = 4096;
  */
 export async function restoreByScript(
   { args, transaction }: Script,
-  { archive, connection, into, warn, onBytes }: ScriptRestore,
+  { archive, connection, major, into, warn, onBytes }: ScriptRestore,
   signal: AbortSignal,
 ): Promise<void> {
   const { tools, stored, database } = archive;
@@ -55,7 +58,7 @@ export async function restoreByScript(
     signal.throwIfAborted();
     if (end.exitCode !== 0) throw toolFailure(end, { ...context, tool: 'pg_restore' });
   };
-  const sql = withKnownSettings(reading.stdout);
+  const sql = forOlderServer(reading.stdout, major);
   const script = transaction === undefined ? sql : withStatementsFirst(sql, transaction.first);
   try {
     // A psql that stopped at an error reads no more: how it ended tells why.
