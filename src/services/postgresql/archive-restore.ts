@@ -74,18 +74,28 @@ function firstStatements({ plan, options, archive, major }: ArchiveRestore): str
   const isNew = ['create', 'replace'].includes(action) || (action === 'fill-empty' && existing?.schemas.has('public'));
   const hasRights = options.privileges && (selection === undefined || selection.schemas.includes('public'));
   const isTaken = major < PUBLIC_CLOSED_SINCE && archive.stored.contents.tools.major >= PUBLIC_CLOSED_SINCE;
-  return isNew && hasRights && isTaken ? ['REVOKE CREATE ON SCHEMA public FROM PUBLIC'] : [];
+  return isNew && hasRights && isTaken ? [CLOSE_PUBLIC] : [];
 }
 
+const CLOSE_PUBLIC = 'REVOKE CREATE ON SCHEMA public FROM PUBLIC';
+
+/** For a new database. Where one was there, the script has them, and psql tells what they could not do. */
 async function runFirst(
   statements: readonly string[],
-  { connection, into }: ArchiveRestore,
+  { plan, connection, into, warn }: ArchiveRestore,
   signal: AbortSignal,
 ): Promise<void> {
   if (statements.length === 0) return;
   const session = await Session.open(connection, into, signal);
   try {
     for (const statement of statements) await session.run(statement);
+    const { isOpen } = await session.row<{ isOpen: boolean }>(
+      `SELECT has_schema_privilege('public', 'public', 'CREATE') AS "isOpen"`,
+    );
+    if (isOpen)
+      warn(
+        `The role "${connection.user}" does not own the schema public of "${plan.target}", in which everybody may make something now, perhaps other than where it was backed up. If so, as a superuser: ${CLOSE_PUBLIC}.`,
+      );
   } finally {
     await session.close();
   }
