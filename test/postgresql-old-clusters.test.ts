@@ -25,17 +25,11 @@ for (const { major, programs } of backedUp) {
     before(async () => {
       cluster = await FollowedCluster.create(programs);
       await cluster.call('POST', '/backups', { resourceId: 'shop' });
-      commits = await cluster.commitRows(1000);
+      commits = await cluster.commitRows(400);
     });
     after(() => cluster.remove());
 
-    test('is restored to a moment with exactly the rows that were committed by then', async () => {
-      const moment = commits[Math.floor(commits.length / 2)]?.at ?? '';
-      const wanted = commits.filter(({ at }) => at <= moment).map(({ id }) => id);
-      assert.deepEqual(await cluster.rowsAt(moment), wanted);
-    });
-
-    test('is followed and restored beyond a crash in the midst of a transaction', async () => {
+    test('is restored to a moment beyond a crash in the midst of a transaction, with exactly the rows that were committed by then', async () => {
       const { server } = cluster;
       const writer = await server.connect();
       await writer.query(
@@ -44,11 +38,12 @@ for (const { major, programs } of backedUp) {
       await server.stop('immediate');
       await writer.end().catch(() => undefined);
       await server.start();
-      commits = await cluster.commitRows(500);
-      assert.deepEqual(
-        await cluster.rowsAt(commits.at(-1)?.at ?? ''),
-        commits.map(({ id }) => id),
-      );
+      const before = commits.length;
+      commits = await cluster.commitRows(400);
+      const moment = commits[Math.floor((before + commits.length) / 2)]?.at ?? '';
+      const wanted = commits.filter(({ at }) => at <= moment).map(({ id }) => id);
+      assert.ok(wanted.length > before);
+      assert.deepEqual(await cluster.rowsAt(moment), wanted);
     });
 
     test('passes a drill that replays its log; assertions are asked from 14 on, and refused before', async () => {
@@ -102,14 +97,16 @@ for (const { major, programs } of backedUp) {
       );
     });
 
-    test('is drilled as far as the programs beside its server go, and says which one is missing', async () => {
-      const resourceId = await rig.resource();
-      await rig.backUp(resourceId);
-      const { drill } = await drillOf(rig.managed, resourceId);
-      assert.deepEqual([drill.outcome, drill.error?.code], ['impossible', 'postgresql-verifybackup-missing']);
-      assert.match(drill.error?.message ?? '', new RegExp(`apt-get install postgresql-${major}`));
-      assert.equal(check(drill, 'starts')?.outcome, 'passed');
-    });
+    // What does not differ between these versions is asked of one.
+    if (major === 13)
+      test('is drilled as far as the programs beside its server go, and says which one is missing', async () => {
+        const resourceId = await rig.resource();
+        await rig.backUp(resourceId);
+        const { drill } = await drillOf(rig.managed, resourceId);
+        assert.deepEqual([drill.outcome, drill.error?.code], ['impossible', 'postgresql-verifybackup-missing']);
+        assert.match(drill.error?.message ?? '', new RegExp(`apt-get install postgresql-${major}`));
+        assert.equal(check(drill, 'starts')?.outcome, 'passed');
+      });
 
     test('is refused where a page is not what it was written as, and names the page', async () => {
       const place = await rig.server.value(`SELECT pg_relation_filepath('orders')`);
@@ -122,7 +119,6 @@ for (const { major, programs } of backedUp) {
       failed(operation, 'postgresql-page-checksum', new RegExp(`page 17 of ${place} has a wrong checksum`));
       const told = await rig.backUp(await rig.resource({ checksums: 'warn' }));
       assert.ok(told.warnings.some((each) => each.includes(`Wrong page checksums in ${place}: page 17`)));
-      assert.deepEqual((await rig.backUp(await rig.resource({ checksums: 'off' }))).warnings, []);
     });
   });
 }

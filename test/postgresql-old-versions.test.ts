@@ -110,15 +110,21 @@ for (const { major, programs } of OLD_SERVERS) {
       assert.equal(await rig.server.sql('feed stream', rows), await rig.server.sql('feed', rows));
     });
 
-    test('is told of where a role restores it that cannot take rights from everybody', async () => {
-      await rig.server.sql('postgres', `CREATE ROLE maker LOGIN CREATEDB PASSWORD '${rig.server.password}'`);
-      await rig.server.sql('postgres', 'CREATE DATABASE closed');
-      await rig.server.sql('closed', 'CREATE TABLE lines (line text); REVOKE CREATE ON SCHEMA public FROM PUBLIC');
-      const closed = await rig.backUp({ databases: ['closed'], binaries: clients });
-      const options = { targetDatabase: 'open', connection: rig.server.connection('maker'), owners: false };
-      const { warnings } = completed(await rig.restore(closed, options));
-      assert.match(warnings.join(), /"maker" does not own the schema public of "open".*REVOKE CREATE ON SCHEMA public/);
-    });
+    // What does not differ between these versions is asked of one.
+    const isOldest = major === OLD_SERVERS[0]?.major;
+    if (isOldest)
+      test('is told of where a role restores it that cannot take rights from everybody', async () => {
+        await rig.server.sql('postgres', `CREATE ROLE maker LOGIN CREATEDB PASSWORD '${rig.server.password}'`);
+        await rig.server.sql('postgres', 'CREATE DATABASE closed');
+        await rig.server.sql('closed', 'CREATE TABLE lines (line text); REVOKE CREATE ON SCHEMA public FROM PUBLIC');
+        const closed = await rig.backUp({ databases: ['closed'], binaries: clients });
+        const options = { targetDatabase: 'open', connection: rig.server.connection('maker'), owners: false };
+        const { warnings } = completed(await rig.restore(closed, options));
+        assert.match(
+          warnings.join(),
+          /"maker" does not own the schema public of "open".*REVOKE CREATE ON SCHEMA public/,
+        );
+      });
 
     test('is left as it was where a restore into it fails', async () => {
       await rig.server.sql('postgres', 'CREATE DATABASE taken');
