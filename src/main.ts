@@ -142,6 +142,11 @@ const composition: Composition = {
   resolveSecret: ownSecret,
   tryNotifications: async (targets, signal) =>
     (await import('./notifiers/notification-trial.ts')).tryNotifications(targets, { ...notificationParts(), signal }),
+  inspectNotifications: async (targets, signal) =>
+    (await import('./notifiers/notification-inspection.ts')).inspectNotifications(targets, {
+      ...notificationParts(),
+      signal,
+    }),
   createKeyFile,
   acquireServiceLock: (dataFolder) => acquireServiceLock(dataFolder, clock),
   runningService,
@@ -210,6 +215,8 @@ async function openApplication(
       notifier: await configuredNotifier(configuration.notifications ?? [], {
         ...{ logger, onUndelivered: options.onUndelivered },
         ...notificationParts(),
+        // A command is over within minutes, and says itself what it could not deliver.
+        ...(mode === 'serve' ? { undelivered: catalogue.undelivered } : {}),
       }),
       ...(await hooksOf(configuration)),
       ...(await turnsOf(configuration)),
@@ -253,7 +260,7 @@ async function identityOf(
 
 /** What notifications take besides the configuration. */
 function notificationParts() {
-  return { resolveSecret: ownSecret, clock, version, host: hostname() };
+  return { resolveSecret: ownSecret, clock, version, host: hostname(), environment: process.env };
 }
 
 /** Hooks get secrets as resources do: none of Holdfast itself. */

@@ -48,6 +48,16 @@ describe('the documentation', () => {
     }
   });
 
+  it('says that the type of a problem is no address, as who opens it is told', async () => {
+    const { type, code } = document.components.schemas.Problem.properties;
+    assert.match(type.description, /no address/);
+    assert.match(code.description, /Stable/);
+    assert.match(document.info.description, /`type` names the same as `code` and is no address/);
+    const opened = await server.inject('/problems/backup-not-found');
+    assert.deepEqual([opened.statusCode, opened.json().code], [404, 'route-not-found']);
+    assert.match(opened.json().detail, /names its sort and is no address/);
+  });
+
   it('refers to nothing that is not in it', () => {
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)];
     assert.ok(references.length > 40);

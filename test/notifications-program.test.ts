@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { type CommandLine, commandLine } from './command-line.ts';
 import { eventually } from './eventually.ts';
@@ -61,6 +64,7 @@ notifications:
     assert.match(backup.stderr, /hook before-backup/);
     assert.match(backup.stderr, /warning: The notification backup-failed of shop was not delivered to "away"/);
     assert.doesNotMatch(backup.stderr, /T0KEN/);
+    assert.equal(keptIn(holdfast.data), 0, 'a command keeps nothing');
     assert.match(
       String(receiver.bodies[0]?.text),
       /^Holdfast on .+: backup failed \(shop\)\nThe backup of shop failed: /,
@@ -104,6 +108,45 @@ notifications:
     assert.match(String(told?.message), /did not pass: /);
     assert.equal((told?.details as { outcome?: string } | undefined)?.outcome, 'failed');
   });
+
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const)
+    test(`of the service that nobody took are delivered when it runs again after ${signal}`, async (context) => {
+      const holdfast = await commandLine(context);
+      const receiver = await WebhookReceiver.start(context);
+      const away = await freePort();
+      const chat = `{ name: chat, webhook: { url: "file:${await holdfast.put('address', `${receiver.url}/T0KEN\n`)}" } }`;
+      const configuration = await configure(
+        holdfast,
+        `
+notifications:
+  - ${chat}
+  - { name: gone, webhook: { url: "http://127.0.0.1:${away}/T0KEN" } }
+`,
+      );
+      const first = await Service.start(holdfast.data, ['--config', configuration]);
+      receiver.answerTo = () => 500;
+      await first.call('POST', '/backups', JSON.stringify({ resourceId: 'shop', data: { text: 'a' } }));
+      const assertions = [{ jsonPath: '$.text', equals: 'b' }];
+      await first.call('POST', '/resources/shop/drills', JSON.stringify({ assertions }));
+      await receiver.until(1);
+      await eventually(() => keptIn(holdfast.data) === 2, 'they are not kept');
+      await first.end(signal);
+      assert.equal(keptIn(holdfast.data), 2);
+      assert.doesNotMatch(await everythingIn(holdfast.data), /T0KEN/, 'no address is kept');
+      receiver.answerTo = () => undefined;
+      const refused = receiver.received.splice(0);
+
+      await configure(holdfast, `notifications:\n  - ${chat}\n`);
+      const next = await Service.start(holdfast.data, ['--config', configuration]);
+      await receiver.until(1);
+      const [{ headers, body }] = receiver.received as [(typeof receiver.received)[0]];
+      assert.deepEqual([headers['webhook-id'], body], [refused[0]?.headers['webhook-id'], refused[0]?.body]);
+      await next.end('SIGTERM');
+      const last = await Service.start(holdfast.data, ['--config', configuration]);
+      await last.end('SIGTERM');
+      assert.equal(receiver.received.length, 1, 'what was delivered is not kept');
+      assert.equal(keptIn(holdfast.data), 0, 'nor what is for a target that is no more');
+    });
 
   test('go by mail as well', { skip: skipWithout({ openssl: 'openssl' }) }, async (context) => {
     const holdfast = await commandLine(context);
@@ -157,6 +200,25 @@ notifications:
     await eventually(() => receiver.received.length === 3, 'each is tried once');
   });
 });
+
+/** How many notifications the catalogue keeps. */
+function keptIn(data: string): unknown {
+  const catalogue = new DatabaseSync(path.join(data, 'catalogue.sqlite'), { readOnly: true });
+  try {
+    const rows = "SELECT count(*) AS kept FROM documents WHERE collection = 'undelivered-notifications'";
+    return catalogue.prepare(rows).get()?.kept;
+  } finally {
+    catalogue.close();
+  }
+}
+
+/** The bytes of the catalogue, and of what SQLite keeps beside it. */
+async function everythingIn(data: string): Promise<string> {
+  const names = (await readdir(data)).filter((name) => name.startsWith('catalogue.sqlite'));
+  const contents = await Promise.all(names.map((name) => readFile(path.join(data, name), 'latin1')));
+  assert.match(contents.join(''), /drill-failed/);
+  return contents.join('');
+}
 
 /** In the folder that commands run in. */
 function configure(holdfast: CommandLine, text: string): Promise<string> {

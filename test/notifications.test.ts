@@ -91,6 +91,42 @@ describe('a webhook', () => {
     assert.deepEqual(other.received, []);
   });
 
+  test('that refuses one message again and again gets the others at once', async (context) => {
+    const receiver = await WebhookReceiver.start(context);
+    receiver.answerTo = (body) => (body.includes('poisoned') ? 500 : undefined);
+    const { notifier, lines } = notifierTo(receiver.url, {}, [20]);
+    await notifier.notify({ ...FAILED, subject: 'poisoned' });
+    await receiver.until(1);
+    const subjects = Array.from({ length: 20 }, (_, n) => `shop-${n}`);
+    for (const subject of subjects) {
+      await notifier.notify({ ...FAILED, type: 'drill-failed', subject });
+      await eventually(() => receiver.bodies.some((body) => body.subject === subject), `${subject} waits`);
+    }
+    const gotten = receiver.bodies.map(({ subject }) => subject).filter((subject) => subject !== 'poisoned');
+    assert.deepEqual(gotten, subjects, 'in their order');
+    receiver.answerTo = () => undefined;
+    await notifier.close?.();
+    assert.deepEqual([receiver.bodies.at(-1)?.subject, lines], ['poisoned', []]);
+  });
+
+  test('that was away gets all that waited when it is back, each once', async (context) => {
+    const receiver = await WebhookReceiver.start(context);
+    receiver.answerTo = () => 503;
+    const { notifier, lines } = notifierTo(receiver.url, {}, [20]);
+    const subjects = Array.from({ length: 30 }, (_, n) => `shop-${n}`);
+    for (const subject of subjects) await notifier.notify({ ...FAILED, subject });
+    await receiver.until(10);
+    const taken: unknown[] = [];
+    receiver.answerTo = (body) => {
+      taken.push(JSON.parse(body).subject);
+      return 204;
+    };
+    await eventually(() => taken.length >= subjects.length, 'some still wait');
+    await notifier.close?.();
+    assert.deepEqual(taken.toSorted(), subjects.toSorted());
+    assert.deepEqual(lines, []);
+  });
+
   test('that is silent delays nobody who notifies, and is given up after its time', async (context) => {
     const receiver = await WebhookReceiver.start(context);
     receiver.answers.push('silence');
@@ -207,7 +243,7 @@ function targetTo(
   return { name: 'chat', subjects: ['*'], ...more, webhook: full };
 }
 
-/** @param pausesMilliseconds between attempts, of which there is one more */
+/** @param pausesMilliseconds after attempts; where there are none, one attempt is all */
 function notifierTo(
   url: string,
   webhook: Partial<WebhookConfiguration> = {},
@@ -226,18 +262,19 @@ function notifierTo(
     log: { notify: async (notification) => void logged.push(notification) },
     targets: [targetTo(url, webhook), ...others].map((configuration) => ({
       configuration,
-      courier: createWebhookCourier(configuration.webhook, { resolveSecret, clock, version: '1.2.3' }),
+      courier: createWebhookCourier(configuration.webhook, { resolveSecret, clock, version: '1.2.3', environment: {} }),
     })),
     host: 'web1',
     clock,
     logger: {
       debug: (fact) => void facts.push(fact),
+      info: (fact) => void facts.push(fact),
       warn: (fact, line) => {
         facts.push(fact);
         lines.push(line);
       },
     },
-    delivery: { pausesMilliseconds },
+    delivery: { pausesMilliseconds, ...(pausesMilliseconds.length === 0 ? { patienceMilliseconds: 0 } : {}) },
   });
   const advance = (milliseconds: number) => {
     ahead += milliseconds;

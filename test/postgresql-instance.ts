@@ -160,9 +160,9 @@ export class PostgresqlInstance {
     }
   }
 
-  /** Runs one of the server's programs as its account. @returns what it prints */
+  /** Runs one of the server's programs, or one that is named by its whole path, as its account. @returns what it prints */
   protected async asAccount(program: string, args: readonly string[]): Promise<string> {
-    const file = path.join(this.programs, program);
+    const file = path.resolve(this.programs, program);
     const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C', PGPASSWORD: this.password };
     const options = { cwd: this.folder, env, maxBuffer: 1 << 28 };
     if (SERVER_ACCOUNT === undefined) return (await run(file, [...args], options)).stdout;

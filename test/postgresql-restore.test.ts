@@ -72,6 +72,25 @@ describe('a restore of a PostgreSQL database', { skip: SKIP_REASON, timeout: 1_2
     sameText(await rig.server.dump('depended'), before);
   });
 
+  test('with clean that fails behind the large objects leaves the database as it was', async () => {
+    completed(await rig.restore(backup, { targetDatabase: 'late' }));
+    await sql(
+      'late',
+      `DELETE FROM sales.secrets; CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no index today'; END $$;
+      CREATE EVENT TRIGGER refusing ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION refuse()`,
+    );
+    const before = await rig.server.dump('late');
+    failed(
+      await rig.restore(backup, { targetDatabase: 'late', onExisting: 'clean' }),
+      'postgresql-tool-failed',
+      /today/,
+    );
+    sameText(await rig.server.dump('late'), before);
+    await sql('late', 'DROP EVENT TRIGGER refusing');
+    const again = completed(await rig.restore(backup, { targetDatabase: 'late', onExisting: 'clean' }));
+    assert.deepEqual(again.warnings, []);
+  });
+
   test('with drop puts a whole new database in the place of the old one', async () => {
     await sql('postgres', 'CREATE DATABASE dropped');
     await sql('dropped', 'CREATE TABLE mine (a int)');

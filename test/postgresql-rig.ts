@@ -25,12 +25,13 @@ export class PostgresqlRig {
     this.folder = folder;
   }
 
-  /** @param programs of another server than the newest of this machine */
+  /** @param programs, clients of another server than the newest of this machine */
   static async create(
     parts: NonNullable<Parameters<typeof openManagedApplication>[1]>['parts'] = {},
     programs?: string,
+    clients?: string,
   ): Promise<PostgresqlRig> {
-    const server = await PostgresqlServer.start([], programs);
+    const server = await PostgresqlServer.start([], programs, clients);
     const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-rig-'));
     await mkdir(path.join(folder, 'tmp'));
     process.env.TMPDIR = path.join(folder, 'tmp');

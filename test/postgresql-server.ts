@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { skipUnless } from './installed-programs.ts';
-import { PostgresqlInstance, SERVER_PROGRAMS } from './postgresql-instance.ts';
+import { type InstancePlace, PostgresqlInstance, SERVER_PROGRAMS } from './postgresql-instance.ts';
 
 export { SERVER_PROGRAMS } from './postgresql-instance.ts';
 
@@ -13,9 +13,24 @@ export const SKIP_REASON = skipUnless(SERVER_PROGRAMS !== undefined, 'initdb', '
 
 /** A server that is asked by the client programs, whose output is compared as it is. */
 export class PostgresqlServer extends PostgresqlInstance {
-  /** @param programs of another server than the newest of this machine */
-  static async start(settings: readonly string[] = [], programs = SERVER_PROGRAMS): Promise<PostgresqlServer> {
-    const server = new PostgresqlServer(await PostgresqlInstance.place(programs));
+  /** The folder of psql and pg_dump. */
+  readonly #clients: string;
+
+  private constructor(place: InstancePlace, clients: string) {
+    super(place);
+    this.#clients = clients;
+  }
+
+  /**
+   * @param programs of another server than the newest of this machine
+   * @param clients the folder of its client programs, where they are not beside it
+   */
+  static async start(
+    settings: readonly string[] = [],
+    programs = SERVER_PROGRAMS,
+    clients = programs,
+  ): Promise<PostgresqlServer> {
+    const server = new PostgresqlServer(await PostgresqlInstance.place(programs), clients ?? '');
     await server.initialise([], ['shared_buffers = 64MB', 'max_connections = 40', ...settings]);
     return server;
   }
@@ -25,13 +40,13 @@ export class PostgresqlServer extends PostgresqlInstance {
     const file = path.join(this.folder, `script-${Math.random()}.sql`);
     await writeFile(file, script);
     const args = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', file];
-    const { stdout } = await run(path.join(this.programs, 'psql'), args, this.#client(database));
+    const { stdout } = await run(path.join(this.#clients, 'psql'), args, this.#client(database));
     return stdout.trim();
   }
 
   /** The whole database as plain SQL, without the random keys of newer pg_dumps. */
   async dump(database: string, ...options: string[]): Promise<string> {
-    const { stdout } = await run(path.join(this.programs, 'pg_dump'), [...options], this.#client(database));
+    const { stdout } = await run(path.join(this.#clients, 'pg_dump'), [...options], this.#client(database));
     return stdout.replaceAll(/^\\(un)?restrict .*$/gm, '');
   }
 

@@ -25,6 +25,8 @@ export class WebhookReceiver {
   readonly received: Received[] = [];
   /** Taken in turn; 204 where there are none. */
   readonly answers: ReceiverAnswer[] = [];
+  /** Comes before those: what is answered to some bodies each time. */
+  answerTo: (body: string) => ReceiverAnswer | undefined = () => undefined;
   readonly #url: string;
 
   private constructor(url: string) {
@@ -66,7 +68,7 @@ export class WebhookReceiver {
   async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
     this.received.push({ path: request.url ?? '', headers: request.headers, body });
-    const answer = this.answers.shift() ?? 204;
+    const answer = this.answerTo(body) ?? this.answers.shift() ?? 204;
     if (answer === 'hang-up') request.socket.destroy();
     else if (answer === 'other-protocol')
       request.socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n');

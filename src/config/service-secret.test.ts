@@ -44,6 +44,8 @@ notifications:
     `file:${folder}/proxy`,
     'env:CHAT',
     'env:CHAT_TOKEN',
+    'env:HTTPS_PROXY',
+    'env:http_proxy',
     `file:${folder}/signing`,
   ])
     await assert.rejects(resolve(own), { code: 'secret-not-for-resources', kind: 'denied' }, own);

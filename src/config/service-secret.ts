@@ -24,6 +24,7 @@ export function createServiceSecretResolver(
     ),
   );
   const own = new Set([
+    ...OF_PROXIES,
     ...keys.map((key) => (key.kind === 'keyfile' ? `file:${path.resolve(key.path)}` : key.passphrase)),
     ...repositories.flatMap(({ storage }) => secretsOfStorage(storage)),
     ...[...ofIdentity, ...ofNotifications].map((reference) =>
@@ -44,6 +45,9 @@ export function createServiceSecretResolver(
     );
   };
 }
+
+/** Their addresses may hold passwords. */
+const OF_PROXIES = ['HTTPS_PROXY', 'HTTP_PROXY'].flatMap((name) => [`env:${name}`, `env:${name.toLowerCase()}`]);
 
 /** Of a bucket, as the configuration names them or as the AWS SDK finds them. */
 function secretsOfStorage({ kind, options }: Configuration['repositories'][number]['storage']): string[] {

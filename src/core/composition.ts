@@ -49,6 +49,12 @@ export interface Composition {
     signal: AbortSignal,
   ): Promise<readonly TriedNotification[]>;
 
+  /** For `doctor`: looks whether each of these targets could be sent something, and sends nothing. Needs nothing to be open. */
+  inspectNotifications(
+    targets: readonly NotificationConfiguration[],
+    signal: AbortSignal,
+  ): Promise<readonly InspectedNotification[]>;
+
   /** Makes a new key file, readable by its owner only. @throws HoldfastError `key-file-exists` (conflict) */
   createKeyFile(path: string): Promise<void>;
 
@@ -150,6 +156,15 @@ export interface TriedNotification {
   isTaken: boolean;
   /** Where it was not taken. */
   problem?: { code: string; message: string };
+}
+
+export interface InspectedNotification {
+  /** Of the target. */
+  name: string;
+  /** Host, or where the address stands; no secret. */
+  place: string;
+  /** Where nothing could be sent; `advice` where the message does not say what to do. */
+  problem?: { code: string; message: string; advice?: string };
 }
 
 export interface RepositoryInspection {

@@ -225,6 +225,7 @@ class Background {
   }
 
   async start(): Promise<void> {
+    await this.#context.notifier.start?.();
     await adoptOrphans(this.#context, this.#isAlive);
     await this.#drills.removeLeftovers();
     this.#reconciliation = this.#reconcile();
@@ -254,6 +255,8 @@ class Background {
     await this.#reconciliation;
     await this.#context.recentChains.close();
     const closings = await Promise.allSettled(this.#context.repositories.all().map((open) => open.close()));
+    // Before the catalogue, where what is not delivered is kept.
+    await this.#context.notifier.close?.();
     await this.#context.catalogue.close();
     for (const closing of closings) if (closing.status === 'rejected') throw closing.reason;
   }

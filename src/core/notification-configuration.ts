@@ -45,7 +45,7 @@ export interface MailConfiguration {
 
 export type WebhookFormat = (typeof WEBHOOK_FORMATS)[number];
 
-export const WEBHOOK_FORMATS = ['json', 'cloudevents', 'slack', 'discord', 'text'] as const;
+export const WEBHOOK_FORMATS = ['json', 'cloudevents', 'slack', 'teams', 'discord', 'text'] as const;
 
 export function isWebAddress(text: string): boolean {
   return /^https?:\/\/[^/]/i.test(text) && URL.canParse(text);

@@ -1,6 +1,8 @@
 import type { NotificationConfiguration } from '../core/notification-configuration.ts';
+import type { DocumentTable } from '../core/ports/catalogue.ts';
 import type { Logger } from '../core/ports/logger.ts';
 import type { Notifier } from '../core/ports/notifier.ts';
+import type { UndeliveredNotification } from '../core/undelivered-notification.ts';
 import { configuredCouriers } from './configured-couriers.ts';
 import { createLogNotifier } from './log/log-notifier.ts';
 import type { WebhookParts } from './webhook/webhook-courier.ts';
@@ -9,6 +11,8 @@ export interface ConfiguredNotifierParts extends WebhookParts {
   /** Told always. */
   logger: Logger;
   host: string;
+  /** Where what is not delivered outlives the process; absent: it ends with it. */
+  undelivered?: DocumentTable<UndeliveredNotification> | undefined;
   /** Told of each notification that could not be delivered, besides the log. */
   onUndelivered?: ((message: string) => void) | undefined;
 }
@@ -16,11 +20,14 @@ export interface ConfiguredNotifierParts extends WebhookParts {
 /** Tells the log, and whom the configuration names; what that takes is loaded only where it names somebody. */
 export async function configuredNotifier(
   notifications: readonly NotificationConfiguration[],
-  { logger, onUndelivered, ...parts }: ConfiguredNotifierParts,
+  { logger, undelivered, onUndelivered, ...parts }: ConfiguredNotifierParts,
 ): Promise<Notifier> {
   const log = createLogNotifier(logger);
-  if (notifications.length === 0) return log;
-  const { createPeopleNotifier } = await import('./people-notifier.ts');
+  if (notifications.length === 0 && undelivered === undefined) return log;
+  const [{ createPeopleNotifier }, { KeptMessages }] = await Promise.all([
+    import('./people-notifier.ts'),
+    import('./kept-messages.ts'),
+  ]);
   const warn = (facts: object, message: string) => {
     logger.warn(facts, message);
     onUndelivered?.(message);
@@ -30,6 +37,11 @@ export async function configuredNotifier(
     targets: await configuredCouriers(notifications, parts),
     host: parts.host,
     clock: parts.clock,
-    logger: { debug: (facts, message) => logger.debug(facts, message), warn },
+    kept: undelivered === undefined ? undefined : new KeptMessages(undelivered, logger),
+    logger: {
+      debug: (facts, message) => logger.debug(facts, message),
+      info: (facts, message) => logger.info(facts, message),
+      warn,
+    },
   });
 }

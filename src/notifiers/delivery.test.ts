@@ -4,29 +4,64 @@ import { describe, test } from 'node:test';
 import { eventually } from '../../test/eventually.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
-import type { Courier, Message } from './message.ts';
+import type { Message } from './message.ts';
 
 const AWAY = new HoldfastError('unavailable', 'away', 'It is away.');
 const NOT_SO = new HoldfastError('invalid', 'refused', 'It answered 400.');
 const QUICK = [1, 1, 1];
 
 describe('a delivery', () => {
-  test('tries again what may pass, and takes messages in their order', async () => {
-    const { delivery, tried, lines } = deliveryOf([AWAY, AWAY, undefined, undefined]);
-    delivery.add(message('one'));
-    delivery.add(message('two'));
+  test('takes messages in their order where nothing fails', async () => {
+    const { delivery, tried, lines } = deliveryOf([]);
+    for (const subject of ['one', 'two', 'three']) delivery.add(message(subject));
     await delivery.close();
-    assert.deepEqual(tried, ['one', 'one', 'one', 'two']);
-    assert.deepEqual(lines, []);
+    assert.deepEqual([tried, lines], [['one', 'two', 'three'], []]);
+  });
+
+  test('tries again what may pass', async () => {
+    const { delivery, tried, lines } = deliveryOf([AWAY, AWAY, undefined]);
+    delivery.add(message('one'));
+    await delivery.close();
+    assert.deepEqual([tried, lines], [['one', 'one', 'one'], []]);
   });
 
   test('gives up what goes on failing, and says so', async () => {
-    const { delivery, tried, lines } = deliveryOf([AWAY, AWAY, AWAY, AWAY, undefined]);
+    const { delivery, tried, lines } = deliveryOf([AWAY, undefined], { patienceMilliseconds: 0 });
     delivery.add(message('one'));
     delivery.add(message('two'));
     await delivery.close();
-    assert.deepEqual(tried, ['one', 'one', 'one', 'one', 'two']);
+    assert.deepEqual(tried, ['one', 'two']);
     assert.deepEqual(lines, ['The notification test of one was not delivered to "chat": It is away.']);
+  });
+
+  test('delivers what is new while something else waits for its next attempt', async () => {
+    const { delivery, tried, lines } = deliveryOf([AWAY, undefined], { pausesMilliseconds: [3_600_000] });
+    delivery.add(message('refused'));
+    delivery.add(message('new'));
+    await eventually(() => tried.length === 3, 'it waited behind the other');
+    await delivery.close();
+    assert.deepEqual([tried, lines], [['refused', 'new', 'refused'], []]);
+  });
+
+  test('is woken by what is new', async () => {
+    const { delivery, tried } = deliveryOf([AWAY, undefined], { pausesMilliseconds: [3_600_000] });
+    delivery.add(message('refused'));
+    await new Promise(setImmediate);
+    delivery.add(message('new'));
+    await eventually(() => tried.length === 3, 'it waited behind the other');
+    await delivery.close();
+    assert.deepEqual(tried, ['refused', 'new', 'refused']);
+  });
+
+  test('tries a place that takes nothing no more than once a second at the end', async () => {
+    const { delivery, tried, lines } = deliveryOf(Array(1000).fill(AWAY), {
+      pausesMilliseconds: [3_600_000],
+      graceMilliseconds: 300,
+    });
+    for (let n = 0; n < 50; n++) delivery.add(message(String(n)));
+    await delivery.close();
+    assert.deepEqual([tried.length, lines.length], [2, 50]);
+    assert.match(lines.at(-1) ?? '', /of 49 was not delivered to "chat": The process ended before\./);
   });
 
   test('does not try again what was refused', async () => {
@@ -126,7 +161,7 @@ function deliveryOf(
 ) {
   const tried: string[] = [];
   const lines: string[] = [];
-  const courier: Courier = {
+  const courier: DeliveryOptions['courier'] = {
     place: 'chat.example.org',
     async deliver({ subject }, signal) {
       tried.push(subject);
@@ -135,7 +170,11 @@ function deliveryOf(
       if (end !== undefined) throw end;
     },
   };
-  const logger = { debug: () => undefined, warn: (_facts: object, line: string) => void lines.push(line) };
+  const logger = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (_facts: object, line: string) => void lines.push(line),
+  };
   const options = { name: 'chat', courier, logger, pausesMilliseconds: QUICK, ...more };
   return { delivery: new Delivery(options), tried, lines };
 }

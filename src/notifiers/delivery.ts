@@ -1,84 +1,88 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError, isTransient } from '../core/errors.ts';
 import type { Logger } from '../core/ports/logger.ts';
+import type { KeptMessages } from './kept-messages.ts';
 import type { Courier, Message } from './message.ts';
+import { type WaitingMessage, WaitingMessages, type WaitingOptions } from './waiting-messages.ts';
 
-const MOST_WAITING = 100;
-/** Between attempts: an hour and twenty minutes in all, so that a short outage of the network loses nothing. */
-const PAUSES_MILLISECONDS = [2000, 10_000, 60_000, 300_000, 900_000, 3_600_000];
-const LONGEST_PAUSE_MILLISECONDS = 3_600_000;
-const LONGEST_PAUSE_AT_END_MILLISECONDS = 1000;
 const GRACE_MILLISECONDS = 5000;
 
-export interface DeliveryOptions {
+export interface DeliveryOptions extends WaitingOptions {
   /** Of the target, for the log. */
   name: string;
-  courier: Courier;
-  logger: Pick<Logger, 'debug' | 'warn'>;
-  /** Default: six, of 2 seconds to an hour. */
-  pausesMilliseconds?: readonly number[];
+  courier: Pick<Courier, 'place' | 'deliver'>;
+  logger: Pick<Logger, 'debug' | 'info' | 'warn'>;
+  /** Where messages outlive the process until they were taken; absent: they end with it. */
+  kept?: KeptMessages | undefined;
   /** What `close` gives to what is under way. Default 5 s. */
   graceMilliseconds?: number;
 }
 
-/** Messages to one place, one after the other, in the background. At most 100 wait: the oldest makes room. */
+/** Messages to one place, one at a time, in the background. */
 export class Delivery {
   readonly #options: DeliveryOptions;
-  readonly #pauses: readonly number[];
-  readonly #waiting: Message[] = [];
-  readonly #closing = new AbortController();
+  readonly #waiting: WaitingMessages;
   readonly #over = new AbortController();
+  #resting = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #isRunning = false;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    this.#pauses = options.pausesMilliseconds ?? PAUSES_MILLISECONDS;
+    this.#waiting = new WaitingMessages(options);
   }
 
   add(message: Message): void {
-    this.#waiting.push(message);
-    const dropped = this.#waiting.length > MOST_WAITING ? this.#waiting.shift() : undefined;
-    if (dropped !== undefined) this.#lost(dropped, `${MOST_WAITING} newer ones wait.`);
+    this.#options.kept?.put(this.#options.name, message);
+    this.resume(message);
+  }
+
+  /** Takes up what an earlier process had still to deliver. */
+  resume(message: Message): void {
+    for (const dropped of this.#waiting.add(message, performance.now())) this.#lost(dropped);
+    this.#resting.abort();
     if (this.#isRunning) return;
     this.#isRunning = true;
     this.#running = this.#run();
   }
 
-  /** Delivers what waits, within a few seconds; what then still does is lost. */
+  /** Delivers what waits, within a few seconds; what then still does is kept or lost. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    const end = setTimeout(() => this.#over.abort(), this.#options.graceMilliseconds ?? GRACE_MILLISECONDS);
+    const { graceMilliseconds, kept } = this.#options;
+    this.#waiting.hasten(performance.now());
+    this.#resting.abort();
+    const end = setTimeout(() => this.#over.abort(), graceMilliseconds ?? GRACE_MILLISECONDS);
     await this.#running;
     clearTimeout(end);
     this.#over.abort();
+    await kept?.settled();
   }
 
   async #run(): Promise<void> {
-    for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift())
-      await this.#deliver(message);
+    while (!this.#over.signal.aborted) {
+      const next = this.#waiting.next(performance.now());
+      if (next === undefined) break;
+      if ('one' in next) await this.#deliver(next.one);
+      else await this.#rest(next.at - performance.now());
+    }
     this.#isRunning = false;
+    for (const left of this.#waiting.drain()) this.#leave(left);
   }
 
-  async #deliver(message: Message): Promise<void> {
-    const { name, logger } = this.#options;
-    let reason = '';
-    for (let attempt = 0; ; attempt++) {
-      if (this.#over.signal.aborted) return this.#lost(message, `${reason}The process ended before.`);
-      try {
-        await this.#attempt(message);
-        return logger.debug(
-          { target: name, event: message.type, subject: message.subject },
-          'a notification was taken',
-        );
-      } catch (error) {
-        if (this.#over.signal.aborted) continue;
-        const pause = this.#pauses[attempt];
-        if (pause === undefined || !isTransient(error)) return this.#lost(message, reasonOf(error));
-        reason = `${reasonOf(error)} `;
-        logger.debug({ target: name, reason: reasonOf(error) }, 'a notification was not taken, and is tried again');
-        await this.#pause(pause, error);
-      }
+  async #deliver(one: WaitingMessage): Promise<void> {
+    const { name, logger, kept } = this.#options;
+    const { message } = one;
+    try {
+      await this.#attempt(message);
+      kept?.remove(name, message);
+      this.#waiting.taken(performance.now());
+      logger.debug({ target: name, event: message.type, subject: message.subject }, 'a notification was taken');
+    } catch (error) {
+      if (this.#over.signal.aborted) return this.#leave(one);
+      const reason = reasonOf(error);
+      if (!isTransient(error)) return this.#lost({ message, reason });
+      for (const lost of this.#waiting.failed(one, performance.now(), reason, retryAfterOf(error))) this.#lost(lost);
+      logger.debug({ target: name, reason }, 'a notification was not taken, and is tried again');
     }
   }
 
@@ -89,23 +93,41 @@ export class Delivery {
     const end = () => reject(signal.reason);
     signal.addEventListener('abort', end, { once: true });
     try {
-      await Promise.race([this.#options.courier.deliver(message, signal), over]);
+      await Promise.race([this.#deliverKept(message), over]);
     } finally {
       signal.removeEventListener('abort', end);
     }
   }
 
-  /** Ended early by `close`, as an attempt at once is better than none. It keeps no process alive. */
-  async #pause(milliseconds: number, error: unknown): Promise<void> {
-    const isAtEnd = this.#closing.signal.aborted;
-    const wanted = Math.max(milliseconds * (0.75 + Math.random() / 4), retryAfterOf(error));
-    const longest = isAtEnd ? LONGEST_PAUSE_AT_END_MILLISECONDS : LONGEST_PAUSE_MILLISECONDS;
-    const { signal } = isAtEnd ? this.#over : this.#closing;
-    await sleep(Math.min(wanted, longest), undefined, { signal, ref: false }).catch(() => undefined);
+  async #deliverKept(message: Message): Promise<void> {
+    await this.#options.kept?.settled();
+    await this.#options.courier.deliver(message, this.#over.signal);
   }
 
-  #lost({ type, subject }: Message, reason: string): void {
-    const { name, courier, logger } = this.#options;
+  /** Ended early by what is new, and by `close`. It keeps no process alive. */
+  async #rest(milliseconds: number): Promise<void> {
+    this.#resting = new AbortController();
+    const signal = AbortSignal.any([this.#resting.signal, this.#over.signal]);
+    await sleep(Math.max(0, milliseconds), undefined, { signal, ref: false }).catch(() => undefined);
+  }
+
+  /** At the end of the process. */
+  #leave({ message, reason }: WaitingMessage): void {
+    const { name, logger, kept } = this.#options;
+    const before = reason === undefined ? '' : `${reason} `;
+    const { type, subject } = message;
+    if (kept?.has(name, message) !== true) this.#lost({ message, reason: `${before}The process ended before.` });
+    else
+      logger.info(
+        { target: name, notification: type, subject },
+        `The notification ${type} of ${subject} is kept for "${name}" until the service runs again.`,
+      );
+  }
+
+  #lost({ message, reason }: WaitingMessage): void {
+    const { name, courier, logger, kept } = this.#options;
+    const { type, subject } = message;
+    kept?.remove(name, message);
     logger.warn(
       { target: name, place: courier.place, notification: type, subject },
       `The notification ${type} of ${subject} was not delivered to "${name}": ${reason}`,

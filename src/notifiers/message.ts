@@ -27,6 +27,11 @@ export interface Courier {
    * where that was asked for; no secret is in its message
    */
   deliver(message: Message, signal: AbortSignal): Promise<void>;
+  /**
+   * Looks whether a message could be sent, and sends none: reads the secrets, connects, and signs in where that can be done.
+   * @throws HoldfastError saying what is wrong, with the `reason` of a connection that failed in its details; no secret is in it
+   */
+  check(signal: AbortSignal): Promise<void>;
 }
 
 export function titleOf({ type, subject, host }: Pick<Message, 'type' | 'subject' | 'host'>): string {

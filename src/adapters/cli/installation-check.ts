@@ -9,6 +9,7 @@ import type { CommandSession } from './command-session.ts';
 import type { Finding } from './finding.ts';
 import { count, formatBytes } from './formatting.ts';
 import { hookFindings } from './hook-findings.ts';
+import { notificationFindings } from './notification-findings.ts';
 import { resourceFindings } from './resource-findings.ts';
 import { systemFault } from './system-fault.ts';
 
@@ -33,6 +34,7 @@ export async function* findings(session: CommandSession): AsyncIterable<Finding>
   yield await port(session, configuration);
   yield* keyFiles(configuration);
   yield* hookFindings(configuration);
+  yield* notificationFindings(session, configuration);
   yield* repositories(session, configuration);
 }
 

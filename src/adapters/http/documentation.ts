@@ -36,7 +36,7 @@ export async function collectDocumentation(server: HttpServer, version: string):
         title: 'Holdfast',
         version,
         description:
-          'Self-hosted backups that prove they restore. Errors are `application/problem+json` (RFC 9457) whose `code` is stable. Times are RFC 3339 in UTC, sizes are bytes. Routes that start work honour `Prefer: wait=SECONDS`; those that make something honour `Idempotency-Key`.',
+          'Self-hosted backups that prove they restore. Errors are `application/problem+json` (RFC 9457) whose `code` is stable and whose `detail` says what to do; `type` names the same as `code` and is no address. Times are RFC 3339 in UTC, sizes are bytes. Routes that start work honour `Prefer: wait=SECONDS`; those that make something honour `Idempotency-Key`.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       tags: TAGS,

@@ -6,7 +6,7 @@ import { withoutTickets } from './ticket-path.ts';
 
 /** An error answer by RFC 9457, `application/problem+json`. Further members are the error's details. */
 export interface Problem {
-  /** Relative URI that names the sort of problem for ever: `/problems/` and the code. */
+  /** Names the sort of problem for ever: `/problems/` and the code. An identifier, no address. */
   type: string;
   title: string;
   status: number;

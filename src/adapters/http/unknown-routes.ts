@@ -13,10 +13,11 @@ export function answerUnknownRoutes(server: HttpServer): void {
     const shown = withoutTickets(path);
     const methods = [...new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap((route) => route.methods))];
     if (methods.length === 0) {
+      const where = path.startsWith('/problems/') ? OF_PROBLEMS : 'The documentation at /docs lists what there is.';
       throw new HoldfastError(
         'not-found',
         'route-not-found',
-        `There is nothing at ${request.method} ${shown}. The documentation at /docs lists what there is.`,
+        `There is nothing at ${request.method} ${shown}. ${where}`,
       );
     }
     reply.header('allow', methods.sort().join(', '));
@@ -27,6 +28,10 @@ export function answerUnknownRoutes(server: HttpServer): void {
     );
   });
 }
+
+/** Developers open what looks like a link. */
+const OF_PROBLEMS =
+  'The `type` of a problem names its sort and is no address (RFC 9457); `detail` of the answer that it came with says what happened and what to do.';
 
 /** `/backups/:id/content` as an expression that matches paths. */
 function patternOf(url: string): RegExp {

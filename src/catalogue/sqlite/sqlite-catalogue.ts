@@ -4,6 +4,7 @@ import { Kysely, SqliteDialect } from 'kysely';
 import type { ApiToken, LocalUser } from '../../core/access.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { Catalogue } from '../../core/ports/catalogue.ts';
+import type { UndeliveredNotification } from '../../core/undelivered-notification.ts';
 import type { VariantBlock } from '../../core/variant.ts';
 import { makeFolders } from '../../process/make-folders.ts';
 import { isUpToDate, migrate } from '../migrations/migrate.ts';
@@ -63,6 +64,7 @@ function tablesOf(database: Kysely<CatalogueSchema>, exclusively: Exclusively): 
     tokens: createDocumentTable<ApiToken>(database, exclusively, 'tokens'),
     users: createDocumentTable<LocalUser>(database, exclusively, 'users'),
     variantBlocks: createDocumentTable<VariantBlock>(database, exclusively, 'variant-blocks'),
+    undelivered: createDocumentTable<UndeliveredNotification>(database, exclusively, 'undelivered-notifications'),
     drills: createDrillTable(database),
     downloadUsage: createDownloadUsageTable(database),
     tickets: createTicketTable(database, exclusively),

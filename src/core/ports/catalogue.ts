@@ -6,6 +6,7 @@ import type { Policy } from '../policy.ts';
 import type { Resource } from '../resource.ts';
 import type { Schedule } from '../schedule.ts';
 import type { Ticket } from '../ticket.ts';
+import type { UndeliveredNotification } from '../undelivered-notification.ts';
 import type { VariantBlock } from '../variant.ts';
 
 /**
@@ -24,6 +25,7 @@ export interface Catalogue {
   readonly downloadUsage: DownloadUsageTable;
   readonly tickets: TicketTable;
   readonly variantBlocks: DocumentTable<VariantBlock>;
+  readonly undelivered: DocumentTable<UndeliveredNotification>;
   readonly audit: AuditTable;
   readonly idempotency: IdempotencyTable;
   close(): Promise<void>;

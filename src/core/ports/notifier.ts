@@ -2,6 +2,8 @@
 export interface Notifier {
   /** Waits for nobody who is told: work goes on behind it. */
   notify(event: Notification): Promise<void>;
+  /** Takes up what an earlier process had still to tell, in the background. Never rejects. */
+  start?(): Promise<void>;
   /** Gives what is still to be told a short time. Never rejects. */
   close?(): Promise<void>;
 }

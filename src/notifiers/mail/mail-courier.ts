@@ -18,23 +18,43 @@ export function createMailCourier(
   return {
     place,
     async deliver(message: Message, signal: AbortSignal): Promise<void> {
-      const { from, to } = configuration;
+      const { from, to, timeoutSeconds } = configuration;
       const { createTransport } = await import('nodemailer');
       const transport = createTransport(await connectionOf(configuration, resolveSecret));
-      const time = AbortSignal.timeout(configuration.timeoutSeconds * 1000);
-      try {
-        const { rejected = [] } = await transport.sendMail({
-          ...{ from: mailbox(from), to: to.map(mailbox), ...mailOf(message) },
-          signal: AbortSignal.any([signal, time]),
-        });
+      await within({ place, timeoutSeconds, signal, what: 'did not take the mail' }, async (end) => {
+        const mail = { from: mailbox(from), to: to.map(mailbox), ...mailOf(message) };
+        const { rejected = [] } = await transport.sendMail({ ...mail, signal: end });
         if (rejected.length > 0) throw partlyRefused(place, rejected.map(addressOf));
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof HoldfastError) throw error;
-        throw time.aborted ? unanswered(place, configuration.timeoutSeconds) : refusal(place, error);
-      }
+      });
+    },
+    async check(signal: AbortSignal): Promise<void> {
+      const { timeoutSeconds } = configuration;
+      const { createTransport } = await import('nodemailer');
+      const transport = createTransport(await connectionOf(configuration, resolveSecret));
+      await within({ place, timeoutSeconds, signal, what: 'does not let Holdfast in' }, async (end) => {
+        // It heeds no signal, and ends by the times of its own.
+        const { promise: over, reject } = Promise.withResolvers<never>();
+        end.addEventListener('abort', () => reject(end.reason), { once: true });
+        await Promise.race([transport.verify(), over]);
+      });
     },
   };
+}
+
+/** @param limits `what`: for messages, what the server did not do */
+async function within(
+  limits: { place: string; timeoutSeconds: number; signal: AbortSignal; what: string },
+  work: (end: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { place, timeoutSeconds, signal, what } = limits;
+  const time = AbortSignal.timeout(timeoutSeconds * 1000);
+  try {
+    await work(AbortSignal.any([signal, time]));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof HoldfastError) throw error;
+    throw time.aborted ? unanswered(place, what, timeoutSeconds) : refusal(place, what, error);
+  }
 }
 
 async function connectionOf(
@@ -86,24 +106,34 @@ function mailOf(message: Message) {
   };
 }
 
-function unanswered(place: string, seconds: number): HoldfastError {
-  return new HoldfastError(
-    'unavailable',
-    'mail-server-unreachable',
-    `${place} did not take the mail within ${seconds} s.`,
-  );
+function unanswered(place: string, what: string, seconds: number): HoldfastError {
+  const details = { reason: 'ETIMEDOUT' };
+  return new HoldfastError('unavailable', 'mail-server-unreachable', `${place} ${what} within ${seconds} s.`, {
+    details,
+  });
+}
+
+/** As `nodemailer` has it. */
+interface SmtpError {
+  code?: string;
+  /** Of the answer. */
+  responseCode?: number;
+  /** Of the connection, where `code` says no more than that it failed. */
+  originalCode?: string;
 }
 
 /** What is wrong, by code alone: what a server says may repeat what it was sent. */
-function refusal(place: string, error: unknown): HoldfastError {
-  const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
+function refusal(place: string, what: string, error: unknown): HoldfastError {
+  const { code = 'unknown', responseCode, originalCode } = error as SmtpError;
   if (code === 'ETLS') return untrusted(place, responseCode);
+  const reason = originalCode ?? code;
   const isFinal = responseCode === undefined ? OF_CONFIGURATION.has(code) : responseCode >= 500;
-  const codes = responseCode === undefined ? code : `${code}, ${responseCode}`;
-  const reason = code === 'EAUTH' && isFinal ? 'does not know this user and password' : 'did not take the mail';
-  const message = `${place} ${reason} (${codes}).`;
-  if (isFinal) return new HoldfastError('invalid', 'mail-refused', message);
-  return new HoldfastError('unavailable', 'mail-server-unreachable', message);
+  const codes = responseCode === undefined ? reason : `${reason}, ${responseCode}`;
+  const said = code === 'EAUTH' && isFinal ? 'does not know this user and password' : what;
+  const message = `${place} ${said} (${codes}).`;
+  const details = { reason };
+  if (isFinal) return new HoldfastError('invalid', 'mail-refused', message, { details });
+  return new HoldfastError('unavailable', 'mail-server-unreachable', message, { details });
 }
 
 const OF_CONFIGURATION = new Set(['ECONFIG', 'EAUTH', 'ENOAUTH', 'EENVELOPE']);

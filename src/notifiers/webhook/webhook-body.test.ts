@@ -40,6 +40,34 @@ describe('what is posted', () => {
     assert.deepEqual(discord, { content: TOLD, allowed_mentions: { parse: [] } });
   });
 
+  test('is a card for Teams whose text is no Markdown, so that nothing in a message becomes a link', () => {
+    const message = 'It failed: [the report](https://evil.example) **now**\n\n- <at>all</at> {{DATE(x)}} \\[a\\](b)';
+    const { mediaType, body } = webhookBody('teams', { ...MESSAGE, message });
+    assert.equal(mediaType, 'application/json');
+    const { type, attachments } = JSON.parse(body);
+    assert.equal(type, 'message');
+    assert.equal(attachments.length, 1);
+    const [{ contentType, content }] = attachments;
+    assert.deepEqual([contentType, content.type], ['application/vnd.microsoft.card.adaptive', 'AdaptiveCard']);
+    const runs = content.body.flatMap((block: { type: string; inlines: { type: string; text: string }[] }) => {
+      assert.deepEqual(Object.keys(block), ['type', 'inlines']);
+      assert.equal(block.type, 'RichTextBlock');
+      return block.inlines;
+    });
+    for (const run of runs) assert.equal(run.type, 'TextRun');
+    assert.deepEqual(
+      runs.map((run: { text: string }) => run.text),
+      ['Holdfast on web1: backup failed (shop)', ...message.split('\n\n')],
+    );
+  });
+
+  test('is no larger than Teams takes, whatever it holds', () => {
+    for (const filler of ['\u0001', '\n', 'a\n', '\u0001\n', '𝄞', '"\\']) {
+      const { body } = webhookBody('teams', { ...MESSAGE, message: filler.repeat(20_000) });
+      assert.ok(Buffer.byteLength(body) < 28 * 1024, JSON.stringify(filler));
+    }
+  });
+
   test('is text where that is wanted, and says what was held back', () => {
     const { mediaType, body } = webhookBody('text', { ...MESSAGE, repeated: 3 });
     assert.equal(mediaType, 'text/plain; charset=utf-8');

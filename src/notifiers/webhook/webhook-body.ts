@@ -1,7 +1,10 @@
 import type { WebhookFormat } from '../../core/notification-configuration.ts';
 import { jsonOf, type Message, textOf } from '../message.ts';
+import { teamsCard } from './teams-card.ts';
 
 const LONGEST_SLACK = 4000;
+/** Teams takes 28 KiB of JSON, in which a byte may become six. */
+const LONGEST_TEAMS = 4000;
 const LONGEST_DISCORD = 2000;
 /** ntfy makes a file of what is longer than 4096 bytes. */
 const LONGEST_TEXT = 4000;
@@ -30,6 +33,10 @@ const BODIES: Record<WebhookFormat, (message: Message) => { mediaType: string; b
   slack: (message) => ({
     mediaType: 'application/json',
     body: jsonOf({ text: shortened(escapedForSlack(textOf(message)), LONGEST_SLACK) }),
+  }),
+  teams: (message) => ({
+    mediaType: 'application/json',
+    body: jsonOf(teamsCard(shortened(textOf(message), LONGEST_TEAMS))),
   }),
   discord: (message) => ({
     mediaType: 'application/json',

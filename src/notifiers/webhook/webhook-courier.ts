@@ -1,18 +1,20 @@
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import { isWebAddress, type WebhookConfiguration } from '../../core/notification-configuration.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import { isSecretReference } from '../../core/secret-reference.ts';
 import { trustedAuthorities } from '../../process/trusted-authorities.ts';
 import type { Courier, Message } from '../message.ts';
+import type { ProxyEnvironment } from './proxy.ts';
 import { webhookBody } from './webhook-body.ts';
+import { connect, post, type WebhookRoute } from './webhook-request.ts';
 import { webhookSignature } from './webhook-signature.ts';
 
 export interface WebhookParts {
   /** Reads what `env:NAME` or `file:/path` names. @throws HoldfastError without the secret */
   resolveSecret: (reference: string) => Promise<string>;
   clock: Clock;
+  /** Where proxies are named. */
+  environment: ProxyEnvironment;
   /** Of Holdfast. */
   version: string;
 }
@@ -25,14 +27,27 @@ export function createWebhookCourier(configuration: WebhookConfiguration, parts:
   return {
     place: isSecretReference(configuration.url) ? configuration.url : new URL(configuration.url).host,
     async deliver(message: Message, signal: AbortSignal): Promise<void> {
-      const url = await addressOf(configuration.url, parts);
-      const { body, headers } = await contentOf(message, configuration, parts);
-      const { caFile } = configuration;
-      const ca = caFile === undefined ? undefined : await trustedAuthorities(caFile);
-      const { status, retryAfter } = await post(url, { ...configuration, body, headers, ca, signal });
-      if (status < 200 || status > 299) throw refusal(url, status, retryAfter, parts.clock);
+      const route = await routeOf(configuration, parts, signal);
+      const { status, retryAfter } = await post(route, await contentOf(message, configuration, parts));
+      if (status < 200 || status > 299) throw refusal(route.url, status, retryAfter, parts.clock);
+    },
+    async check(signal: AbortSignal): Promise<void> {
+      const route = await routeOf(configuration, parts, signal);
+      await headersOf(configuration, parts);
+      await signatureOf({ id: '', timestamp: '', body: '' }, configuration, parts);
+      await connect(route);
     },
   };
+}
+
+async function routeOf(
+  { url, caFile, timeoutSeconds }: WebhookConfiguration,
+  parts: WebhookParts,
+  signal: AbortSignal,
+): Promise<WebhookRoute> {
+  const address = await addressOf(url, parts);
+  const ca = caFile === undefined ? undefined : await trustedAuthorities(caFile);
+  return { url: address, environment: parts.environment, ca, timeoutSeconds, signal };
 }
 
 async function addressOf(url: string, { resolveSecret }: WebhookParts): Promise<URL> {
@@ -56,84 +71,57 @@ function isReadable({ username, password }: URL): boolean {
 /** Receivers take what has the same `webhook-id` for the same; the timestamp is that of the attempt. */
 async function contentOf(
   message: Message,
-  { format, secret, headers }: WebhookConfiguration,
-  { resolveSecret, clock, version }: WebhookParts,
+  configuration: WebhookConfiguration,
+  parts: WebhookParts,
 ): Promise<{ body: string; headers: Record<string, string> }> {
-  const { mediaType, body } = webhookBody(format, message);
-  const timestamp = String(Math.floor(clock.now().getTime() / 1000));
-  const signed = { id: message.id, timestamp, body };
+  const { mediaType, body } = webhookBody(configuration.format, message);
+  const timestamp = String(Math.floor(parts.clock.now().getTime() / 1000));
+  const headers = {
+    'user-agent': `Holdfast/${parts.version}`,
+    ...(await headersOf(configuration, parts)),
+    'content-type': mediaType,
+    'content-length': String(Buffer.byteLength(body)),
+    'webhook-id': message.id,
+    'webhook-timestamp': timestamp,
+    ...(await signatureOf({ id: message.id, timestamp, body }, configuration, parts)),
+  };
+  return { body, headers };
+}
+
+/** Those of the configuration. */
+async function headersOf(
+  { headers }: WebhookConfiguration,
+  { resolveSecret }: WebhookParts,
+): Promise<Record<string, string>> {
   const own = await Promise.all(
     Object.entries(headers).map(async ([name, value]) => {
       const content = isSecretReference(value) ? (await resolveSecret(value)).trim() : value;
       if (/^[\t\x20-\x7e]*$/.test(content)) return [name.toLowerCase(), content] as const;
-      throw new HoldfastError(
-        'invalid',
-        'webhook-header-invalid',
-        `What ${value} holds cannot be sent in the header ${name}.`,
-      );
+      const message = `What ${value} holds cannot be sent in the header ${name}.`;
+      throw new HoldfastError('invalid', 'webhook-header-invalid', message);
     }),
   );
-  return {
-    body,
-    headers: {
-      'user-agent': `Holdfast/${version}`,
-      ...Object.fromEntries(own),
-      'content-type': mediaType,
-      'content-length': String(Buffer.byteLength(body)),
-      'webhook-id': message.id,
-      'webhook-timestamp': timestamp,
-      ...(secret === undefined ? {} : { 'webhook-signature': webhookSignature(await resolveSecret(secret), signed) }),
-    },
-  };
+  return Object.fromEntries(own);
 }
 
-interface Post {
-  body: string;
-  headers: Readonly<Record<string, string>>;
-  ca: string[] | undefined;
-  timeoutSeconds: number;
-  signal: AbortSignal;
+async function signatureOf(
+  signed: Record<'id' | 'timestamp' | 'body', string>,
+  { secret }: WebhookConfiguration,
+  { resolveSecret }: WebhookParts,
+): Promise<Record<string, string>> {
+  if (secret === undefined) return {};
+  return { 'webhook-signature': webhookSignature(await resolveSecret(secret), signed) };
 }
 
-/** @returns the status alone: what else comes back may repeat what was sent */
-async function post(url: URL, order: Post): Promise<{ status: number; retryAfter: string | undefined }> {
-  const time = AbortSignal.timeout(order.timeoutSeconds * 1000);
-  const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
-  try {
-    return await new Promise((resolve, reject) => {
-      // Said in so many words, because an environment variable of Node.js turns the verification off for a whole process.
-      const options = { method: 'POST', headers: order.headers, agent: false, rejectUnauthorized: true };
-      const trust = order.ca === undefined ? {} : { ca: order.ca };
-      const signal = AbortSignal.any([order.signal, time]);
-      const answered = (response: IncomingMessage) => {
-        resolve({ status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] });
-        response.on('error', () => undefined).destroy();
-      };
-      const sent = request(url, { ...options, ...trust, signal }, answered);
-      // Unheard, an answer that wants another protocol (101) would close the connection without an error.
-      sent.on('upgrade', (response: IncomingMessage, socket: Duplex) => {
-        answered(response);
-        socket.destroy();
-      });
-      sent.on('error', reject);
-      sent.on('close', () => reject(new Error('The connection was closed without an answer.')));
-      sent.end(order.body);
-    });
-  } catch (error) {
-    order.signal.throwIfAborted();
-    const reason = time.aborted
-      ? `did not answer within ${order.timeoutSeconds} s`
-      : `cannot be reached (${systemErrorCode(error) ?? 'unknown'})`;
-    throw new HoldfastError('unavailable', 'webhook-unreachable', `${url.host} ${reason}.`);
-  }
-}
+/** 407 is a proxy's, and tells nothing of the receiver. */
+const PASSING = new Set([407, 408, 429]);
 
 function refusal(url: URL, status: number, retryAfter: string | undefined, clock: Clock): HoldfastError {
   const details = {
     status,
     ...(retryAfter === undefined ? {} : { retryAfterSeconds: secondsUntil(retryAfter, clock) }),
   };
-  const isPassing = status >= 500 || status === 429 || status === 408;
+  const isPassing = status >= 500 || PASSING.has(status);
   const advice =
     status >= 300 && status < 400 ? ' Redirections are not followed: give the address that it leads to.' : '';
   const message = `${url.host} answered ${status}.${advice}`;

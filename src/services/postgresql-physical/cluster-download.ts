@@ -6,6 +6,7 @@ import { type ClientTools, findClientTools } from '../postgresql/client-tools.ts
 import { toolOutput } from '../postgresql/database-dump.ts';
 import { type ListedTable, listTables } from '../postgresql/database-facts.ts';
 import { ALONE, chosenTables, someTables, sqlMaterial } from '../postgresql/download.ts';
+import { forOlderServer } from '../postgresql/older-server-sql.ts';
 import { findServerPrograms } from '../postgresql/server-programs.ts';
 import { quoted, Session } from '../postgresql/session.ts';
 import { CLUSTER_FORMATS } from './download-formats.ts';
@@ -86,7 +87,7 @@ async function* databaseSql(context: DownloadContext, dumped: Dumped): AsyncGene
       ends,
     );
   if (choice.tables === undefined) {
-    yield* output([...ALONE, ...parts], signal);
+    yield* forOlderServer(output([...ALONE, ...parts], signal));
     return;
   }
   const selection = chosenTables({ name: database, tables }, choice.tables);

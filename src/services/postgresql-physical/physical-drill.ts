@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import type { DrillContext, DrillFinding, DrillOutcome } from '../../core/ports/service-drill.ts';
-import { judgeAll } from '../postgresql/assertion-checks.ts';
+import { judgeAll, requireReader } from '../postgresql/assertion-checks.ts';
 import { PrivateServer } from '../postgresql/private-server.ts';
 import { checkPages, checkRelations } from '../postgresql/server-checks.ts';
 import { findServerPrograms } from '../postgresql/server-programs.ts';
@@ -31,18 +31,20 @@ export async function drillCluster(context: DrillContext, walGet: WalGetCommand)
   const kept = await logToReplay(context, cluster);
   await context.requireRoom(backup.size + SPARE_BYTES + (kept?.roomBytes ?? 0));
   const programs = await findServerPrograms(cluster.major, { exactly: true });
+  requireReader(context, programs);
   const server = await PrivateServer.prepare({ programs, folder, signal });
   let feed: WalFeed | undefined;
   try {
     feed = kept === undefined ? undefined : await feedFor(context, cluster, { ...kept, server });
     const dataFolder = await restore(context, { cluster, server, walGet, feed, until: kept?.until });
-    await compareWithManifest(context, server, dataFolder);
+    const isCompared = await compareWithManifest(context, server, dataFolder);
     await requireNoTablespaceMade(path.join(dataFolder, 'pg_wal'), cluster, signal);
     const databases = await startAndReplay(context, { cluster, server, dataFolder, feed });
     await checkRelations(server, MAINTENANCE, context);
     await judgeAll(context, databases, { server, maintenance: MAINTENANCE });
     await server.stop('fast');
     await checkPages(server, dataFolder, checks);
+    if (!isCompared && feed === undefined) throw verifierMissing(programs);
     // What lies beyond the moment has nothing to do with it, and may be much.
     if (context.moment === undefined) await checkLog(context, cluster, feed?.given);
     return { restoredBytes: backup.size, software: { postgresql: programs.version } };
@@ -87,8 +89,13 @@ async function restore(context: DrillContext, { cluster, server, walGet, feed, u
   return dataFolder;
 }
 
-async function compareWithManifest({ checks }: DrillContext, server: PrivateServer, dataFolder: string): Promise<void> {
-  await checks.make(
+/** @returns false where that cannot be done here */
+async function compareWithManifest(
+  { checks }: DrillContext,
+  server: PrivateServer,
+  dataFolder: string,
+): Promise<boolean> {
+  const { outcome } = await checks.make(
     {
       name: 'backup-manifest',
       kind: 'content',
@@ -105,6 +112,13 @@ async function compareWithManifest({ checks }: DrillContext, server: PrivateServ
       return judgeFiles(server, dataFolder);
     },
   );
+  return outcome !== 'not-applicable';
+}
+
+/** Without it and without a log, nothing of what was restored is compared with what was backed up. */
+function verifierMissing({ folder, major }: PrivateServer['programs']): HoldfastError {
+  const message = `Files are compared with the backup's manifest by pg_verifybackup, which is not beside the server in ${folder}. Install all programs of PostgreSQL ${major} there (apt-get install postgresql-${major} postgresql-client-${major}), or keep a log for the resource, whose replay shows that it is whole.`;
+  return new HoldfastError('unsupported', 'postgresql-verifybackup-missing', message);
 }
 
 /** What the restore itself writes says how to recover, and is in no manifest. */

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { Connection } from '../postgresql/connection.ts';
+import { BASE_BACKUP_SINCE } from '../postgresql/replication-readiness.ts';
 import { Session } from '../postgresql/session.ts';
 import type { ReplicationSession } from './replication-session.ts';
 
@@ -18,18 +19,16 @@ export interface ServerFacts {
   summarizesWal: boolean;
 }
 
-const OLDEST_MAJOR = 13;
-
 /** @throws HoldfastError `postgresql-version` (unsupported) and those of replication sessions */
 export async function readServerFacts(session: ReplicationSession): Promise<ServerFacts> {
   const { systemid } = await session.row('IDENTIFY_SYSTEM');
   const major = Math.floor(Number(await session.show('server_version_num')) / 10_000);
   const version = await session.show('server_version');
-  if (major < OLDEST_MAJOR)
+  if (major < BASE_BACKUP_SINCE)
     throw new HoldfastError(
       'unsupported',
       'postgresql-version',
-      `The server is PostgreSQL ${version}; physical backups need ${OLDEST_MAJOR} or later, which sends a backup manifest. Use the service \`postgresql\`.`,
+      `The server is PostgreSQL ${version}; physical backups need ${BASE_BACKUP_SINCE} or later, which sends a backup manifest. Use the service \`postgresql\`.`,
     );
   return {
     systemIdentifier: systemid ?? '',

@@ -5,6 +5,7 @@ import type { ChainLink } from '../../core/ports/service.ts';
 import { type ClientTools, findClientTools } from './client-tools.ts';
 import { inheritedEnvironment } from './connection.ts';
 import type { StoredDatabase } from './contents.ts';
+import { forOlderServer } from './older-server-sql.ts';
 import { StoredBackup } from './stored-backup.ts';
 import { type ToolContext, toolFailure } from './tool-failure.ts';
 import { startTool, type ToolProcess } from './tool-process.ts';
@@ -21,7 +22,7 @@ export async function* readPlainSql(chain: readonly ChainLink[], signal: AbortSi
     throw new HoldfastError('unsupported', 'postgresql-several-databases', message);
   }
   const tools = await findClientTools(stored.contents.tools.major, stored.binaries);
-  yield* archiveOutput(['--file=-'], storedArchive({ stored, database, tools }), signal);
+  yield* restoredSql(storedArchive({ stored, database, tools }), [], signal);
 }
 
 /**
@@ -33,7 +34,7 @@ export function restoredSql(
   args: readonly string[],
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
-  return archiveOutput([...args, '--file=-'], archive, signal);
+  return forOlderServer(archiveOutput([...args, '--file=-'], archive, signal));
 }
 
 /** The table of contents, as `pg_restore --list` prints it. */

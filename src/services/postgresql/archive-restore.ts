@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Archive, feed, listArchive, storedArchive } from './archive-reading.ts';
+import { type Archive, feed, listArchive, schemaOf, storedArchive } from './archive-reading.ts';
 import { selectLines } from './archive-selection.ts';
 import { restoreCleanly } from './clean-restore.ts';
 import { type Connection, connectionText } from './connection.ts';
+import { knownDefinitions, TRANSACTION_TIMEOUT_SINCE } from './older-server-sql.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { DatabasePlan } from './restore-plan.ts';
+import { counted, restoreByScript } from './script-restore.ts';
+import { Session } from './session.ts';
 import { toolFailure, toolMessages } from './tool-failure.ts';
 import { startTool } from './tool-process.ts';
 
@@ -19,6 +22,8 @@ export interface ArchiveRestore {
   into: string;
   archive: Archive;
   connection: Connection;
+  /** Of the target's server. */
+  major: number;
   /** Only such a role may switch triggers off, foreign keys' among them, while rows come in the order of the dump. */
   isSuperuser: boolean;
   options: RestoreOptions;
@@ -31,17 +36,18 @@ export interface ArchiveRestore {
  * that fails leaves it as it was.
  */
 export async function restoreArchive(restore: ArchiveRestore, signal: AbortSignal): Promise<void> {
-  const { plan, options } = restore;
+  const { plan } = restore;
   const isOurs = plan.action === 'create' || plan.action === 'replace';
-  const jobs = isOurs ? options.jobs : 1;
-  if (jobs < options.jobs)
-    restore.warn(
-      `"${plan.target}" was there before, so it was restored in one transaction and \`jobs\` had no effect.`,
-    );
+  const first = firstStatements(restore);
+  const byScript = (first.length > 0 && !isOurs) || (await needsScript(restore, signal));
+  const jobs = mostJobs(restore, isOurs, byScript);
   const folder = await mkdtemp(path.join(tmpdir(), 'holdfast-postgresql-'));
   try {
     const chosen = await optionArguments(restore, folder, signal);
     if (plan.action === 'clean') return await restoreCleanly(chosen, restore, signal);
+    if (isOurs) await runFirst(first, restore, signal);
+    if (byScript)
+      return await restoreByScript({ args: chosen, ...(isOurs ? {} : { transaction: { first } }) }, restore, signal);
     const args = [
       '--exit-on-error',
       '--no-password',
@@ -54,6 +60,64 @@ export async function restoreArchive(restore: ArchiveRestore, signal: AbortSigna
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Since then nobody but its owner may make something in the schema `public` of a new database. */
+const PUBLIC_CLOSED_SINCE = 15;
+
+/**
+ * Client tools from 15 on take that for granted of older servers too, and say of the rights on `public` only what differs from it. Without
+ * this, everybody could make something there again where that was taken from them.
+ */
+function firstStatements({ plan, options, archive, major }: ArchiveRestore): string[] {
+  const { action, selection, existing } = plan;
+  const isNew = ['create', 'replace'].includes(action) || (action === 'fill-empty' && existing?.schemas.has('public'));
+  const hasRights = options.privileges && (selection === undefined || selection.schemas.includes('public'));
+  const isTaken = major < PUBLIC_CLOSED_SINCE && archive.stored.contents.tools.major >= PUBLIC_CLOSED_SINCE;
+  return isNew && hasRights && isTaken ? [CLOSE_PUBLIC] : [];
+}
+
+const CLOSE_PUBLIC = 'REVOKE CREATE ON SCHEMA public FROM PUBLIC';
+
+/** For a new database. Where one was there, the script has them, and psql tells what they could not do. */
+async function runFirst(
+  statements: readonly string[],
+  { plan, connection, into, warn }: ArchiveRestore,
+  signal: AbortSignal,
+): Promise<void> {
+  if (statements.length === 0) return;
+  const session = await Session.open(connection, into, signal);
+  try {
+    for (const statement of statements) await session.run(statement);
+    const { isOpen } = await session.row<{ isOpen: boolean }>(
+      `SELECT has_schema_privilege('public', 'public', 'CREATE') AS "isOpen"`,
+    );
+    if (isOpen)
+      warn(
+        `The role "${connection.user}" does not own the schema public of "${plan.target}", in which everybody may make something now, perhaps other than where it was backed up. If so, as a superuser: ${CLOSE_PUBLIC}.`,
+      );
+  } finally {
+    await session.close();
+  }
+}
+
+/** Whether pg_restore itself would say something that the server does not know, and take the refusal for a failure. */
+async function needsScript({ archive, major }: ArchiveRestore, signal: AbortSignal): Promise<boolean> {
+  if (major < TRANSACTION_TIMEOUT_SINCE && archive.tools.major >= TRANSACTION_TIMEOUT_SINCE) return true;
+  if (archive.stored.contents.tools.major <= major) return false;
+  const definitions = await schemaOf(storedArchive(archive), signal);
+  return knownDefinitions(definitions, major) !== definitions;
+}
+
+function mostJobs({ plan, options, archive, major, warn }: ArchiveRestore, isOurs: boolean, byScript: boolean): number {
+  if (options.jobs === 1) return 1;
+  if (isOurs && !byScript) return options.jobs;
+  warn(
+    isOurs
+      ? `The client tools of PostgreSQL ${archive.tools.major} say what a server of version ${major} does not know, which is left out on the way, by one connection only: \`jobs\` had no effect. What tools of version ${major} back up is restored by several.`
+      : `"${plan.target}" was there before, so it was restored in one transaction and \`jobs\` had no effect.`,
+  );
+  return 1;
 }
 
 /** Parallel jobs each read for themselves, which takes a file. */
@@ -118,16 +182,4 @@ async function optionArguments(
   const file = path.join(folder, 'list');
   await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 });
   return [...args, `--use-list=${file}`];
-}
-
-async function* counted(
-  source: AsyncIterable<Uint8Array>,
-  onBytes: (bytes: number) => void,
-): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const piece of source) {
-    yield piece;
-    bytes += piece.length;
-    onBytes(bytes);
-  }
 }

@@ -4,12 +4,13 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { DrillContext } from '../../core/ports/service-drill.ts';
 import { Connection } from './connection.ts';
 import { connectionSchema } from './connection-schema.ts';
+import { READ_ALL_SINCE } from './database-facts.ts';
 import { judgeQuery, type PostgresqlAssertion } from './postgresql-assertions.ts';
 import type { PrivateServer } from './private-server.ts';
 import { quoted, Session } from './session.ts';
 
-/** The first version with a role that may read everything and do nothing else. */
-export const OLDEST_MAJOR = 14;
+/** Queries of users are asked by a role that may read everything and do nothing else. */
+export const OLDEST_MAJOR = READ_ALL_SINCE;
 
 interface Restored {
   server: PrivateServer;
@@ -50,13 +51,13 @@ function databaseOf({ database }: PostgresqlAssertion, databases: readonly strin
 
 /** A role that reads everything, row-level security or not, and may do nothing else: no superuser runs a user's query. */
 async function readerOf(
-  { signal }: DrillContext,
+  context: DrillContext,
   databases: readonly string[],
   { server, maintenance }: Restored,
 ): Promise<Connection> {
-  if (server.programs.major < OLDEST_MAJOR) throw needsNewer(server.programs.version);
+  requireReader(context, server.programs);
   const user = `holdfast_reader_${randomBytes(6).toString('hex')}`;
-  const session = await Session.open(server.connection, maintenance, signal);
+  const session = await Session.open(server.connection, maintenance, context.signal);
   try {
     await session.run(`CREATE ROLE ${user} LOGIN BYPASSRLS IN ROLE pg_read_all_data`);
     for (const name of databases) {
@@ -69,7 +70,15 @@ async function readerOf(
   return new Connection(connectionSchema.parse({ ...server.connectionOptions, user }), '');
 }
 
-function needsNewer(version: string): HoldfastError {
+/**
+ * To be called before anything is restored: whether the server can be asked what the user asserts.
+ * @throws HoldfastError `postgresql-assertions-need-newer` (unsupported)
+ */
+export function requireReader(
+  { assertions }: Pick<DrillContext, 'assertions'>,
+  { major, version }: Pick<PrivateServer['programs'], 'major' | 'version'>,
+): void {
+  if (assertions.length === 0 || major >= OLDEST_MAJOR) return;
   const message = `Assertions need PostgreSQL ${OLDEST_MAJOR} or newer, which has a role that can only read; this is ${version}. Leave \`assertions\` away.`;
-  return new HoldfastError('unsupported', 'postgresql-assertions-need-newer', message);
+  throw new HoldfastError('unsupported', 'postgresql-assertions-need-newer', message);
 }

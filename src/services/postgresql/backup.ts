@@ -9,7 +9,7 @@ import { type PostgresqlConfiguration, parsePostgresqlConfiguration } from './co
 import { Connection, connectionText, type ResolveSecret } from './connection.ts';
 import { CONTENTS_PATH, type Contents, GLOBALS_PATH } from './contents.ts';
 import { type DatabaseDump, type DumpContext, dumpDatabase, toolOutput } from './database-dump.ts';
-import { listDatabases, readServerVersion } from './database-facts.ts';
+import { listDatabases, readServerVersion, requireKnownVersion } from './database-facts.ts';
 import { Session } from './session.ts';
 
 const TASK_MODULE = new URL('./entry-task.ts', import.meta.url).href;
@@ -59,6 +59,7 @@ async function lookAround(connection: Connection, { databases }: PostgresqlConfi
   const session = await Session.open(connection, first, signal);
   try {
     const server = await readServerVersion(session);
+    requireKnownVersion(server);
     const there = await listDatabases(session);
     const names = databases === 'all' ? there : [...new Set(databases)];
     const missing = names.filter((name) => !there.includes(name));
@@ -85,7 +86,7 @@ async function storeGlobals(database: string, dumping: DumpContext, signal: Abor
     return await writer.writeStream(toolOutput('pg_dumpall', args, database, dumping, signal));
   } catch (error) {
     if (!(error instanceof HoldfastError) || !error.message.includes('pg_authid')) throw error;
-    const message = `The role "${dumping.connection.user}" cannot read the passwords of roles: that takes pg_read_all_data or a superuser. Set \`rolePasswords: false\` to back the roles up without them.`;
+    const message = `The role "${dumping.connection.user}" cannot read the passwords of roles: that takes a superuser, or since PostgreSQL 14 pg_read_all_data. Set \`rolePasswords: false\` to back the roles up without them.`;
     throw new HoldfastError('denied', 'postgresql-role-passwords-unreadable', message, { cause: error });
   }
 }

@@ -1,17 +1,10 @@
-import { type Archive, feed } from './archive-reading.ts';
 import { selectedTables } from './archive-selection.ts';
-import { type Connection, inheritedEnvironment } from './connection.ts';
 import type { DatabasePlan } from './restore-plan.ts';
+import { restoreByScript, type ScriptRestore } from './script-restore.ts';
 import { Session } from './session.ts';
-import { toolFailure, toolMessages } from './tool-failure.ts';
-import { startTool } from './tool-process.ts';
 
-export interface CleanRestore {
+export interface CleanRestore extends ScriptRestore {
   plan: DatabasePlan;
-  into: string;
-  archive: Archive;
-  connection: Connection;
-  warn(message: string): void;
 }
 
 /**
@@ -24,47 +17,16 @@ export async function restoreCleanly(
   restore: CleanRestore,
   signal: AbortSignal,
 ): Promise<void> {
-  const { archive, connection, into, warn } = restore;
-  const { tools, stored, database } = archive;
   const first = await dropsOfInherited(restore, signal);
-  const reading = startTool(tools.program('pg_restore'), ['--clean', '--if-exists', '--file=-', ...args], {
-    environment: { ...inheritedEnvironment(), LC_ALL: 'C' },
-    signal,
-    name: 'pg_restore',
-  });
-  const options = ['--no-psqlrc', '--quiet', '--no-password', '--single-transaction', '--set=ON_ERROR_STOP=1'];
-  const writing = startTool(tools.program('psql'), [...options, '--file=-'], {
-    environment: connection.toolEnvironment(into),
-    signal,
-    name: 'psql',
-  });
-  writing.stdout.resume();
-  const feeding = feed(stored.bytes(database.dump, signal), reading);
-  feeding.catch(() => undefined);
-  const context = { connection, database: into };
-  /** psql commits at the end of its input, so that must not come before all is known to be well. */
-  const script = async function* (): AsyncGenerator<Uint8Array> {
-    yield Buffer.from(first.map((statement) => `${statement};\n`).join(''));
-    yield* reading.stdout;
-    await feeding;
-    const end = await reading.ended;
-    signal.throwIfAborted();
-    if (end.exitCode !== 0) throw toolFailure(end, { ...context, tool: 'pg_restore' });
-  };
-  try {
-    // A psql that stopped at an error reads no more: how it ended tells why.
-    await feed(script(), writing, { untilClosed: true });
-    const end = await writing.ended;
-    signal.throwIfAborted();
-    if (end.exitCode !== 0) throw toolFailure(end, { ...context, tool: 'psql' });
-    for (const message of toolMessages(end.stderr)) warn(connection.withoutSecret(message));
-  } finally {
-    await Promise.allSettled([reading.stop(), writing.stop(), feeding]);
-  }
+  await restoreByScript({ args: ['--clean', '--if-exists', ...args], transaction: { first } }, restore, signal);
 }
 
 /** Keys, indexes and references of partitioned tables that the dump replaces. */
-async function dropsOfInherited({ plan, connection, into }: CleanRestore, signal: AbortSignal): Promise<string[]> {
+async function dropsOfInherited(
+  { plan, connection, into, major }: CleanRestore,
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (major < KEYS_OF_PARTITIONED_SINCE) return [];
   const tables = selectedTables(plan.database, plan.selection).map(({ schema, name }) => [schema, name]);
   const session = await Session.open(connection, into, signal);
   try {
@@ -74,6 +36,9 @@ async function dropsOfInherited({ plan, connection, into }: CleanRestore, signal
     await session.close();
   }
 }
+
+/** Before that, partitioned tables had neither keys nor indexes. */
+const KEYS_OF_PARTITIONED_SINCE = 11;
 
 const DROPS = `
   WITH replaced AS (

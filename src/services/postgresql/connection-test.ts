@@ -7,7 +7,7 @@ import type { ConnectionCheck, ConnectionTestContext } from '../../core/ports/co
 import { findClientTools } from './client-tools.ts';
 import { type PostgresqlConfiguration, parsePostgresqlConfiguration } from './configuration.ts';
 import type { Connection, ResolveSecret } from './connection.ts';
-import { listDatabases, readServerVersion } from './database-facts.ts';
+import { listDatabases, READ_ALL_SINCE, readServerVersion, requireKnownVersion } from './database-facts.ts';
 import { testDatabase } from './database-test.ts';
 import { adviceFor, checkReach, checkSecrets } from './reach.ts';
 import { replicationReadiness } from './replication-readiness.ts';
@@ -113,7 +113,9 @@ class ServerTest {
   }
 
   async #versions(): Promise<void> {
-    const { version, major } = await readServerVersion(this.#session);
+    const server = await readServerVersion(this.#session);
+    const { version, major } = server;
+    requireKnownVersion(server);
     this.#list.ok('version', `The server is PostgreSQL ${version}.`);
     await this.#list.attempt('client tools', async () => {
       const tools = await findClientTools(major, this.#configuration.binaries);
@@ -154,13 +156,17 @@ class ServerTest {
     const { readable } = await this.#session.row<{ readable: boolean }>(
       `SELECT has_table_privilege('pg_authid', 'SELECT') AS readable`,
     );
-    if (readable || !this.#configuration.rolePasswords) this.#list.ok('globals', 'Roles and tablespaces can be read.');
-    else
-      this.#list.failed(
-        'globals',
-        `The role "${this.#connection.user}" cannot read the passwords of roles: that takes pg_read_all_data or a superuser.`,
-        'Set `rolePasswords: false` to back the roles up without them, or grant it pg_read_all_data.',
-      );
+    if (readable || !this.#configuration.rolePasswords) {
+      this.#list.ok('globals', 'Roles and tablespaces can be read.');
+      return;
+    }
+    const { major } = await readServerVersion(this.#session);
+    const canBeGranted = major >= READ_ALL_SINCE;
+    this.#list.failed(
+      'globals',
+      `The role "${this.#connection.user}" cannot read the passwords of roles: that takes ${canBeGranted ? 'pg_read_all_data or ' : ''}a superuser.`,
+      `Set \`rolePasswords: false\` to back the roles up without them, or ${canBeGranted ? 'grant it pg_read_all_data' : 'let a superuser back them up'}.`,
+    );
   }
 
   async #restoreRight(): Promise<void> {

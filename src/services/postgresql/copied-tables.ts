@@ -1,7 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
-import type { PostgresqlConfiguration } from './configuration.ts';
 import type { Connection } from './connection.ts';
-import { type DatabaseProperties, type ListedTable, withoutData } from './database-facts.ts';
+import { type DatabaseProperties, HASHED_BY_ENUMERATION, type ListedTable } from './database-facts.ts';
 import { quotedLiteral, Session } from './session.ts';
 
 /** A table whose rows are read by a COPY of ours, and not by pg_dump. */
@@ -26,33 +25,32 @@ const MOST_COPIED = 1000;
 /**
  * Large tables that are plain. pg_dump reads the rows of all others.
  *
- * @param tables that will be in the dump
+ * @param tables whose rows will be in the dump
  */
 export async function findCopiedTables(
   session: Session,
   tables: readonly ListedTable[],
   { encoding }: Pick<DatabaseProperties, 'encoding'>,
-  { configuration, serverMajor, tools }: CopyingContext,
+  { serverMajor, tools }: CopyingContext,
 ): Promise<CopiedTable[]> {
   const areKnown = [serverMajor, tools.major].every((major) => major >= OLDEST && major <= NEWEST);
   // Other encodings would have to be that of the connection, which names are written in as well.
   if (!areKnown || encoding !== 'UTF8') return [];
-  const large = tables.filter((table) => table.bytes >= LARGE_BYTES && !withoutData(table, configuration));
+  const large = tables.filter(({ bytes }) => bytes >= LARGE_BYTES);
   // The server does not know what is reserved in a newer version, and the archive is for that one.
   if (tools.major !== serverMajor) await session.run('SET LOCAL quote_all_identifiers = on');
   return describePlainTables(session, large.slice(0, MOST_COPIED), serverMajor);
 }
 
 export interface CopyingContext {
-  configuration: PostgresqlConfiguration;
   serverMajor: number;
   tools: { major: number };
 }
 
 /** Above a table: pg_dump writes its rows for the root, as the numbers of an enumeration, and so the partitions that they belong to, are others after a restore. */
-const HASHED_BY_ENUMERATION = `SELECT FROM pg_partition_ancestors(c.oid) AS above (relid)
+const BELOW_HASHED_BY_ENUMERATION = `SELECT FROM pg_partition_ancestors(c.oid) AS above (relid)
   JOIN pg_partitioned_table p ON p.partrelid = above.relid JOIN pg_opclass o ON o.oid = ANY (p.partclass)
-  WHERE p.partstrat = 'h' AND o.opcname = 'enum_ops'`;
+  WHERE ${HASHED_BY_ENUMERATION}`;
 
 async function describePlainTables(
   session: Session,
@@ -68,7 +66,7 @@ async function describePlainTables(
             c.relam = (SELECT oid FROM pg_am WHERE amname = 'heap') AND has_table_privilege(c.oid, 'SELECT') AS ranged
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-      WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'r' AND NOT EXISTS (${HASHED_BY_ENUMERATION})
+      WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'r' AND NOT EXISTS (${BELOW_HASHED_BY_ENUMERATION})
       GROUP BY c.oid, n.nspname, c.relname, c.relam`,
     [tables.map(({ oid }) => oid)],
   );

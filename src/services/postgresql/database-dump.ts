@@ -11,6 +11,7 @@ import { findCopiedTables, openCopyingSessions } from './copied-tables.ts';
 import {
   chosenTables,
   countLargeObjects,
+  isStandby,
   type ListedTable,
   listTables,
   readProperties,
@@ -70,9 +71,9 @@ export async function dumpDatabase(name: string, context: DumpContext, signal: A
     const properties = await readProperties(session, context.serverMajor);
     const tables = chosenTables(await listTables(session), context.configuration);
     await refuseUnreadable(session, name, tables, context);
-    const copied = await findCopiedTables(session, tables, properties, context);
+    const withRows = await tablesWithRows(session, name, tables, context);
+    const copied = await findCopiedTables(session, withRows, properties, context);
     const counts = new RowCounts();
-    const withRows = tables.filter((table) => !withoutData(table, context.configuration));
     const counted = withRows.filter((table) => !copied.some((each) => each.table === table));
     let stream: StoredStream | undefined;
     let largeObjects = 0;
@@ -109,6 +110,28 @@ export async function dumpDatabase(name: string, context: DumpContext, signal: A
   }
 }
 
+/** Those whose rows will be in the dump: of a standby, pg_dump leaves away what is not in its log. */
+async function tablesWithRows(
+  session: Session,
+  database: string,
+  tables: readonly ListedTable[],
+  { configuration, warn }: DumpContext,
+): Promise<ListedTable[]> {
+  const wanted = tables.filter((table) => !withoutData(table, configuration));
+  const unlogged = wanted.filter(({ isUnlogged }) => isUnlogged);
+  if (unlogged.length === 0 || !(await isStandby(session))) return wanted;
+  const names = unlogged.map((table) => `${table.schema}.${table.name}`);
+  warn(
+    `${database}: this server is a standby, which has no rows of unlogged tables: ${firstOf(names)} ${names.length === 1 ? 'is' : 'are'} backed up without rows. Back up the primary where they matter.`,
+  );
+  return wanted.filter(({ isUnlogged }) => !isUnlogged);
+}
+
+function firstOf(names: readonly string[]): string {
+  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : '';
+  return `${names.slice(0, MOST_NAMED).join(', ')}${more}`;
+}
+
 async function refuseUnreadable(
   session: Session,
   database: string,
@@ -117,11 +140,9 @@ async function refuseUnreadable(
 ): Promise<void> {
   const unreadable = (await unreadableTables(session, tables)).map(({ name, why }) => `${name} (${why})`);
   if (unreadable.length === 0) return;
-  const more = unreadable.length > MOST_NAMED ? ` and ${unreadable.length - MOST_NAMED} more` : '';
-  const named = `${unreadable.slice(0, MOST_NAMED).join(', ')}${more}`;
-  throw new HoldfastError('denied', 'postgresql-unreadable', unreadableMessage(connection.user, database, named), {
-    details: { database, objects: unreadable.slice(0, 1000) },
-  });
+  const message = unreadableMessage(connection.user, database, firstOf(unreadable));
+  const details = { database, objects: unreadable.slice(0, 1000) };
+  throw new HoldfastError('denied', 'postgresql-unreadable', message, { details });
 }
 
 /** With parts chosen, pg_dump leaves large objects away. */

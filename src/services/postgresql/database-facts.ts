@@ -1,7 +1,11 @@
+import { HoldfastError } from '../../core/errors.ts';
 import type { PostgresqlConfiguration } from './configuration.ts';
 import type { StoredDatabase, StoredTable } from './contents.ts';
 import { matchesName, matchesTable, parseTableName, type TableName } from './name-pattern.ts';
 import { quoted, type Session } from './session.ts';
+
+/** The first version with a role that may read everything and do nothing else (pg_read_all_data). */
+export const READ_ALL_SINCE = 14;
 
 /** What is asked of a database inside the dump's own snapshot, so that it is true of the dump. */
 
@@ -12,6 +16,16 @@ export async function readServerVersion(session: Session): Promise<{ version: st
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS number`,
   );
   return { version: version.split(' ')[0] ?? version, major: Math.floor(Number(number) / 10_000) };
+}
+
+/** The first version whose catalogue is asked as it is here. */
+const OLDEST_MAJOR = 10;
+
+/** @throws HoldfastError `postgresql-version` (unsupported) */
+export function requireKnownVersion({ version, major }: { version: string; major: number }): void {
+  if (major >= OLDEST_MAJOR) return;
+  const message = `The server is PostgreSQL ${version}; databases are backed up from version ${OLDEST_MAJOR} on. Upgrade the server, or let its own pg_dump write to a resource of the service \`stream\`.`;
+  throw new HoldfastError('unsupported', 'postgresql-version', message);
 }
 
 export async function isSuperuserSession(session: Session): Promise<boolean> {
@@ -25,6 +39,12 @@ export async function listDatabases(session: Session): Promise<string[]> {
     'SELECT datname AS name FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname',
   );
   return rows.map(({ name }) => name);
+}
+
+/** A standby has no rows of unlogged tables, and refuses to be asked for them. */
+export async function isStandby(session: Session): Promise<boolean> {
+  const { recovers } = await session.row<{ recovers: boolean }>('SELECT pg_is_in_recovery() AS recovers');
+  return recovers;
 }
 
 export async function readProperties(session: Session, major: number): Promise<DatabaseProperties> {
@@ -50,13 +70,14 @@ export async function readProperties(session: Session, major: number): Promise<D
 /** A table as the server lists it, before its rows are counted. */
 export interface ListedTable extends StoredTable {
   oid: number;
+  isUnlogged: boolean;
 }
 
 /** Tables with rows of their own: no views, no parents of partitions, no foreign tables, nothing that an extension brings. */
 export async function listTables(session: Session): Promise<ListedTable[]> {
   const rows = await session.rows<ListedTable & { bytes: string }>(
     `SELECT c.oid::int8::float8 AS oid, n.nspname AS schema, c.relname AS name, pg_total_relation_size(c.oid) AS bytes,
-            ARRAY(SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+            c.relpersistence = 'u' AS "isUnlogged", ARRAY(SELECT i.relname::text FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
                    WHERE x.indrelid = c.oid ORDER BY 1) AS indexes,
             ARRAY(SELECT s.relname::text FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
                    WHERE d.refobjid = c.oid AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
@@ -151,6 +172,18 @@ export async function unreadableLargeObjects(session: Session): Promise<{ first:
                           AND CASE a.grantee WHEN 0 THEN true ELSE pg_has_role(a.grantee, 'USAGE') END)`,
   );
   return { first: first ?? [], count: Number(count) };
+}
+
+/** Of a partitioned table `p` and the operator class `o` of a column of its key: whether the partition of a row depends on numbers that enumerations are given in each database. */
+export const HASHED_BY_ENUMERATION = `p.partstrat = 'h' AND o.opcname = 'enum_ops'`;
+
+/** Partitioned tables whose rows may be in other partitions after a restore, which puts them into the root. */
+export async function tablesHashedByEnumeration(session: Session): Promise<TableName[]> {
+  return session.rows<TableName>(
+    `SELECT n.nspname AS schema, c.relname AS table FROM pg_partitioned_table p
+       JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE EXISTS (SELECT FROM pg_opclass o WHERE o.oid = ANY (p.partclass) AND ${HASHED_BY_ENUMERATION})`,
+  );
 }
 
 /** Rows of one table itself, without those of tables that inherit from it. */

@@ -7,6 +7,7 @@ import {
   isChosenSchema,
   isSuperuserSession,
   listTables,
+  READ_ALL_SINCE,
   readServerVersion,
   type UnreadableObject,
   unreadableLargeObjects,
@@ -24,8 +25,6 @@ export interface DatabaseTest {
 
 const MOST_NAMED = 20;
 const LOCK_SECONDS = 5;
-/** Since then one role can be given that may read everything. */
-const READ_ALL_SINCE = 14;
 
 /** Whether the role may read all that the backup of one database would hold, and by which statements it may. */
 export async function testDatabase(test: DatabaseTest, signal: AbortSignal): Promise<void> {
@@ -43,7 +42,7 @@ export async function testDatabase(test: DatabaseTest, signal: AbortSignal): Pro
       ),
     ];
     tellOfTables(test, tables.length, unreadable, major);
-    await tellOfLargeObjects(session, test);
+    await tellOfLargeObjects(session, test, major);
   } catch (error) {
     if (!(error instanceof HoldfastError && error.code === 'postgresql-locked')) throw error;
     const message = `A table is locked by somebody for more than ${LOCK_SECONDS} s, so the tables were not looked at.`;
@@ -91,7 +90,11 @@ function grantsFor(objects: readonly UnreadableObject[], user: string): string {
   return `GRANT USAGE ON SCHEMA ${schemas} TO ${user}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schemas} TO ${user}; GRANT SELECT ON ALL SEQUENCES IN SCHEMA ${schemas} TO ${user};`;
 }
 
-async function tellOfLargeObjects(session: Session, { name, connection, configuration, list }: DatabaseTest) {
+async function tellOfLargeObjects(
+  session: Session,
+  { name, connection, configuration, list }: DatabaseTest,
+  major: number,
+): Promise<void> {
   const { schemas, tables } = configuration;
   // With parts chosen, pg_dump leaves large objects away.
   if (schemas.include.length + tables.include.length > 0 || (await isSuperuserSession(session))) return;
@@ -99,7 +102,7 @@ async function tellOfLargeObjects(session: Session, { name, connection, configur
   if (count === 0) return;
   list.failed(
     `database ${name}`,
-    `The role "${connection.user}" cannot read ${count} of its large objects; pg_read_all_data does not reach them.`,
+    `The role "${connection.user}" cannot read ${count} of its large objects${major >= READ_ALL_SINCE ? '; pg_read_all_data does not reach them' : ''}.`,
     `As their owner or a superuser: GRANT SELECT ON LARGE OBJECT ${first.join(', ')}${count > first.length ? ', …' : ''} TO ${quoted(connection.user)};`,
   );
 }

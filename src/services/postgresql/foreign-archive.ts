@@ -3,6 +3,7 @@ import { feed } from './archive-reading.ts';
 import { findClientTools } from './client-tools.ts';
 import { inheritedEnvironment } from './connection.ts';
 import { ALONE } from './download.ts';
+import { forOlderServer } from './older-server-sql.ts';
 import { toolFailure } from './tool-failure.ts';
 import { startTool } from './tool-process.ts';
 
@@ -28,7 +29,7 @@ export async function* sqlOfForeignArchive(
   const feeding = feed(source, tool);
   feeding.catch(() => ending.abort());
   try {
-    yield* tool.stdout;
+    yield* forOlderServer(tool.stdout);
     await feeding;
     signal.throwIfAborted();
     const end = await tool.ended;

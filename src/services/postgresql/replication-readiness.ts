@@ -3,13 +3,20 @@ import type { ConnectionCheck } from '../../core/ports/connection-check.ts';
 import { readServerVersion } from './database-facts.ts';
 import { quoted, type Session } from './session.ts';
 
+/** The first version whose base backups have a manifest. */
+export const BASE_BACKUP_SINCE = 13;
 /** The first version that makes incremental base backups. */
 const INCREMENTAL_SINCE = 17;
 
 /** What physical backups and a continuous log need of a server, asked over an ordinary connection of the role that would do it. */
 export async function replicationReadiness(session: Session, signal: AbortSignal): Promise<readonly ConnectionCheck[]> {
   const list = new CheckList(signal);
-  const { major } = await readServerVersion(session);
+  const { major, version } = await readServerVersion(session);
+  if (major < BASE_BACKUP_SINCE) {
+    const message = `The server is PostgreSQL ${version}; physical backups need ${BASE_BACKUP_SINCE} or later, which sends a backup manifest.`;
+    list.failed('version', message, 'Use the service `postgresql`, or upgrade the server.');
+    return list.checks;
+  }
   await list.attempt('replication right', () => replicationRight(session, list));
   await list.attempt('wal_level', () => walLevel(session, list));
   await list.attempt('max_wal_senders', () => freePlaces(session, list, SENDERS));

@@ -208,12 +208,12 @@ async function dropWorking(name: string, connection: Connection, warn: (message:
 }
 
 async function fillDatabase(plan: DatabasePlan, into: string, job: RestoreJob) {
-  const { context, options, stored, connection, tools, isSuperuser } = job;
+  const { context, options, stored, connection, tools, major, isSuperuser } = job;
   const { database, selection } = plan;
   const archive = { stored, database, tools };
   const { warn, signal } = context;
   const onBytes = progressOf(context, database);
-  await restoreArchive({ plan, into, archive, connection, isSuperuser, options, warn, onBytes }, signal);
+  await restoreArchive({ plan, into, archive, connection, major, isSuperuser, options, warn, onBytes }, signal);
   if (options.schemaOnly) return {};
   const isWhole = selection === undefined && !options.dataOnly && plan.action !== 'clean';
   const session = await Session.open(connection, into, signal);

@@ -20,7 +20,7 @@ export class RowCounts {
   }
 
   /** As a backup lists tables; without a number where rows were not counted. */
-  of({ oid, ...table }: ListedTable): StoredTable {
+  of({ oid, isUnlogged: _, ...table }: ListedTable): StoredTable {
     const rows = this.#rows.get(oid);
     return rows === undefined ? table : { ...table, rows };
   }

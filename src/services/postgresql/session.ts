@@ -11,6 +11,8 @@ export class Session {
   readonly #database: string;
   readonly #rowsAhead: number | undefined;
   #closed = false;
+  /** With what the server ended the connection while nothing was asked. */
+  #lost: pg.DatabaseError | undefined;
 
   private constructor(client: pg.Client, connection: Connection, database: string, rowsAhead: number | undefined) {
     this.#client = client;
@@ -39,7 +41,9 @@ export class Session {
     );
     const session = new Session(client, connection, database, rowsAhead);
     // A connection that is lost between two queries is told by the next one; without a listener it would end the process.
-    client.on('error', () => undefined);
+    client.on('error', (error) => {
+      if (error instanceof pg.DatabaseError) session.#lost ??= error;
+    });
     try {
       await connect(client, signal);
       const stop = () => void session.close();
@@ -58,7 +62,7 @@ export class Session {
     try {
       return (await this.#client.query<Row>(text, [...values])).rows;
     } catch (error) {
-      throw queryFailure(error, this.#connection, this.#database);
+      throw this.#failureOf(error);
     }
   }
 
@@ -73,15 +77,20 @@ export class Session {
     try {
       await this.#client.query(text);
     } catch (error) {
-      throw queryFailure(error, this.#connection, this.#database);
+      throw this.#failureOf(error);
     }
   }
 
   /** Runs `COPY … TO STDOUT`, of which megabytes come even before somebody takes them. @param table as a failure names it */
   copyRows(text: string, table: string): RowCopy {
     const what = `Reading the rows of ${table}`;
-    const failureOf = (error: unknown) => queryFailure(error, this.#connection, this.#database, what);
+    const failureOf = (error: unknown) => this.#failureOf(error, what);
     return this.#client.query(new RowCopy(text, this.#client.connection.stream, failureOf, this.#rowsAhead));
+  }
+
+  #failureOf(error: unknown, what?: string): HoldfastError {
+    const cause = error instanceof pg.DatabaseError ? error : (this.#lost ?? error);
+    return queryFailure(cause, this.#connection, this.#database, what);
   }
 
   /** Safe to call twice, and in the middle of a query, which then fails. */
@@ -147,6 +156,8 @@ export function queryFailure(
     return make('conflict', 'postgresql-database-in-use', `${said}. End its connections and restore again.`);
   if (state === '55P03')
     return make('unavailable', 'postgresql-locked', `${said} (in "${database}"). Try when nobody locks that table.`);
+  if (said.includes('conflict with recovery'))
+    return make('unavailable', 'postgresql-standby-conflict', conflictMessage(database, said));
   if (state === '53300' || state.startsWith('57P') || state.startsWith('08') || state === '')
     return make(
       'unavailable',
@@ -154,6 +165,10 @@ export function queryFailure(
       `The connection to "${database}" on ${connection.place} failed or was lost: ${said}. See whether the server runs, and listens there.`,
     );
   return make('internal', 'postgresql-query-failed', `${what} in "${database}" failed (${state}): ${said}.`);
+}
+
+export function conflictMessage(database: string, said: string): string {
+  return `The standby went on with its primary's log and ended what was read of "${database}" meanwhile: ${said}. Raise its \`max_standby_streaming_delay\`, or set \`hot_standby_feedback = on\`, and try again; or back up the primary.`;
 }
 
 export function loginMessage(connection: Pick<Connection, 'user' | 'place'>, said: string): string {

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { Connection } from './connection.ts';
-import { loginMessage } from './session.ts';
+import { conflictMessage, loginMessage } from './session.ts';
 import type { ToolEnd } from './tool-process.ts';
 
 export interface ToolContext {
@@ -50,6 +50,12 @@ interface KnownFailure {
 }
 
 const KNOWN: readonly KnownFailure[] = [
+  {
+    pattern: /conflict with recovery/,
+    kind: 'unavailable',
+    code: 'postgresql-standby-conflict',
+    message: ({ database }, said) => conflictMessage(database, said),
+  },
   {
     pattern: /server version mismatch/,
     kind: 'unsupported',
@@ -103,7 +109,7 @@ const KNOWN: readonly KnownFailure[] = [
 ];
 
 export function unreadableMessage(user: string, database: string, what: string): string {
-  return `The role "${user}" cannot read all of "${database}": ${what}. Nothing was backed up. Grant it pg_read_all_data (docs/postgresql.md), or exclude by \`schemas\` and \`tables\` what it should not read.`;
+  return `The role "${user}" cannot read all of "${database}": ${what}. Nothing was backed up. Grant it pg_read_all_data, or before PostgreSQL 14 USAGE of schemas and SELECT on tables and sequences (docs/postgresql.md), or exclude by \`schemas\` and \`tables\` what it should not read.`;
 }
 
 function spoken(end: ToolEnd): string {

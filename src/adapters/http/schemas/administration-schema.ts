@@ -158,13 +158,17 @@ export const auditEventSchema = z
 
 export const problemSchema = z
   .object({
-    type: z.string(),
-    title: z.string(),
+    type: z
+      .string()
+      .describe(
+        'Names the sort of problem for ever: `/problems/` and the code. An identifier, as RFC 9457 allows, and no address: nothing is served there.',
+      ),
+    title: z.string().describe('The words of HTTP for the status.'),
     status: z.number(),
     detail: z.string().describe('What happened and what to do next.'),
     code: z.string().describe('Stable; what programs should match on.'),
-    instance: z.string(),
-    requestId: z.string(),
+    instance: z.string().describe('The path that was asked for.'),
+    requestId: z.string().describe('Also in the header `x-request-id` and, for 5xx, in the log.'),
   })
   .meta({
     id: 'Problem',
