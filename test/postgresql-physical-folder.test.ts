@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { eventually } from './eventually.ts';
 import { POSTGRESQL_18_PROGRAMS, SKIP_REASON_18 } from './postgresql-18.ts';
 import { ownedSubfolder } from './postgresql-cluster-server.ts';
+import { OLD_SERVERS, SKIP_REASON_OLD } from './postgresql-old.ts';
 import { PhysicalRig } from './postgresql-physical-rig.ts';
 import { completed, failed } from './postgresql-rig.ts';
 import { SERVER_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
@@ -73,6 +74,36 @@ function readBesideTheServer(programs: string, major: number): () => void {
       assert.ok(backup.statistics.newBytes < 2 * 16 * 1024 * 1024 + 1024 * 1024, `${backup.statistics.newBytes}`);
     });
 
+    if (major >= 17)
+      test('is one that an incremental backup by the server builds on', async () => {
+        const resourceId = await rig.resource(byFolder);
+        const full = await rig.backUp(resourceId);
+        await rig.server.sql(`UPDATE orders SET text = 'changed' WHERE id % 20000 = 7`);
+        const expected = await rig.server.value(ROWS);
+        const incremental = await rig.backUp(resourceId, 'incremental');
+        assert.deepEqual([incremental.type, incremental.parentId, incremental.warnings], ['incremental', full.id, []]);
+        const target = rig.place('incremental');
+        const oid = await rig.server.value(`SELECT oid FROM pg_tablespace WHERE spcname = 'far'`);
+        completed(await rig.restore(incremental, { target, tablespaces: { [oid]: rig.place('incremental far') } }));
+        const restored = await (await rig.startRestored(target)).promoted();
+        assert.equal(await restored.value(ROWS), expected);
+        await restored.stop();
+      });
+
+    test('needs a role that may begin and end backups, and says which functions that takes', async () => {
+      await rig.server.sql(`CREATE ROLE backup LOGIN REPLICATION PASSWORD '${rig.server.password}'`);
+      const connection = rig.server.connection('backup');
+      await fails({ connection }, 'postgresql-backup-refused', /GRANT EXECUTE ON FUNCTION pg_/);
+      for (const call of major >= 15
+        ? ['pg_backup_start(text, boolean)', 'pg_backup_stop(boolean)']
+        : ['pg_start_backup(text, boolean, boolean)', 'pg_stop_backup(boolean, boolean)'])
+        await rig.server.sql(`GRANT EXECUTE ON FUNCTION ${call} TO backup`);
+      await rig.backUp(await rig.resource({ ...byFolder, connection }));
+    });
+
+    // What follows differs between no versions.
+    if (major !== 15) return;
+
     test('is whole while tables are made, filled, cut off and dropped, and databases too', async () => {
       const resourceId = await rig.resource(byFolder);
       let isOver = false;
@@ -112,22 +143,6 @@ function readBesideTheServer(programs: string, major: number): () => void {
         assert.ok(['10', '5000', '0'].includes(await restored.value(`SELECT count(*) FROM ${name}`)));
       await restored.stop();
     });
-
-    if (major >= 17)
-      test('is one that an incremental backup by the server builds on', async () => {
-        const resourceId = await rig.resource(byFolder);
-        const full = await rig.backUp(resourceId);
-        await rig.server.sql(`UPDATE orders SET text = 'changed' WHERE id % 20000 = 7`);
-        const expected = await rig.server.value(ROWS);
-        const incremental = await rig.backUp(resourceId, 'incremental');
-        assert.deepEqual([incremental.type, incremental.parentId, incremental.warnings], ['incremental', full.id, []]);
-        const target = rig.place('incremental');
-        const oid = await rig.server.value(`SELECT oid FROM pg_tablespace WHERE spcname = 'far'`);
-        completed(await rig.restore(incremental, { target, tablespaces: { [oid]: rig.place('incremental far') } }));
-        const restored = await (await rig.startRestored(target)).promoted();
-        assert.equal(await restored.value(ROWS), expected);
-        await restored.stop();
-      });
 
     test('leaves nothing where the server dies in its midst, and the next one works', async () => {
       const resourceId = await rig.resource({ ...byFolder, checkpoint: 'spread' });
@@ -187,15 +202,6 @@ function readBesideTheServer(programs: string, major: number): () => void {
       const told = await rig.backUp(await rig.resource({ ...byFolder, checksums: 'warn' }));
       assert.ok(told.warnings.some((each) => each.includes(`Wrong page checksums in ${place}: page 17`)));
       await rig.server.sql('DROP TABLE hurt; CHECKPOINT');
-    });
-
-    test('needs a role that may begin and end backups, and says which functions that takes', async () => {
-      await rig.server.sql(`CREATE ROLE backup LOGIN REPLICATION PASSWORD '${rig.server.password}'`);
-      const connection = rig.server.connection('backup');
-      await fails({ connection }, 'postgresql-backup-refused', /GRANT EXECUTE ON FUNCTION pg_backup_start/);
-      await rig.server.sql(`GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean) TO backup;
-        GRANT EXECUTE ON FUNCTION pg_backup_stop(boolean) TO backup`);
-      await rig.backUp(await rig.resource({ ...byFolder, connection }));
     });
 
     test('leaves out what is no file, with a warning, and follows no link', async () => {
@@ -268,3 +274,10 @@ describe(
   { skip: SKIP_REASON_18, timeout: 1_200_000 },
   readBesideTheServer(POSTGRESQL_18_PROGRAMS, 18),
 );
+
+for (const { major, programs } of OLD_SERVERS.filter(({ major }) => major >= 13))
+  describe(
+    `a base backup of PostgreSQL ${major} that is read beside the server`,
+    { skip: SKIP_REASON_OLD, timeout: 1_200_000 },
+    readBesideTheServer(programs, major),
+  );

@@ -4,7 +4,17 @@ import type { CopiedTable } from './copied-tables.ts';
 import { rowReads } from './row-reads.ts';
 
 const table = (name: string, pages: number, pagesOfRead?: number): CopiedTable => ({
-  table: { oid: 1, schema: 'public', name, bytes: 0, indexes: [], sequences: [], references: [], partitionOf: null },
+  table: {
+    oid: 1,
+    schema: 'public',
+    name,
+    bytes: 0,
+    indexes: [],
+    sequences: [],
+    references: [],
+    partitionOf: null,
+    isUnlogged: false,
+  },
   ...{ name, columns: 'id, "text"', pages },
   ...(pagesOfRead === undefined ? {} : { pagesOfRead }),
 });
