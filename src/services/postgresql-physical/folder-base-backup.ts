@@ -8,7 +8,7 @@ import type { BackupJob, BaseBackup, ReceivedBaseBackup } from './base-backup.ts
 import type { ClusterStoring, FoundFile } from './cluster-storing.ts';
 import { type DataFolderFile, type DataFolderFindings, dataFolderFiles } from './data-folder-files.ts';
 import { foundBy, metadataOf, openedFile, unlessAbsent } from './found-file.ts';
-import { holdWal } from './held-wal.ts';
+import { holdWal, SlotUse } from './held-wal.ts';
 import { CONTROL_PATH, readControlFile, unreadable, verifyCheckpointIn, verifyRunsIn } from './live-folder.ts';
 import { takeLog } from './log-of-backup.ts';
 import { OnlineBackup, type OnlineBackupEnd } from './online-backup.ts';
@@ -30,23 +30,31 @@ export async function beginFolderBackup(
 ): Promise<BaseBackup> {
   const { connection, configuration, context, facts } = job;
   const session = await Session.open(connection, connection.database, context.signal);
+  let use: SlotUse | undefined;
+  const close = async (): Promise<void> => {
+    use?.stop();
+    await session.close();
+  };
   try {
     const startedAt = await OnlineBackup.serverStart(session);
     const control = await verifyRunsIn(folder, { systemIdentifier: facts.systemIdentifier, startedAt });
     // In this session, which no time-out for idle ones ends.
-    await holdWal(job, (slot) => session.run(`SELECT pg_create_physical_replication_slot('${slot}', true, true)`));
+    const create = (name: string) => session.run(`SELECT pg_create_physical_replication_slot('${name}', true, true)`);
+    const slot = await holdWal(job, create);
     const online = await OnlineBackup.begin(session, facts.major, configuration);
+    use = slot === undefined ? undefined : new SlotUse(session, slot);
+    const end = () => use?.pause(() => online.end()) ?? online.end();
     await verifyCheckpointIn(folder, online.startLsn);
     const tablespaceVersion = `PG_${facts.major}_${control.catalogVersion}`;
     const files = new FolderFiles(job, folder, tablespaceVersion);
     return {
       startLsn: online.startLsn,
       totalBytes: (sizes?.databases ?? []).reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
-      receive: (storing) => files.receive(online, storing),
-      close: () => session.close(),
+      receive: (storing) => files.receive({ startLsn: online.startLsn, end }, storing),
+      close,
     };
   } catch (error) {
-    await session.close();
+    await close();
     throw error;
   }
 }
@@ -65,7 +73,7 @@ class FolderFiles {
     this.#tablespaceVersion = tablespaceVersion;
   }
 
-  async receive(online: OnlineBackup, storing: ClusterStoring): Promise<ReceivedBaseBackup> {
+  async receive(online: Pick<OnlineBackup, 'startLsn' | 'end'>, storing: ClusterStoring): Promise<ReceivedBaseBackup> {
     try {
       return await this.#receive(online, storing);
     } catch (error) {
@@ -73,7 +81,7 @@ class FolderFiles {
     }
   }
 
-  async #receive(online: OnlineBackup, storing: ClusterStoring): Promise<ReceivedBaseBackup> {
+  async #receive(online: Pick<OnlineBackup, 'startLsn' | 'end'>, storing: ClusterStoring): Promise<ReceivedBaseBackup> {
     const { configuration, context } = this.#job;
     await this.#takeAll(storing);
     await storing.settleContents();
