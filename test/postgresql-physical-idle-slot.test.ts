@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { resolveSecret } from '../src/config/resolve-secret.ts';
+import { Connection } from '../src/services/postgresql/connection.ts';
+import { connectionSchema } from '../src/services/postgresql/connection-schema.ts';
+import { Session } from '../src/services/postgresql/session.ts';
 import { SlotUse } from '../src/services/postgresql-physical/held-wal.ts';
+import { eventually } from './eventually.ts';
 import { POSTGRESQL_18_PROGRAMS, SKIP_REASON_18 } from './postgresql-18.ts';
 import { ClusterServer } from './postgresql-cluster-server.ts';
 
@@ -24,7 +29,35 @@ describe('a slot that holds the WAL of a backup of PostgreSQL 18', { skip: SKIP_
     const { rows } = await use.pause(() => client.query('SELECT pg_sleep(0.3)::text, 1 AS one'));
     assert.equal(rows[0].one, 1);
     assert.equal(await server.value('SELECT restart_lsn FROM pg_replication_slots'), held);
+    use.verify();
     use.stop();
     await client.end();
+  });
+
+  test('tells at once that the server ended its session, so that nobody reads on in vain', async () => {
+    const signal = new AbortController().signal;
+    const connection = await Connection.open(connectionSchema.parse(server.connection()), (reference) =>
+      resolveSecret(reference, process.env),
+    );
+    const session = await Session.open(connection, 'postgres', signal);
+    await session.run(`SELECT pg_create_physical_replication_slot('ended', true, true)`);
+    const { pid } = await session.row<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const use = new SlotUse(session, 'ended', 50);
+    await server.sql(`SELECT pg_terminate_backend(${pid})`);
+    const failure = { code: 'postgresql-connection-lost', message: /max_slot_wal_keep_size/ };
+    const isTold = () => {
+      try {
+        use.verify();
+        return false;
+      } catch (error) {
+        assert.throws(() => {
+          throw error;
+        }, failure);
+        return true;
+      }
+    };
+    await eventually(isTold, 'nobody was told');
+    use.stop();
+    await session.close();
   });
 });

@@ -43,20 +43,29 @@ export async function beginFolderBackup(
     const slot = await holdWal(job, create);
     const online = await OnlineBackup.begin(session, facts.major, configuration);
     use = slot === undefined ? undefined : new SlotUse(session, slot);
-    const end = () => use?.pause(() => online.end()) ?? online.end();
+    const begun: BegunBackup = {
+      startLsn: online.startLsn,
+      end: () => use?.pause(() => online.end()) ?? online.end(),
+      verifyRuns: () => use?.verify(),
+    };
     await verifyCheckpointIn(folder, online.startLsn);
     const tablespaceVersion = `PG_${facts.major}_${control.catalogVersion}`;
     const files = new FolderFiles(job, folder, tablespaceVersion);
     return {
       startLsn: online.startLsn,
       totalBytes: (sizes?.databases ?? []).reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
-      receive: (storing) => files.receive({ startLsn: online.startLsn, end }, storing),
+      receive: (storing) => files.receive(begun, storing),
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+interface BegunBackup extends Pick<OnlineBackup, 'startLsn' | 'end'> {
+  /** Throws where the server is known to have given it up: the hours of reading on would be in vain. */
+  verifyRuns(): void;
 }
 
 /** The files of one backup, on their way from the folder to the repository. */
@@ -73,7 +82,7 @@ class FolderFiles {
     this.#tablespaceVersion = tablespaceVersion;
   }
 
-  async receive(online: Pick<OnlineBackup, 'startLsn' | 'end'>, storing: ClusterStoring): Promise<ReceivedBaseBackup> {
+  async receive(online: BegunBackup, storing: ClusterStoring): Promise<ReceivedBaseBackup> {
     try {
       return await this.#receive(online, storing);
     } catch (error) {
@@ -81,9 +90,9 @@ class FolderFiles {
     }
   }
 
-  async #receive(online: Pick<OnlineBackup, 'startLsn' | 'end'>, storing: ClusterStoring): Promise<ReceivedBaseBackup> {
+  async #receive(online: BegunBackup, storing: ClusterStoring): Promise<ReceivedBaseBackup> {
     const { configuration, context } = this.#job;
-    await this.#takeAll(storing);
+    await this.#takeAll(online, storing);
     await storing.settleContents();
     if (configuration.checksums === 'fail') storing.refuseWrongPages();
     for (const warning of storing.wrongPageWarnings()) context.warn(warning);
@@ -100,9 +109,12 @@ class FolderFiles {
     return { manifest, end, tablespaces: this.#findings.tablespaces };
   }
 
-  async #takeAll(storing: ClusterStoring): Promise<void> {
+  async #takeAll(online: BegunBackup, storing: ClusterStoring): Promise<void> {
     const walk = { folder: this.#folder, tablespaceVersion: this.#tablespaceVersion };
-    for await (const file of dataFolderFiles(walk, this.#findings)) await this.#takeFound(file, storing);
+    for await (const file of dataFolderFiles(walk, this.#findings)) {
+      await this.#takeFound(file, storing);
+      online.verifyRuns();
+    }
   }
 
   async #takeFound({ path, place, kind }: DataFolderFile, storing: ClusterStoring): Promise<void> {

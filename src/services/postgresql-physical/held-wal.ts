@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Session } from '../postgresql/session.ts';
 import type { BackupJob } from './base-backup.ts';
+import { sessionLost } from './online-backup.ts';
 
 /**
  * Has the server keep the WAL that a backup needs, by a temporary slot, which ends with its connection, whatever happens. Goes on with a
@@ -30,12 +31,13 @@ export async function holdWal(
 
 /**
  * Uses a session's slot now and then: since PostgreSQL 18 the server ends sessions whose slot was idle for longer than
- * `idle_replication_slot_timeout`, and the backup with them. What fails here is told by what the session is asked next.
+ * `idle_replication_slot_timeout`, and the backup with them. That the session was lost shows at once by this too.
  */
 export class SlotUse {
   readonly #timer: NodeJS.Timeout;
   #asked: Promise<void> | undefined;
   #isPaused = false;
+  #failure: unknown;
 
   constructor(session: Pick<Session, 'run'>, slot: string, milliseconds = EVERY_MILLISECONDS) {
     const use = `SELECT pg_replication_slot_advance(slot_name, restart_lsn) FROM pg_replication_slots WHERE slot_name = '${slot}'`;
@@ -43,7 +45,9 @@ export class SlotUse {
       if (this.#isPaused || this.#asked !== undefined) return;
       this.#asked = session
         .run(use)
-        .catch(() => undefined)
+        .catch((error: unknown) => {
+          this.#failure = sessionLost(error);
+        })
         .finally(() => {
           this.#asked = undefined;
         });
@@ -59,6 +63,11 @@ export class SlotUse {
     } finally {
       this.#isPaused = false;
     }
+  }
+
+  /** @throws what the last use failed with */
+  verify(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   stop(): void {
