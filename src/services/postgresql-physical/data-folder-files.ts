@@ -202,7 +202,7 @@ function isUnlogged(name: string, unlogged: ReadonlySet<string>): boolean {
 }
 
 function tablespaceMissing(path: ByteString, location: string, version: string): HoldfastError {
-  const message = `The tablespace ${location} (${path}) has no folder ${version} on this machine, so its tables cannot be read: it is not mounted here, or is another folder than the server's. Have it mounted at the same place here, or set \`transfer: replication\`. Nothing was backed up.`;
+  const message = `The tablespace ${location} (${path}) has no folder ${version} on this machine, so its tables cannot be read: it is not mounted here, or is another folder than the server's. Have it mounted at the same place here, or set \`transfer: replication\`; where SELECT oid FROM pg_tablespace does not name it, the link is a leftover to be removed. Nothing was backed up.`;
   return new HoldfastError('unavailable', 'postgresql-folder-unreadable', message, { details: { path } });
 }
 
