@@ -9,6 +9,8 @@ import { SlotUse } from '../src/services/postgresql-physical/held-wal.ts';
 import { eventually } from './eventually.ts';
 import { POSTGRESQL_18_PROGRAMS, SKIP_REASON_18 } from './postgresql-18.ts';
 import { ClusterServer } from './postgresql-cluster-server.ts';
+import { PhysicalRig } from './postgresql-physical-rig.ts';
+import { completed } from './postgresql-rig.ts';
 
 describe('a slot that holds the WAL of a backup of PostgreSQL 18', { skip: SKIP_REASON_18, timeout: 120_000 }, () => {
   let server: ClusterServer;
@@ -59,5 +61,26 @@ describe('a slot that holds the WAL of a backup of PostgreSQL 18', { skip: SKIP_
     await eventually(isTold, 'nobody was told');
     use.stop();
     await session.close();
+  });
+});
+
+describe('a backup that PostgreSQL 18 sends for longer than slots may be idle', {
+  skip: SKIP_REASON_18,
+  timeout: 180_000,
+}, () => {
+  test('is not ended for its slot’s sake', async () => {
+    const settings = ['idle_replication_slot_timeout = 12s'];
+    const rig = await PhysicalRig.create(POSTGRESQL_18_PROGRAMS, { settings });
+    try {
+      const operation = await rig.start(await rig.resource({ maxRate: 1024 }));
+      await delay(14_000);
+      assert.equal((await rig.managed.application.operations.get(operation.id)).completedAt, undefined);
+      await rig.server.sql('CREATE TABLE written AS SELECT 1 AS one; CHECKPOINT');
+      completed(await rig.ended(operation));
+      assert.ok(!/terminating process/.test(rig.server.log()), rig.server.log());
+      assert.deepEqual(await rig.leftovers(), { senders: 0, slots: 0 });
+    } finally {
+      await rig.remove();
+    }
   });
 });

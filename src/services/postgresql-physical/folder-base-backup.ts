@@ -8,7 +8,7 @@ import type { BackupJob, BaseBackup, ReceivedBaseBackup } from './base-backup.ts
 import type { ClusterStoring, FoundFile } from './cluster-storing.ts';
 import { type DataFolderFile, type DataFolderFindings, dataFolderFiles } from './data-folder-files.ts';
 import { foundBy, metadataOf, openedFile, unlessAbsent } from './found-file.ts';
-import { holdWal, SlotUse } from './held-wal.ts';
+import { holdWal, SlotUse, slotIn } from './held-wal.ts';
 import { CONTROL_PATH, readControlFile, unreadable, verifyCheckpointIn, verifyRunsIn } from './live-folder.ts';
 import { takeLog } from './log-of-backup.ts';
 import { OnlineBackup, type OnlineBackupEnd } from './online-backup.ts';
@@ -39,8 +39,7 @@ export async function beginFolderBackup(
     const startedAt = await OnlineBackup.serverStart(session);
     const control = await verifyRunsIn(folder, { systemIdentifier: facts.systemIdentifier, startedAt });
     // In this session, which no time-out for idle ones ends.
-    const create = (name: string) => session.run(`SELECT pg_create_physical_replication_slot('${name}', true, true)`);
-    const slot = await holdWal(job, create);
+    const slot = await holdWal(job, slotIn(session));
     const online = await OnlineBackup.begin(session, facts.major, configuration);
     use = slot === undefined ? undefined : new SlotUse(session, slot);
     const begun: BegunBackup = {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '../../core/errors.ts';
-import type { Session } from '../postgresql/session.ts';
+import { Session } from '../postgresql/session.ts';
 import type { BackupJob } from './base-backup.ts';
 import { sessionLost } from './online-backup.ts';
 
@@ -27,6 +27,41 @@ export async function holdWal(
     );
     return undefined;
   }
+}
+
+/** Makes the slot in an ordinary session. */
+export const slotIn = (session: Session) => (name: string) =>
+  session.run(`SELECT pg_create_physical_replication_slot('${name}', true, true)`);
+
+/**
+ * Holds the WAL of a backup that the server sends by another session than the one it sends by, which cannot use its slot meanwhile, where
+ * the server ends those.
+ *
+ * @returns what ends that, or undefined where it is not needed or no ordinary connection is to be had
+ */
+export async function holdWalBeside(job: BackupJob): Promise<(() => Promise<void>) | undefined> {
+  if (!job.configuration.temporarySlot || !(await endsIdleSlots(job))) return undefined;
+  const { connection, context } = job;
+  const session = await Session.open(connection, connection.database, context.signal).catch((error: unknown) => {
+    if (error instanceof HoldfastError && error.kind !== 'cancelled') return undefined;
+    throw error;
+  });
+  if (session === undefined) return undefined;
+  try {
+    const slot = await holdWal(job, slotIn(session));
+    const use = slot === undefined ? undefined : new SlotUse(session, slot);
+    return async () => {
+      use?.stop();
+      await session.close();
+    };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+async function endsIdleSlots({ facts, session }: BackupJob): Promise<boolean> {
+  return facts.major >= 18 && (await session.show('idle_replication_slot_timeout')) !== '0';
 }
 
 /**
