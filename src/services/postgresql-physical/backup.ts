@@ -67,6 +67,24 @@ async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefine
   const before = await readDatabaseSizes(connection, context.signal);
   context.report({ percent: 0, phase: 'checkpoint' });
   const backup = await begin(job, before);
+  try {
+    return await store(job, backup, { before, earlierSegmentBytes });
+  } finally {
+    await backup.close();
+  }
+}
+
+interface Circumstances {
+  before: DatabaseSizes | undefined;
+  earlierSegmentBytes: number | undefined;
+}
+
+async function store(
+  job: BackupJob,
+  backup: BaseBackup,
+  { before, earlierSegmentBytes }: Circumstances,
+): Promise<ServiceBackup> {
+  const { context, connection } = job;
   const { base, totalBytes } = backup;
   const began = new Date().toISOString();
   const segmentBytes = base?.segmentBytes ?? segmentBytesFor(totalBytes, earlierSegmentBytes);
@@ -95,7 +113,6 @@ async function makeBackup(job: BackupJob, earlierSegmentBytes: number | undefine
     };
   } finally {
     await storing.settle();
-    await backup.close();
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { type DataFolderFindings, dataFolderFiles } from './data-folder-files.ts';
 
 const FOLDERS = [
@@ -97,6 +98,46 @@ describe('the files of a data folder', () => {
     const lost = path.join(folder, 'pg_tblspc/78');
     await symlink(path.join(parent, 'not mounted'), lost);
     await assert.rejects(found(), { code: 'postgresql-folder-unreadable', message: /not mounted.*transfer/ });
+    // A folder of that name, as it may lie outside of the container that the server runs in.
+    await mkdir(path.join(parent, 'not mounted'));
+    await assert.rejects(found(), { code: 'postgresql-folder-unreadable', message: /no folder PG_15.*another folder/ });
     await rm(lost);
+  });
+
+  test('do without a tablespace that is dropped while they are looked for', async () => {
+    const dropped = path.join(folder, 'pg_tblspc/79');
+    await symlink(path.join(parent, 'dropped'), dropped);
+    await mkdir(path.join(parent, 'dropped'));
+    const looked = found();
+    await setTimeout(100);
+    await rm(dropped);
+    assert.deepEqual(
+      (await looked).findings.tablespaces.map(({ oid }) => oid),
+      ['77'],
+    );
+  });
+
+  test('are once there where a tablespace lies in the data folder, below `pg_tblspc`, as the server sends them', async () => {
+    const within = path.join(folder, 'within');
+    await mkdir(path.join(within, TABLESPACE_VERSION, '5'), { recursive: true });
+    await writeFile(path.join(within, TABLESPACE_VERSION, '5/6000'), '');
+    await symlink(within, path.join(folder, 'pg_tblspc/80'));
+    const { files, folders } = await found();
+    assert.deepEqual(
+      files.filter((each) => each.endsWith('/6000')),
+      [`pg_tblspc/80/${TABLESPACE_VERSION}/5/6000`],
+    );
+    assert.deepEqual(
+      folders.filter((each) => each.startsWith('within')),
+      ['within'],
+    );
+    await rm(path.join(folder, 'pg_tblspc/80'));
+    await rm(within, { recursive: true });
+  });
+
+  test('are refused where a database is but a link to another place, which no base backup follows', async () => {
+    await symlink('/etc', path.join(folder, 'base/6'));
+    await assert.rejects(found(), { code: 'postgresql-folder-unreadable', message: /base\/6 .* is a link/ });
+    await rm(path.join(folder, 'base/6'));
   });
 });

@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
-import { lstat, readdir, readlink, stat } from 'node:fs/promises';
+import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { HoldfastError, systemErrorCode } from '../../core/errors.ts';
 import type { ByteString } from '../../core/tree-entry.ts';
 
@@ -35,8 +36,8 @@ export async function* dataFolderFiles(
   { folder, tablespaceVersion }: WalkedFolder,
   findings: DataFolderFindings,
 ): AsyncGenerator<DataFolderFile> {
-  const within = (path: ByteString) => TABLESPACE_CONTENT.test(path) && !path.endsWith(`/${tablespaceVersion}`);
-  for await (const file of below(Buffer.from(folder), '', { findings, isForeign: within })) yield file;
+  const tablespacesWithin = await pathsWithin(folder);
+  yield* below(Buffer.from(folder), '', { findings, tablespaceVersion, tablespacesWithin });
 }
 
 export interface WalkedFolder {
@@ -47,8 +48,28 @@ export interface WalkedFolder {
 
 interface Walk {
   findings: DataFolderFindings;
-  /** Whether a path in a tablespace belongs to another version. */
-  isForeign(path: ByteString): boolean;
+  tablespaceVersion: string;
+  /** Paths of tablespaces that lie in the data folder itself; their files come below `pg_tblspc`. */
+  tablespacesWithin: ReadonlySet<ByteString>;
+}
+
+async function pathsWithin(folder: string): Promise<ReadonlySet<ByteString>> {
+  const links = Buffer.from(path.join(folder, 'pg_tblspc'));
+  const bases = [folder, await realpath(folder)].map((base) => `${Buffer.from(base).toString('latin1')}/`);
+  const found = new Set<ByteString>();
+  for (const name of await namesIn(links)) {
+    const location = await readlink(joined(links, name.toString('latin1')), { encoding: 'buffer' }).catch(
+      () => undefined,
+    );
+    const text = location?.toString('latin1') ?? '';
+    for (const base of bases) if (text.startsWith(base)) found.add(text.slice(base.length));
+  }
+  return found;
+}
+
+/** Whether a path in a tablespace belongs to another version. */
+function isForeign(path: ByteString, { tablespaceVersion }: Walk): boolean {
+  return TABLESPACE_CONTENT.test(path) && !path.endsWith(`/${tablespaceVersion}`);
 }
 
 async function* below(place: Buffer, prefix: ByteString, walk: Walk): AsyncGenerator<DataFolderFile> {
@@ -56,7 +77,7 @@ async function* below(place: Buffer, prefix: ByteString, walk: Walk): AsyncGener
   const unlogged = isRelationFolder(prefix) ? unloggedRelations(names) : NONE;
   for (const name of names) {
     const inner = `${prefix}${name}`;
-    if (isLeftOut(inner) || walk.isForeign(inner) || isUnlogged(name, unlogged)) continue;
+    if (isLeftOut(inner) || isForeign(inner, walk) || isUnlogged(name, unlogged)) continue;
     const at = joined(place, name);
     const found = await lstatOf(at);
     // It was removed meanwhile: WAL says so too.
@@ -65,8 +86,9 @@ async function* below(place: Buffer, prefix: ByteString, walk: Walk): AsyncGener
     else if (EMPTIED.has(inner)) yield* emptied(inner, at);
     else if (found.isDirectory()) {
       yield { path: inner, kind: 'directory', place: at };
-      yield* below(at, `${inner}/`, walk);
+      if (!walk.tablespacesWithin.has(inner)) yield* below(at, `${inner}/`, walk);
     } else if (found.isSymbolicLink() && TABLESPACE.test(inner)) yield* tablespace(inner, at, walk);
+    else if (found.isSymbolicLink() && NEEDED.test(inner)) throw contentsElsewhere(inner);
     else walk.findings.special.push(inner);
   }
 }
@@ -82,11 +104,25 @@ async function* emptied(path: ByteString, place: Buffer): AsyncGenerator<DataFol
 
 /** Of a tablespace only the folder of this server's version belongs to this cluster. */
 async function* tablespace(path: ByteString, place: Buffer, walk: Walk): AsyncGenerator<DataFolderFile> {
-  const location = (await readlink(place, { encoding: 'buffer' })).toString();
-  if (!(await statOf(place))?.isDirectory()) throw tablespaceMissing(path, location);
-  walk.findings.tablespaces.push({ oid: path.slice(path.indexOf('/') + 1), location });
+  const location = await readlink(place, { encoding: 'buffer' }).catch(absentOr(undefined));
+  if (location === undefined || !(await isThere(path, place, location.toString(), walk))) return;
+  walk.findings.tablespaces.push({ oid: path.slice(path.indexOf('/') + 1), location: location.toString() });
   yield { path, kind: 'directory', place };
   yield* below(place, `${path}/`, walk);
+}
+
+/**
+ * Whether a tablespace is there, and not being dropped: the server makes the folder of its version before the link and removes it before the
+ * link. A link that stays without that folder leads to another place here than where the server runs.
+ */
+async function isThere(path: ByteString, place: Buffer, location: string, walk: Walk): Promise<boolean> {
+  const inner = joined(place, walk.tablespaceVersion);
+  for (let attempt = 0; attempt < MOST_LOOKS; attempt++) {
+    if ((await lstatOf(inner))?.isDirectory()) return true;
+    if ((await lstatOf(place)) === undefined) return false;
+    await delay(PAUSE_MILLISECONDS);
+  }
+  throw tablespaceMissing(path, location, walk.tablespaceVersion);
 }
 
 /** In the order of their bytes. A folder that was removed meanwhile (of a dropped database) has none. */
@@ -141,6 +177,8 @@ const EMPTIED: ReadonlySet<ByteString> = new Set([
   'pg_wal',
 ]);
 
+/** Folders without whose contents no cluster is whole. */
+const NEEDED = /^(?:base|global|pg_(?:commit_ts|logical|multixact|twophase|xact))(?:\/|$)|^pg_tblspc\/\d+\//;
 const TABLESPACE = /^pg_tblspc\/\d+$/;
 const TABLESPACE_CONTENT = /^pg_tblspc\/\d+\/[^/]+$/;
 const RELATION_FOLDER = /^(?:base\/\d+|pg_tblspc\/\d+\/PG_[^/]+\/\d+)\/$/;
@@ -163,7 +201,16 @@ function isUnlogged(name: string, unlogged: ReadonlySet<string>): boolean {
   return fork !== 'init' && unlogged.has(relation);
 }
 
-function tablespaceMissing(path: ByteString, location: string): HoldfastError {
-  const message = `The tablespace ${location} (${path}) is no folder on this machine, so its tables cannot be read. Have it mounted at the same place here, or set \`transfer: replication\`.`;
+function tablespaceMissing(path: ByteString, location: string, version: string): HoldfastError {
+  const message = `The tablespace ${location} (${path}) has no folder ${version} on this machine, so its tables cannot be read: it is not mounted here, or is another folder than the server's. Have it mounted at the same place here, or set \`transfer: replication\`; where SELECT oid FROM pg_tablespace does not name it, the link is a leftover to be removed. Nothing was backed up.`;
   return new HoldfastError('unavailable', 'postgresql-folder-unreadable', message, { details: { path } });
 }
+
+function contentsElsewhere(path: ByteString): HoldfastError {
+  const name = Buffer.from(path, 'latin1').toString();
+  const message = `${name} of the data folder is a link, which no base backup follows (the server's own leaves it out too), so its tables would be missing. Move what it leads to back into the data folder while the server is stopped, or make it a tablespace. Nothing was backed up.`;
+  return new HoldfastError('unsupported', 'postgresql-folder-unreadable', message, { details: { path: name } });
+}
+
+const MOST_LOOKS = 50;
+const PAUSE_MILLISECONDS = 20;

@@ -64,7 +64,7 @@ export class FileReading {
   /** After a failure: waits for the worker threads, which may still be reading, and closes what is open. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#inFlight.map(({ stored }) => stored));
-    await Promise.all([...this.#open].map((handle) => handle.close()));
+    await Promise.allSettled([...this.#open].map((handle) => handle.close()));
     this.#open.clear();
   }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HoldfastError, messageOf } from '../../core/errors.ts';
+import { crc32c } from './crc32c.ts';
 import { parseLsn } from './wal-position.ts';
 
 /** What `global/pg_control` of a cluster says, of PostgreSQL 13 and later (src/include/catalog/pg_control.h). */
@@ -17,7 +18,7 @@ export interface ControlFile {
 export const CONTROL_PATH = 'global/pg_control';
 
 /**
- * Reads it while the server may be writing it: until two reads give the same.
+ * Reads it while the server may be writing it: until two reads give the same, whose checksum is right.
  * @throws HoldfastError `postgresql-folder-unreadable` (unavailable)
  */
 export async function readControlFile(folder: string): Promise<ControlFile> {
@@ -26,7 +27,7 @@ export async function readControlFile(folder: string): Promise<ControlFile> {
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
     await delay(PAUSE_MILLISECONDS);
     const again = await readIn(folder, file);
-    if (again.equals(bytes) && again.length >= LEAST_BYTES)
+    if (again.equals(bytes) && isWhole(again))
       return {
         bytes,
         systemIdentifier: String(bytes.readBigUInt64LE(SYSTEM_IDENTIFIER_AT)),
@@ -35,7 +36,15 @@ export async function readControlFile(folder: string): Promise<ControlFile> {
       };
     bytes = again;
   }
-  throw unreadable(folder, `${CONTROL_PATH} changes all the time`);
+  throw unreadable(folder, `${CONTROL_PATH} is damaged, or changes all the time`);
+}
+
+/** The CRC-32C of all before it is the last of its fields, whose place differs between versions; only zeros follow. */
+function isWhole(bytes: Buffer): boolean {
+  if (bytes.length < LEAST_BYTES) return false;
+  for (let at = REDO_AT + 8; at < LEAST_BYTES; at += 4)
+    if (bytes.readUInt32LE(at) === crc32c(bytes.subarray(0, at))) return true;
+  return false;
 }
 
 /** What a server says of itself, to be held against a folder. */
@@ -54,7 +63,7 @@ export async function verifyRunsIn(folder: string, server: RunningServer): Promi
   if (control.systemIdentifier !== server.systemIdentifier)
     throw otherFolder(folder, `is another cluster's (system identifier ${control.systemIdentifier})`);
   const [, , startedAt = ''] = (await readIn(folder, path.join(folder, 'postmaster.pid'))).toString().split('\n');
-  // The server takes down both moments within one start.
+  // The server takes down both moments within one start, which a slow look-up of its addresses or much memory may draw out.
   if (!/^\d+$/.test(startedAt) || Math.abs(Number(startedAt) - server.startedAt) > MOST_SECONDS_APART)
     throw otherFolder(folder, 'is of another run of a server (postmaster.pid has another time)');
   return control;
@@ -91,4 +100,4 @@ const REDO_AT = 40;
 const LEAST_BYTES = 512;
 const MOST_ATTEMPTS = 50;
 const PAUSE_MILLISECONDS = 5;
-const MOST_SECONDS_APART = 10;
+const MOST_SECONDS_APART = 60;

@@ -45,7 +45,7 @@ export class OnlineBackup {
       const { lsn } = await session.row<{ lsn: string }>(`SELECT ${call}::text AS lsn`, [label, checkpoint === 'fast']);
       return new OnlineBackup(session, major, lsn);
     } catch (error) {
-      throw isDenied(error) ? refused(major, error) : error;
+      throw isDenied(error) ? refused(major, error) : sessionLost(error);
     }
   }
 
@@ -59,7 +59,7 @@ export class OnlineBackup {
       const timeline = /^START TIMELINE: (\d+)$/m.exec(label)?.[1];
       if (timeline !== undefined) return { lsn, timeline: Number(timeline), label: Buffer.from(label) };
     } catch (error) {
-      throw isDenied(error) ? refused(this.#major, error) : error;
+      throw isDenied(error) ? refused(this.#major, error) : sessionLost(error);
     }
     const message = 'The server gave no backup_label with a timeline. Nothing was backed up; look at its log.';
     throw new HoldfastError('unsupported', 'postgresql-answer-unexpected', message);
@@ -83,4 +83,14 @@ function refused(major: number, cause: unknown): HoldfastError {
   const grants = backupFunctions(major).map((call) => `GRANT EXECUTE ON FUNCTION ${call} TO the role`);
   const message = `The role may not begin a backup whose files are read beside the server: ${messageOf(cause)} In the database that \`connection\` names: ${grants.join('; ')}. Nothing was backed up.`;
   return new HoldfastError('denied', 'postgresql-backup-refused', message, { cause });
+}
+
+/** What the loss of the session that began a backup means: the server gave the backup up. */
+export function sessionLost(error: unknown): unknown {
+  if (!(error instanceof HoldfastError) || error.kind !== 'unavailable') return error;
+  const message = `The server ended the session that had begun the backup before all was read: ${messageOf(error)} Its log says why: it stopped, somebody ended the session, or the backup's slot kept more WAL than \`max_slot_wal_keep_size\` allows, which is to be raised then. Nothing was backed up.`;
+  return new HoldfastError('unavailable', 'postgresql-connection-lost', message, {
+    cause: error,
+    details: error.details,
+  });
 }

@@ -4,13 +4,27 @@ import type { BackupJob, BaseBackup } from './base-backup.ts';
 import { baseBackupCommand } from './base-backup-command.ts';
 import { BaseBackupStream, type Run } from './base-backup-stream.ts';
 import type { ClusterStoring } from './cluster-storing.ts';
-import { holdWal } from './held-wal.ts';
+import { holdWal, holdWalBeside } from './held-wal.ts';
 import type { IncrementalBase } from './incremental-base.ts';
 import { manifestOfWhole } from './synthetic-full.ts';
 
 /** Has the server begin to send a base backup: on an earlier one where that is possible, else a full one. */
 export async function beginStreamedBackup(job: BackupJob, base?: IncrementalBase): Promise<BaseBackup> {
-  await holdWal(job, (slot) => job.session.row(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY PHYSICAL RESERVE_WAL`));
+  const close = await holdWalBeside(job);
+  try {
+    if (close === undefined)
+      await holdWal(job, (slot) => job.session.row(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY PHYSICAL RESERVE_WAL`));
+    const begun = await begin(job, base);
+    return { ...begun, close: async () => close?.() };
+  } catch (error) {
+    await close?.();
+    throw error;
+  }
+}
+
+type Begun = Omit<BaseBackup, 'close'>;
+
+async function begin(job: BackupJob, base?: IncrementalBase): Promise<Begun> {
   if (base === undefined) return beginStream(job);
   const { context, session } = job;
   await session.upload('UPLOAD_MANIFEST', base.manifest);
@@ -28,7 +42,7 @@ export async function beginStreamedBackup(job: BackupJob, base?: IncrementalBase
 /** The server misses WAL summaries back to the earlier backup, or that is no ancestor of what is there now. */
 const NOT_IN_PREREQUISITE_STATE = '55000';
 
-async function beginStream(job: BackupJob, base?: IncrementalBase): Promise<BaseBackup> {
+async function beginStream(job: BackupJob, base?: IncrementalBase): Promise<Begun> {
   const { configuration, session, facts } = job;
   const { label, checkpoint, checksums, maxRate } = configuration;
   const command = baseBackupCommand(facts.major, {
@@ -46,8 +60,6 @@ async function beginStream(job: BackupJob, base?: IncrementalBase): Promise<Base
       const manifest = await receive(stream, storing, job, base !== undefined);
       return { manifest, end: stream.end, tablespaces };
     },
-    // It ends with the session.
-    close: async () => undefined,
   };
 }
 

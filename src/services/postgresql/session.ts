@@ -120,9 +120,9 @@ export async function connect(client: pg.Client, signal?: AbortSignal): Promise<
 export const quoted = (name: string): string => pg.escapeIdentifier(name);
 export const quotedLiteral = (text: string): string => pg.escapeLiteral(text);
 
-/** Limits that roles or databases set for their users must not end a long dump; names must not depend on a search path; a count that nobody waits for any more must end. */
+/** Limits that roles or databases set for their users must not end a long dump; names must not depend on a search path; what nobody waits for any more (a count, a backup's checkpoint with its slot) must end within a second or two. */
 const SETTINGS = `SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off;
-  SET search_path = pg_catalog; SELECT set_config(name, '10s', false) FROM pg_settings
+  SET search_path = pg_catalog; SELECT set_config(name, '1s', false) FROM pg_settings
   WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%';
   SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('transaction_timeout', 'idle_session_timeout')`;
 
