@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { HoldfastError, messageOf } from '../../core/errors.ts';
+import { HoldfastError, messageOf, systemErrorCode } from '../../core/errors.ts';
 import { crc32c } from './crc32c.ts';
 import { parseLsn } from './wal-position.ts';
 
@@ -86,7 +86,10 @@ async function readIn(folder: string, file: string): Promise<Buffer> {
 
 export function unreadable(folder: string, why: string, cause?: unknown): HoldfastError {
   const message = `The server's files in ${folder} cannot be read here: ${why}. Holdfast must run on the server's machine, as root or as the account that the server runs as, or in a group that may read (initdb --allow-group-access); otherwise set \`transfer: replication\`. Nothing was backed up.`;
-  return new HoldfastError('unavailable', 'postgresql-folder-unreadable', message, { cause });
+  const code = systemErrorCode(cause);
+  // Trying again would give no right.
+  const kind = code === 'EACCES' || code === 'EPERM' ? 'denied' : 'unavailable';
+  return new HoldfastError(kind, 'postgresql-folder-unreadable', message, { cause });
 }
 
 function otherFolder(folder: string, what: string): HoldfastError {
