@@ -20,7 +20,7 @@ import { formatLsn, parseLsn } from './wal-position.ts';
  * Begins a base backup whose files are read here, by the worker threads, in the data folder of a server of this machine, while it runs ("low
  * level" in PostgreSQL's documentation, 25.3.4): the server only tells begin and end.
  *
- * @throws HoldfastError `postgresql-other-folder`, `postgresql-standby` (conflict), `postgresql-folder-unreadable` (unavailable),
+ * @throws HoldfastError `postgresql-other-folder`, `postgresql-standby` (conflict), `postgresql-folder-unreadable` (unavailable or denied),
  * `postgresql-backup-refused` (denied), and those of sessions
  */
 export async function beginFolderBackup(

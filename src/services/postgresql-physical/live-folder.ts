@@ -19,7 +19,7 @@ export const CONTROL_PATH = 'global/pg_control';
 
 /**
  * Reads it while the server may be writing it: until two reads give the same, whose checksum is right.
- * @throws HoldfastError `postgresql-folder-unreadable` (unavailable)
+ * @throws HoldfastError `postgresql-folder-unreadable` (unavailable, or denied where rights are missing)
  */
 export async function readControlFile(folder: string): Promise<ControlFile> {
   const file = path.join(folder, CONTROL_PATH);
@@ -56,7 +56,7 @@ export interface RunningServer {
 
 /**
  * Refuses a folder that is not the one in which the server runs at this moment: another cluster's, a copy, or a standby's.
- * @throws HoldfastError `postgresql-other-folder` (conflict), `postgresql-folder-unreadable` (unavailable)
+ * @throws HoldfastError `postgresql-other-folder` (conflict), `postgresql-folder-unreadable` (unavailable, or denied where rights are missing)
  */
 export async function verifyRunsIn(folder: string, server: RunningServer): Promise<ControlFile> {
   const control = await readControlFile(folder);
