@@ -145,8 +145,11 @@ async function openCopyingSession(
     await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await session.run(`SET TRANSACTION SNAPSHOT ${quotedLiteral(snapshot)}`);
     await session.run(COPY_SETTINGS);
-    for (const { name } of copied) await session.run(`LOCK TABLE ONLY ${name} IN ACCESS SHARE MODE NOWAIT`);
-    return session;
+    const names = copied.map(({ name }) => `ONLY ${name}`);
+    await session.run(`LOCK TABLE ${names.join(', ')} IN ACCESS SHARE MODE NOWAIT`);
+    if (await areThose(session, copied)) return session;
+    await session.close();
+    return undefined;
   } catch (error) {
     await session?.close();
     if (error instanceof HoldfastError && PG_DUMP_CAN.has(String(error.details.sqlState))) return undefined;
@@ -154,9 +157,22 @@ async function openCopyingSession(
   }
 }
 
+/**
+ * Whether these names are still of these tables, which are locked. Somebody can have put a view in place of one before pg_dump locked it, and
+ * to read that would run what its owner wrote with our rights. pg_dump knows what to do with it.
+ */
+async function areThose(session: Session, copied: readonly CopiedTable[]): Promise<boolean> {
+  const { same } = await session.row<{ same: boolean }>(
+    'SELECT coalesce(bool_and(to_regclass(name) = oid), false) AS same FROM unnest($1::text[], $2::oid[]) AS each (name, oid)',
+    [copied.map(({ name }) => name), copied.map(({ table }) => table.oid)],
+  );
+  return same;
+}
+
 /** `lock_not_available`, `too_many_connections`. */
 const PG_DUMP_CAN = new Set(['55P03', '53300']);
 
 /** As pg_dump sets them, so that rows are written as it would write them (`setup_connection` in pg_dump.c), and in their order where pages are asked for. */
 const COPY_SETTINGS = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL DateStyle = ISO; SET LOCAL IntervalStyle = postgres; SET LOCAL extra_float_digits = 3;
-  SET LOCAL synchronize_seqscans = off; SET LOCAL lock_timeout = 0; SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off`;
+  SET LOCAL synchronize_seqscans = off; SET LOCAL lock_timeout = 0; SET LOCAL enable_seqscan = off; SET LOCAL enable_tidscan = on; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off;
+  SELECT set_config(name, 'view, foreign-table', true) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'`;
