@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { eventually } from './eventually.ts';
-import { NOTHING, PostgresqlRig } from './postgresql-rig.ts';
+import { completed, NOTHING, PostgresqlRig, sameText } from './postgresql-rig.ts';
 import { SERVER_PROGRAMS as NEWEST_PROGRAMS, SKIP_REASON } from './postgresql-server.ts';
 
 const SERVER_PROGRAMS = NEWEST_PROGRAMS ?? 'none';
@@ -63,5 +63,18 @@ describe('rows of a table that several sessions read by ranges of pages', {
     assert.doesNotMatch(rig.server.log(), /ran as/);
     assert.match(error?.message ?? '', /cannot copy from view "large"/);
     assert.deepEqual(await rig.leftovers(), NOTHING);
+  });
+
+  test('come though somebody begins to rebuild an index of it meanwhile', async () => {
+    await database('rebuilt');
+    const binaries = await binariesWith('slow', '"$program" "$@" | (head -c 1000000; sleep 3; cat)');
+    const operation = await rig.start({ databases: ['rebuilt'], binaries, jobs: 3 });
+    const locked = `SELECT count(*) > 0 FROM pg_locks WHERE relation::regclass::text = 'large_pkey' AND granted AND mode = 'AccessShareLock'`;
+    await eventually(async () => (await rig.server.sql('rebuilt', locked)) === 't', 'no index was locked');
+    const rebuilding = rig.server.sql('rebuilt', 'REINDEX INDEX large_pkey');
+    const backup = await rig.managed.application.backups.get(completed(await rig.ended(operation)).backupId ?? '');
+    await rebuilding;
+    completed(await rig.restore(backup, { targetDatabase: 'rebuilt copy' }));
+    sameText(await rig.server.dump('rebuilt copy'), await rig.server.dump('rebuilt'));
   });
 });
