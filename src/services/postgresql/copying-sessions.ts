@@ -8,6 +8,8 @@ export interface SharedSnapshot {
   connection: Connection;
   database: string;
   snapshot: string;
+  /** That are read at once. */
+  databases: number;
   /** How long a read waits for a lock that nobody foresaw. */
   lockTimeoutSeconds: number;
 }
@@ -26,7 +28,7 @@ export async function openCopyingSessions(
   signal: AbortSignal,
 ): Promise<Session[]> {
   const sessions: Session[] = [];
-  const rowsAhead = most === 1 ? ONE_AHEAD_BYTES : Math.min(MOST_AHEAD_BYTES, Math.floor(ALL_AHEAD_BYTES / most));
+  const rowsAhead = bytesAhead(most, shared.databases);
   try {
     while (sessions.length < most) {
       const session = await openCopyingSession(copied, { ...shared, rowsAhead, isOneOfSeveral: most > 1 }, signal);
@@ -40,7 +42,13 @@ export async function openCopyingSessions(
   }
 }
 
-/** What a session reads before its rows are taken: more than a range of pages has, while those of another are. */
+/** What a session reads before its rows are taken: more than a range of pages has, while those of another are, unless there are many sessions in all. */
+export function bytesAhead(sessions: number, databases: number): number {
+  return sessions === 1
+    ? ONE_AHEAD_BYTES
+    : Math.min(MOST_AHEAD_BYTES, Math.floor(ALL_AHEAD_BYTES / (sessions * databases)));
+}
+
 const MOST_AHEAD_BYTES = 6 * 1024 * 1024;
 const ALL_AHEAD_BYTES = 24 * 1024 * 1024;
 const ONE_AHEAD_BYTES = 1024 * 1024;

@@ -36,6 +36,8 @@ export interface DumpContext {
   earlier: BackupContext['earlier'];
   /** Sessions that read rows of large tables at once. */
   readers: number;
+  /** Databases that are dumped at once. */
+  databases: number;
   warn(message: string): void;
   /** Told of bytes as they come. */
   onBytes(database: string, bytes: number): void;
@@ -88,7 +90,7 @@ export async function dumpDatabase(name: string, context: DumpContext, signal: A
             openCopyingSessions(
               copied,
               {
-                ...{ connection: context.connection, database: name, snapshot },
+                ...{ connection: context.connection, database: name, snapshot, databases: context.databases },
                 lockTimeoutSeconds: context.configuration.lockTimeoutSeconds,
               },
               context.readers,
