@@ -77,4 +77,23 @@ describe('rows of a table that several sessions read by ranges of pages', {
     completed(await rig.restore(backup, { targetDatabase: 'rebuilt copy' }));
     sameText(await rig.server.dump('rebuilt copy'), await rig.server.dump('rebuilt'));
   });
+
+  test('leave connections of the server to others, however many jobs there are', async () => {
+    await database('crowded');
+    const others = await Promise.all(Array.from({ length: 24 }, () => rig.server.connect()));
+    try {
+      const binaries = await binariesWith('crowded', '"$program" "$@" | (head -c 1000000; sleep 2; cat)');
+      const operation = await rig.start({ databases: ['crowded'], binaries, jobs: 32 });
+      let most = 0;
+      const reading = `SELECT count(*) FROM pg_stat_activity WHERE datname = 'crowded'`;
+      await eventually(async () => {
+        most = Math.max(most, Number(await rig.server.sql('postgres', reading)));
+        return (await rig.managed.application.operations.get(operation.id)).status === 'completed';
+      }, 'the backup did not end');
+      // Of 40, of which 3 are kept for superusers, 24 are taken.
+      assert.ok(most > 3 && most <= 12, `${most} connections`);
+    } finally {
+      await Promise.all(others.map((client) => client.end()));
+    }
+  });
 });

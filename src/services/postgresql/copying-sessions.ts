@@ -29,11 +29,13 @@ export async function openCopyingSessions(
 ): Promise<Session[]> {
   const sessions: Session[] = [];
   const rowsAhead = bytesAhead(most, shared.databases);
+  let wanted = most;
   try {
-    while (sessions.length < most) {
+    while (sessions.length < wanted) {
       const session = await openCopyingSession(copied, { ...shared, rowsAhead, isOneOfSeveral: most > 1 }, signal);
       if (session === undefined) break;
       sessions.push(session);
+      if (sessions.length === 1 && most > 1) wanted = Math.min(most, 1 + (await countSpare(session, shared.databases)));
     }
     return sessions;
   } catch (error) {
@@ -52,6 +54,18 @@ export function bytesAhead(sessions: number, databases: number): number {
 const MOST_AHEAD_BYTES = 6 * 1024 * 1024;
 const ALL_AHEAD_BYTES = 24 * 1024 * 1024;
 const ONE_AHEAD_BYTES = 1024 * 1024;
+
+/** How many connections more a database may take, so that the dump of none lacks what it cannot do without, nor somebody else the last one. */
+async function countSpare(session: Session, databases: number): Promise<number> {
+  const { free } = await session.row<{ free: number }>(
+    `SELECT (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - count(datid))::int AS free
+       FROM pg_stat_activity`,
+  );
+  return Math.max(0, Math.floor((free - NEEDED_CONNECTIONS * databases) / databases));
+}
+
+/** Of one database: to count, of pg_dump, and one to read rows. */
+const NEEDED_CONNECTIONS = 3;
 
 interface SessionPart {
   rowsAhead: number;
