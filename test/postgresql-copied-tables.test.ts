@@ -103,7 +103,7 @@ for (const { title, programs, skip, hasExtensions } of versions)
       sameText(sql, expected);
     });
 
-    test('are read by ranges of pages where a table is large, by one session or several, in the same order', async () => {
+    test('are read whole by one session, by ranges of pages by several where a table is large, and come in the same order', async () => {
       const scans = `SELECT pg_stat_clear_snapshot(), seq_scan, seq_tup_read FROM pg_stat_user_tables WHERE relname = 'paged'`;
       const whole = (await rig.server.sql('shop', scans)).split('|').map(Number);
       const dumps: string[] = [];
@@ -117,7 +117,7 @@ for (const { title, programs, skip, hasExtensions } of versions)
       for (const each of dumps.slice(1)) sameText(each, dumps[0] ?? '');
       const now = (await rig.server.sql('shop', scans)).split('|').map(Number);
       // Whole scans are counted, ranges are not.
-      assert.equal(now[1], whole[1]);
+      assert.equal(now[1], (whole[1] ?? 0) + 1);
     });
 
     test('are counted as the server counts them, and restored whole, in part and by several processes', async () => {

@@ -36,6 +36,7 @@ export async function backUpPostgresql(context: BackupContext, resolveSecret: Re
     earlier: context.earlier,
     // Where there are fewer databases than jobs, these share the rows of one.
     readers: Math.max(1, Math.floor(configuration.jobs / names.length)),
+    databases: Math.min(configuration.jobs, names.length),
     warn: context.warn,
     onBytes: progressOf(context),
   };

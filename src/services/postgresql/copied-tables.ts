@@ -1,7 +1,5 @@
-import { HoldfastError } from '../../core/errors.ts';
-import type { Connection } from './connection.ts';
 import { type DatabaseProperties, HASHED_BY_ENUMERATION, type ListedTable } from './database-facts.ts';
-import { quotedLiteral, Session } from './session.ts';
+import type { Session } from './session.ts';
 
 /** A table whose rows are read by a COPY of ours, and not by pg_dump. */
 export interface CopiedTable {
@@ -94,69 +92,3 @@ interface PlainTable {
 /** Ranges of pages are looked up, and not looked for in all of a table. */
 const RANGES_SINCE = 14;
 const READ_BYTES = 4 * 1024 * 1024;
-
-export interface SharedSnapshot {
-  connection: Connection;
-  database: string;
-  snapshot: string;
-}
-
-/**
- * Sessions that see what pg_dump sees and hold locks on these tables. To be opened while pg_dump holds its own, so that they are as it found them.
- *
- * @param most at least one
- * @returns as many as can be had. None can where a table cannot be locked at once: somebody waits for pg_dump to be done with it, and all would wait for one another. And no more
- *   where the server takes no connection more
- */
-export async function openCopyingSessions(
-  copied: readonly CopiedTable[],
-  shared: SharedSnapshot,
-  most: number,
-  signal: AbortSignal,
-): Promise<Session[]> {
-  const sessions: Session[] = [];
-  const rowsAhead = most === 1 ? ONE_AHEAD_BYTES : Math.min(MOST_AHEAD_BYTES, Math.floor(ALL_AHEAD_BYTES / most));
-  try {
-    while (sessions.length < most) {
-      const session = await openCopyingSession(copied, { ...shared, rowsAhead }, signal);
-      if (session === undefined) break;
-      sessions.push(session);
-    }
-    return sessions;
-  } catch (error) {
-    await Promise.all(sessions.map((session) => session.close()));
-    throw error;
-  }
-}
-
-/** What a session reads before its rows are taken: more than a range of pages has, while those of another are. */
-const MOST_AHEAD_BYTES = 6 * 1024 * 1024;
-const ALL_AHEAD_BYTES = 24 * 1024 * 1024;
-const ONE_AHEAD_BYTES = 1024 * 1024;
-
-async function openCopyingSession(
-  copied: readonly CopiedTable[],
-  { connection, database, snapshot, rowsAhead }: SharedSnapshot & { rowsAhead: number },
-  signal: AbortSignal,
-): Promise<Session | undefined> {
-  let session: Session | undefined;
-  try {
-    session = await Session.open(connection, database, signal, { rowsAhead });
-    await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    await session.run(`SET TRANSACTION SNAPSHOT ${quotedLiteral(snapshot)}`);
-    await session.run(COPY_SETTINGS);
-    for (const { name } of copied) await session.run(`LOCK TABLE ONLY ${name} IN ACCESS SHARE MODE NOWAIT`);
-    return session;
-  } catch (error) {
-    await session?.close();
-    if (error instanceof HoldfastError && PG_DUMP_CAN.has(String(error.details.sqlState))) return undefined;
-    throw error;
-  }
-}
-
-/** `lock_not_available`, `too_many_connections`. */
-const PG_DUMP_CAN = new Set(['55P03', '53300']);
-
-/** As pg_dump sets them, so that rows are written as it would write them (`setup_connection` in pg_dump.c), and in their order where pages are asked for. */
-const COPY_SETTINGS = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL DateStyle = ISO; SET LOCAL IntervalStyle = postgres; SET LOCAL extra_float_digits = 3;
-  SET LOCAL synchronize_seqscans = off; SET LOCAL lock_timeout = 0; SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off`;

@@ -7,7 +7,8 @@ import type { ClientTools } from './client-tools.ts';
 import type { PostgresqlConfiguration } from './configuration.ts';
 import type { Connection } from './connection.ts';
 import { dumpPath, type StoredDatabase } from './contents.ts';
-import { findCopiedTables, openCopyingSessions } from './copied-tables.ts';
+import { findCopiedTables } from './copied-tables.ts';
+import { openCopyingSessions } from './copying-sessions.ts';
 import {
   chosenTables,
   countLargeObjects,
@@ -35,6 +36,8 @@ export interface DumpContext {
   earlier: BackupContext['earlier'];
   /** Sessions that read rows of large tables at once. */
   readers: number;
+  /** Databases that are dumped at once. */
+  databases: number;
   warn(message: string): void;
   /** Told of bytes as they come. */
   onBytes(database: string, bytes: number): void;
@@ -86,7 +89,10 @@ export async function dumpDatabase(name: string, context: DumpContext, signal: A
           openCopying: () =>
             openCopyingSessions(
               copied,
-              { connection: context.connection, database: name, snapshot },
+              {
+                ...{ connection: context.connection, database: name, snapshot, databases: context.databases },
+                lockTimeoutSeconds: context.configuration.lockTimeoutSeconds,
+              },
               context.readers,
               ending,
             ),

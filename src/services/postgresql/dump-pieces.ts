@@ -44,7 +44,9 @@ export async function* dumpPieces(source: DumpSource): AsyncGenerator<Uint8Array
       await dump.return(undefined);
       return yield* pgDump([]);
     }
-    const reads = rowReads(copied, await findRangedTables(first, copied));
+    // One session alone would only wait between ranges, and a query is dearer than a plain COPY.
+    const ranged = sessions.length > 1 ? await findRangedTables(first, copied) : new Set<CopiedTable>();
+    const reads = rowReads(copied, ranged);
     yield added.head;
     yield beginning.rest;
     yield* dump;

@@ -9,6 +9,12 @@ export interface RowRead {
   isLast: boolean;
 }
 
+/** A query for how the server would read a range of pages; none for a table that is read whole. */
+export function explainRange({ name, pages, pagesOfRead }: CopiedTable): string | undefined {
+  if (pagesOfRead === undefined || pages < LEAST_READS * pagesOfRead) return undefined;
+  return `EXPLAIN SELECT FROM ONLY ${name} WHERE ${pagesFrom(0)} AND ${pagesTo(pagesOfRead)}`;
+}
+
 /** Those of these tables whose pages the server looks up. Without that, the whole table would be read for each range. */
 export async function findRangedTables(
   session: Session,
@@ -16,10 +22,9 @@ export async function findRangedTables(
 ): Promise<ReadonlySet<CopiedTable>> {
   const ranged = new Set<CopiedTable>();
   for (const copied of tables) {
-    const { name, pages, pagesOfRead } = copied;
-    if (pagesOfRead === undefined || pages < LEAST_READS * pagesOfRead) continue;
-    const some = `${pagesFrom(0)} AND ${pagesTo(pagesOfRead)}`;
-    const [step = {}] = await session.rows<object>(`EXPLAIN SELECT FROM ONLY ${name} WHERE ${some}`);
+    const explaining = explainRange(copied);
+    if (explaining === undefined) continue;
+    const [step = {}] = await session.rows<object>(explaining);
     if (/^Tid Range Scan on /.test(String(Object.values(step)[0]))) ranged.add(copied);
   }
   return ranged;
