@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { HoldfastError } from '../../core/errors.ts';
 import { inParallel } from '../../core/parallel-work.ts';
 import type { StoredStream } from '../../core/ports/repository.ts';
@@ -34,8 +35,7 @@ export async function backUpPostgresql(context: BackupContext, resolveSecret: Re
     serverMajor: server.major,
     writer: context.writer,
     earlier: context.earlier,
-    // Where there are fewer databases than jobs, these share the rows of one.
-    readers: Math.max(1, Math.floor(configuration.jobs / names.length)),
+    readers: readersOf(connection, configuration, names.length),
     databases: Math.min(configuration.jobs, names.length),
     warn: context.warn,
     onBytes: progressOf(context),
@@ -53,6 +53,17 @@ export async function backUpPostgresql(context: BackupContext, resolveSecret: Re
   };
   return storeTree(context, contents, dumps, globals, configuration);
 }
+
+/**
+ * Sessions that read the rows of one database: where there are fewer databases than jobs, these share them. One by TCP keeps two processors busy that the server has
+ * to share with us, and more cost more than they bring (decision 63).
+ */
+function readersOf({ isLoopback }: Connection, { jobs }: PostgresqlConfiguration, databases: number): number {
+  if (isLoopback && availableParallelism() <= FEW_PROCESSORS) return 1;
+  return Math.max(1, Math.floor(jobs / databases));
+}
+
+const FEW_PROCESSORS = 2;
 
 /** The server's version and the databases to dump; `first` is where queries about the whole cluster go. */
 async function lookAround(connection: Connection, { databases }: PostgresqlConfiguration, signal: AbortSignal) {

@@ -80,7 +80,16 @@ export class Connection {
     const { tls } = this.#configuration;
     if (tls?.mode !== undefined) return tls.mode;
     if (tls?.ca !== undefined) return 'verify-full';
-    return this.host.startsWith('/') || LOOPBACK.test(this.host) ? 'disable' : 'require';
+    return this.isSocket || this.isLoopback ? 'disable' : 'require';
+  }
+
+  get isSocket(): boolean {
+    return this.host.startsWith('/');
+  }
+
+  /** By TCP, within this machine. */
+  get isLoopback(): boolean {
+    return LOOPBACK.test(this.host);
   }
 
   /** What a message says, without the password, should a server or tool have repeated it. */
