@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { mountSmallDisk } from './small-disk.ts';
 import { backUpBytes, pieces, readBytes, recordOf, SMALL, TemporaryRepository } from './temporary-repository.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-full-disk-'));
-const mounted = mountSmallDisk();
+const { folder, skip } = mountSmallDisk('full-disk', 8);
 
 test('a disk that fills up in mid-backup loses nothing, leaves nothing half-written, and serves again when there is room', {
-  skip: mounted ? false : 'needs a small disk of its own: run as root where mounting is allowed (`sudo npm test`)',
+  skip,
 }, async () => {
   const temporary = await TemporaryRepository.create(SMALL, path.join(folder, 'repository'));
   try {
@@ -40,19 +39,3 @@ test('a disk that fills up in mid-backup loses nothing, leaves nothing half-writ
     await temporary.remove();
   }
 });
-
-process.on('exit', () => {
-  if (mounted) execFileSync('umount', ['-l', folder]);
-  rmSync(folder, { recursive: true, force: true });
-});
-
-function mountSmallDisk(): boolean {
-  if (process.geteuid?.() !== 0) return false;
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder], { stdio: 'ignore' });
-    return true;
-  } catch {
-    // A container without the right to mount: the test says so.
-    return false;
-  }
-}

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { openSqliteCatalogue } from '../src/catalogue/sqlite/sqlite-catalogue.ts';
 import { configuredNotifier } from '../src/notifiers/configured-notifier.ts';
+import { mountSmallDisk } from './small-disk.ts';
 import { WebhookReceiver } from './webhook-receiver.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-notifications-full-'));
-const mounted = mountSmallDisk();
+const { folder, skip } = mountSmallDisk('notifications-full', 2);
 
 test('a notification that a full disk cannot keep is delivered all the same, and the log says that it is not kept', {
-  skip: mounted ? false : 'needs a small disk of its own: run as root where mounting is allowed (`sudo npm test`)',
+  skip,
 }, async (context) => {
   const receiver = await WebhookReceiver.start(context);
   const catalogue = await openSqliteCatalogue({ file: path.join(folder, 'catalogue.sqlite') });
@@ -53,19 +51,3 @@ test('a notification that a full disk cannot keep is delivered all the same, and
     await catalogue.close();
   }
 });
-
-process.on('exit', () => {
-  if (mounted) execFileSync('umount', ['-l', folder]);
-  rmSync(folder, { recursive: true, force: true });
-});
-
-function mountSmallDisk(): boolean {
-  if (process.geteuid?.() !== 0) return false;
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'ignore' });
-    return true;
-  } catch {
-    // A container without the right to mount: the test says so.
-    return false;
-  }
-}

@@ -42,7 +42,7 @@ export async function checkReach(connection: Connection, list: CheckList, signal
 
 /** Why nothing answers at a connection's place, told more exactly than a failed login would; undefined where something does. */
 export async function obstacleTo(connection: Connection, signal: AbortSignal): Promise<Obstacle | undefined> {
-  if (connection.host.startsWith('/')) return obstacleToSocket(connection);
+  if (connection.isSocket) return obstacleToSocket(connection);
   return (await obstacleToName(connection.host)) ?? obstacleToPort(connection, signal);
 }
 
